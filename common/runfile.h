@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The run file: one SQLite database a run, written by the daemon as the run
+ * goes (WAL), read by whoever wants to know. Rows are put whole and replace
+ * what stood under the same key, so a writer that starts over (a new daemon
+ * that adopts a process) overwrites and never adds twice.
+ *
+ * All times are ns, except histograms, whose buckets are ticks of the process
+ * that made them (struct runfile_process.ticks_per_second).
+ *
+ * Errors: 0 is success; a negative errno is fatal and forwarded; RUNFILE_E_*
+ * are part of the contract. `ret_why`, where there is one, is set on any failure to one
+ * line for a person, to be freed.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <infprof/event.h>
+#include <infprof/hist.h>
+
+#define RUNFILE_SCHEMA 1 /* user_version of the database */
+
+enum {
+        RUNFILE_E_FOREIGN = 1, /* not a run file, or damaged */
+        RUNFILE_E_NEWER = 2,   /* written by a newer infprof */
+        RUNFILE_E_ABSENT = 3,  /* no such file */
+        RUNFILE_E_FULL = 4,    /* no room left; what was committed stays readable */
+};
+
+struct runfile;
+
+/* How a process or a run ended. */
+enum runfile_end {
+        RUNFILE_END_LIVE = 0,    /* still runs, as far as the file knows */
+        RUNFILE_END_CODE = 1,    /* exit code in end_value */
+        RUNFILE_END_SIGNAL = 2,  /* signal number in end_value */
+        RUNFILE_END_UNKNOWN = 3, /* gone; nobody could tell us how */
+        RUNFILE_END_CUT = 4,     /* the daemon stopped reading it: see `reason` */
+        RUNFILE_END_EXEC = 5,    /* replaced itself by another program */
+};
+
+struct runfile_run {
+        const char *id;      /* "20261120-194500-4711" */
+        const char *command; /* as typed, shell-quoted */
+        int64_t pid;         /* of the first process */
+        uint64_t started_at_ns; /* CLOCK_REALTIME */
+        uint64_t duration_ns;   /* so far */
+        enum runfile_end end;   /* of the first process, or of the command `record` ran */
+        int end_value;
+        const char *infprof_version;
+        const char *machine;    /* "Intel Xeon ..., 2 CPUs, Linux 6.1" */
+        uint64_t daemon_cpu_ns; /* CPU time the daemon spent on this run */
+        uint32_t n_adoptions;   /* times a new daemon took it over */
+};
+
+/* One process image. Keyed by `index`, which the daemon counts from 0 in each run. */
+struct runfile_process {
+        uint32_t index;
+        const char *uuid; /* hex */
+        int64_t pid, ppid;
+        const char *command;
+        const char *exe;
+        uint64_t started_at_ns, duration_ns;
+        uint64_t ticks_per_second;
+        enum runfile_end end;
+        int end_value;
+        const char *reason;  /* of a cut, or what trouble the shim met; NULL */
+        bool trivial;        /* did nothing worth a row: shown in one line with its like */
+        uint64_t spans;      /* timed spans that ended */
+        uint64_t folded, lost, left, open;
+        uint64_t untimed;    /* calls counted only */
+        uint64_t unseen;     /* spans read by a daemon that died: counted and summed, not in histograms */
+        uint64_t fold_refused, stubs_refused, ops_refused, slots_patched, spawns_unsited, lanes_retaken;
+        uint64_t overhead_ns_per_span_x1000; /* ps: measured by the shim at start */
+        uint64_t stamp_ps;   /* the stamps' own share in a span */
+        uint64_t segment_bytes; /* resident */
+        uint64_t threads_live, threads_peak, spawns;
+        int64_t live_bytes, peak_bytes;
+        uint64_t prompt_tokens, generated_tokens, sequences;
+        uint64_t phase_ns[IFP_N_PHASES];
+        uint32_t phase;      /* at the last look */
+};
+
+struct runfile_op {
+        uint32_t process, op; /* key; op as in the segment */
+        const char *name, *kernel, *library; /* kernel, library may be NULL */
+        enum ifp_kind kind;
+        bool hot;
+        uint32_t threads; /* how many threads called it */
+};
+
+struct runfile_alloc {
+        uint64_t calls, asked_bytes, usable_bytes, frees, freed_bytes, failed;
+};
+
+/* Key: process, op, phase. */
+struct runfile_op_phase {
+        uint32_t process, op, phase;
+        uint64_t timed, untimed;
+        uint64_t total_ns, child_ns; /* of the timed ones */
+        uint64_t min_ns, max_ns;     /* UINT64_MAX, 0 where none is known */
+        double sumsq_ns2;            /* sum of squared durations of those in the histogram */
+        uint64_t left, folded;
+        struct runfile_alloc alloc;
+        const uint64_t *hist; /* IFP_HIST_BUCKETS counts, or NULL; stored sparse */
+};
+
+/* Key: process, thread (counted by the daemon from 0). */
+struct runfile_thread {
+        uint32_t process, thread;
+        int64_t tid, parent_tid;
+        const char *name;
+        uint64_t started_ns; /* since the process's start */
+        uint64_t ended_ns;   /* UINT64_MAX: has not ended */
+        int64_t site;        /* -1: not known */
+        uint64_t spans, folded, cpu_ns; /* cpu_ns UINT64_MAX: not known */
+        struct runfile_alloc alloc;
+};
+
+/* Key: process, thread, op, phase. */
+struct runfile_thread_op {
+        uint32_t process, thread, op, phase;
+        uint64_t timed, untimed, total_ns, child_ns, min_ns, max_ns;
+        struct runfile_alloc alloc;
+};
+
+/* Key: process, site. */
+struct runfile_site {
+        uint32_t process, site;
+        const char *function; /* NULL: not resolved */
+        const char *library;
+        uint64_t offset; /* in the function where that is known, else in the library */
+        uint64_t count;
+};
+
+/* Key: process, second since the run's start. What moved in that second. */
+struct runfile_second {
+        uint32_t process;
+        uint64_t second;
+        uint64_t spans, prompt_tokens, generated_tokens, spawns;
+        int64_t live_bytes;
+        uint32_t threads_live, phase;
+};
+
+/* Creates or, if it holds the same run, reopens `path` for writing. */
+int runfile_create(struct runfile **ret, const char *path, const struct runfile_run *run, char **ret_why);
+int runfile_open(struct runfile **ret, const char *path, char **ret_why); /* to read */
+struct runfile *runfile_close(struct runfile *rf);                       /* NULL, for assignment */
+
+/* Writes between begin and commit become visible together; abort drops them. */
+int runfile_begin(struct runfile *rf);
+int runfile_commit(struct runfile *rf, char **ret_why);
+void runfile_abort(struct runfile *rf);
+
+int runfile_put_run(struct runfile *rf, const struct runfile_run *run);
+int runfile_put_process(struct runfile *rf, const struct runfile_process *p);
+int runfile_put_op(struct runfile *rf, const struct runfile_op *op);
+int runfile_put_op_phase(struct runfile *rf, const struct runfile_op_phase *row);
+int runfile_put_thread(struct runfile *rf, const struct runfile_thread *t);
+int runfile_put_thread_op(struct runfile *rf, const struct runfile_thread_op *row);
+int runfile_put_site(struct runfile *rf, const struct runfile_site *s);
+int runfile_put_second(struct runfile *rf, const struct runfile_second *s);
+
+/* What an adopting daemon needs of a process it finds again: false = not in this file. */
+bool runfile_find_process(struct runfile *rf, const char *uuid, struct runfile_process *ret);

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The segment: the one thing that an engine's process and the daemon share.
+ *
+ * It is a memfd of one process image, sealed against shrinking, so that no
+ * reader can be killed by a truncation; sparse, so that only what is touched
+ * is resident. The shim writes all of it except the words marked "daemon".
+ * The daemon treats every word as hostile: copy once, check, then use.
+ *
+ *   header     written once before the segment is handed over
+ *   live       counters and gauges of the process
+ *   switches   one byte an op: 0 off, 1 on. Daemon (the shim writes a new op's first value)
+ *   ops, objects, sites, names
+ *              append-only; an entry is complete when its count in `live`,
+ *              stored with release, covers it
+ *   pool       blocks of fold tables, handed out in order
+ *   lanes      one a thread: identity, ring, exact rows, fold table, open ops.
+ *              A lane is reused after its thread has ended.
+ *
+ * Rows are exact at all times and never go backwards: counts and sums of a
+ * span are added to its row as it ends, whether its record then goes to the
+ * ring or to the fold table. What the two add is the distribution. So no
+ * count depends on a reader that keeps up, or on one that lives.
+ * Rows are not cleared when a lane is reused: who wants a thread's own figures takes
+ * the difference to what stood there when the thread before it ended.
+ */
+#pragma once
+
+#include <infprof/event.h>
+#include <infprof/hist.h>
+#include <infprof/ring.h>
+#include <infprof/version.h>
+
+#define IFP_MAGIC        0x31464f5250464e49ull /* "INFPROF1", little-endian */
+#define IFP_MAX_OPS      2048u
+#define IFP_MAX_OBJECTS  1024u
+#define IFP_MAX_SITES    2048u
+#define IFP_NAMES_BYTES  (512u << 10)
+#define IFP_POOL_BLOCKS  (128u << 10) /* of 512 bytes: 64 MiB */
+#define IFP_MAX_LANES    2048u
+#define IFP_MAX_OPEN     512u
+#define IFP_MAX_SEQ      64u
+#define IFP_SEGMENT_NAME "infprof-segment" /* /proc/PID/maps shows /memfd:infprof-segment */
+
+/* Ops with a fixed number. */
+#define IFP_OP_NONE  0u /* "not in any op": allocations only */
+#define IFP_OP_OTHER 1u /* the table of ops was full */
+#define IFP_OP_FIRST 2u
+
+struct ifp_header {
+        uint64_t magic;
+        uint32_t abi;    /* IFP_ABI_VERSION of the writer */
+        uint32_t compat; /* IFP_ABI_COMPAT of the writer */
+        uint64_t segment_bytes;
+        uint64_t lane_bytes;   /* sizeof(struct ifp_lane) */
+        uint64_t lanes_offset; /* offsetof(struct ifp_segment, lanes) */
+        uint32_t n_lanes;      /* 1..IFP_MAX_LANES; lane n_lanes - 1 is the crowd's (see below) */
+        uint32_t record_bytes; /* sizeof(struct ifp_record) */
+        uint32_t ring_slots;
+        uint32_t max_ops;
+        int32_t pid; /* in the process's own pid namespace */
+        int32_t ppid;
+        uint8_t uuid[16];        /* of this process image */
+        uint8_t parent_uuid[16]; /* of the image this one was forked from; zero = unknown */
+        char run[64];         /* $INFPROF_RUN: which run this belongs to; "" = the daemon decides */
+        uint64_t start_ticks; /* clock calibration: one instant on three clocks */
+        uint64_t start_mono_ns;    /* CLOCK_MONOTONIC */
+        uint64_t start_real_ns;    /* CLOCK_REALTIME */
+        uint64_t ticks_per_second; /* first estimate, at least within 1 %; the daemon refines it */
+        uint64_t stamp_ticks;  /* what an empty timed call shows: the stamps' own share in a span */
+        uint64_t span_ticks;   /* what a timed call costs its thread beyond the kernel, measured at
+                                  start */
+        uint32_t hot_interval; /* a hot op is stamped one time in this many, on average */
+        uint32_t kernels_level; /* 0 = outer, 1 = inner too */
+};
+
+/* Trouble the shim met; the first one stays. */
+enum ifp_trouble {
+        IFP_TROUBLE_NONE = 0,
+        IFP_TROUBLE_OFF = 1, /* the shim switched itself off */
+};
+
+struct ifp_live {
+        uint32_t n_ops; /* entries complete, including the fixed ones */
+        uint32_t n_objects;
+        uint32_t n_sites;
+        uint32_t names_bytes;
+        uint32_t n_blocks; /* of the pool, handed out; may exceed IFP_POOL_BLOCKS: then some were
+                              refused */
+        uint32_t n_lanes_used; /* lanes ever taken: no lane from here on was touched */
+        uint32_t phase;
+        uint32_t trouble;
+        uint64_t phase_since;               /* ticks */
+        uint64_t phase_ticks[IFP_N_PHASES]; /* completed stretches */
+        uint64_t stubs_used;
+        uint64_t stubs_refused; /* wanted symbols that found no stub */
+        uint64_t ops_refused;
+        uint64_t slots_patched;
+        uint64_t fold_refused;   /* folded spans whose histogram found no block: counted and summed
+                                    only */
+        uint64_t spawns;         /* successful thread creations, and forks */
+        uint64_t spawns_unsited; /* of these, those whose site found no entry */
+        uint64_t threads_live;
+        uint64_t threads_peak;
+        uint64_t lanes_retaken; /* lanes taken again before the daemon had seen their thread end */
+        int64_t live_bytes;     /* usable; exact up to each lane's pending_bytes */
+        int64_t peak_bytes;
+        uint64_t prompt_tokens;
+        uint64_t generated_tokens;
+        uint64_t n_sequences; /* sequences that began a prefill */
+        uint32_t exiting;     /* 1: exit or _exit was called, with: */
+        int32_t exit_code;
+        uint64_t end_ticks;
+        char trouble_text[128];
+        uint32_t daemon_default_switch; /* daemon: the first switch of new ops is the opposite of
+                                           this (0: on) */
+};
+
+struct ifp_op {
+        uint32_t name;    /* offsets into names; each a NUL-terminated string */
+        uint32_t kernel;  /* the function behind it; 0 = none */
+        uint32_t library; /* path of the object that defines it; 0 = none */
+        uint8_t kind;     /* enum ifp_kind */
+        uint8_t hot;      /* 1: counted always, stamped now and then */
+        uint16_t engine;  /* 0 = named by the user; else number of the engine's entry */
+};
+_Static_assert(sizeof(struct ifp_op) == 16, "ABI");
+
+/* One object (executable or library) while it was loaded. */
+struct ifp_object {
+        uint64_t base;       /* load bias */
+        uint64_t start, end; /* addresses it covers */
+        uint32_t path;       /* into names */
+        uint32_t load;       /* number of this load, never used twice */
+        uint32_t closed;     /* 1: no longer mapped; stored with release */
+        uint32_t reserved;
+};
+
+/* Where a thread was asked for. */
+struct ifp_site {
+        uint64_t offset; /* of the return address in the object; absolute where object is UINT32_MAX
+                          */
+        uint64_t count;
+        uint32_t object; /* index */
+        uint32_t reserved;
+};
+
+/* Exact, of one thread (lane), op and phase. calls = timed + untimed. */
+struct ifp_time_row {
+        uint64_t timed;   /* spans with stamps; these make up total and child */
+        uint64_t untimed; /* calls counted only: hot ops between samples, recursion beyond
+                             IFP_MAX_OPEN */
+        uint64_t total;   /* ticks */
+        uint64_t child;   /* ticks of total that belong to ops called from it */
+};
+
+/*
+ * Exact, of one thread, op and phase. A realloc of a block is one allocation
+ * and one free. live = usable - freed.
+ */
+struct ifp_alloc_row {
+        uint64_t calls;
+        uint64_t asked_bytes;
+        uint64_t usable_bytes;
+        uint64_t frees;
+        uint64_t freed_bytes; /* usable */
+        uint64_t failed;      /* calls that returned NULL; not in `calls` */
+        uint64_t reserved[2];
+};
+_Static_assert(sizeof(struct ifp_alloc_row) == 64, "one cache line");
+
+/* A block of the pool is a fold entry or one octave of its histogram. */
+struct ifp_fold {
+        uint64_t count;
+        uint64_t min; /* ticks; ~0 = none yet */
+        uint64_t max;
+        uint64_t total;
+        uint32_t octave[IFP_HIST_OCTAVES]; /* block index + 1; 0 = no value fell there */
+};
+
+union ifp_block {
+        struct ifp_fold fold;
+        uint64_t bucket[IFP_HIST_SUB];
+        uint8_t bytes[512];
+};
+_Static_assert(sizeof(union ifp_block) == 512, "ABI");
+
+/* One op that is open on a thread. */
+struct ifp_open {
+        uint64_t sp;    /* address of the stub's frame */
+        uint64_t start; /* ticks */
+        uint64_t child;
+        uint32_t arg;
+        uint16_t op;
+        uint16_t prev; /* the open op around it, index + 1; 0 = none */
+        uint8_t phase;
+        uint8_t state; /* enum ifp_open_state */
+        uint8_t flags; /* of the record to come */
+        uint8_t reserved;
+        uint32_t serial; /* tells an entry from its successor in the same place */
+};
+_Static_assert(sizeof(struct ifp_open) == 40, "ABI");
+
+enum ifp_open_state {
+        IFP_OPEN_FREE = 0,
+        IFP_OPEN_SET = 1,
+        IFP_OPEN_ASIDE = 2,  /* on another stack: may go on later */
+        IFP_OPEN_SILENT = 3, /* passes through: not a span of its own */
+};
+
+enum ifp_lane_state {
+        IFP_LANE_FREE = 0,
+        IFP_LANE_LIVE = 1,  /* shim: FREE -> LIVE */
+        IFP_LANE_ENDED = 2, /* shim: LIVE -> ENDED; daemon: ENDED -> FREE when all of it is read */
+};
+
+/*
+ * A thread's own part. Written by its thread only, but for what is marked.
+ * The last lane of a segment is the crowd's: threads that found no lane count
+ * there, with atomic additions, untimed.
+ */
+struct ifp_lane {
+        /* line 0: identity; complete before state becomes LIVE */
+        uint32_t state; /* atomic; see above */
+        uint32_t gen;   /* number of threads that had this lane; grows by one with each */
+        int32_t tid;    /* in the process's pid namespace */
+        int32_t parent_tid;
+        uint32_t site; /* where it was spawned, index + 1; 0 = not known */
+        uint32_t flags;
+        uint64_t start_ticks;
+        uint64_t end_ticks; /* set before state becomes ENDED */
+        char name[16];      /* set before ENDED; "" = ask /proc */
+        uint64_t pad0;
+
+        /* line 1: the writer's */
+        struct ifp_ring_writer writer;
+        uint64_t n_left;       /* spans that did not return */
+        uint64_t n_folded;     /* spans whose record went to the fold table */
+        uint64_t top;          /* innermost open op, index + 1; 0 = none */
+        uint64_t high;         /* open entries in use lie below this index */
+        int64_t pending_bytes; /* not yet added to live_bytes */
+        uint64_t serial;
+
+        /* line 2: the reader's. Daemon */
+        struct ifp_ring_reader reader;
+        uint64_t pad2[7];
+
+        struct ifp_open open[IFP_MAX_OPEN];
+        uint8_t pad3[64 - (IFP_MAX_OPEN * sizeof(struct ifp_open)) % 64];
+        struct ifp_time_row time[IFP_MAX_OPS][IFP_N_PHASES];
+        struct ifp_alloc_row alloc[IFP_MAX_OPS][IFP_N_PHASES];
+        uint32_t fold[IFP_MAX_OPS][IFP_N_PHASES]; /* block index + 1; 0 = none */
+        uint32_t hot_left[IFP_MAX_OPS];           /* calls until the next stamp */
+        _Alignas(4096) struct ifp_record ring[IFP_RING_SLOTS];
+};
+
+struct ifp_segment {
+        union {
+                struct ifp_header header;
+                uint8_t header_page[4096];
+        };
+        union {
+                struct ifp_live live;
+                uint8_t live_page[4096];
+        };
+        uint8_t switches[4096];
+        struct ifp_op ops[IFP_MAX_OPS];
+        struct ifp_object objects[IFP_MAX_OBJECTS];
+        struct ifp_site sites[IFP_MAX_SITES];
+        char names[IFP_NAMES_BYTES]; /* names[0] is NUL */
+        _Alignas(4096) union ifp_block pool[IFP_POOL_BLOCKS];
+        _Alignas(4096) struct ifp_lane lanes[];
+};
+
+_Static_assert(sizeof(struct ifp_header) <= 4096 && sizeof(struct ifp_live) <= 4096, "ABI");
+_Static_assert(__builtin_offsetof(struct ifp_lane, writer) == 64, "ABI");
+_Static_assert(__builtin_offsetof(struct ifp_lane, reader) == 128, "ABI");
+_Static_assert(__builtin_offsetof(struct ifp_lane, open) == 192, "ABI");
+_Static_assert(sizeof(struct ifp_lane) % 4096 == 0, "lanes begin on pages");
+
+static inline uint64_t ifp_segment_bytes(uint32_t n_lanes)
+{
+        return sizeof(struct ifp_segment) + (uint64_t)n_lanes * sizeof(struct ifp_lane);
+}
