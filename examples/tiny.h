@@ -1,0 +1,90 @@
+#ifndef TINY_H
+#define TINY_H
+
+#include "tinykernels.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+/* The inside of the small engine: a model builds graphs, a pool runs them, truth tells what was
+ * done. */
+
+struct tiny_shape {
+        int dim;
+        int n_layers;
+        int n_heads;
+        int head_dim;
+        int hidden;
+        int vocab;
+        int n_ctx;   /* positions there is room for */
+        int n_batch; /* most tokens in one pass */
+};
+
+/* One call of a kernel on every worker. Unused members are zero. */
+struct tiny_op {
+        enum tk_kernel kernel;
+        float *dst;
+        const float *a, *b, *c;
+        int n_out, n_in;
+        int n_heads, head_dim;
+        int pos, n_tok;
+};
+
+struct tiny_model;
+
+struct tiny_model *tiny_model_new(const struct tiny_shape *shape, uint64_t seed);
+struct tiny_model *tiny_model_free(struct tiny_model *model);
+/* The pass over n_tok tokens at position pos: its ops, in order. Valid until the next call. */
+int tiny_model_graph(struct tiny_model *model, const int *tokens, int n_tok, int pos,
+                     const struct tiny_op **ret_ops);
+/* After the graph ran: logits of the pass's last token, `vocab` of them, to be overwritten at will.
+ */
+float *tiny_model_logits(struct tiny_model *model);
+/* An op for `kernel` on the model's own buffers, small and always the same. */
+struct tiny_op tiny_model_sample_op(struct tiny_model *model, enum tk_kernel kernel);
+
+enum tiny_spawn {
+        TINY_SPAWN_POOL, /* threads - 1 workers for the whole run; the caller is worker 0 */
+        TINY_SPAWN_OP,   /* each op creates and joins a thread for each worker */
+};
+
+struct tiny_pool {
+        int n_threads;
+        enum tiny_spawn spawn;
+        struct tk_ctx *ctx; /* one for each worker; [0] is the caller's */
+        uint64_t n_spawns;
+        /* the rest is the pool's own */
+        size_t scratch_bytes;
+        struct tiny_task *tasks;
+        pthread_barrier_t barrier;
+        const struct tiny_op *ops;
+        int n_ops;
+        uint64_t repeat;
+        bool quit;
+};
+
+void tiny_pool_init(struct tiny_pool *pool, int n_threads, enum tiny_spawn spawn,
+                    enum tk_alloc alloc, bool stamp, size_t scratch_bytes);
+/* Run the ops one after the other, each by all workers, `repeat` times each. */
+void tiny_pool_run(struct tiny_pool *pool, const struct tiny_op *ops, int n_ops, uint64_t repeat);
+void tiny_pool_done(struct tiny_pool *pool);
+
+/* One worker's part of an op. */
+void tiny_op_run(struct tk_ctx *ctx, const struct tiny_op *op);
+
+struct tiny_truth {
+        uint64_t n_spawns;
+        uint64_t n_tokens;
+        uint64_t n_prompt_tokens;
+        uint64_t wall_ns;
+        uint64_t cpu_ns; /* of all threads, while kernels were run */
+        int n_threads;
+};
+
+/* Both merge the counts of all contexts. 0 or a negative errno. */
+int tiny_truth_write(const char *path, const struct tiny_truth *truth, const struct tk_ctx *ctx,
+                     int n_ctx);
+int tiny_spans_write(const char *path, const struct tk_ctx *ctx, int n_ctx);
+
+#endif

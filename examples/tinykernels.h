@@ -1,0 +1,99 @@
+#ifndef TINYKERNELS_H
+#define TINYKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Every exported kernel takes the context of the calling worker: which part of the work is its own,
+ * where scratch memory comes from, and where it counts what it did. A context belongs to one thread
+ * at a time, so nothing in it is shared and no count is ever lost. */
+
+enum tk_kernel {
+        TK_MATMUL,
+        TK_RMSNORM,
+        TK_SOFTMAX,
+        TK_ATTENTION,
+        TK_ROPE,
+        TK_SWIGLU,
+        TK_ADD,
+        TK_VEC_DOT,
+        TK_VEC_MAD,
+        TK_NOP,
+        TK_N_KERNELS,
+};
+
+enum tk_alloc {
+        TK_ALLOC_NONE,  /* scratch is the context's own, set up beforehand */
+        TK_ALLOC_OP,    /* one malloc-family call for each call of a kernel that needs scratch */
+        TK_ALLOC_ARENA, /* taken from the context's arena, which is emptied when the kernel ends */
+};
+
+/* flops and bytes include the inner kernels a kernel calls; allocations are its own alone. */
+struct tk_count {
+        uint64_t calls;
+        uint64_t flops;
+        uint64_t bytes;
+        uint64_t alloc_calls;
+        uint64_t alloc_bytes; /* as asked for */
+        uint64_t free_calls;
+};
+
+/* Durations of the calls of one kernel, all of them, in memory that malloc knows nothing about. */
+struct tk_spans {
+        uint64_t *ns;
+        size_t n;
+        size_t room;
+};
+
+struct tk_ctx {
+        int ith; /* this worker's part of the work, */
+        int nth; /* of so many */
+        enum tk_alloc alloc;
+        int stamp; /* stamp each call? */
+        char *scratch;
+        size_t scratch_bytes;
+        size_t scratch_used;
+        struct tk_count count[TK_N_KERNELS];
+        struct tk_spans spans[TK_N_KERNELS];
+};
+
+extern const char *const tk_kernel_names[TK_N_KERNELS];
+
+/* dst[t][r] = w[r] . x[t]: n_out rows of n_in, for n_tok tokens; rows are split over the workers */
+void tk_matmul(struct tk_ctx *ctx, float *dst, const float *w, const float *x, int n_out, int n_in,
+               int n_tok);
+/* dst[t] = x[t] / rms(x[t]) * w; tokens are split */
+void tk_rmsnorm(struct tk_ctx *ctx, float *dst, const float *x, const float *w, int dim, int n_tok);
+/* x = softmax(x), in place, by the caller alone */
+void tk_softmax(struct tk_ctx *ctx, float *x, int n);
+/* Causal attention of n_tok queries at positions pos.. over the cached keys and values. All rows
+ * are n_heads * head_dim wide; (token, head) pairs are split over the workers. */
+void tk_attention(struct tk_ctx *ctx, float *dst, const float *q, const float *k_cache,
+                  const float *v_cache, int n_heads, int head_dim, int pos, int n_tok);
+/* rotate pairs of x in place by position; tokens are split */
+void tk_rope(struct tk_ctx *ctx, float *x, int n_heads, int head_dim, int pos, int n_tok);
+/* gate = silu(gate) * up; tokens are split */
+void tk_swiglu(struct tk_ctx *ctx, float *gate, const float *up, int dim, int n_tok);
+/* dst += x; tokens are split */
+void tk_add(struct tk_ctx *ctx, float *dst, const float *x, int dim, int n_tok);
+float tk_vec_dot(struct tk_ctx *ctx, const float *a, const float *b, int n);
+/* dst += x * s */
+void tk_vec_mad(struct tk_ctx *ctx, float *dst, const float *x, float s, int n);
+void tk_nop(struct tk_ctx *ctx);
+
+uint64_t tk_now_ns(void);
+void tk_spans_add(struct tk_spans *spans, uint64_t ns);
+
+/* Run `call`, a call of kernel `id`, and stamp it where the context asks for that. */
+#define TK_CALL(ctx, id, call)                                                                     \
+        do {                                                                                       \
+                if ((ctx)->stamp) {                                                                \
+                        uint64_t tk_t0_ = tk_now_ns();                                             \
+                        call;                                                                      \
+                        tk_spans_add(&(ctx)->spans[id], tk_now_ns() - tk_t0_);                     \
+                } else {                                                                           \
+                        call;                                                                      \
+                }                                                                                  \
+        } while (0)
+
+#endif
