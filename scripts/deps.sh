@@ -1,0 +1,44 @@
+#!/bin/sh
+# Installs the Debian packages that infprof is built and tested with. Asks dpkg first, so that a
+# second run needs no network and no root.
+set -eu
+
+packages="
+meson ninja-build pkg-config git ca-certificates
+gcc g++ clang clang-format lld libclang-rt-14-dev
+libjemalloc-dev libdw-dev libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev libjansson-dev
+libncurses-dev libcmocka-dev scdoc
+uftrace sqlite3 tmux curl jq python3 python3-jsonschema
+"
+# Any npm will do; Debian's comes along only where there is none.
+command -v npm >/dev/null 2>&1 || packages="$packages nodejs npm"
+
+die() {
+        echo "deps: $*" >&2
+        exit 1
+}
+
+command -v dpkg-query >/dev/null 2>&1 || die "this is not a Debian system: install by hand:" $packages
+
+missing=
+for p in $packages; do
+        case $(dpkg-query -W -f='${Status}' "$p" 2>/dev/null) in
+        *" ok installed") ;;
+        *) missing="$missing $p" ;;
+        esac
+done
+if [ -z "$missing" ]; then
+        echo "deps: all packages are installed"
+        exit 0
+fi
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null 2>&1 || die "not root and no sudo here; as root run: apt-get install$missing"
+        as_root=sudo
+fi
+
+echo "deps: installing$missing"
+$as_root apt-get update || die "apt-get update failed (is there a network?)"
+$as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y --no-install-recommends $missing || die "apt-get could not install:$missing"
