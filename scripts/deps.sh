@@ -2,6 +2,7 @@
 # Installs the Debian packages that infprof is built and tested with. Asks dpkg first, so that a
 # second run needs no network and no root.
 set -eu
+# shellcheck disable=SC2086 # lists of packages are meant to be split
 
 packages="
 meson ninja-build pkg-config git ca-certificates

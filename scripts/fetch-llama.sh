@@ -20,7 +20,7 @@ die() {
         exit 1
 }
 
-complete() {
+have_libs() {
         for pattern in 'libllama.*so' 'libggml.*so' 'libggml-base.so' 'libggml-cpu-*.so'; do
                 # the glob is meant to be expanded
                 # shellcheck disable=SC2086
@@ -29,7 +29,7 @@ complete() {
         done
 }
 
-if complete "$home/$libs"; then
+if have_libs "$home/$libs"; then
         echo "fetch-llama: $package $version is there already" >&2
         echo "$home/$libs"
         exit 0
@@ -50,7 +50,7 @@ set -- "$work"/*.tgz
 [ -s "$1" ] || die "npm left no archive"
 echo "$sha256  $1" | sha256sum -c --quiet >/dev/null 2>&1 || die "$(basename "$1") is not the archive it should be"
 tar -xzf "$1" -C "$work" || die "cannot unpack $(basename "$1")"
-complete "$work/$libs" || die "the archive lacks a library"
+have_libs "$work/$libs" || die "the archive lacks a library"
 mkdir "$work/done" && mv "$work/package" "$work/done/"
 rm -rf "$home"
 mv "$work/done" "$home" || die "cannot write $home"
