@@ -1,0 +1,145 @@
+"""The small engine's own counts, which other tests take for the truth: held against formulas."""
+
+from harness import between, case, check, equal, main, one_line
+
+VOCAB, HEAD = 512, 16
+
+
+def engine(s, *args, truth="truth.json", **more):
+    run = s.run([s.tinyengine, "--truth", s.path(truth), *args], preload=False, **more)
+    return run, s.json(truth)
+
+
+def expected(threads, tokens, prompt, layers, dim, alloc=False):
+    """All counts, from the shape of the model alone. `passes` are (position, tokens) of each pass."""
+    hidden, heads = 3 * dim, dim // HEAD
+    passes = [(0, prompt)] + [(prompt + i, 1) for i in range(tokens - 1)]
+    n_tok = sum(n for _, n in passes)
+    scores = sum(pos + t + 1 for pos, n in passes for t in range(n))  # (query, key) pairs of one head
+    rows = layers * (5 * dim + 2 * hidden) * n_tok + VOCAB * tokens
+    weights = layers * (4 * dim * dim + 3 * dim * hidden)
+    share = {"free_calls": 0, "alloc_calls": 0, "alloc_bytes": 0}
+
+    def kernel(calls, flops, floats, alloc_floats=None):
+        k = dict(share, calls=calls, flops=flops, bytes=4 * floats)
+        if alloc and alloc_floats is not None:
+            k.update(alloc_calls=calls, free_calls=calls, alloc_bytes=4 * alloc_floats)
+        return k
+
+    def each(ops):  # of ops in a pass: every worker calls each
+        return ops * threads * tokens
+
+    norm_elements = 2 * layers * dim * n_tok + dim * n_tok
+    inputs = layers * (6 * dim + hidden) * n_tok + dim * tokens  # floats read by all matmuls
+    keys = sum(pos + n for pos, n in passes)
+    softmax_floats = layers * heads * scores + VOCAB * tokens
+    return {
+        "tk_matmul": kernel(
+            each(7 * layers + 1), 2 * (weights * n_tok + VOCAB * dim * tokens),
+            (weights + VOCAB * dim) * tokens + inputs * threads + rows, inputs * threads),
+        "tk_rmsnorm": kernel(each(2 * layers + 1), 4 * norm_elements, 3 * norm_elements),
+        "tk_softmax": kernel(layers * heads * n_tok + tokens, 4 * softmax_floats, 2 * softmax_floats,
+                             softmax_floats),
+        "tk_attention": kernel(each(layers), layers * heads * scores * (4 * HEAD + 5),
+                               layers * heads * (2 * HEAD * scores + 2 * HEAD * n_tok),
+                               layers * threads * keys),
+        "tk_rope": kernel(each(2 * layers), 3 * 2 * layers * dim * n_tok, 2 * 2 * layers * dim * n_tok,
+                          HEAD * each(2 * layers)),
+        "tk_swiglu": kernel(each(layers), 5 * layers * hidden * n_tok, 3 * layers * hidden * n_tok,
+                            hidden * each(layers)),
+        "tk_add": kernel(each(2 * layers), 2 * layers * dim * n_tok, 3 * 2 * layers * dim * n_tok),
+        "tk_vec_dot": kernel(rows + layers * heads * scores,
+                             2 * (weights * n_tok + VOCAB * dim * tokens + layers * heads * scores * HEAD),
+                             2 * (weights * n_tok + VOCAB * dim * tokens + layers * heads * scores * HEAD)),
+        "tk_vec_mad": kernel(layers * heads * scores, 2 * layers * heads * scores * HEAD,
+                             3 * layers * heads * scores * HEAD),
+    }
+
+
+def check_counts(got, wanted):
+    for name in sorted({**got, **wanted}):
+        equal(got.get(name), wanted.get(name), f"counts of {name}")
+
+
+@case
+def counts_are_what_the_shape_says(s):
+    for threads, tokens, prompt, layers, dim in ((1, 5, 3, 2, 32), (2, 7, 4, 1, 64), (3, 4, 9, 3, 48)):
+        _, truth = engine(s, "--threads", threads, "--tokens", tokens, "--prompt", prompt,
+                          "--layers", layers, "--dim", dim)
+        check_counts(truth["kernels"], expected(threads, tokens, prompt, layers, dim))
+        equal((truth["tokens"], truth["prompt_tokens"], truth["threads"]), (tokens, prompt, threads),
+              "tokens, prompt, threads")
+
+
+@case
+def allocations_are_counted_where_they_are_made(s):
+    shape = {"threads": 2, "tokens": 6, "prompt": 5, "layers": 2, "dim": 64}
+    args = [f"--{k}={v}" for k, v in shape.items()]
+    _, truth = engine(s, *args, "--alloc", "op")
+    check_counts(truth["kernels"], expected(**shape, alloc=True))
+    _, truth = engine(s, *args, "--alloc", "arena")
+    check_counts(truth["kernels"], expected(**shape))
+
+
+@case
+def spawns_are_counted(s):
+    _, truth = engine(s, "--threads", "3", "--tokens", "4", "--layers", "2")
+    equal(truth["spawns"], 2, "workers of a pool, the caller being one")
+    _, truth = engine(s, "--threads", "3", "--tokens", "4", "--layers", "2", "--spawn", "op")
+    equal(truth["spawns"], 4 * (2 * 15 + 2) * 3, "a thread for each op and worker")
+
+
+@case
+def the_text_depends_on_the_seed_alone(s):
+    def text(*args):
+        return engine(s, "--tokens", "24", "--layers", "2", "--dim", "64", *args)[0].stdout
+
+    first = text("--threads", "1")
+    equal(len(first.split()), 24, "tokens printed")
+    for args in (["--threads", "2"], ["--threads", "4"], ["--threads", "2", "--spawn", "op"],
+                 ["--alloc", "op"], ["--alloc", "arena", "--threads", "2"],
+                 ["--spans", s.path("spans.json")]):
+        equal(text(*args), first, f"text with {args}")
+    check(text("--seed", "2") != first, "another seed gives another text")
+
+
+@case
+def spans_cover_every_call(s):
+    _, truth = engine(s, "--threads", "2", "--tokens", "8", "--spans", s.path("spans.json"))
+    spans = s.json("spans.json")["kernels"]
+    equal({k: v["count"] for k, v in spans.items()},
+          {k: v["calls"] for k, v in truth["kernels"].items()}, "spans")
+    for name, k in spans.items():
+        check(k["min_ns"] <= k["p50_ns"] <= k["p95_ns"] <= k["p99_ns"] <= k["max_ns"], f"order in {name}")
+        between(k["count"] * k["min_ns"], k["total_ns"], k["count"] * k["max_ns"], f"total of {name}")
+    outer = sum(v["total_ns"] for k, v in spans.items() if not k.startswith("tk_vec_"))
+    between(1, outer, 2 * truth["wall_ns"] + spans["tk_softmax"]["total_ns"], "time in kernels")
+
+
+@case
+def one_kernel_can_be_repeated(s):
+    for name in ("nop", "matmul", "rmsnorm", "softmax", "attention", "rope", "swiglu", "add", "vec_dot",
+                 "vec_mad"):
+        run, truth = engine(s, "--threads", "2", "--repeat-kernel", f"tk_{name}:1000")
+        equal(truth["kernels"][f"tk_{name}"]["calls"], 2000, f"calls of tk_{name}")
+        equal((run.stdout, truth["tokens"]), ("", 0), "no tokens")
+
+
+@case
+def bad_options_get_one_line(s):
+    for args in (["--threads", "0"], ["--threads", "two"], ["--tokens", "-1"], ["--dim", "40"], ["--dim"],
+                 ["--spawn", "fork"], ["--alloc", "none "], ["--what"], ["more"],
+                 ["--repeat-kernel", "tk_nop"], ["--repeat-kernel", "tk_none:1"], ["--seed", "1x"],
+                 ["--repeat-kernel", "tk_nop:0"]):
+        run = s.run([s.tinyengine, *args], preload=False, code=2)
+        one_line(run.stderr, f"message for {args}")
+        equal(run.stdout, "", f"output for {args}")
+
+
+@case
+def a_file_that_cannot_be_written_is_said(s):
+    run = s.run([s.tinyengine, "--tokens", "1", "--truth", s.path("no/such/file")], preload=False, code=1)
+    check("no/such/file" in run.stderr, run.stderr)
+
+
+main()
