@@ -74,9 +74,11 @@ say "format"
 find include common preload daemon cli bpf examples tests bench \
         \( -name '*.c' -o -name '*.h' -o -name '*.cpp' \) ! -name 'vmlinux.h' 2>/dev/null |
         sort >build-check/sources.txt
-if xargs clang-format --dry-run --Werror <build-check/sources.txt; then
+if xargs clang-format --dry-run --Werror <build-check/sources.txt 2>build-check/format.log; then
         ok "format"
 else
+        grep ': error:' build-check/format.log | cut -d: -f1 | sort | uniq -c |
+                sed 's/^ *\([0-9]*\) \(.*\)/  \2: \1 places/'
         not_ok "format (clang-format -i mends it)"
 fi
 
