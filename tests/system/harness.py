@@ -439,9 +439,8 @@ def main():
         if verdict == "skip":
             print(f"ok {number} - {name} # SKIP {details}", flush=True)
             continue
-        print(f"{verdict} {number} - {name}")
-        for line in details.splitlines():
-            print(f"# {line}")
-        sys.stdout.flush()
+        print(f"{verdict} {number} - {name}", flush=True)
+        if details:  # stderr is what meson shows of a failed test
+            print(f"{name}:\n{details}", file=sys.stderr, flush=True)
         failed += verdict != "ok"
     sys.exit(1 if failed else 0)
