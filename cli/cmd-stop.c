@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * infprof stop: ends the daemon. It finishes its run files first, and engines
+ * go on; so we wait until its socket answers no more, for who says "stop" wants it gone.
+ */
+#include "cli/cmd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "cli/api-client.h"
+
+#define STOP_TIMEOUT_MS 30000
+#define STOP_POLL_MS    20
+
+static void usage(void)
+{
+        puts("usage: infprof stop [--json]\n"
+             "\n"
+             "Ends infprofd after it has finished its run files. Engines go on; the next infprofd "
+             "takes\n"
+             "over those that allow it.\n"
+             "\n"
+             "  -j, --json   the answer as JSON\n"
+             "  -h, --help   this help\n"
+             "\n"
+             "Exit codes: 0 it has ended (or none was running), 1 it has not.");
+}
+
+static bool wait_until_gone(void)
+{
+        struct timespec nap = {.tv_nsec = STOP_POLL_MS * 1000000L};
+
+        for (int waited = 0; waited < STOP_TIMEOUT_MS; waited += STOP_POLL_MS) {
+                if (api_get("/v1/status", NULL, NULL) == API_E_ABSENT)
+                        return true;
+                nanosleep(&nap, NULL);
+        }
+        return false;
+}
+
+static int stop(bool as_json)
+{
+        json_t *answer = NULL;
+        bool running = true;
+        char *why = NULL;
+        int r;
+
+        r = api_send("POST", "/v1/stop", NULL, &answer, &why);
+        if (r == API_E_ABSENT)
+                running = false;
+        else if (r)
+                return api_failed("stop", r, why);
+        free(why);
+        json_decref(answer);
+        if (running && !wait_until_gone()) {
+                cmd_error("stop",
+                          "infprofd has not ended after %d s; it may still be writing: infprof "
+                          "status",
+                          STOP_TIMEOUT_MS / 1000);
+                return CMD_NO;
+        }
+        if (!as_json) {
+                puts(running ? "infprofd has ended" : "no infprofd was running");
+                return cmd_finish("stop", CMD_DONE);
+        }
+        answer = json_pack("{s:s, s:b}", "schema", "infprof.stop/1", "stopped", running);
+        r = cmd_print_json("stop", answer);
+        json_decref(answer);
+        return r;
+}
+
+int cmd_stop(int argc, char **argv)
+{
+        static const struct option options[] = {
+                {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {}};
+        bool as_json = false;
+        int o;
+
+        opterr = 0;
+        while ((o = getopt_long(argc, argv, ":jh", options, NULL)) != -1) {
+                switch (o) {
+                case 'j':
+                        as_json = true;
+                        break;
+                case 'h':
+                        usage();
+                        return CMD_DONE;
+                default:
+                        return cmd_bad_option(argc, argv, o);
+                }
+        }
+        if (optind < argc)
+                return cmd_extra_operand(argv, argv[optind]);
+        return stop(as_json);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the verbs of infprof(1) have in common: exit codes, the one line an
+ * error is, and the JSON form. Each verb is one file, cmd-<verb>.c, with one
+ * public function; main.c has the table.
+ */
+#pragma once
+
+#include <getopt.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+enum cmd_exit {
+        CMD_DONE = 0,
+        CMD_NO = 1, /* the answer is no: a check failed, or something could not be done */
+        CMD_USAGE = 2,
+        CMD_NOTHING = 3, /* nothing to answer from: no such run or process, no daemon */
+};
+
+/* argv[0] is the verb. The result is the exit code. */
+int cmd_doctor(int argc, char **argv);
+int cmd_pause(int argc, char **argv);
+int cmd_record(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+int cmd_resume(int argc, char **argv);
+int cmd_runs(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_stop(int argc, char **argv);
+int cmd_top(int argc, char **argv);
+
+/* "infprof VERB: ..." as one line on stderr, control characters replaced. */
+__attribute__((format(printf, 2, 3))) void cmd_error(const char *verb, const char *format, ...);
+
+/*
+ * Says what is wrong with the option that getopt_long() has just answered '?' or ':' to (opterr
+ * must be 0, the option string begin with ':' or "+:"); returns CMD_USAGE.
+ */
+int cmd_bad_option(int argc, char **argv, int answer);
+
+/* Too many operands: says so; returns CMD_USAGE. */
+int cmd_extra_operand(char **argv, const char *operand);
+
+/* Prints `document` for people and programs both; returns CMD_DONE, or CMD_NO when stdout is
+ * broken. */
+int cmd_print_json(const char *verb, const json_t *document);
+
+/* Flushes stdout; a broken one (a full disk) is said and becomes CMD_NO, else `code` is returned.
+ */
+int cmd_finish(const char *verb, int code);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * infprof: the command. One table of verbs and a dispatcher, nothing else;
+ * what a verb does is in its own file.
+ */
+#include "cli/cmd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <infprof/version.h>
+
+struct command {
+        const char *name;
+        int (*run)(int argc, char **argv);
+        const char *help;
+};
+
+static int cmd_help(int argc, char **argv);
+static int cmd_version(int argc, char **argv);
+
+static const struct command commands[] = {
+        {"record", cmd_record, "run a command under the profiler and keep the run"},
+        {"status", cmd_status, "what the collector is doing, and for whom"},
+        {"stop", cmd_stop, "end the collector; engines go on"},
+        {"help", cmd_help, "this list, or the help of one verb"},
+        {"version", cmd_version, "the version of infprof"},
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *find_command(const char *name)
+{
+        for (size_t i = 0; i < N_COMMANDS; i++)
+                if (!strcmp(commands[i].name, name))
+                        return &commands[i];
+        return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+        cmd_error(NULL, "unknown verb %s; infprof --help lists them", name);
+        return CMD_USAGE;
+}
+
+static void usage(FILE *f)
+{
+        fputs("usage: infprof VERB [OPTION...]\n"
+              "\n"
+              "infprof profiles an inference engine that nobody recompiles:\n"
+              "\n"
+              "    infprof record ./engine ...      run it under the profiler\n"
+              "    infprof top                    watch it, in another terminal\n"
+              "    infprof report                 read what was measured\n"
+              "\n"
+              "Verbs:\n",
+              f);
+        for (size_t i = 0; i < N_COMMANDS; i++)
+                fprintf(f, "    %-9s %s\n", commands[i].name, commands[i].help);
+        fputs("\n"
+              "infprof VERB --help explains a verb. Exit codes: 0 done, 1 the answer is no, 2 "
+              "usage,\n"
+              "3 nothing to answer from. Manual pages: infprof(1), infprofd(8), infprof-api(7).\n",
+              f);
+}
+
+static int cmd_help(int argc, char **argv)
+{
+        char *help[] = {NULL, (char[]){"--help"}, NULL};
+        const struct command *c;
+
+        if (argc > 2)
+                return cmd_extra_operand(argv, argv[2]);
+        if (argc == 2 && strcmp(argv[1], "--help") && strcmp(argv[1], "help")) {
+                c = find_command(argv[1]);
+                if (!c)
+                        return unknown_command(argv[1]);
+                help[0] = argv[1];
+                return c->run(2, help);
+        }
+        usage(stdout);
+        return cmd_finish("help", CMD_DONE);
+}
+
+static int cmd_version(int argc, char **argv)
+{
+        if (argc > 1 && strcmp(argv[1], "--help"))
+                return cmd_extra_operand(argv, argv[1]);
+        puts("infprof " IFP_VERSION);
+        return cmd_finish("version", CMD_DONE);
+}
+
+int main(int argc, char **argv)
+{
+        const struct command *c;
+
+        if (argc < 2) {
+                usage(stderr);
+                return CMD_USAGE;
+        }
+        if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+                return cmd_help(1, argv);
+        if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
+                return cmd_version(1, argv);
+        if (argv[1][0] == '-') {
+                cmd_error(NULL, "unknown option %s; infprof --help lists what there is", argv[1]);
+                return CMD_USAGE;
+        }
+        c = find_command(argv[1]);
+        return c ? c->run(argc - 1, argv + 1) : unknown_command(argv[1]);
+}
