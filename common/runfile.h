@@ -43,9 +43,9 @@ enum runfile_end {
 };
 
 struct runfile_run {
-        const char *id;      /* "20261120-194500-4711" */
-        const char *command; /* as typed, shell-quoted */
-        int64_t pid;         /* of the first process */
+        const char *id;         /* "20261120-194500-4711" */
+        const char *command;    /* as typed, shell-quoted */
+        int64_t pid;            /* of the first process */
         uint64_t started_at_ns; /* CLOCK_REALTIME */
         uint64_t duration_ns;   /* so far */
         enum runfile_end end;   /* of the first process, or of the command `record` ran */
@@ -67,25 +67,27 @@ struct runfile_process {
         uint64_t ticks_per_second;
         enum runfile_end end;
         int end_value;
-        const char *reason;  /* of a cut, or what trouble the shim met; NULL */
-        bool trivial;        /* did nothing worth a row: shown in one line with its like */
-        uint64_t spans;      /* timed spans that ended */
+        const char *reason; /* of a cut, or what trouble the shim met; NULL */
+        bool trivial;       /* did nothing worth a row: shown in one line with its like */
+        uint64_t spans;     /* timed spans that ended */
         uint64_t folded, lost, left, open;
-        uint64_t untimed;    /* calls counted only */
-        uint64_t unseen;     /* spans read by a daemon that died: counted and summed, not in histograms */
-        uint64_t fold_refused, stubs_refused, ops_refused, slots_patched, spawns_unsited, lanes_retaken;
+        uint64_t untimed; /* calls counted only */
+        uint64_t unseen;  /* spans read by a daemon that died: counted and summed, not in histograms
+                           */
+        uint64_t fold_refused, stubs_refused, ops_refused, slots_patched, spawns_unsited,
+                lanes_retaken;
         uint64_t overhead_ns_per_span_x1000; /* ps: measured by the shim at start */
-        uint64_t stamp_ps;   /* the stamps' own share in a span */
-        uint64_t segment_bytes; /* resident */
+        uint64_t stamp_ps;                   /* the stamps' own share in a span */
+        uint64_t segment_bytes;              /* resident */
         uint64_t threads_live, threads_peak, spawns;
         int64_t live_bytes, peak_bytes;
         uint64_t prompt_tokens, generated_tokens, sequences;
         uint64_t phase_ns[IFP_N_PHASES];
-        uint32_t phase;      /* at the last look */
+        uint32_t phase; /* at the last look */
 };
 
 struct runfile_op {
-        uint32_t process, op; /* key; op as in the segment */
+        uint32_t process, op;                /* key; op as in the segment */
         const char *name, *kernel, *library; /* kernel, library may be NULL */
         enum ifp_kind kind;
         bool hot;
@@ -102,7 +104,9 @@ struct runfile_op_phase {
         uint64_t timed, untimed;
         uint64_t total_ns, child_ns; /* of the timed ones */
         uint64_t min_ns, max_ns;     /* UINT64_MAX, 0 where none is known */
-        double sumsq_ns2;            /* sum of squared durations of those in the histogram */
+        /* Sum, and sum of squares, of the durations that are counted in the histogram (of those
+           folded: bucket middles). sum_ns 0 while there are some: not known. */
+        double sum_ns, sumsq_ns2;
         uint64_t left, folded;
         struct runfile_alloc alloc;
         const uint64_t *hist; /* IFP_HIST_BUCKETS counts, or NULL; stored sparse */
@@ -113,9 +117,9 @@ struct runfile_thread {
         uint32_t process, thread;
         int64_t tid, parent_tid;
         const char *name;
-        uint64_t started_ns; /* since the process's start */
-        uint64_t ended_ns;   /* UINT64_MAX: has not ended */
-        int64_t site;        /* -1: not known */
+        uint64_t started_ns;            /* since the process's start */
+        uint64_t ended_ns;              /* UINT64_MAX: has not ended */
+        int64_t site;                   /* -1: not known */
         uint64_t spans, folded, cpu_ns; /* cpu_ns UINT64_MAX: not known */
         struct runfile_alloc alloc;
 };
@@ -145,12 +149,36 @@ struct runfile_second {
         uint32_t threads_live, phase;
 };
 
-/* Creates or, if it holds the same run, reopens `path` for writing. */
-int runfile_create(struct runfile **ret, const char *path, const struct runfile_run *run, char **ret_why);
-int runfile_open(struct runfile **ret, const char *path, char **ret_why); /* to read */
-struct runfile *runfile_close(struct runfile *rf);                       /* NULL, for assignment */
+/* Something that a reader of the run must know. Key: process (RUNFILE_WHOLE_RUN: none), text. */
+#define RUNFILE_WHOLE_RUN UINT32_MAX
+struct runfile_note {
+        uint32_t process;
+        const char *text;
+};
 
-/* Writes between begin and commit become visible together; abort drops them. */
+/*
+ * Creates `path` (mode 0600) or, if it holds the same run, reopens it for
+ * writing; -EEXIST: it holds another run. The row of a reopened run is replaced.
+ */
+int runfile_create(struct runfile **ret, const char *path, const struct runfile_run *run,
+                   char **ret_why);
+
+/*
+ * Opens to read, also while somebody writes: what is read between open and
+ * close is one instant of the run.
+ */
+int runfile_open(struct runfile **ret, const char *path, char **ret_why);
+
+/*
+ * NULL, for assignment. A writer's close leaves the run in this one file,
+ * readable from a read-only directory, if no reader is in the way.
+ */
+struct runfile *runfile_close(struct runfile *rf);
+
+/*
+ * Writes between begin and commit become visible together; abort drops them.
+ * A put that fails drops all since begin, and the commit then says why.
+ */
 int runfile_begin(struct runfile *rf);
 int runfile_commit(struct runfile *rf, char **ret_why);
 void runfile_abort(struct runfile *rf);
@@ -163,6 +191,40 @@ int runfile_put_thread(struct runfile *rf, const struct runfile_thread *t);
 int runfile_put_thread_op(struct runfile *rf, const struct runfile_thread_op *row);
 int runfile_put_site(struct runfile *rf, const struct runfile_site *s);
 int runfile_put_second(struct runfile *rf, const struct runfile_second *s);
+int runfile_put_note(struct runfile *rf, const struct runfile_note *note);
 
-/* What an adopting daemon needs of a process it finds again: false = not in this file. */
+/*
+ * What an adopting daemon needs of a process it finds again: false = not in
+ * this file. Strings in *ret live until the next call or close.
+ */
 bool runfile_find_process(struct runfile *rf, const char *uuid, struct runfile_process *ret);
+
+/*
+ * Reading: the one run, and every row of a table in the order of its key. The row and
+ * its strings and histogram live until `fn` returns; `fn` stops the walk with
+ * a value other than 0, which is forwarded. Damage met on the way is RUNFILE_E_FOREIGN.
+ * Strings are as they were put, not necessarily valid UTF-8. Of a histogram, its blob
+ * has been checked; that the numbers agree with each other has not.
+ */
+int runfile_get_run(struct runfile *rf, struct runfile_run *ret); /* strings live until close */
+
+typedef int (*runfile_process_fn)(const struct runfile_process *p, void *userdata);
+typedef int (*runfile_op_fn)(const struct runfile_op *op, void *userdata);
+typedef int (*runfile_op_phase_fn)(const struct runfile_op_phase *row, void *userdata);
+typedef int (*runfile_thread_fn)(const struct runfile_thread *t, void *userdata);
+typedef int (*runfile_thread_op_fn)(const struct runfile_thread_op *row, void *userdata);
+typedef int (*runfile_site_fn)(const struct runfile_site *s, void *userdata);
+typedef int (*runfile_second_fn)(const struct runfile_second *s, void *userdata);
+typedef int (*runfile_note_fn)(const struct runfile_note *note, void *userdata);
+
+int runfile_each_process(struct runfile *rf, runfile_process_fn fn, void *userdata);
+int runfile_each_op(struct runfile *rf, runfile_op_fn fn, void *userdata);
+int runfile_each_op_phase(struct runfile *rf, runfile_op_phase_fn fn, void *userdata);
+int runfile_each_thread(struct runfile *rf, runfile_thread_fn fn, void *userdata);
+int runfile_each_thread_op(struct runfile *rf, runfile_thread_op_fn fn, void *userdata);
+int runfile_each_site(struct runfile *rf, runfile_site_fn fn, void *userdata);
+int runfile_each_second(struct runfile *rf, runfile_second_fn fn, void *userdata);
+int runfile_each_note(struct runfile *rf, runfile_note_fn fn, void *userdata);
+
+/* One line on why the last read failed; owned by `rf`. */
+const char *runfile_why(struct runfile *rf);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What runfile.c (opening, transactions) and runfile-rows.c (rows) share.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sqlite3.h>
+
+#include "common/cleanup.h"
+#include "common/runfile-schema.h"
+#include "common/runfile.h"
+
+struct runfile {
+        sqlite3 *db;
+        char *path;
+        bool writer;
+        bool in_transaction;
+        int failed; /* the first failure since begin */
+        uint64_t synced_ns;
+        char *why; /* of the last failed read */
+        sqlite3_stmt *put[N_TABLES];
+        struct runfile_process found; /* and its strings, as runfile_find_process gave them */
+        char *found_text[4];
+        struct runfile_run run;
+        bool has_run;
+        char *run_text[4];
+        uint64_t buckets[IFP_HIST_BUCKETS]; /* of the row last read */
+};
+
+DEFINE_CLEANUP(sqlite3_stmt *, sqlite3_finalize, finalizep);
+
+/* What a failure of SQLite means to us. */
+int runfile_verdict(sqlite3 *db, int rc);
+
+/* Sets *ret_why, dropping what was there; returns `r`. */
+__attribute__((format(printf, 3, 4))) int runfile_explain(char **ret_why, int r, const char *format,
+                                                          ...);
+int runfile_explain_verdict(struct runfile *rf, int r, char **ret_why);

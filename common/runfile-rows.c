@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows of a run file, to and from their structs. What is read was written by
+ * somebody else: type and range of each value are checked.
+ */
+#include "common/runfile-private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/hist.h"
+
+static int bind_row(sqlite3_stmt *st, const struct table *t, const void *row)
+{
+        int rc = SQLITE_OK;
+
+        for (uint32_t i = 0; i < t->n_columns && rc == SQLITE_OK; i++) {
+                const struct column *c = &t->columns[i];
+                const void *field = (const char *)row + c->offset;
+                int at = (int)i + 1;
+                const char *text;
+                uint64_t u;
+                int64_t s;
+                uint8_t *blob;
+                size_t size;
+
+                switch (c->type) {
+                case COLUMN_U32:
+                        rc = sqlite3_bind_int64(st, at, *(const uint32_t *)field);
+                        break;
+                case COLUMN_I32:
+                        rc = sqlite3_bind_int64(st, at, *(const int32_t *)field);
+                        break;
+                case COLUMN_BOOL:
+                        rc = sqlite3_bind_int64(st, at, *(const bool *)field);
+                        break;
+                case COLUMN_U64:
+                case COLUMN_U64_OR_NONE:
+                        u = *(const uint64_t *)field;
+                        if (c->type == COLUMN_U64_OR_NONE && u == UINT64_MAX)
+                                rc = sqlite3_bind_null(st, at);
+                        else if (u > INT64_MAX) /* SQL has no such integer, nor has the world */
+                                rc = SQLITE_RANGE;
+                        else
+                                rc = sqlite3_bind_int64(st, at, (int64_t)u);
+                        break;
+                case COLUMN_I64:
+                case COLUMN_I64_OR_NONE:
+                        s = *(const int64_t *)field;
+                        if (c->type == COLUMN_I64_OR_NONE && s == -1)
+                                rc = sqlite3_bind_null(st, at);
+                        else
+                                rc = sqlite3_bind_int64(st, at, s);
+                        break;
+                case COLUMN_F64:
+                        rc = sqlite3_bind_double(st, at, *(const double *)field);
+                        break;
+                case COLUMN_TEXT:
+                case COLUMN_TEXT_OR_NONE:
+                        text = *(const char *const *)field;
+                        if (!text && c->type == COLUMN_TEXT)
+                                text = "";
+                        rc = sqlite3_bind_text(st, at, text, -1, SQLITE_STATIC);
+                        break;
+                case COLUMN_HIST:
+                        if (!*(const uint64_t *const *)field) {
+                                rc = sqlite3_bind_null(st, at);
+                        } else if (hist_encode(*(const uint64_t *const *)field, &blob, &size)) {
+                                rc = SQLITE_NOMEM;
+                        } else {
+                                rc = sqlite3_bind_blob(st, at, blob, (int)size, free);
+                        }
+                        break;
+                }
+        }
+        return rc;
+}
+
+static int put_row(struct runfile *rf, enum table_id id, const void *row)
+{
+        const struct table *t = &runfile_tables[id];
+        int rc = SQLITE_OK, r;
+
+        if (rf->in_transaction && rf->failed)
+                return rf->failed;
+        if (!rf->put[id]) {
+                _cleanup_(freep) char *sql = runfile_put_sql(t);
+
+                if (!sql)
+                        return -ENOMEM;
+                rc = sqlite3_prepare_v3(rf->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &rf->put[id],
+                                        NULL);
+        }
+        if (rc == SQLITE_OK)
+                rc = bind_row(rf->put[id], t, row);
+        if (rc == SQLITE_OK)
+                rc = sqlite3_step(rf->put[id]);
+        r = rc == SQLITE_RANGE ? -ERANGE : runfile_verdict(rf->db, rc);
+        if (rf->put[id]) {
+                sqlite3_reset(rf->put[id]);
+                sqlite3_clear_bindings(rf->put[id]);
+        }
+        if (r && rf->in_transaction)
+                rf->failed = r;
+        return r;
+}
+
+/* One column into its field; false: what stands there cannot have been put. */
+static bool read_column(struct runfile *rf, sqlite3_stmt *st, int i, const struct column *c,
+                        void *field)
+{
+        int type = sqlite3_column_type(st, i);
+        int64_t v = sqlite3_column_int64(st, i);
+
+        switch (c->type) {
+        case COLUMN_U32:
+                *(uint32_t *)field = (uint32_t)v;
+                return type == SQLITE_INTEGER && v >= 0 && v <= (c->max ? c->max : UINT32_MAX);
+        case COLUMN_I32:
+                *(int32_t *)field = (int32_t)v;
+                return type == SQLITE_INTEGER && v >= INT32_MIN && v <= INT32_MAX;
+        case COLUMN_BOOL:
+                *(bool *)field = v;
+                return type == SQLITE_INTEGER && (v == 0 || v == 1);
+        case COLUMN_U64_OR_NONE:
+                *(uint64_t *)field = type == SQLITE_NULL ? UINT64_MAX : (uint64_t)v;
+                return type == SQLITE_NULL || (type == SQLITE_INTEGER && v >= 0);
+        case COLUMN_U64:
+                *(uint64_t *)field = (uint64_t)v;
+                return type == SQLITE_INTEGER && v >= 0;
+        case COLUMN_I64_OR_NONE:
+                *(int64_t *)field = type == SQLITE_NULL ? -1 : v;
+                return type == SQLITE_NULL || type == SQLITE_INTEGER;
+        case COLUMN_I64:
+                *(int64_t *)field = v;
+                return type == SQLITE_INTEGER;
+        case COLUMN_F64:
+                *(double *)field = sqlite3_column_double(st, i);
+                return type == SQLITE_FLOAT && *(double *)field >= 0;
+        case COLUMN_TEXT:
+        case COLUMN_TEXT_OR_NONE:
+                *(const char **)field = (const char *)sqlite3_column_text(st, i);
+                return type == SQLITE_TEXT ||
+                       (type == SQLITE_NULL && c->type == COLUMN_TEXT_OR_NONE);
+        case COLUMN_HIST: {
+                const void *blob = sqlite3_column_blob(st, i);
+
+                *(const uint64_t **)field = type == SQLITE_NULL ? NULL : rf->buckets;
+                if (type == SQLITE_NULL)
+                        return true;
+                return type == SQLITE_BLOB &&
+                       !hist_decode(blob ? blob : "", (size_t)sqlite3_column_bytes(st, i),
+                                    rf->buckets);
+        }
+        }
+        return false;
+}
+
+static int read_row(struct runfile *rf, sqlite3_stmt *st, const struct table *t, void *row)
+{
+        memset(row, 0, t->row_bytes);
+        for (uint32_t i = 0; i < t->n_columns; i++) {
+                const struct column *c = &t->columns[i];
+
+                if (!read_column(rf, st, (int)i, c, (char *)row + c->offset))
+                        return runfile_explain(
+                                &rf->why, RUNFILE_E_FOREIGN,
+                                "'%s' is damaged: table %s holds an impossible value in "
+                                "column %s; it cannot be used",
+                                rf->path, t->name, c->name);
+        }
+        return 0;
+}
+
+union any_row {
+        struct runfile_run run;
+        struct runfile_process process;
+        struct runfile_op op;
+        struct runfile_op_phase op_phase;
+        struct runfile_thread thread;
+        struct runfile_thread_op thread_op;
+        struct runfile_site site;
+        struct runfile_second second;
+        struct runfile_note note;
+};
+
+static int each_row(struct runfile *rf, enum table_id id, int (*fn)(const void *, void *),
+                    void *userdata)
+{
+        const struct table *t = &runfile_tables[id];
+        _cleanup_(freep) char *sql = runfile_select_sql(t);
+        _cleanup_(finalizep) sqlite3_stmt *st = NULL;
+        union any_row row;
+        int rc, r;
+
+        if (!sql)
+                return -ENOMEM;
+        rc = sqlite3_prepare_v2(rf->db, sql, -1, &st, NULL);
+        if (rc != SQLITE_OK)
+                return runfile_explain_verdict(rf, runfile_verdict(rf->db, rc), &rf->why);
+        while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+                r = read_row(rf, st, t, &row);
+                if (!r)
+                        r = fn(&row, userdata);
+                if (r)
+                        return r;
+        }
+        r = runfile_verdict(rf->db, rc);
+        return r ? runfile_explain_verdict(rf, r, &rf->why) : 0;
+}
+
+/* The put and the walk of each table, with the types that belong to it. */
+#define DEFINE_ROWS(name, id)                                                                      \
+        struct each_##name {                                                                       \
+                runfile_##name##_fn fn;                                                            \
+                void *userdata;                                                                    \
+        };                                                                                         \
+        static int pass_##name(const void *row, void *userdata)                                    \
+        {                                                                                          \
+                struct each_##name *each = userdata;                                               \
+                                                                                                   \
+                return each->fn(row, each->userdata);                                              \
+        }                                                                                          \
+        int runfile_put_##name(struct runfile *rf, const struct runfile_##name *row)               \
+        {                                                                                          \
+                return put_row(rf, id, row);                                                       \
+        }                                                                                          \
+        int runfile_each_##name(struct runfile *rf, runfile_##name##_fn fn, void *userdata)        \
+        {                                                                                          \
+                struct each_##name each = {fn, userdata};                                          \
+                                                                                                   \
+                return each_row(rf, id, pass_##name, &each);                                       \
+        }                                                                                          \
+        struct rows_semicolon_##name
+
+DEFINE_ROWS(process, TABLE_PROCESS);
+DEFINE_ROWS(op, TABLE_OP);
+DEFINE_ROWS(op_phase, TABLE_OP_PHASE);
+DEFINE_ROWS(thread, TABLE_THREAD);
+DEFINE_ROWS(thread_op, TABLE_THREAD_OP);
+DEFINE_ROWS(site, TABLE_SITE);
+DEFINE_ROWS(second, TABLE_SECOND);
+DEFINE_ROWS(note, TABLE_NOTE);
+
+int runfile_put_run(struct runfile *rf, const struct runfile_run *run)
+{
+        return put_row(rf, TABLE_RUN, run);
+}
+
+/* Copies the strings of a row, so that it can stay. */
+static int keep_text(const struct table *t, void *row, char **texts)
+{
+        for (uint32_t i = 0, n = 0; i < t->n_columns; i++) {
+                const struct column *c = &t->columns[i];
+                const char **field = (const char **)(void *)((char *)row + c->offset);
+
+                if (c->type != COLUMN_TEXT && c->type != COLUMN_TEXT_OR_NONE)
+                        continue;
+                free(texts[n]);
+                texts[n] = NULL;
+                if (*field && !(texts[n] = strdup(*field)))
+                        return -ENOMEM;
+                *field = texts[n++];
+        }
+        return 0;
+}
+
+static int keep_run(const void *row, void *userdata)
+{
+        struct runfile *rf = userdata;
+
+        rf->run = *(const struct runfile_run *)row;
+        rf->has_run = true;
+        return keep_text(&runfile_tables[TABLE_RUN], &rf->run, rf->run_text);
+}
+
+int runfile_get_run(struct runfile *rf, struct runfile_run *ret)
+{
+        int r;
+
+        rf->has_run = false;
+        r = each_row(rf, TABLE_RUN, keep_run, rf);
+        if (r)
+                return r;
+        if (!rf->has_run)
+                return runfile_explain(&rf->why, RUNFILE_E_FOREIGN,
+                                       "'%s' is damaged: it names no run; it cannot be used",
+                                       rf->path);
+        *ret = rf->run;
+        return 0;
+}
+
+struct search {
+        struct runfile *rf;
+        const char *uuid;
+        bool found;
+};
+
+static int keep_process(const void *row, void *userdata)
+{
+        struct search *search = userdata;
+        const struct runfile_process *p = row;
+        struct runfile *rf = search->rf;
+
+        if (strcmp(p->uuid, search->uuid))
+                return 0;
+        rf->found = *p;
+        search->found = true;
+        return keep_text(&runfile_tables[TABLE_PROCESS], &rf->found, rf->found_text);
+}
+
+bool runfile_find_process(struct runfile *rf, const char *uuid, struct runfile_process *ret)
+{
+        struct search search = {.rf = rf, .uuid = uuid};
+
+        if (each_row(rf, TABLE_PROCESS, keep_process, &search) || !search.found)
+                return false;
+        *ret = rf->found;
+        return true;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What lies in a run file. The comments of columns go into the database with
+ * its CREATE statements, so that `.schema` in the sqlite3 shell explains the
+ * file; the views at the end are for people, nothing here reads them.
+ *
+ * A change of meaning or layout raises RUNFILE_SCHEMA.
+ */
+#include "common/runfile-schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/runfile.h"
+
+/* One column of the struct `row_` under its own name, or under another. */
+#define COL_AS(name_, field_, type_, comment_)                                                     \
+        {                                                                                          \
+                .name = name_, .offset = offsetof(struct ROW, field_), .type = COLUMN_##type_,     \
+                .comment = comment_                                                                \
+        }
+#define COL(field_, type_, comment_) COL_AS(#field_, field_, type_, comment_)
+#define COL_BELOW(field_, below_, comment_)                                                        \
+        {                                                                                          \
+                .name = #field_, .offset = offsetof(struct ROW, field_), .type = COLUMN_U32,       \
+                .max = (below_)-1, .comment = comment_                                             \
+        }
+#define COLS_ALLOC                                                                                 \
+        COL_AS("alloc_calls", alloc.calls, U64, "calls of the malloc family that gave a block"),   \
+                COL_AS("alloc_asked", alloc.asked_bytes, U64, "bytes asked for"),                  \
+                COL_AS("alloc_usable", alloc.usable_bytes, U64, "bytes usable in what was given"), \
+                COL_AS("free_calls", alloc.frees, U64, "blocks given back"),                       \
+                COL_AS("freed_usable", alloc.freed_bytes, U64, "bytes usable in these"),           \
+                COL_AS("alloc_failed", alloc.failed, U64, "calls answered NULL")
+
+#define ENDS "0 live, 1 exit code, 2 signal, 3 unknown, 4 cut, 5 exec"
+
+#define ROW runfile_run
+static const struct column run_columns[] = {
+        COL(id, TEXT, "YYYYmmdd-HHMMSS-PID"),
+        COL(command, TEXT, "as typed, quoted for the shell"),
+        COL(pid, I64, "of the first process"),
+        COL(started_at_ns, U64, "since 1970, UTC"),
+        COL(duration_ns, U64, "so far"),
+        {.name = "end",
+         .offset = offsetof(struct ROW, end),
+         .type = COLUMN_U32,
+         .max = RUNFILE_END_EXEC,
+         .comment = ENDS},
+        COL(end_value, I32, "exit code or signal number"),
+        COL(infprof_version, TEXT, "that wrote this file"),
+        COL(machine, TEXT_OR_NONE, "where it ran"),
+        COL(daemon_cpu_ns, U64, "CPU time the daemon spent on this run"),
+        COL(n_adoptions, U32, "times a new daemon took it over"),
+};
+#undef ROW
+
+#define ROW runfile_process
+static const struct column process_columns[] = {
+        COL_AS("process", index, U32, "number in this run"),
+        COL(uuid, TEXT, "of this process image"),
+        COL(pid, I64, "process id"),
+        COL(ppid, I64, "its parent's"),
+        COL(command, TEXT, "command line"),
+        COL(exe, TEXT, "path of the program"),
+        COL(started_at_ns, U64, "since 1970, UTC"),
+        COL(duration_ns, U64, "so far"),
+        COL(ticks_per_second, U64, "of its clock: the unit of histograms"),
+        {.name = "end",
+         .offset = offsetof(struct ROW, end),
+         .type = COLUMN_U32,
+         .max = RUNFILE_END_EXEC,
+         .comment = ENDS},
+        COL(end_value, I32, "exit code or signal number"),
+        COL(reason, TEXT_OR_NONE, "of a cut, or the trouble the shim met"),
+        COL(trivial, BOOL, "did nothing worth a row"),
+        COL(spans, U64, "timed calls that ended"),
+        COL(folded, U64, "of these: only in the fold table, without a line in time"),
+        COL(lost, U64, "must be 0"),
+        COL(left, U64, "calls that did not return"),
+        COL(open, U64, "calls still open at the end"),
+        COL(untimed, U64, "calls counted, not timed"),
+        COL(unseen, U64, "spans counted and summed, not in histograms"),
+        COL(fold_refused, U64, "the same, because the fold table was full"),
+        COL(stubs_refused, U64, "wanted functions that found no stub"),
+        COL(ops_refused, U64, "ops that found the table of ops full"),
+        COL(slots_patched, U64, "relocation slots that lead to a stub"),
+        COL(spawns_unsited, U64, "spawns whose site is not known"),
+        COL(lanes_retaken, U64, "threads whose lane was reused before it was read"),
+        COL_AS("span_cost_ps", overhead_ns_per_span_x1000, U64,
+               "what one timed call costs its thread"),
+        COL(stamp_ps, U64, "part of that which shows in the span itself"),
+        COL(segment_bytes, U64, "resident"),
+        COL(threads_live, U64, "at the last look"),
+        COL(threads_peak, U64, "most at one time"),
+        COL(spawns, U64, "thread creations and forks"),
+        COL(live_bytes, I64, "usable bytes allocated and not freed"),
+        COL(peak_bytes, I64, "the most of these at one time"),
+        COL(prompt_tokens, U64, "tokens taken in"),
+        COL(generated_tokens, U64, "tokens generated"),
+        COL(sequences, U64, "sequences begun"),
+        COL_AS("unknown_ns", phase_ns[IFP_PHASE_UNKNOWN], U64, "time in each phase"),
+        COL_AS("load_ns", phase_ns[IFP_PHASE_LOAD], U64, ""),
+        COL_AS("prefill_ns", phase_ns[IFP_PHASE_PREFILL], U64, ""),
+        COL_AS("decode_ns", phase_ns[IFP_PHASE_DECODE], U64, ""),
+        COL_AS("idle_ns", phase_ns[IFP_PHASE_IDLE], U64, ""),
+        COL_BELOW(phase, IFP_N_PHASES, "at the last look"),
+};
+_Static_assert(IFP_N_PHASES == 5, "a column for each phase");
+#undef ROW
+
+#define ROW runfile_op
+static const struct column op_columns[] = {
+        COL(process, U32, ""),
+        COL(op, U32, "number in that process; 0: not in any op"),
+        COL(name, TEXT, ""),
+        COL(kernel, TEXT_OR_NONE, "function that carries it out"),
+        COL(library, TEXT_OR_NONE, "path of the object that holds the kernel"),
+        COL_BELOW(kind, IFP_N_KINDS, "see table kinds"),
+        COL(hot, BOOL, "counted always, timed now and then"),
+        COL(threads, U32, "that called it"),
+};
+#undef ROW
+
+#define ROW runfile_op_phase
+static const struct column op_phase_columns[] = {
+        COL(process, U32, ""),
+        COL(op, U32, ""),
+        COL_BELOW(phase, IFP_N_PHASES, "see table phases"),
+        COL(timed, U64, "calls with stamps"),
+        COL(untimed, U64, "calls without"),
+        COL(total_ns, U64, "of the timed calls"),
+        COL(child_ns, U64, "part of it in ops called from it"),
+        COL_AS("min_ns", min_ns, U64_OR_NONE, "of the calls in the histogram"),
+        COL(max_ns, U64, "of the calls in the histogram"),
+        COL(sum_ns, F64, "of the calls in the histogram"),
+        COL(sumsq_ns2, F64, "sum of their squares"),
+        COL(left, U64, "calls that did not return"),
+        COL(folded, U64, "spans without a line in time"),
+        COLS_ALLOC,
+        COL(hist, HIST, "durations in ticks; see infprof-runfile(5)"),
+};
+#undef ROW
+
+#define ROW runfile_thread
+static const struct column thread_columns[] = {
+        COL(process, U32, ""),
+        COL(thread, U32, "number in that process"),
+        COL(tid, I64, "thread id"),
+        COL(parent_tid, I64, "thread that asked for it"),
+        COL(name, TEXT_OR_NONE, ""),
+        COL(started_ns, U64, "since its process began"),
+        COL(ended_ns, U64_OR_NONE, "since its process began; NULL: has not ended"),
+        COL(site, I64_OR_NONE, "where it was asked for"),
+        COL(spans, U64, "timed calls that ended"),
+        COL(folded, U64, "of these: without a line in time"),
+        COL(cpu_ns, U64_OR_NONE, "CPU time"),
+        COLS_ALLOC,
+};
+#undef ROW
+
+#define ROW runfile_thread_op
+static const struct column thread_op_columns[] = {
+        COL(process, U32, ""),
+        COL(thread, U32, ""),
+        COL(op, U32, ""),
+        COL_BELOW(phase, IFP_N_PHASES, ""),
+        COL(timed, U64, "as in op_phase"),
+        COL(untimed, U64, ""),
+        COL(total_ns, U64, ""),
+        COL(child_ns, U64, ""),
+        COL(min_ns, U64_OR_NONE, ""),
+        COL(max_ns, U64, ""),
+        COLS_ALLOC,
+};
+#undef ROW
+
+#define ROW runfile_site
+static const struct column site_columns[] = {
+        COL(process, U32, ""),
+        COL(site, U32, "number in that process"),
+        COL(function, TEXT_OR_NONE, "that asked for threads"),
+        COL(library, TEXT_OR_NONE, "path of the object"),
+        COL(offset, U64, "in the function, else in the object"),
+        COL(count, U64, "threads asked for here"),
+};
+#undef ROW
+
+#define ROW runfile_second
+static const struct column second_columns[] = {
+        COL(process, U32, ""),
+        COL(second, U64, "since the run began"),
+        COL(spans, U64, "in this second"),
+        COL(prompt_tokens, U64, "in this second"),
+        COL(generated_tokens, U64, "in this second"),
+        COL(spawns, U64, "in this second"),
+        COL(live_bytes, I64, "at its end"),
+        COL(threads_live, U32, "at its end"),
+        COL_BELOW(phase, IFP_N_PHASES, "at its end"),
+};
+#undef ROW
+
+#define ROW runfile_note
+static const struct column note_columns[] = {
+        COL(process, U32, "4294967295: the whole run"),
+        COL(text, TEXT, "what a reader must know"),
+};
+#undef ROW
+
+#define TABLE(name_, n_keys_, comment_)                                                            \
+        {                                                                                          \
+                .name = #name_, .comment = comment_, .columns = name_##_columns,                   \
+                .n_columns = sizeof(name_##_columns) / sizeof(name_##_columns[0]),                 \
+                .n_keys = n_keys_, .row_bytes = sizeof(struct runfile_##name_)                     \
+        }
+
+const struct table runfile_tables[N_TABLES] = {
+        [TABLE_RUN] = TABLE(run, 1, "the run: one row"),
+        [TABLE_PROCESS] = TABLE(process, 1, "its process images"),
+        [TABLE_OP] = TABLE(op, 2, "what was timed, in each process"),
+        [TABLE_OP_PHASE] = TABLE(op_phase, 3, "its figures, by phase"),
+        [TABLE_THREAD] = TABLE(thread, 2, "threads"),
+        [TABLE_THREAD_OP] = TABLE(thread_op, 4, "figures by thread, op and phase"),
+        [TABLE_SITE] = TABLE(site, 2, "where threads were asked for"),
+        [TABLE_SECOND] = TABLE(second, 2, "what moved in each second"),
+        [TABLE_NOTE] = TABLE(note, 2, "what a reader must know"),
+};
+
+static const char views_sql[] =
+        "CREATE TABLE phases (phase INTEGER PRIMARY KEY, name TEXT NOT NULL);\n"
+        "INSERT INTO phases VALUES "
+        "(0,'unknown'),(1,'load'),(2,'prefill'),(3,'decode'),(4,'idle');\n"
+        "CREATE TABLE kinds (kind INTEGER PRIMARY KEY, name TEXT NOT NULL);\n"
+        "INSERT INTO kinds VALUES (0,'kernel'),(1,'node'),(2,'graph'),(3,'call'),(4,'wait'),"
+        "(5,'token'),(6,'ttft');\n"
+        "CREATE VIEW v_ops AS SELECT o.process, o.name, k.name AS kind, p.name AS phase,\n"
+        "  r.timed + r.untimed AS calls, r.timed,\n"
+        "  round(r.total_ns / 1e6, 3) AS total_ms,\n"
+        "  round((r.total_ns - r.child_ns) / 1e6, 3) AS self_ms,\n"
+        "  round(r.total_ns / 1e3 / nullif(r.timed, 0), 3) AS mean_us,\n"
+        "  round(r.min_ns / 1e3, 3) AS min_us, round(r.max_ns / 1e3, 3) AS max_us,\n"
+        "  r.alloc_calls, r.alloc_asked, o.kernel, o.library\n"
+        "  FROM op_phase r JOIN op o USING (process, op) JOIN kinds k USING (kind)\n"
+        "  JOIN phases p USING (phase) ORDER BY r.total_ns - r.child_ns DESC;\n"
+        "CREATE VIEW v_threads AS SELECT t.process, t.tid, t.name,\n"
+        "  round(t.started_ns / 1e6, 3) AS started_ms, round(t.ended_ns / 1e6, 3) AS ended_ms,\n"
+        "  t.spans, round(t.cpu_ns / 1e6, 3) AS cpu_ms, t.alloc_calls, t.alloc_asked,\n"
+        "  s.function AS spawned_by\n"
+        "  FROM thread t LEFT JOIN site s USING (process, site) ORDER BY t.process, t.thread;\n"
+        "CREATE VIEW v_seconds AS SELECT s.second, sum(s.spans) AS spans,\n"
+        "  sum(s.prompt_tokens) AS prompt_tokens, sum(s.generated_tokens) AS generated_tokens,\n"
+        "  sum(s.spawns) AS spawns, sum(s.live_bytes) AS live_bytes,\n"
+        "  sum(s.threads_live) AS threads_live FROM second s GROUP BY s.second ORDER BY "
+        "s.second;\n";
+
+static const char *declaration(enum column_type type)
+{
+        switch (type) {
+        case COLUMN_F64:
+                return "REAL NOT NULL";
+        case COLUMN_TEXT:
+                return "TEXT NOT NULL";
+        case COLUMN_TEXT_OR_NONE:
+                return "TEXT";
+        case COLUMN_HIST:
+                return "BLOB";
+        case COLUMN_U64_OR_NONE:
+        case COLUMN_I64_OR_NONE:
+                return "INTEGER";
+        default:
+                return "INTEGER NOT NULL";
+        }
+}
+
+static void print_columns(FILE *f, const struct table *t, uint32_t n)
+{
+        for (uint32_t i = 0; i < n; i++)
+                fprintf(f, "%s\"%s\"", i ? ", " : "", t->columns[i].name);
+}
+
+static void print_create(FILE *f, const struct table *t)
+{
+        fprintf(f, "CREATE TABLE \"%s\" ( -- %s\n", t->name, t->comment);
+        for (uint32_t i = 0; i < t->n_columns; i++) {
+                const struct column *c = &t->columns[i];
+
+                fprintf(f, "  \"%s\" %s,", c->name, declaration(c->type));
+                fprintf(f, c->comment[0] ? " -- %s\n" : "%s\n", c->comment);
+        }
+        fputs("  PRIMARY KEY (", f);
+        print_columns(f, t, t->n_keys);
+        fputs(")\n) WITHOUT ROWID;\n", f);
+}
+
+static void print_schema(FILE *f, const struct table *unused)
+{
+        for (int i = 0; i < N_TABLES; i++)
+                print_create(f, &runfile_tables[i]);
+        fputs(views_sql, f);
+        fprintf(f, "PRAGMA application_id = %d;\nPRAGMA user_version = %d;\n",
+                RUNFILE_APPLICATION_ID, RUNFILE_SCHEMA);
+}
+
+static void print_put(FILE *f, const struct table *t)
+{
+        fprintf(f, "INSERT OR REPLACE INTO \"%s\" (", t->name);
+        print_columns(f, t, t->n_columns);
+        fputs(") VALUES (", f);
+        for (uint32_t i = 0; i < t->n_columns; i++)
+                fputs(i ? ",?" : "?", f);
+        fputs(")", f);
+}
+
+static void print_select(FILE *f, const struct table *t)
+{
+        fputs("SELECT ", f);
+        print_columns(f, t, t->n_columns);
+        fprintf(f, " FROM \"%s\" ORDER BY ", t->name);
+        print_columns(f, t, t->n_keys);
+}
+
+static char *printed(void (*print)(FILE *, const struct table *), const struct table *t)
+{
+        char *text = NULL;
+        size_t size;
+        FILE *f = open_memstream(&text, &size);
+
+        if (!f)
+                return NULL;
+        print(f, t);
+        if (fclose(f)) {
+                free(text);
+                return NULL;
+        }
+        return text;
+}
+
+char *runfile_schema_sql(void)
+{
+        return printed(print_schema, NULL);
+}
+
+char *runfile_put_sql(const struct table *t)
+{
+        return printed(print_put, t);
+}
+
+char *runfile_select_sql(const struct table *t)
+{
+        return printed(print_select, t);
+}
