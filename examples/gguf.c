@@ -1,3 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file format (ggml's docs/gguf.md) and the two block formats of ggml-common.h in use here. A
+ * file is a header, key-values, the table of tensors, and their data, each at a multiple of 32
+ * bytes.
+ */
 #include "gguf.h"
 
 #include <errno.h>
@@ -5,10 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The file format (ggml's docs/gguf.md) and the two block formats of ggml-common.h in use here. A
- * file is a header, key-values, the table of tensors, and their data, each at a multiple of 32
- * bytes. */
 
 static FILE *out;
 static uint64_t written;

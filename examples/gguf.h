@@ -1,11 +1,12 @@
-#ifndef GGUF_H
-#define GGUF_H
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writing one GGUF file, version 3, front to back. All of it ends the program with one line when
+ * the file cannot be written.
+ */
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
-
-/* Writing one GGUF file, version 3, front to back. All of it ends the program with one line when
- * the file cannot be written. */
 
 enum { GGUF_ALIGN = 32, GGUF_BLOCK = 32 };
 
@@ -34,5 +35,3 @@ void gguf_kv_array(const char *key, enum gguf_kv type, uint64_t n);
 size_t gguf_row_bytes(enum gguf_type type, int n);
 /* Quantise GGUF_BLOCK weights and write them. */
 void gguf_put_block(enum gguf_type type, const float *w);
-
-#endif

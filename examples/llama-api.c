@@ -1,13 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Finds llama.cpp at run time. The libraries are opened RTLD_LOCAL and every function is taken with
+ * dlsym, as a language binding would do it: nothing of llama.cpp is in the global scope, and none
+ * of the driver's own calls go through a PLT.
+ */
 #include "llama-api.h"
 
 #include <dlfcn.h>
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Finds llama.cpp at run time. The libraries are opened RTLD_LOCAL and every function is taken with
- * dlsym, as a language binding would do it: nothing of llama.cpp is in the global scope, and none
- * of the driver's own calls go through a PLT. */
 
 static char error[1100];
 

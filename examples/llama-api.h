@@ -1,13 +1,14 @@
-#ifndef LLAMA_API_H
-#define LLAMA_API_H
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the driver uses of llama.h, such that it holds for any version: handles are opaque, and the
+ * parameter structs, which differ, are larger than any of them was. A function that returns one
+ * writes as much as it knows of; one that takes it by value reads as much, from the stack.
+ */
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* What the driver uses of llama.h, such that it holds for any version: handles are opaque, and the
- * parameter structs, which differ, are larger than any of them was. A function that returns one
- * writes as much as it knows of; one that takes it by value reads as much, from the stack. */
 
 struct llama_params {
         union {
@@ -69,5 +70,3 @@ struct llama_api {
 
 /* Open the libraries in `dir` and find every function. NULL, or what went wrong, for a person. */
 const char *llama_api_open(struct llama_api *ret_api, const char *dir);
-
-#endif

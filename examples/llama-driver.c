@@ -1,3 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Drives a real llama.cpp: loads a model, feeds a prompt, generates, and times itself while it
+ * does. The text goes to stdout and is a function of the options alone; what was measured goes to
+ * stderr and, as JSON, to --stats. End-of-text tokens are not obeyed: as many tokens come as were
+ * asked for.
+ */
 #include "llama-api.h"
 
 #include <errno.h>
@@ -8,11 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-/* Drives a real llama.cpp: loads a model, feeds a prompt, generates, and times itself while it
- * does. The text goes to stdout and is a function of the options alone; what was measured goes to
- * stderr and, as JSON, to --stats. End-of-text tokens are not obeyed: as many tokens come as were
- * asked for. */
 
 struct options {
         const char *lib, *model, *prompt, *stats;

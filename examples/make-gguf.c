@@ -1,3 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writes a model of the architecture "llama" with random weights, as a GGUF file. What such a model
+ * says is noise; how it is computed is what a real one would cost. Matrices may be block-quantised;
+ * vectors (the norms) are always f32. The same options give the same bytes.
+ */
 #include "gguf.h"
 
 #include <errno.h>
@@ -9,10 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Writes a model of the architecture "llama" with random weights, as a GGUF file. What such a model
- * says is noise; how it is computed is what a real one would cost. Matrices may be block-quantised;
- * vectors (the norms) are always f32. The same options give the same bytes. */
 
 enum { N_BYTE_TOKENS = 256, N_SPECIAL = 3 };
 

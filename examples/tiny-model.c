@@ -1,12 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A transformer with random weights: embedding, layers of attention and gated feed-forward with
+ * residuals, a head. It only says which kernels are to be run on what; it runs none. The embedding
+ * is looked up in plain code, so that some work lies outside every kernel.
+ */
 #include "tiny.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A transformer with random weights: embedding, layers of attention and gated feed-forward with
- * residuals, a head. It only says which kernels are to be run on what; it runs none. The embedding
- * is looked up in plain code, so that some work lies outside every kernel. */
 
 enum { OPS_PER_LAYER = 15, OPS_AT_END = 2 };
 

@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Workers. All run the same list of ops, each its own part, and meet after every op. Either they
+ * are created once and wait for the next list, or every op creates its own and joins them: the
+ * second is what an engine should not do, and what a profiler should show.
+ */
 #include "tiny.h"
 
 #include <stdlib.h>
-
-/* Workers. All run the same list of ops, each its own part, and meet after every op. Either they
- * are created once and wait for the next list, or every op creates its own and joins them: the
- * second is what an engine should not do, and what a profiler should show. */
 
 struct tiny_task {
         struct tiny_pool *pool;

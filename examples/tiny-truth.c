@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the engine counted about itself, as JSON. Nothing is sampled or estimated: each worker's own
+ * counts are added up once all have ended.
+ */
 #include "tiny.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-
-/* What the engine counted about itself, as JSON. Nothing is sampled or estimated: each worker's own
- * counts are added up once all have ended. */
 
 static int close_file(FILE *f)
 {

@@ -1,14 +1,15 @@
-#ifndef TINY_H
-#define TINY_H
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of the small engine: a model builds graphs, a pool runs them, truth tells what was
+ * done.
+ */
+#pragma once
 
 #include "tinykernels.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
-
-/* The inside of the small engine: a model builds graphs, a pool runs them, truth tells what was
- * done. */
 
 struct tiny_shape {
         int dim;
@@ -86,5 +87,3 @@ struct tiny_truth {
 int tiny_truth_write(const char *path, const struct tiny_truth *truth, const struct tk_ctx *ctx,
                      int n_ctx);
 int tiny_spans_write(const char *path, const struct tk_ctx *ctx, int n_ctx);
-
-#endif

@@ -1,3 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A small inference engine that counts for itself everything a profiler would claim to have
+ * counted. Tokens are sampled from the model's own distribution with a seeded generator, so that
+ * the output is a function of the options, whatever the number of threads.
+ */
 #include "tiny.h"
 
 #include <errno.h>
@@ -7,10 +13,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-/* A small inference engine that counts for itself everything a profiler would claim to have
- * counted. Tokens are sampled from the model's own distribution with a seeded generator, so that
- * the output is a function of the options, whatever the number of threads. */
 
 struct options {
         int threads, tokens, layers, dim, prompt, pace_ms;

@@ -1,14 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernels of the small engine, in a library of their own and called through the PLT, from the
+ * engine and from each other, as those of a real engine are. Plain loops: what matters is not their
+ * speed but that each call counts its work, exactly, in the caller's context. The arithmetic of one
+ * output does not depend on how the work is split, so results are the same for any number of
+ * workers.
+ */
 #include "tinykernels.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The kernels of the small engine, in a library of their own and called through the PLT, from the
- * engine and from each other, as those of a real engine are. Plain loops: what matters is not their
- * speed but that each call counts its work, exactly, in the caller's context. The arithmetic of one
- * output does not depend on how the work is split, so results are the same for any number of
- * workers. */
 
 const char *const tk_kernel_names[TK_N_KERNELS] = {
         "tk_matmul", "tk_rmsnorm", "tk_softmax", "tk_attention", "tk_rope",

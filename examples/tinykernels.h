@@ -1,12 +1,13 @@
-#ifndef TINYKERNELS_H
-#define TINYKERNELS_H
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every exported kernel takes the context of the calling worker: which part of the work is its own,
+ * where scratch memory comes from, and where it counts what it did. A context belongs to one thread
+ * at a time, so nothing in it is shared and no count is ever lost.
+ */
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
-
-/* Every exported kernel takes the context of the calling worker: which part of the work is its own,
- * where scratch memory comes from, and where it counts what it did. A context belongs to one thread
- * at a time, so nothing in it is shared and no count is ever lost. */
 
 enum tk_kernel {
         TK_MATMUL,
@@ -95,5 +96,3 @@ void tk_spans_add(struct tk_spans *spans, uint64_t ns);
                         call;                                                                      \
                 }                                                                                  \
         } while (0)
-
-#endif

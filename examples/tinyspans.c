@@ -1,12 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine's own stopwatch. Every duration is kept, so that a median is a median; the memory
+ * comes straight from the kernel, since a malloc here would be counted by whoever counts the
+ * engine's.
+ */
 #include "tinykernels.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
-
-/* The engine's own stopwatch. Every duration is kept, so that a median is a median; the memory
- * comes straight from the kernel, since a malloc here would be counted by whoever counts the
- * engine's. */
 
 uint64_t tk_now_ns(void)
 {

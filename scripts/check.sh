@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Everything there is to check, from a clean clone: packages, both compilers without a warning, the
 # format of the sources, all tests. The last line is the sum; the exit status agrees with it.
 set -eu

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The main job, from a clean clone to a report: a real llama.cpp that knows nothing of infprof, run
 # under the shim, looked at while it runs and afterwards.
 set -eu

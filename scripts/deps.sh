@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Installs the Debian packages that infprof is built and tested with. Asks dpkg first, so that a
 # second run needs no network and no root.
 set -eu

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Fetches the llama.cpp libraries that the demo and some tests profile: one exact version of a package
 # of ready-built libraries, with the ordinary npm client. Nothing of it is run or installed.
 #

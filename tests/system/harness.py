@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a system test stands on: the real programs, in a folder of the test's own.
 
 A test file is a few functions and one last line:

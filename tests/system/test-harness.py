@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The harness itself: nothing a test starts gets away, and what it says is true."""
 
 import json

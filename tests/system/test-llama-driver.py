@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The real llama.cpp on its own, without the shim: the ground that other tests stand on."""
 
 from harness import between, case, check, equal, main, near, one_line

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Models written by make-gguf, read back by a reader written from the format's description alone."""
 
 import math

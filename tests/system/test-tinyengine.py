@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The small engine's own counts, which other tests take for the truth: held against formulas."""
 
 from harness import between, case, check, equal, main, one_line
