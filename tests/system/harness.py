@@ -377,26 +377,30 @@ class Session:
         return complaints
 
 
-_libraries = None
+_libraries = None  # (folder, reason why there is none), once asked for
+
+
+def fetch_llama():
+    cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "infprof")
+    os.makedirs(cache, exist_ok=True)
+    with open(os.path.join(cache, "lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        got = subprocess.run(["sh", os.path.join(SOURCE, "scripts/fetch-llama.sh"), cache],
+                             capture_output=True, text=True, timeout=150, check=False)
+    if got.returncode != 0:
+        return None, (got.stderr.strip().splitlines() or ["?"])[-1]
+    return got.stdout.strip(), None
 
 
 def llama_libraries():
     """The folder with the libraries of llama.cpp: INFPROF_LLAMA_LIB, or fetched from npm once a user."""
     global _libraries
-    given = os.environ.get("INFPROF_LLAMA_LIB")
-    if given:
-        return given
     if _libraries is None:
-        cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "infprof")
-        os.makedirs(cache, exist_ok=True)
-        with open(os.path.join(cache, "lock"), "w", encoding="utf-8") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            got = subprocess.run(["sh", os.path.join(SOURCE, "scripts/fetch-llama.sh"), cache],
-                                 capture_output=True, text=True, timeout=150, check=False)
-        if got.returncode != 0:
-            skip("no llama.cpp here: " + (got.stderr.strip().splitlines() or ["?"])[-1])
-        _libraries = got.stdout.strip()
-    return _libraries
+        given = os.environ.get("INFPROF_LLAMA_LIB")
+        _libraries = (given, None) if given else fetch_llama()
+    if not _libraries[0]:
+        skip(f"no llama.cpp here: {_libraries[1]}")
+    return _libraries[0]
 
 
 _cases = []
