@@ -226,14 +226,17 @@ struct tiny_op tiny_model_sample_op(struct tiny_model *m, enum tk_kernel kernel)
         const struct tiny_shape *s = &m->shape;
         const struct layer *l = &m->layers[0];
 
-        return (struct tiny_op){.kernel = kernel,
-                                .dst = m->x,
-                                .a = m->q,
-                                .b = l->k_cache,
-                                .c = l->v_cache,
-                                .n_out = s->dim,
-                                .n_in = s->dim,
-                                .n_heads = s->n_heads,
-                                .head_dim = s->head_dim,
-                                .n_tok = 1};
+        if (kernel == TK_MATMUL)
+                return matmul(m->x, l->wq, m->norm, s->dim, s->dim, 1);
+        return (struct tiny_op){
+                .kernel = kernel,
+                .dst = m->x,
+                .a = m->q,
+                .b = l->k_cache,
+                .c = l->v_cache,
+                .n_in = s->dim,
+                .n_heads = s->n_heads,
+                .head_dim = s->head_dim,
+                .n_tok = 1,
+        };
 }

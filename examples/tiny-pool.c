@@ -84,10 +84,14 @@ static void *op_thread(void *arg)
         return NULL;
 }
 
+/* The caller may set up the next list as soon as it has passed the last barrier of this one. */
 static void run_list(struct tiny_pool *pool, int ith)
 {
-        for (int i = 0; i < pool->n_ops; i++) {
-                run_op(pool, ith, &pool->ops[i]);
+        const struct tiny_op *ops = pool->ops;
+        int n_ops = pool->n_ops;
+
+        for (int i = 0; i < n_ops; i++) {
+                run_op(pool, ith, &ops[i]);
                 pthread_barrier_wait(&pool->barrier);
         }
 }
