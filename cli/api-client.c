@@ -300,6 +300,8 @@ int feed_wait(struct api_feed *f, struct pollfd *fds, unsigned n, int timeout_ms
 
         for (unsigned i = 0; i < n && i < MAX_FEED_FDS; i++)
                 extra[i] = (struct curl_waitfd){.fd = fds[i].fd, .events = CURL_WAIT_POLLIN};
+        for (unsigned i = 0; i < n; i++)
+                fds[i].revents = 0;
         curl_multi_perform(f->multi, &running);
         msg = curl_multi_info_read(f->multi, &left);
         if (!msg) {

@@ -21,6 +21,7 @@ static int cmd_version(int argc, char **argv);
 
 static const struct command commands[] = {
         {"record", cmd_record, "run a command under the profiler and keep the run"},
+        {"top", cmd_top, "watch an engine live"},
         {"status", cmd_status, "what the collector is doing, and for whom"},
         {"stop", cmd_stop, "end the collector; engines go on"},
         {"help", cmd_help, "this list, or the help of one verb"},

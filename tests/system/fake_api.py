@@ -1,0 +1,190 @@
+"""A daemon that is none: the HTTP API on a unix socket, with answers that a test wrote.
+
+    from fake_api import FakeApi, sample_top, sample_status
+
+    api = FakeApi(session.path("run/infprof/api.sock"))
+    api.answers["GET /v1/status"] = sample_status()
+    ...
+    api.close()
+
+`answers` maps "METHOD path" to a document, to (status, document), or to a function of the request's
+document. What it does not know is a 404. `requests` is what was asked: [(method, path, document)].
+By hand, with a top that moves:
+
+    XDG_RUNTIME_DIR=/tmp/x python3 tests/system/fake_api.py /tmp/x/infprof/api.sock
+"""
+
+import contextlib
+import http.server
+import json
+import os
+import socketserver
+import sys
+import threading
+import time
+import urllib.parse
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def address_string(self):
+        return "local"
+
+    def log_message(self, *args):
+        pass
+
+    def _serve(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length) if length else b""
+        document = json.loads(body) if body else None
+        path = urllib.parse.unquote(self.path)
+        api = self.server.api
+        api.requests.append((self.command, path, document))
+        answer = api.answers.get(f"{self.command} {path}", (404, {
+            "error": {"status": 404, "message": f"there is no {path}"}}))
+        if callable(answer):
+            answer = answer(document)
+        status, answer = answer if isinstance(answer, tuple) else (200, answer)
+        data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        with contextlib.suppress(BrokenPipeError):
+            self.wfile.write(data)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _serve
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    block_on_close = False
+
+
+class FakeApi:
+    def __init__(self, path, answers=None):
+        self.path = path
+        self.answers = answers or {}
+        self.requests = []
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        self.server = _Server(path, _Handler)
+        self.server.api = self
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.thread.start()
+
+    def close(self, keep_socket=False):
+        """Ends; with keep_socket as after a crash."""
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+        if not keep_socket:
+            os.unlink(self.path)
+
+
+RUN = "20261120-194500-4711"
+OPS = [  # name, library, calls a second, mean ns, share of total, share of self
+    ("MUL_MAT", "libggml-cpu.so", 4210.5, 118_300, 0.6105, 0.6012),
+    ("FLASH_ATTN_EXT", "libggml-cpu.so", 612.0, 210_000, 0.1420, 0.1388),
+    ("RMS_NORM+MUL", "libggml-cpu.so", 1314.0, 9_120, 0.0311, 0.0311),
+    ("ggml_barrier", "libggml-base.so", 18_400.0, 1_730, 0.0802, 0.0802),
+    ("SWIGLU", "libggml-cpu.so", 606.0, 14_040, 0.0212, 0.0212),
+    ("ROPE", "libggml-cpu.so", 1212.0, 5_300, 0.0160, 0.0160),
+    ("SOFT_MAX", "libggml-cpu.so", 30.25, 88_000, 0.0066, 0.0066),
+    ("llama_decode", "libllama.so", 101.0, 9_870_000, 0.9950, 0.0031),
+    ("ggml_graph_compute", "libggml-cpu.so", 101.0, 9_700_000, 0.9779, 0.0009),
+    ("GET_ROWS", "libggml-cpu.so", 101.0, 830, 0.0002, 0.0002),
+    ("a_kernel_of_the_user_with_a_name_that_is_longer_than_any_column", "libfoo.so", 0.0, 1_000, 0, 0),
+]
+
+
+def sample_op(i, op):
+    name, library, rate, mean, total, self_share = op
+    calls = int(rate * 93) or 7
+    total_ns = calls * mean
+    self_ns = int(total_ns * (self_share / total)) if total else total_ns
+    spark = [int(rate * abs((j * (i + 3)) % 17 - 8) / 8) for j in range(60)]
+    return {
+        "name": name, "kind": "node", "library": f"/usr/lib/{library}", "calls": calls,
+        "calls_per_second": rate, "total_ns": total_ns, "self_ns": self_ns, "mean_ns": mean,
+        "p50_ns": int(mean * 0.93), "p95_ns": int(mean * 1.7), "p99_ns": int(mean * 2.4),
+        "max_ns": mean * 11, "total_share": total, "self_share": self_share, "spark": spark,
+        "threads": [
+            {"tid": 4711, "name": "llama-driver", "calls": calls * 3 // 5,
+             "total_ns": total_ns * 3 // 5, "self_ns": self_ns * 3 // 5},
+            {"tid": 4712, "name": "worker-1", "calls": calls * 2 // 5,
+             "total_ns": total_ns * 2 // 5, "self_ns": self_ns * 2 // 5}],
+    }
+
+
+def sample_top(live=True, exit=None):
+    return {
+        "schema": "infprof.top/1",
+        "run": {"id": RUN, "command": "./llama-driver -m model.gguf -n 512 --threads 2", "pid": 4711,
+                "live": live, "exit": exit},
+        "now": {"at_ns": 93_000_000_000, "phase": "decode" if live else "idle",
+                "tokens_per_second": 101.2, "tokens_per_second_mean": 98.76, "generated": 9184,
+                "threads_live": 2 if live else 0, "live_bytes": 48_234_496,
+                "spans_per_second": 26_788.7, "overhead_fraction": 0.0061, "rss_bytes": 131_072_000},
+        "ops": [sample_op(i, op) for i, op in enumerate(OPS)],
+        "threads": [
+            {"tid": 4711, "name": "llama-driver", "state": "live", "spans": 1_502_113,
+             "busy_ns": 88_100_000_000, "share": 0.947, "cpu_ns": 92_000_000_000, "spawned_by": None,
+             "alloc_calls": 48_112},
+            {"tid": 4712, "name": "worker-1", "state": "live", "spans": 1_001_400,
+             "busy_ns": 79_000_000_000, "share": 0.849, "cpu_ns": 81_000_000_000,
+             "spawned_by": "ggml_graph_compute", "alloc_calls": 12},
+            {"tid": 4720, "name": "loader", "state": "ended", "spans": 0, "busy_ns": 0, "share": 0.0,
+             "cpu_ns": None, "spawned_by": "std::thread::_M_start_thread", "alloc_calls": 3}],
+        "spawns": {"total": 9185, "live": 1, "peak_live": 2, "per_second": 101.0, "sites": [
+            {"function": "ggml_graph_compute", "library": "/usr/lib/libggml-cpu.so", "offset": 0x2a4,
+             "count": 9184, "per_second": 101.0},
+            {"function": None, "library": "/opt/engine/llama-driver", "offset": 0x1f00, "count": 1,
+             "per_second": 0.0}]},
+    }
+
+
+def sample_status(live=True):
+    return {
+        "schema": "infprof.status/1",
+        "daemon": {"pid": 4000, "version": "0.1.0", "uptime_ns": 125_000_000_000,
+                   "cpu_ns": 1_500_000_000, "resident_bytes": 23_000_000, "spans_drained": 2_503_513,
+                   "state_dir": "/home/u/.local/state/infprof/runs"},
+        "processes": [{"pid": 4711, "run": RUN, "command": "./llama-driver -m model.gguf",
+                       "state": "live" if live else "ended", "phase": "decode", "spans": 2_503_513,
+                       "paused_ops": 0, "reason": None}],
+        "not_adoptable": [], "refused": [],
+    }
+
+
+def sample_api(path):
+    api = FakeApi(path)
+    api.answers["GET /v1/status"] = sample_status()
+    api.answers[f"GET /v1/runs/{RUN}/top"] = sample_top()
+    api.answers["GET /v1/runs/pid:4711/top"] = sample_top()
+    api.answers["POST /v1/stop"] = {"stopping": True}
+    return api
+
+
+def moving_top(_=None):
+    document = sample_top()
+    t = int(time.time() * 4)
+    for i, op in enumerate(document["ops"]):
+        wave = abs((t + 5 * i) % 24 - 12) / 12
+        op["calls_per_second"] *= 0.5 + wave
+        op["self_share"] *= 0.8 + 0.2 * wave
+        op["spark"] = [int(op["calls_per_second"] * abs((t + j + 5 * i) % 24 - 12) / 12)
+                       for j in range(60)]
+    return document
+
+
+if __name__ == "__main__":
+    served = sample_api(sys.argv[1])
+    served.answers[f"GET /v1/runs/{RUN}/top"] = moving_top
+    served.answers["GET /v1/runs/pid:4711/top"] = moving_top
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(1)
+    served.close()
