@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A run in memory: the rows of its file, with the ops of all its processes
+ * merged. Private to common/report*.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/runfile.h"
+
+/* So many calls took about so long: one bucket of one process's histogram. */
+struct point {
+        uint64_t ns;
+        uint64_t count;
+};
+
+struct points {
+        struct point *at;
+        size_t n, room;
+        uint64_t count;
+};
+
+struct figures {
+        uint64_t timed, untimed;
+        uint64_t total_ns, child_ns; /* of the timed */
+        uint64_t min_ns, max_ns;     /* UINT64_MAX, 0: none known */
+        double sum_ns, sumsq_ns2;
+        bool sums_known; /* sum_ns is there for every histogram */
+        uint64_t left, folded;
+        uint64_t threads;
+        struct runfile_alloc alloc;
+        struct points points;
+};
+
+/* One (name, kernel, library), over all processes of the run. */
+struct model_op {
+        char *name, *kernel, *library;
+        enum ifp_kind kind;
+        bool hot;
+        uint64_t threads;
+        struct figures phase[IFP_N_PHASES];
+        uint32_t index;        /* in ops */
+        struct model_op *next; /* in its hash bucket */
+};
+
+/* A row of table op: which merged op it is. */
+struct model_op_ref {
+        uint32_t process, op;
+        uint32_t to; /* index into ops */
+};
+
+struct model_thread_op {
+        uint32_t op; /* index into ops */
+        uint32_t phase;
+        struct figures figures; /* without histogram */
+};
+
+struct model_thread {
+        struct runfile_thread row;
+        struct model_thread_op *ops;
+        size_t n_ops, room_ops;
+};
+
+struct model_site {
+        struct runfile_site row;
+};
+
+#define MODEL_BUCKETS 1024
+
+struct model {
+        struct runfile_run run;
+        struct runfile_process *processes;
+        size_t n_processes, room_processes;
+        struct model_op **ops;
+        size_t n_ops, room_ops;
+        struct model_op *buckets[MODEL_BUCKETS];
+        struct model_op_ref *refs;
+        size_t n_refs, room_refs;
+        struct model_thread *threads;
+        size_t n_threads, room_threads;
+        struct model_site *sites;
+        size_t n_sites, room_sites;
+        char **notes;
+        size_t n_notes, room_notes;
+        struct figures none[IFP_N_PHASES]; /* op 0: allocations outside any op */
+};
+
+/* Reads everything. *ret is to be done even on failure: it is filled as far as it came. */
+int model_load(struct model *ret, struct runfile *rf, char **ret_why);
+void model_done(struct model *m);
+
+void figures_init(struct figures *f);
+void figures_done(struct figures *f);
+int figures_add(struct figures *to, const struct figures *f); /* sums, extremes, histograms */
+
+/* Sums that stay at INT64_MAX where they would leave what JSON and SQL can say. */
+uint64_t sum_u64(uint64_t a, uint64_t b);
+
+const struct runfile_process *model_process(const struct model *m, uint32_t index);
+const struct model_site *model_site(const struct model *m, uint32_t process, uint32_t site);
