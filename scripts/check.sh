@@ -83,19 +83,38 @@ else
         not_ok "format (clang-format -i mends it)"
 fi
 
-say "tests"
-meson test -C build-check --no-rebuild --print-errorlogs || true
-log=build-check/meson-logs/testlog.json
-count() {
-        jq -s "[.[] | select(.result | test(\"$1\"))] | length" "$log"
-}
-if [ -s "$log" ]; then
+# Run the tests of a build folder and add up meson's own account of them.
+run_tests() {
+        dir=$1
+        shift
+        log=$dir/meson-logs/testlog.json
+        rm -f "$log"
+        meson test -C "$dir" --no-rebuild --print-errorlogs "$@" || true
+        if [ ! -s "$log" ]; then
+                not_ok "no test was run in $dir"
+                return
+        fi
+        bad='^(FAIL|TIMEOUT|ERROR|UNEXPECTEDPASS|INTERRUPT)$'
         passed=$((passed + $(count '^(OK|EXPECTEDFAIL)$')))
-        failed=$((failed + $(count '^(FAIL|TIMEOUT|ERROR|UNEXPECTEDPASS|INTERRUPT)$')))
-        skipped=$(count '^SKIP$')
-        jq -r 'select(.result | test("^(FAIL|TIMEOUT|ERROR|UNEXPECTEDPASS|INTERRUPT)$")) | "check: FAILED: " + .name' "$log"
+        failed=$((failed + $(count "$bad")))
+        skipped=$((skipped + $(count '^SKIP$')))
+        jq -r --arg bad "$bad" 'select(.result | test($bad)) | "check: FAILED: " + .name' "$log"
         jq -r 'select(.result == "SKIP") | "check: skipped: " + .name' "$log"
+}
+
+count() {
+        jq -s --arg what "$1" '[.[] | select(.result | test($what))] | length' "$log"
+}
+
+say "tests"
+run_tests build-check
+
+# The shim is never built with a sanitizer, so only tests that do without it are run here.
+say "tests under the address and undefined behaviour sanitizers"
+if configure build-check-asan -Db_sanitize=address,undefined -Db_lundef=false \
+        -Dc_args=-fno-sanitize-recover=undefined && build build-check-asan; then
+        run_tests build-check-asan --suite unit --suite alone
 else
-        not_ok "no test was run"
+        not_ok "builds with sanitizers"
 fi
 finish
