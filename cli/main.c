@@ -22,8 +22,11 @@ static int cmd_version(int argc, char **argv);
 static const struct command commands[] = {
         {"record", cmd_record, "run a command under the profiler and keep the run"},
         {"top", cmd_top, "watch an engine live"},
+        {"pause", cmd_pause, "switch ops off in running engines"},
+        {"resume", cmd_resume, "switch them on again"},
         {"status", cmd_status, "what the collector is doing, and for whom"},
         {"stop", cmd_stop, "end the collector; engines go on"},
+        {"doctor", cmd_doctor, "what this machine lets us do, and what to do about the rest"},
         {"help", cmd_help, "this list, or the help of one verb"},
         {"version", cmd_version, "the version of infprof"},
 };

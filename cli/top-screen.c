@@ -569,7 +569,8 @@ static void on_event(struct screen *s, enum source_event event, json_t *document
                 set_alert(s, "infprofd has ended; waiting for another (the engine goes on)");
                 break;
         case SOURCE_CRASHED:
-                set_alert(s, "infprofd has crashed; starting another (the engine goes on)");
+                set_alert(s, why ? why
+                                 : "infprofd has crashed; starting another (the engine goes on)");
                 break;
         case SOURCE_TROUBLE:
                 set_alert(s, why ? why : "infprofd does not answer as it should");

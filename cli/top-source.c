@@ -21,12 +21,15 @@
 #include "cli/text.h"
 #include "common/paths.h"
 
+#define REVIVE_NS 5000000000u
+
 struct top_source {
         struct api_feed *feed;
         char *run;     /* id or pid; NULL: not settled */
         char *after;   /* the run to go on from; NULL: the newest */
         bool settling; /* the question under way is for the status */
         uint64_t delay_ns, next_ns;
+        uint64_t revive_ns; /* no daemon is started before */
 };
 
 static uint64_t now_ns(void)
@@ -141,15 +144,30 @@ static bool has_crashed(void)
         return is;
 }
 
-static enum source_event answered(struct top_source *s, int error, json_t *document,
-                                  json_t **ret_document)
+/* No daemon. After a crash another is started, but not in a tight circle. */
+static enum source_event absent(struct top_source *s, char **ret_why)
 {
-        if (error == API_E_ABSENT) {
-                if (!has_crashed())
-                        return SOURCE_STOPPED;
-                daemon_ensure(NULL);
+        char *why = NULL;
+
+        if (!has_crashed())
+                return SOURCE_STOPPED;
+        free(*ret_why);
+        *ret_why = NULL;
+        if (now_ns() < s->revive_ns)
                 return SOURCE_CRASHED;
-        }
+        s->revive_ns = now_ns() + REVIVE_NS;
+        if (daemon_ensure(&why) < 0 && asprintf(ret_why, "infprofd has crashed; %s",
+                                                why ? why : "another cannot be started") < 0)
+                *ret_why = NULL;
+        free(why);
+        return SOURCE_CRASHED;
+}
+
+static enum source_event answered(struct top_source *s, int error, json_t *document,
+                                  json_t **ret_document, char **ret_why)
+{
+        if (error == API_E_ABSENT)
+                return absent(s, ret_why);
         if (error == API_E_NOT_FOUND && !s->settling)
                 return SOURCE_NO_RUN;
         if (error)
@@ -177,7 +195,7 @@ enum source_event source_wait(struct top_source *s, struct pollfd *fds, unsigned
                 if (error) {
                         for (unsigned i = 0; i < n; i++)
                                 fds[i].revents = 0;
-                        return answered(s, error, NULL, ret_document);
+                        return answered(s, error, NULL, ret_document, ret_why);
                 }
         }
         left = s->next_ns > now ? s->next_ns - now : 0;
@@ -185,5 +203,5 @@ enum source_event source_wait(struct top_source *s, struct pollfd *fds, unsigned
                 timeout_ms = (int)(left / 1000000) + 1;
         if (!feed_wait(s->feed, fds, n, timeout_ms, &error, &document, ret_why))
                 return SOURCE_NOTHING;
-        return answered(s, error, document, ret_document);
+        return answered(s, error, document, ret_document, ret_why);
 }

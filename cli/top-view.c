@@ -19,7 +19,7 @@
 #include "cli/text.h"
 
 static const struct top_column op_columns[] = {
-        {"OP", "name", TOP_CELL_TEXT, 14, 48, 0},
+        {"OP", "name", TOP_CELL_TEXT, 14, 36, 0},
         {"CALLS/S", "calls_per_second", TOP_CELL_COUNT, 7, 7, 1},
         {"TOTAL%", "total_share", TOP_CELL_SHARE, 6, 6, 4},
         {"SELF%", "self_share", TOP_CELL_SHARE, 5, 6, 2},
