@@ -1,0 +1,630 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ggml and llama.cpp.
+ *
+ * A node of a graph becomes one span on each thread that computes it, under
+ * the name ggml_op_desc gives it. Where a per-op function is called (or
+ * ggml_cpu_extra_compute_forward computes the node itself, and says so), the
+ * span is that outermost call. Where neither is seen (the per-op function is
+ * static), it is a paired span: from the entry of extra to the entry of the last
+ * ggml_barrier before the next node, fused call or graph end; barriers before
+ * that are waits inside it. Nodes that compute nothing (NONE, views, empty) have no span.
+ *
+ * Where a tensor keeps its op is found at run time, by building tensors with
+ * the library's own functions: versions and forks differ.
+ *
+ * llama_decode tells the phase: decode when no sequence in its batch has more
+ * than one token, else prefill. Its batch is a struct of 56 bytes by value:
+ * n_tokens, token, embd, pos, n_seq_id, seq_id, logits.
+ */
+#include "preload/engine.h"
+
+#define N_OPS       256 /* op numbers remembered */
+#define N_SUBS      64  /* kinds of unary and glu ops */
+#define NODE_SKIP   1u  /* remembered: computes nothing */
+#define N_SEQUENCES 256
+
+/* ---- the library's functions and its tensor's layout ----------------------- */
+
+struct ggml_init_args {
+        size_t mem_size;
+        void *mem_buffer;
+        bool no_alloc;
+};
+
+static struct {
+        uint64_t base; /* of the object they are in; 0: none */
+        const char *(*op_desc)(const void *tensor);
+        const char *(*op_name)(int op);
+        bool (*is_empty)(const void *tensor);
+        void *(*init)(struct ggml_init_args args);
+        void (*free)(void *ctx);
+        void *(*new_tensor_4d)(void *ctx, int type, int64_t, int64_t, int64_t, int64_t);
+        void *(*sqr)(void *ctx, void *a);
+        void *(*mul)(void *ctx, void *a, void *b);
+        void *(*neg)(void *ctx, void *a);
+        void *(*silu)(void *ctx, void *a);
+        void *(*swiglu)(void *ctx, void *a);
+        int (*get_unary_op)(const void *tensor);
+} ggml;
+
+static struct {
+        uint32_t state; /* 0 not tried, 1 known, 2 cannot be known */
+        uint32_t op, params, ne;
+        int unary, glu; /* op numbers whose name lies in params; -1: none */
+} layout;
+
+/* op number (and sub-op) -> number in the segment + 2; 0 unknown, NODE_SKIP */
+static uint16_t node_ops[N_OPS], unary_ops[N_SUBS], glu_ops[N_SUBS];
+static uint16_t fused_op;
+static uint32_t token_op, ttft_op;
+
+static int int_at(const void *tensor, uint32_t offset)
+{
+        return *(const int *)(const void *)((const uint8_t *)tensor + offset);
+}
+
+static bool extents_at(const void *tensor, uint32_t offset)
+{
+        const int64_t *ne = (const void *)((const uint8_t *)tensor + offset);
+
+        return ne[0] == 7 && ne[1] == 5 && ne[2] == 3 && ne[3] == 2;
+}
+
+/*
+ * Numbers that differ as the ops do, small enough to be asked the name of: only
+ * then is the library asked, whose table has no bounds check.
+ */
+static bool is_op_at(uint32_t i, const void *plain, const void *sqr, const void *mul,
+                     const void *neg, const void *silu)
+{
+        int a = int_at(sqr, i), b = int_at(mul, i), c = int_at(neg, i);
+
+        return !int_at(plain, i) && a > 0 && b > 0 && c > 0 && a < 80 && b < 80 && c < 128 &&
+               a != b && b != c && a != c && int_at(silu, i) == c &&
+               !ifp_strcmp(ggml.op_name(a), "SQR") && !ifp_strcmp(ggml.op_name(b), "MUL") &&
+               !ifp_strcmp(ggml.op_name(c), "UNARY");
+}
+
+static bool find_layout(void *ctx)
+{
+        void *plain = ggml.new_tensor_4d(ctx, 0, 7, 5, 3, 2), *sqr, *mul, *neg, *silu, *glu;
+        uint32_t i;
+
+        if (!plain)
+                return false;
+        sqr = ggml.sqr(ctx, plain);
+        mul = ggml.mul(ctx, plain, plain);
+        neg = ggml.neg(ctx, plain);
+        silu = ggml.silu(ctx, plain);
+        for (i = 0; i < 160; i += 4)
+                if (is_op_at(i, plain, sqr, mul, neg, silu))
+                        break;
+        if (i == 160)
+                return false;
+        layout.op = i;
+        for (i = layout.op + 4; i < layout.op + 64; i += 4)
+                if (int_at(neg, i) == ggml.get_unary_op(neg) &&
+                    int_at(silu, i) == ggml.get_unary_op(silu) && int_at(neg, i) != int_at(silu, i))
+                        break;
+        if (i == layout.op + 64)
+                return false;
+        layout.params = i;
+        for (i = 0; i < 128; i += 8)
+                if (extents_at(plain, i) && extents_at(sqr, i))
+                        break;
+        if (i == 128)
+                return false;
+        layout.ne = i;
+        layout.unary = int_at(neg, layout.op);
+        glu = ggml.swiglu ? ggml.swiglu(ctx, plain) : NULL; /* versions before mid-2025 have none */
+        layout.glu = glu ? int_at(glu, layout.op) : -1;
+        return true;
+}
+
+static uint64_t discover(void *unused)
+{
+        static uint8_t memory[64 << 10] __attribute__((aligned(64)));
+        struct ggml_init_args args = {sizeof(memory), memory, true};
+        void *ctx;
+
+        (void)unused;
+        if (layout.state)
+                return 0;
+        ifp_tls.busy++;
+        layout.state = 2;
+        if (ggml.op_name && ggml.init && ggml.free && ggml.new_tensor_4d && ggml.sqr && ggml.mul &&
+            ggml.neg && ggml.silu && ggml.get_unary_op) {
+                ctx = ggml.init(args);
+                if (ctx && find_layout(ctx))
+                        layout.state = 1;
+                if (ctx)
+                        ggml.free(ctx);
+        }
+        ifp_tls.busy--;
+        return 0;
+}
+
+struct describe {
+        const void *tensor;
+        const char *library;
+        uint16_t result;
+};
+
+/* The op of a tensor by what the library says of it. */
+static uint64_t describe(void *arg)
+{
+        static const char *const nothing[] = {"NONE", "RESHAPE", "VIEW", "PERMUTE", "TRANSPOSE"};
+        struct describe *d = arg;
+        const char *name;
+
+        ifp_tls.busy++;
+        name = ggml.op_desc ? ggml.op_desc(d->tensor) : NULL;
+        d->result = NODE_SKIP;
+        for (unsigned i = 0; name && i < sizeof(nothing) / sizeof(nothing[0]); i++)
+                if (!ifp_strcmp(name, nothing[i]))
+                        name = NULL;
+        if (name)
+                d->result = (uint16_t)(ifp_op(name, NULL, d->library, IFP_KIND_NODE, false, 1) + 2);
+        ifp_tls.busy--;
+        return 0;
+}
+
+static uint64_t ask_empty(void *arg)
+{
+        return ggml.is_empty && ggml.is_empty(arg);
+}
+
+/* Number of a node's op in the segment; 0: the node computes nothing. */
+static uint32_t node_op(const struct ifp_stub *stub, const void *tensor)
+{
+        struct describe d = {.tensor = tensor};
+        uint16_t *slot = NULL;
+
+        if (IFP_UNLIKELY(!layout.state))
+                ifp_call_saved(discover, NULL);
+        if (IFP_LIKELY(layout.state == 1)) {
+                int op = int_at(tensor, layout.op);
+                int sub = int_at(tensor, layout.params);
+                const int64_t *ne = (const void *)((const uint8_t *)tensor + layout.ne);
+
+                if (!ne[0] || !ne[1] || !ne[2] || !ne[3])
+                        return 0;
+                if ((op == layout.unary || op == layout.glu) && sub >= 0 && sub < N_SUBS)
+                        slot = op == layout.unary ? &unary_ops[sub] : &glu_ops[sub];
+                else if (op >= 0 && op < N_OPS && op != layout.unary && op != layout.glu)
+                        slot = &node_ops[op];
+                if (IFP_LIKELY(slot && *slot))
+                        return *slot == NODE_SKIP ? 0 : *slot - 2u;
+        } else if (ifp_call_saved(ask_empty, (void *)(uintptr_t)tensor) & 0xff) {
+                return 0;
+        }
+        d.library = ifp_seg->names + ifp_seg->objects[stub->object].path;
+        ifp_call_saved(describe, &d);
+        if (slot)
+                *slot = d.result;
+        return d.result == NODE_SKIP ? 0 : d.result - 2u;
+}
+
+/* ---- nodes ------------------------------------------------------------------ */
+
+/* Inside a node that a direct call computes? A paired one does not count. */
+static bool in_node(const struct ifp_tls *tls, const struct ifp_lane *lane)
+{
+        for (uint64_t i = lane->top; i; i = lane->open[i - 1].prev) {
+                const struct ifp_open *o = &lane->open[i - 1];
+
+                if (i != tls->paired && ifp_seg->ops[o->op].kind == IFP_KIND_NODE)
+                        return true;
+        }
+        return false;
+}
+
+static uint32_t begin_direct(struct ifp_tls *tls, uint32_t op, const void *tensor)
+{
+        if (tls->paired && tls->paired_of == tensor && !tls->paired_end)
+                ifp_paired_drop(tls, tls->lane);
+        else if (tls->paired)
+                ifp_paired_finish(tls, tls->lane);
+        return *(volatile uint8_t *)&ifp_seg->switches[op] ? op : 0;
+}
+
+/* ggml_compute_forward_X(params, dst) */
+static uint32_t forward_enter(struct ifp_tls *tls, struct ifp_stub *stub,
+                              const struct ifp_args *args, uint64_t sp, uint32_t *ret_arg)
+{
+        const void *tensor = (const void *)args->rsi;
+        uint32_t op;
+
+        (void)sp;
+        (void)ret_arg;
+        if (in_node(tls, tls->lane))
+                return 0;
+        op = node_op(stub, tensor);
+        return op ? begin_direct(tls, op, tensor) : 0;
+}
+
+static uint64_t name_fused(void *arg)
+{
+        const struct ifp_stub *stub = arg;
+
+        fused_op = (uint16_t)ifp_op("RMS_NORM+MUL", NULL,
+                                    ifp_seg->names + ifp_seg->objects[stub->object].path,
+                                    IFP_KIND_NODE, false, 1);
+        return 0;
+}
+
+/* ggml_compute_forward_rms_norm_mul_fused(params, dst_rms_norm, dst_mul): two nodes in one */
+static uint32_t fused_enter(struct ifp_tls *tls, struct ifp_stub *stub, const struct ifp_args *args,
+                            uint64_t sp, uint32_t *ret_arg)
+{
+        (void)sp;
+        (void)ret_arg;
+        if (in_node(tls, tls->lane))
+                return 0;
+        if (!fused_op)
+                ifp_call_saved(name_fused, stub);
+        return begin_direct(tls, fused_op, (const void *)args->rsi);
+}
+
+/* bool ggml_cpu_extra_compute_forward(params, tensor): the beginning of every node */
+static uint32_t extra_enter(struct ifp_tls *tls, struct ifp_stub *stub, const struct ifp_args *args,
+                            uint64_t sp, uint32_t *ret_arg)
+{
+        uint32_t op;
+
+        (void)sp;
+        (void)ret_arg;
+        if (in_node(tls, tls->lane))
+                return 0;
+        if (tls->paired)
+                ifp_paired_finish(tls, tls->lane);
+        op = node_op(stub, (const void *)args->rsi);
+        tls->paired_of = (const void *)args->rsi;
+        return op && *(volatile uint8_t *)&ifp_seg->switches[op] ? op : 0;
+}
+
+static bool extra_leave(struct ifp_tls *tls, struct ifp_stub *stub, const struct ifp_open *span,
+                        uint64_t end, uint64_t rax)
+{
+        (void)stub;
+        (void)end;
+        if (rax & 0xff)
+                return true; /* it computed the node */
+        ifp_paired_begin(tls, tls->lane, span->op, span->phase, span->sp, span->start,
+                         tls->paired_of);
+        return false;
+}
+
+static uint32_t barrier_enter(struct ifp_tls *tls, struct ifp_stub *stub,
+                              const struct ifp_args *args, uint64_t sp, uint32_t *ret_arg)
+{
+        struct ifp_lane *lane = tls->lane;
+
+        (void)args;
+        (void)sp;
+        (void)ret_arg;
+        if (tls->paired && lane->top == tls->paired) {
+                tls->paired_child = lane->open[lane->top - 1].child;
+                tls->paired_end = ifp_ticks();
+        }
+        return stub->op;
+}
+
+/* ---- llama.cpp ----------------------------------------------------------------- */
+
+struct llama_batch {
+        int32_t n_tokens;
+        int32_t *token;
+        float *embd;
+        int32_t *pos;
+        int32_t *n_seq_id;
+        int32_t **seq_id;
+        int8_t *logits;
+};
+_Static_assert(sizeof(struct llama_batch) == 56, "as llama.h has it");
+
+/* What is known of a sequence of a context. */
+struct sequence {
+        uint64_t ctx;
+        int32_t id;
+        bool prefilling;   /* its prompt was begun, nothing sampled yet */
+        uint64_t start;    /* of that prompt */
+        uint64_t last_end; /* of its last call */
+};
+
+static struct sequence sequences[N_SEQUENCES];
+static uint32_t n_sequences, sequences_lock;
+static uint32_t n_waiting; /* sequences in prefilling */
+
+/* The one that is not known takes the place of the one longest unseen. */
+static struct sequence *sequence_of(uint64_t ctx, int32_t id)
+{
+        struct sequence *oldest = &sequences[0];
+
+        for (uint32_t i = 0; i < n_sequences; i++) {
+                if (sequences[i].ctx == ctx && sequences[i].id == id)
+                        return &sequences[i];
+                if (sequences[i].last_end < oldest->last_end)
+                        oldest = &sequences[i];
+        }
+        if (n_sequences < N_SEQUENCES)
+                oldest = &sequences[n_sequences++];
+        else if (oldest->prefilling)
+                n_waiting--;
+        *oldest = (struct sequence){.ctx = ctx, .id = id};
+        return oldest;
+}
+
+static int32_t sequence_id(const struct llama_batch *b, int32_t token)
+{
+        return b->seq_id && b->seq_id[token] ? b->seq_id[token][0] : 0;
+}
+
+/* Decode: no sequence has more than one token. */
+static bool is_decode(const struct llama_batch *b)
+{
+        uint64_t seen[16] = {0};
+
+        if (b->n_tokens <= 1)
+                return true;
+        if (!b->seq_id || b->n_tokens > 1024)
+                return false;
+        for (int32_t i = 0; i < b->n_tokens; i++) {
+                uint32_t id = (uint32_t)sequence_id(b, i) % 1024;
+
+                if (seen[id / 64] >> (id % 64) & 1)
+                        return false;
+                seen[id / 64] |= 1ull << (id % 64);
+        }
+        return true;
+}
+
+static void note_prefill(uint64_t ctx, const struct llama_batch *b)
+{
+        uint64_t now = ifp_ticks();
+        int32_t last = -1;
+
+        ifp_lock(&sequences_lock);
+        for (int32_t i = 0; i < b->n_tokens; i++) {
+                int32_t id = sequence_id(b, i);
+                struct sequence *s;
+
+                if (i && id == last)
+                        continue;
+                last = id;
+                s = sequence_of(ctx, id);
+                if (!s->prefilling) {
+                        s->prefilling = true;
+                        s->start = now;
+                        n_waiting++;
+                        ifp_seg->live.n_sequences++;
+                }
+        }
+        ifp_unlock(&sequences_lock);
+}
+
+static uint32_t decode_enter(struct ifp_tls *tls, struct ifp_stub *stub,
+                             const struct ifp_args *args, uint64_t sp, uint32_t *ret_arg)
+{
+        const struct llama_batch *b = (const void *)(sp + 16);
+        bool decode = is_decode(b);
+
+        tls->call_ctx = args->rdi;
+        if (b->n_tokens < 0)
+                return stub->op;
+        *ret_arg = (uint32_t)b->n_tokens;
+        ifp_phase_set(decode ? IFP_PHASE_DECODE : IFP_PHASE_PREFILL);
+        if (!decode)
+                note_prefill(args->rdi, b);
+        return stub->op;
+}
+
+static uint64_t name_tokens(void *unused)
+{
+        (void)unused;
+        ttft_op = ifp_op("time to first token", NULL, NULL, IFP_KIND_TTFT, false, 1);
+        token_op = ifp_op("token", NULL, NULL, IFP_KIND_TOKEN, false, 1);
+        return 0;
+}
+
+/* The logits of a finished prompt are used: its first token is there since the end of its last
+ * call. */
+static void first_token(struct ifp_tls *tls, struct sequence *s)
+{
+        s->prefilling = false;
+        n_waiting--;
+        if (s->last_end > s->start)
+                ifp_span_write(tls->lane, ttft_op, IFP_PHASE_PREFILL, s->start,
+                               s->last_end - s->start, 0, 0, 0, 0);
+}
+
+static bool decode_leave(struct ifp_tls *tls, struct ifp_stub *stub, const struct ifp_open *span,
+                         uint64_t end, uint64_t rax)
+{
+        /* The stub's frame still stands, and with it the batch. */
+        const struct llama_batch *b = (const void *)(span->sp + 16);
+        uint64_t since = span->start;
+        int32_t last = -1;
+
+        (void)stub;
+        if ((int32_t)rax != 0 || b->n_tokens < 0)
+                return true;
+        if (!token_op)
+                ifp_call_saved(name_tokens, NULL);
+        ifp_lock(&sequences_lock);
+        for (int32_t i = 0; i < b->n_tokens; i++) {
+                int32_t id = sequence_id(b, i);
+                struct sequence *s;
+
+                if (i && id == last)
+                        continue;
+                last = id;
+                s = sequence_of(tls->call_ctx, id);
+                if (span->phase == IFP_PHASE_DECODE) {
+                        if (s->prefilling)
+                                first_token(tls, s);
+                        if (s->last_end && (!i || s->last_end < since))
+                                since = s->last_end;
+                }
+                s->last_end = end;
+        }
+        ifp_unlock(&sequences_lock);
+        if (span->phase == IFP_PHASE_DECODE) {
+                __atomic_fetch_add(&ifp_seg->live.generated_tokens, (uint64_t)b->n_tokens,
+                                   __ATOMIC_RELAXED);
+                ifp_span_write(tls->lane, token_op, IFP_PHASE_DECODE, since, end - since, 0, 0, 0,
+                               (uint32_t)b->n_tokens);
+        } else {
+                __atomic_fetch_add(&ifp_seg->live.prompt_tokens, (uint64_t)b->n_tokens,
+                                   __ATOMIC_RELAXED);
+        }
+        return true;
+}
+
+/* llama_get_logits*, llama_sampler_sample(sampler, ctx, i): somebody looks at a call's result */
+static void looked_at(struct ifp_tls *tls, uint64_t ctx)
+{
+        if (IFP_LIKELY(!*(volatile uint32_t *)&n_waiting) || !ttft_op)
+                return;
+        ifp_lock(&sequences_lock);
+        for (uint32_t i = 0; i < n_sequences; i++)
+                if (sequences[i].prefilling && sequences[i].ctx == ctx && sequences[i].last_end)
+                        first_token(tls, &sequences[i]);
+        ifp_unlock(&sequences_lock);
+}
+
+static uint32_t logits_enter(struct ifp_tls *tls, struct ifp_stub *stub,
+                             const struct ifp_args *args, uint64_t sp, uint32_t *ret_arg)
+{
+        (void)stub;
+        (void)sp;
+        (void)ret_arg;
+        looked_at(tls, args->rdi);
+        return 0;
+}
+
+static uint32_t sample_enter(struct ifp_tls *tls, struct ifp_stub *stub,
+                             const struct ifp_args *args, uint64_t sp, uint32_t *ret_arg)
+{
+        (void)sp;
+        (void)ret_arg;
+        looked_at(tls, args->rsi);
+        return stub->op;
+}
+
+static uint32_t load_enter(struct ifp_tls *tls, struct ifp_stub *stub, const struct ifp_args *args,
+                           uint64_t sp, uint32_t *ret_arg)
+{
+        (void)tls;
+        (void)args;
+        (void)sp;
+        (void)ret_arg;
+        ifp_phase_set(IFP_PHASE_LOAD);
+        return stub->op;
+}
+
+static bool idle_leave(struct ifp_tls *tls, struct ifp_stub *stub, const struct ifp_open *span,
+                       uint64_t end, uint64_t rax)
+{
+        (void)tls;
+        (void)stub;
+        (void)span;
+        (void)end;
+        (void)rax;
+        ifp_phase_set(IFP_PHASE_IDLE);
+        return true;
+}
+
+/* ---- the table --------------------------------------------------------------------- */
+
+static const struct ifp_hook forward = {true, forward_enter, NULL};
+static const struct ifp_hook fused = {true, fused_enter, NULL};
+static const struct ifp_hook extra = {true, extra_enter, extra_leave};
+static const struct ifp_hook barrier = {false, barrier_enter, NULL};
+static const struct ifp_hook decode = {false, decode_enter, decode_leave};
+static const struct ifp_hook logits = {true, logits_enter, NULL};
+static const struct ifp_hook sample = {false, sample_enter, NULL};
+static const struct ifp_hook load = {false, load_enter, idle_leave};
+static const struct ifp_hook release = {false, NULL, idle_leave};
+
+#define GGML  "libggml*.so*"
+#define LLAMA "libllama*.so*"
+#define INNER .level = 1, .hot = 1, .stack_bytes = 32, .kind = IFP_KIND_KERNEL
+
+static struct ifp_want wants[] = {
+        {GGML, "ggml_compute_forward_rms_norm_mul_fused", .kind = IFP_KIND_NODE, .hook = &fused},
+        {GGML, "ggml_compute_forward_*", .kind = IFP_KIND_NODE, .hook = &forward},
+        {GGML, "ggml_cpu_extra_compute_forward", .kind = IFP_KIND_NODE, .hook = &extra},
+        {GGML, "ggml_barrier", .kind = IFP_KIND_WAIT, .hook = &barrier},
+        {GGML, "ggml_graph_compute", .kind = IFP_KIND_GRAPH},
+        {GGML, "ggml_backend_sched_graph_compute_async", .kind = IFP_KIND_CALL},
+        {GGML, "ggml_backend_graph_compute_async", .kind = IFP_KIND_CALL},
+        {GGML, "ggml_backend_tensor_copy", .kind = IFP_KIND_KERNEL},
+        {LLAMA, "llama_decode", .stack_bytes = 56, .kind = IFP_KIND_CALL, .hook = &decode},
+        {LLAMA, "llama_encode", .stack_bytes = 56, .kind = IFP_KIND_CALL},
+        {LLAMA, "llama_get_logits", .kind = IFP_KIND_CALL, .hook = &logits},
+        {LLAMA, "llama_get_logits_ith", .kind = IFP_KIND_CALL, .hook = &logits},
+        {LLAMA, "llama_sampler_sample", .kind = IFP_KIND_CALL, .hook = &sample},
+        {LLAMA, "llama_sampler_apply", .kind = IFP_KIND_CALL},
+        {LLAMA, "llama_tokenize", .stack_bytes = 16, .kind = IFP_KIND_CALL},
+        {LLAMA, "llama_model_load_from_file", .stack_bytes = 256, .kind = IFP_KIND_CALL,
+         .hook = &load},
+        {LLAMA, "llama_model_load_from_splits", .stack_bytes = 256, .kind = IFP_KIND_CALL,
+         .hook = &load},
+        {LLAMA, "llama_free", .kind = IFP_KIND_CALL, .hook = &release},
+        {GGML, "ggml_vec_dot_*", INNER},
+        {GGML, "ggml_gemm_*", INNER},
+        {GGML, "ggml_gemv_*", INNER},
+        {GGML, "_ZN4ggml3cpu6repack4gem*", INNER},
+        {GGML, "quantize_row_*", INNER},
+};
+
+#define FIND(field, symbol)                                                                        \
+        do {                                                                                       \
+                const ElfW(Sym) *s = ifp_elf_find(e, symbol, NULL);                                \
+                ggml.field =                                                                       \
+                        s ? (__typeof__(ggml.field))(uintptr_t)(e->base + s->st_value) : NULL;     \
+        } while (0)
+
+static void opened(const struct ifp_elf *e)
+{
+        if (!ifp_elf_find(e, "ggml_op_desc", NULL))
+                return;
+        ggml.base = e->base;
+        FIND(op_desc, "ggml_op_desc");
+        FIND(op_name, "ggml_op_name");
+        FIND(is_empty, "ggml_is_empty");
+        FIND(init, "ggml_init");
+        FIND(free, "ggml_free");
+        FIND(new_tensor_4d, "ggml_new_tensor_4d");
+        FIND(sqr, "ggml_sqr");
+        FIND(mul, "ggml_mul");
+        FIND(neg, "ggml_neg");
+        FIND(silu, "ggml_silu");
+        FIND(swiglu, "ggml_swiglu");
+        FIND(get_unary_op, "ggml_get_unary_op");
+        layout.state = 0;
+        for (uint32_t i = 0; i < N_OPS; i++)
+                node_ops[i] = 0;
+        for (uint32_t i = 0; i < N_SUBS; i++)
+                unary_ops[i] = glu_ops[i] = 0;
+        fused_op = 0;
+}
+
+static void closed(const struct ifp_elf *e)
+{
+        if (ggml.base != e->base)
+                return;
+        ggml.base = 0;
+        ggml.op_desc = NULL;
+        layout.state = 2;
+}
+
+const struct ifp_engine ifp_engine_ggml = {
+        .name = "ggml",
+        .wants = wants,
+        .n_wants = sizeof(wants) / sizeof(wants[0]),
+        .opened = opened,
+        .closed = closed,
+};

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dlopen, dlclose and dlsym. The loader decides by the address of its caller
+ * whose RUNPATH is searched and what RTLD_NEXT means; where that matters the
+ * call is made with a return address inside the caller's own object.
+ *
+ * After the outermost dlopen of a thread has returned, new objects are looked
+ * at. A symbol that is wanted is answered with its stub.
+ */
+#include "preload/engine.h"
+#include "preload/real.h"
+#include "preload/slots.h"
+
+/* dlopen looks a bare name up for its caller; a path with $ORIGIN too. */
+static bool caller_matters(const char *file)
+{
+        bool slash = false;
+
+        for (; file && *file; file++) {
+                if (*file == '$')
+                        return true;
+                slash |= *file == '/';
+        }
+        return file && !slash;
+}
+
+static void *call_as(void *fn, const void *a, uint64_t b, const void *c, const void *caller)
+{
+        const void *gadget = ifp_gadget_of(caller);
+
+        if (!gadget) /* code of no object we know: nothing to lose */
+                return ((void *(*)(const void *, uint64_t, const void *))fn)(a, b, c);
+        return ifp_call_as(fn, a, b, c, gadget);
+}
+
+static void after_open(void *handle, int mode)
+{
+        IFP_KEEP_ERRNO;
+
+        if (handle && !ifp_tls.dl_depth && ifp_seg && ifp_alive() && !ifp_off)
+                ifp_scan(handle, mode);
+}
+
+IFP_EXPORT void *dlopen(const char *file, int mode)
+{
+        const void *caller = __builtin_return_address(0);
+        void *handle;
+
+        ifp_real_init();
+        ifp_tls.dl_depth++;
+        if (caller_matters(file))
+                handle = call_as((void *)ifp_real.dlopen, file, (uint32_t)mode, NULL, caller);
+        else
+                handle = ifp_real.dlopen(file, mode);
+        ifp_tls.dl_depth--;
+        after_open(handle, mode);
+        return handle;
+}
+
+IFP_EXPORT void *dlmopen(Lmid_t ns, const char *file, int mode)
+{
+        const void *caller = __builtin_return_address(0);
+        void *handle;
+
+        ifp_real_init();
+        ifp_tls.dl_depth++;
+        handle = call_as((void *)ifp_real.dlmopen, (void *)ns, (uint64_t)(uintptr_t)file,
+                         (void *)(intptr_t)mode, caller);
+        ifp_tls.dl_depth--;
+        after_open(ns == LM_ID_BASE ? handle : NULL, mode);
+        return handle;
+}
+
+IFP_EXPORT int dlclose(void *handle)
+{
+        int ret;
+
+        ifp_real_init();
+        ifp_tls.dl_depth++;
+        ret = ifp_real.dlclose(handle);
+        ifp_tls.dl_depth--;
+        if (!ret && !ifp_tls.dl_depth && ifp_seg && ifp_alive() && !ifp_off) {
+                IFP_KEEP_ERRNO;
+
+                ifp_scan(NULL, 0);
+        }
+        return ret;
+}
+
+/* RTLD_NEXT and RTLD_DEFAULT depend on who asks. */
+static bool asker_matters(void *handle)
+{
+        return handle == RTLD_NEXT || handle == RTLD_DEFAULT;
+}
+
+IFP_EXPORT void *dlsym(void *restrict handle, const char *restrict name)
+{
+        const void *caller = __builtin_return_address(0);
+        void *address;
+
+        ifp_real_init();
+        if (asker_matters(handle))
+                address = call_as((void *)ifp_real.dlsym, handle, (uint64_t)(uintptr_t)name, NULL,
+                                  caller);
+        else
+                address = ifp_real.dlsym(handle, name);
+        return address && !ifp_tls.busy ? ifp_stub_for(address) : address;
+}
+
+IFP_EXPORT void *dlvsym(void *restrict handle, const char *restrict name,
+                        const char *restrict version)
+{
+        const void *caller = __builtin_return_address(0);
+        void *address;
+
+        ifp_real_init();
+        if (asker_matters(handle))
+                address = call_as((void *)ifp_real.dlvsym, handle, (uint64_t)(uintptr_t)name,
+                                  version, caller);
+        else
+                address = ifp_real.dlvsym(handle, name, version);
+        return address && !ifp_tls.busy ? ifp_stub_for(address) : address;
+}

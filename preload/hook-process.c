@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork and the end of the process. A fork child starts without a segment and
+ * opens one at its first record, so that fork and exec cost nothing; it is
+ * recognised by a page that the kernel clears, also where it came by a raw
+ * clone. A vfork child runs on its parent's memory and counts as its parent.
+ */
+#include "preload/engine.h"
+#include "preload/real.h"
+#include "preload/slots.h"
+
+static uint32_t opening;
+
+/* What only the forking thread's copy has to forget. */
+void ifp_after_fork_child(void)
+{
+        struct ifp_tls *tls = &ifp_tls;
+
+        tls->lane = NULL;
+        tls->crowd = 0;
+        tls->exit_round = 0;
+        tls->n_aside = 0;
+        tls->paired = 0;
+        ifp_early = (struct ifp_alloc_row){0};
+        ifp_slots_after_fork();
+        ifp_lanes_init();
+}
+
+IFP_EXPORT pid_t fork(void)
+{
+        pid_t pid;
+
+        ifp_real_init();
+        pid = ifp_real.fork();
+        if (!pid) {
+                IFP_KEEP_ERRNO;
+
+                ifp_wipe[0] = 0; /* it is, but where the kernel knows no MADV_WIPEONFORK */
+                ifp_after_fork_child();
+        }
+        return pid;
+}
+
+/* The first record of a fork child: a segment of its own, at the place of its parent's. */
+void ifp_first_record(void)
+{
+        struct ifp_segment *parent = ifp_seg;
+        uint16_t busy;
+        int ret;
+
+        if (!parent || ifp_off || ifp_alive())
+                return;
+        busy = ifp_tls.busy++;
+        ifp_lock(&opening);
+        if (!ifp_alive()) {
+                ifp_after_fork_child();
+                ret = ifp_segment_open(parent);
+                if (ret < 0) {
+                        ifp_give_up("a fork child gets no segment", ret);
+                } else {
+                        ifp_wipe[0] = 1;
+                        ifp_start_lane();
+                        ifp_handshake(ifp_segment_fd(), ifp_seg->header.segment_bytes);
+                }
+        }
+        ifp_unlock(&opening);
+        ifp_tls.busy = busy;
+}
+
+void ifp_note_exit(int code)
+{
+        if (!ifp_seg || !ifp_alive())
+                return;
+        ifp_seg->live.end_ticks = ifp_ticks();
+        ifp_seg->live.exit_code = code;
+        __atomic_store_n(&ifp_seg->live.exiting, 1, __ATOMIC_RELEASE);
+}
+
+IFP_EXPORT void _exit(int code)
+{
+        ifp_real_init();
+        ifp_note_exit(code);
+        if (ifp_real._exit)
+                ifp_real._exit(code);
+        for (;;)
+                IFP_SYS(exit_group, code);
+}
+
+IFP_EXPORT void _Exit(int code)
+{
+        _exit(code);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The beginning, before any of the engine's constructors where the loader
+ * lets us (-z initfirst): read the environment, find the functions behind our own, open the
+ * segment, measure what a timed call costs here, hand over, look at what is loaded. Trouble at any
+ * point switches the shim off, with one line; never the engine.
+ */
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "preload/engine.h"
+#include "preload/real.h"
+#include "preload/slots.h"
+
+struct ifp_real ifp_real;
+struct ifp_config ifp_config;
+bool ifp_off;
+
+static uint32_t real_lock;
+static bool real_done;
+
+void ifp_real_init(void)
+{
+        uint16_t busy;
+
+        if (__atomic_load_n(&real_done, __ATOMIC_ACQUIRE))
+                return;
+        if (ifp_tls.busy > 100) /* asked while it asks: the arena serves */
+                return;
+        busy = ifp_tls.busy;
+        ifp_tls.busy += 101;
+        ifp_lock(&real_lock);
+        if (!real_done) {
+#define X(name) ifp_real.name = (__typeof__(ifp_real.name))ifp_next(#name);
+                IFP_REAL_REST(X)
+                IFP_REAL_MEMORY(X) /* malloc_usable_size last: its presence says ready */
+#undef X
+                __atomic_store_n(&real_done, true, __ATOMIC_RELEASE);
+        }
+        ifp_unlock(&real_lock);
+        ifp_tls.busy = busy;
+}
+
+static size_t append(char *line, size_t n, size_t size, const char *s)
+{
+        return n + ifp_strcpy(line + n, s, size - n);
+}
+
+void ifp_say(const char *what, long error)
+{
+        char line[512], digits[16];
+        size_t n = 0, d = sizeof(digits);
+        unsigned long e = (unsigned long)(error < 0 ? -error : error);
+
+        if (ifp_config.quiet)
+                return;
+        n = append(line, n, sizeof(line) - 1, "infprof: ");
+        n = append(line, n, sizeof(line) - 1, what);
+        if (error) {
+                digits[--d] = '\0';
+                do
+                        digits[--d] = (char)('0' + e % 10);
+                while ((e /= 10) && d);
+                n = append(line, n, sizeof(line) - 1, " (errno ");
+                n = append(line, n, sizeof(line) - 1, digits + d);
+                n = append(line, n, sizeof(line) - 1, ")");
+        }
+        line[n++] = '\n';
+        IFP_SYS(write, 2, line, n);
+}
+
+void ifp_give_up(const char *what, long error)
+{
+        char text[128];
+        size_t n;
+
+        if (ifp_off)
+                return;
+        ifp_off = true;
+        n = ifp_strcpy(text, what, sizeof(text));
+        ifp_strcpy(text + n, ": profiling is off", sizeof(text) - n);
+        ifp_say(text, error);
+        if (ifp_seg && ifp_alive()) {
+                ifp_strcpy(ifp_seg->live.trouble_text, what, sizeof(ifp_seg->live.trouble_text));
+                __atomic_store_n(&ifp_seg->live.trouble, IFP_TROUBLE_OFF, __ATOMIC_RELEASE);
+                for (uint32_t i = 0; i < IFP_MAX_OPS; i++)
+                        ifp_seg->switches[i] = 0;
+        }
+}
+
+static const char *variable(char **env, const char *name)
+{
+        for (; env && *env; env++)
+                if (ifp_starts(*env, name) && (*env)[ifp_strlen(name)] == '=')
+                        return *env + ifp_strlen(name) + 1;
+        return NULL;
+}
+
+/* 0 where it is no number in 1 .. 1,000,000. */
+static uint32_t number(const char *s)
+{
+        uint32_t v = 0;
+
+        for (; s && *s; s++) {
+                if (*s < '0' || *s > '9' || v > 1000000)
+                        return 0;
+                v = v * 10 + (uint32_t)(*s - '0');
+        }
+        return v <= 1000000 ? v : 0;
+}
+
+/* Values outlive setenv and unsetenv of the engine, so they are copied. */
+static const char *keep(const char *value)
+{
+        static char text[16384];
+        static size_t used;
+        char *at = text + used;
+
+        if (!value || used + ifp_strlen(value) + 1 > sizeof(text))
+                return NULL;
+        used += ifp_strcpy(at, value, sizeof(text) - used) + 1;
+        return at;
+}
+
+static void read_environment(char **env)
+{
+        const char *level = variable(env, "INFPROF_KERNELS_LEVEL");
+        const char *interval = variable(env, "INFPROF_HOT_INTERVAL");
+
+        ifp_config.kernels = keep(variable(env, "INFPROF_KERNELS"));
+        ifp_config.daemon = keep(variable(env, "INFPROF_DAEMON"));
+        ifp_config.run = keep(variable(env, "INFPROF_RUN"));
+        ifp_config.runtime_dir = keep(variable(env, "XDG_RUNTIME_DIR"));
+        ifp_config.quiet = variable(env, "INFPROF_QUIET") != NULL;
+        if (level && !ifp_strcmp(level, "inner"))
+                ifp_config.level = 1;
+        else if (level && *level && ifp_strcmp(level, "outer"))
+                ifp_say("INFPROF_KERNELS_LEVEL is neither outer nor inner: taken as outer", 0);
+        ifp_config.hot_interval = number(interval);
+        if (!ifp_config.hot_interval) {
+                if (interval)
+                        ifp_say("INFPROF_HOT_INTERVAL is no number from 1 to 1000000: 64 is taken",
+                                0);
+                ifp_config.hot_interval = 64;
+        }
+}
+
+/* The main thread's stack ends where the loader found the arguments. */
+static void note_main_stack(char **argv)
+{
+        struct rlimit limit = {0};
+        uint64_t bytes = 64ull << 20;
+
+        IFP_SYS(prlimit64, 0, RLIMIT_STACK, NULL, &limit);
+        if (limit.rlim_cur && limit.rlim_cur < 1ull << 40)
+                bytes = limit.rlim_cur;
+        ifp_tls.stack_hi = (uint64_t)(uintptr_t)argv;
+        ifp_tls.stack_lo = ifp_tls.stack_hi - bytes;
+}
+
+void ifp_start_lane(void)
+{
+        struct ifp_lane *lane = ifp_lane_take(&ifp_tls, 0, 0);
+        struct ifp_alloc_row *row = &lane->alloc[IFP_OP_NONE][ifp_phase];
+
+        ifp_seg->live.threads_live = ifp_seg->live.threads_peak = 1;
+        /* what was allocated before there was a lane */
+        row->calls += ifp_early.calls;
+        row->asked_bytes += ifp_early.asked_bytes;
+        row->usable_bytes += ifp_early.usable_bytes;
+        row->frees += ifp_early.frees;
+        row->freed_bytes += ifp_early.freed_bytes;
+        lane->pending_bytes += (int64_t)(ifp_early.usable_bytes - ifp_early.freed_bytes);
+}
+
+static void at_exit(int code, void *arg)
+{
+        (void)arg;
+        ifp_note_exit(code);
+}
+
+static bool open_segment(void)
+{
+        int ret = ifp_segment_open(NULL);
+
+        if (ret < 0) {
+                ifp_give_up("no shared memory for the segment", ret);
+                return false;
+        }
+        ifp_wipe[0] = 1;
+        ret = (int)IFP_SYS(madvise, ifp_wipe, sizeof(ifp_wipe), MADV_WIPEONFORK);
+        if (ret < 0) {
+                ifp_give_up("the kernel cannot wipe pages on fork (Linux 4.14 can)", ret);
+                return false;
+        }
+        return true;
+}
+
+__attribute__((constructor)) static void begin(int argc, char **argv, char **env)
+{
+        IFP_KEEP_ERRNO;
+        IFP_BUSY;
+
+        (void)argc;
+        read_environment(env);
+        ifp_real_init();
+        if (!ifp_real.malloc || !ifp_real.dlopen || !ifp_real.pthread_create) {
+                ifp_give_up("libc's functions are not found", 0);
+                return;
+        }
+        note_main_stack(argv);
+        ifp_thread_key_init();
+        if (!open_segment())
+                return;
+        ifp_measure();
+        ifp_start_lane();
+        ifp_wants_init();
+        ifp_scan(NULL, 0);
+        on_exit(at_exit, NULL);
+        ifp_handshake(ifp_segment_fd(), ifp_seg->header.segment_bytes);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lanes: which thread writes where. A thread takes a lane when it starts, or
+ * at its first event, and gives it up when it ends. Lanes are taken again in the order they
+ * were given up, once the daemon has read them; while it has not, fresh ones
+ * are taken, and only when there are none left, unread ones (counts stay exact, but are not told
+ * apart by thread any more). The last lane is the crowd's: for threads that
+ * find nothing at all, and for what a thread still does after its end.
+ */
+#include "preload/shim.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+
+struct ifp_alloc_row ifp_early;
+
+static uint32_t lock;
+static uint16_t ended[IFP_MAX_LANES]; /* queue of lanes given up */
+static uint32_t ended_from, ended_n;
+static pthread_key_t key;
+static bool have_key;
+
+static void push_ended(uint32_t index)
+{
+        ended[(ended_from + ended_n++) % IFP_MAX_LANES] = (uint16_t)index;
+}
+
+/* The oldest lane given up, if the daemon has freed it, or `force`. */
+static struct ifp_lane *pop_ended(bool force)
+{
+        struct ifp_lane *lane;
+
+        if (!ended_n)
+                return NULL;
+        lane = &ifp_seg->lanes[ended[ended_from]];
+        if (__atomic_load_n(&lane->state, __ATOMIC_ACQUIRE) != IFP_LANE_FREE) {
+                if (!force)
+                        return NULL;
+                __atomic_fetch_add(&ifp_seg->live.lanes_retaken, 1, __ATOMIC_RELAXED);
+        }
+        ended_from = (ended_from + 1) % IFP_MAX_LANES;
+        ended_n--;
+        return lane;
+}
+
+static struct ifp_lane *pick(void)
+{
+        struct ifp_live *live = &ifp_seg->live;
+        struct ifp_lane *lane = pop_ended(false);
+
+        if (!lane && live->n_lanes_used < ifp_seg->header.n_lanes - 1) {
+                lane = &ifp_seg->lanes[live->n_lanes_used];
+                __atomic_store_n(&live->n_lanes_used, live->n_lanes_used + 1, __ATOMIC_RELEASE);
+        }
+        return lane ? lane : pop_ended(true);
+}
+
+static struct ifp_lane *join_crowd(struct ifp_tls *tls)
+{
+        tls->crowd = 1;
+        tls->lane = &ifp_seg->lanes[ifp_seg->header.n_lanes - 1];
+        return tls->lane;
+}
+
+struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid, uint32_t site)
+{
+        struct ifp_lane *lane;
+
+        if (tls->exit_round)
+                return join_crowd(tls);
+        ifp_lock(&lock);
+        lane = pick();
+        if (!lane) {
+                ifp_unlock(&lock);
+                return join_crowd(tls);
+        }
+        lane->gen++;
+        lane->tid = (int32_t)IFP_SYS(gettid);
+        lane->parent_tid = parent_tid;
+        lane->site = site;
+        lane->flags = 0;
+        lane->start_ticks = ifp_ticks();
+        lane->end_ticks = 0;
+        lane->name[0] = '\0';
+        lane->top = lane->high = 0;
+        __atomic_store_n(&lane->state, IFP_LANE_LIVE, __ATOMIC_RELEASE);
+        ifp_unlock(&lock);
+        tls->n_aside = 0;
+        tls->paired = 0;
+        tls->lane = lane;
+        ifp_thread_key_arm();
+        return lane;
+}
+
+static void flush_pending(struct ifp_lane *lane)
+{
+        int64_t bytes = lane->pending_bytes;
+
+        lane->pending_bytes = 0;
+        __atomic_fetch_add(&ifp_seg->live.live_bytes, bytes, __ATOMIC_RELAXED);
+}
+
+void ifp_lane_end(struct ifp_tls *tls)
+{
+        struct ifp_lane *lane = tls->lane;
+
+        if (!ifp_seg || !ifp_alive())
+                return;
+        if (tls->counted)
+                __atomic_fetch_sub(&ifp_seg->live.threads_live, 1, __ATOMIC_RELAXED);
+        tls->counted = 0;
+        if (!lane || tls->crowd)
+                return;
+        ifp_prune(tls, lane, 0, true);
+        IFP_SYS(prctl, PR_GET_NAME, lane->name, 0, 0, 0);
+        lane->end_ticks = ifp_ticks();
+        join_crowd(tls);
+        ifp_lock(&lock);
+        flush_pending(lane);
+        __atomic_store_n(&lane->state, IFP_LANE_ENDED, __ATOMIC_RELEASE);
+        push_ended((uint32_t)(lane - ifp_seg->lanes));
+        ifp_unlock(&lock);
+}
+
+/* A fork child: its segment is new, and so are its lanes. */
+void ifp_lanes_init(void)
+{
+        lock = 0;
+        ended_from = ended_n = 0;
+}
+
+/*
+ * The end of a thread is seen by the destructor of a key. Other destructors may
+ * still run kernels or free memory, so ours asks for all the rounds there are
+ * and acts in the last.
+ */
+static void thread_ends(void *arg)
+{
+        struct ifp_tls *tls = &ifp_tls;
+        uint16_t busy = tls->busy++;
+
+        if (++tls->exit_round < PTHREAD_DESTRUCTOR_ITERATIONS - 1)
+                pthread_setspecific(key, arg);
+        else
+                ifp_lane_end(tls);
+        tls->busy = busy;
+}
+
+void ifp_thread_key_init(void)
+{
+        have_key = pthread_key_create(&key, thread_ends) == 0;
+}
+
+void ifp_thread_key_arm(void)
+{
+        uint16_t busy = ifp_tls.busy++;
+
+        if (have_key)
+                pthread_setspecific(key, (void *)1);
+        ifp_tls.busy = busy;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The functions behind the ones this library puts itself in front of. The type
+ * of each comes from the prototype, so that a pointer cannot disagree with it.
+ */
+#pragma once
+
+#include <dlfcn.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "preload/shim.h"
+
+#define IFP_REAL_MEMORY(X)                                                                         \
+        X(malloc)                                                                                  \
+        X(calloc)                                                                                  \
+        X(realloc)                                                                                 \
+        X(reallocarray)                                                                            \
+        X(free)                                                                                    \
+        X(posix_memalign)                                                                          \
+        X(aligned_alloc)                                                                           \
+        X(memalign)                                                                                \
+        X(valloc)                                                                                  \
+        X(pvalloc)                                                                                 \
+        X(malloc_usable_size)
+#define IFP_REAL_REST(X)                                                                           \
+        X(dlopen)                                                                                  \
+        X(dlmopen)                                                                                 \
+        X(dlclose)                                                                                 \
+        X(dlsym)                                                                                   \
+        X(dlvsym)                                                                                  \
+        X(pthread_create)                                                                          \
+        X(fork)                                                                                    \
+        X(_exit)
+
+#pragma GCC visibility push(hidden)
+
+struct ifp_real {
+#define X(name) __typeof__(name) *name;
+        IFP_REAL_MEMORY(X)
+        IFP_REAL_REST(X)
+#undef X
+};
+extern struct ifp_real ifp_real;
+
+/* Finds them, once; safe at any time after the loader has relocated libc. */
+void ifp_real_init(void);
+
+/* hook-process.c, hook-alloc.c */
+void ifp_after_fork_child(void);
+
+#pragma GCC visibility pop

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The segment of this process: made here, its tables filled here. Tables are
+ * append-only; an entry is published by its count. Additions are rare and take
+ * one lock; looking up does not.
+ */
+#include "preload/shim.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+
+struct ifp_segment *ifp_seg;
+uint8_t ifp_wipe[4096] __attribute__((aligned(4096)));
+uint32_t ifp_phase, ifp_phase_row;
+
+static uint32_t tables_lock;
+static int memfd = -1;
+static uint64_t memfd_inode;
+
+static uint64_t now_ns(int clock)
+{
+        struct timespec t = {0};
+
+        IFP_SYS(clock_gettime, clock, &t);
+        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* One instant on the clocks: the attempt with the shortest gap between two ticks counts. */
+static void calibrate_start(struct ifp_header *h)
+{
+        uint64_t best = ~0ull;
+
+        for (int i = 0; i < 8; i++) {
+                uint64_t a = ifp_ticks(), ns = now_ns(CLOCK_MONOTONIC), b = ifp_ticks();
+
+                if (b - a >= best)
+                        continue;
+                best = b - a;
+                h->start_ticks = a + (b - a) / 2;
+                h->start_mono_ns = ns;
+        }
+        h->start_real_ns = now_ns(CLOCK_REALTIME);
+}
+
+/* A first estimate: 1 ms of both clocks is good for about 0.01 %. */
+static uint64_t ticks_per_second(const struct ifp_header *h)
+{
+        uint64_t ns;
+
+        do
+                ns = now_ns(CLOCK_MONOTONIC) - h->start_mono_ns;
+        while (ns < 1000000);
+        return (uint64_t)((unsigned __int128)(ifp_ticks() - h->start_ticks) * 1000000000u / ns);
+}
+
+/* Our descriptor lies high, out of the way of the engine's numbers. */
+static int move_high(int fd)
+{
+        struct {
+                uint64_t soft, hard;
+        } limit = {0};
+        long high, at;
+
+        IFP_SYS(prlimit64, 0, 7 /* RLIMIT_NOFILE */, NULL, &limit);
+        at = limit.soft > 1u << 16 ? 1 << 16 : (long)limit.soft;
+        at = at > 64 ? at - 24 : 0;
+        high = IFP_SYS(fcntl, fd, F_DUPFD_CLOEXEC, at);
+        if (ifp_sys_failed(high))
+                return fd;
+        IFP_SYS(close, fd);
+        return (int)high;
+}
+
+/* In a fork child the parent's descriptor is of no use; it is ours only if it is still that file.
+ */
+static void close_inherited(void)
+{
+        struct stat st;
+
+        if (memfd >= 0 && !ifp_sys_failed(IFP_SYS(fstat, memfd, &st)) && st.st_ino == memfd_inode)
+                IFP_SYS(close, memfd);
+        memfd = -1;
+}
+
+static void fill_header(struct ifp_segment *seg, uint32_t n_lanes, const struct ifp_segment *parent)
+{
+        struct ifp_header *h = &seg->header;
+
+        h->magic = IFP_MAGIC;
+        h->abi = IFP_ABI_VERSION;
+        h->compat = IFP_ABI_COMPAT;
+        h->segment_bytes = ifp_segment_bytes(n_lanes);
+        h->lane_bytes = sizeof(struct ifp_lane);
+        h->lanes_offset = offsetof(struct ifp_segment, lanes);
+        h->n_lanes = n_lanes;
+        h->record_bytes = sizeof(struct ifp_record);
+        h->ring_slots = IFP_RING_SLOTS;
+        h->max_ops = IFP_MAX_OPS;
+        h->pid = (int32_t)IFP_SYS(getpid);
+        h->ppid = (int32_t)IFP_SYS(getppid);
+        h->hot_interval = ifp_config.hot_interval;
+        h->kernels_level = ifp_config.level;
+        IFP_SYS(getrandom, h->uuid, sizeof(h->uuid), 0);
+        if (parent)
+                ifp_copy(h->parent_uuid, parent->header.uuid, sizeof(h->parent_uuid));
+        if (ifp_config.run)
+                ifp_strcpy(h->run, ifp_config.run, sizeof(h->run));
+        calibrate_start(h);
+        if (parent) {
+                h->ticks_per_second = parent->header.ticks_per_second;
+                h->stamp_ticks = parent->header.stamp_ticks;
+                h->span_ticks = parent->header.span_ticks;
+        } else {
+                h->ticks_per_second = ticks_per_second(h);
+        }
+        seg->live.phase = ifp_phase;
+        seg->live.phase_since = h->start_ticks;
+        seg->live.n_ops = IFP_OP_FIRST;
+        seg->live.names_bytes = 1;
+}
+
+/* A fork child goes on with its parent's numbers for ops, objects and sites. */
+static void inherit(struct ifp_segment *seg, const struct ifp_segment *parent)
+{
+        const struct ifp_live *from = &parent->live;
+        struct ifp_live *to = &seg->live;
+
+        to->n_ops = from->n_ops;
+        to->n_objects = from->n_objects;
+        to->names_bytes = from->names_bytes;
+        to->live_bytes = from->live_bytes;
+        to->peak_bytes = from->live_bytes;
+        to->daemon_default_switch = from->daemon_default_switch;
+        ifp_copy(seg->ops, parent->ops, from->n_ops * sizeof(parent->ops[0]));
+        ifp_copy(seg->objects, parent->objects, from->n_objects * sizeof(parent->objects[0]));
+        ifp_copy(seg->names, parent->names, from->names_bytes);
+        ifp_copy(seg->switches, parent->switches, from->n_ops);
+}
+
+/*
+ * Makes the segment and hands it over. In a fork child (`parent` given) it
+ * takes the addresses of its parent's, so that what points into it stays
+ * right. 0, or a negated errno: then there is none.
+ */
+int ifp_segment_open(const struct ifp_segment *parent)
+{
+        static const uint32_t sizes[] = {IFP_MAX_LANES, 256, 64};
+        struct ifp_segment *seg = NULL;
+        struct stat st = {0};
+        long fd, at = -ENOMEM;
+
+        close_inherited();
+        fd = IFP_SYS(memfd_create, IFP_SEGMENT_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (ifp_sys_failed(fd))
+                return (int)fd;
+        fd = move_high((int)fd);
+        for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+                uint32_t n = parent ? parent->header.n_lanes : sizes[i];
+                uint64_t bytes = ifp_segment_bytes(n);
+
+                at = IFP_SYS(ftruncate, fd, bytes);
+                if (ifp_sys_failed(at))
+                        break;
+                at = IFP_SYS(mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+                             fd, 0);
+                if (!ifp_sys_failed(at)) {
+                        seg = (struct ifp_segment *)at;
+                        fill_header(seg, n, parent);
+                        break;
+                }
+                if (parent)
+                        break;
+        }
+        if (!seg) {
+                IFP_SYS(close, fd);
+                return (int)at;
+        }
+        IFP_SYS(fcntl, fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+        IFP_SYS(madvise, seg, seg->header.segment_bytes, MADV_DONTDUMP);
+        IFP_SYS(fstat, fd, &st);
+        memfd = (int)fd;
+        memfd_inode = st.st_ino;
+        if (parent) {
+                uint64_t bytes = seg->header.segment_bytes;
+
+                inherit(seg, parent);
+                at = IFP_SYS(mremap, seg, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, parent);
+                if (ifp_sys_failed(at))
+                        return (int)at;
+                seg = (struct ifp_segment *)at;
+        } else {
+                /* the fixed ops */
+                ifp_seg = seg;
+                seg->ops[IFP_OP_NONE].name = ifp_name("(not in any op)");
+                seg->ops[IFP_OP_OTHER].name = ifp_name("(other ops)");
+                seg->switches[IFP_OP_OTHER] = 1;
+        }
+        ifp_seg = seg;
+        return 0;
+}
+
+/* The descriptor of the segment, for the handshake; -1: none. */
+int ifp_segment_fd(void)
+{
+        return memfd;
+}
+
+static uint32_t name_add(const char *s)
+{
+        struct ifp_live *live = &ifp_seg->live;
+        uint32_t at = live->names_bytes;
+        size_t n = ifp_strlen(s) + 1;
+
+        if (n == 1)
+                return 0;
+        for (uint32_t i = 1; i < at; i += (uint32_t)ifp_strlen(ifp_seg->names + i) + 1)
+                if (!ifp_strcmp(ifp_seg->names + i, s))
+                        return i;
+        if (n > 2048 || at + n > IFP_NAMES_BYTES)
+                return 0;
+        ifp_copy(ifp_seg->names + at, s, n);
+        __atomic_store_n(&live->names_bytes, at + (uint32_t)n, __ATOMIC_RELEASE);
+        return at;
+}
+
+uint32_t ifp_name(const char *s)
+{
+        uint32_t at;
+
+        if (!s || !ifp_seg)
+                return 0;
+        ifp_lock(&tables_lock);
+        at = name_add(s);
+        ifp_unlock(&tables_lock);
+        return at;
+}
+
+/* The number of the op of this name, kernel and library; IFP_OP_OTHER when the table is full. */
+uint32_t ifp_op(const char *name, const char *kernel, const char *library, enum ifp_kind kind,
+                bool hot, uint32_t engine)
+{
+        struct ifp_live *live = &ifp_seg->live;
+        struct ifp_op op = {.kind = (uint8_t)kind, .hot = hot, .engine = (uint16_t)engine};
+        uint32_t i;
+
+        ifp_lock(&tables_lock);
+        op.name = name_add(name);
+        op.kernel = kernel ? name_add(kernel) : 0;
+        op.library = library ? name_add(library) : 0;
+        for (i = IFP_OP_FIRST; i < live->n_ops; i++) {
+                const struct ifp_op *o = &ifp_seg->ops[i];
+
+                if (o->name == op.name && o->kernel == op.kernel && o->library == op.library &&
+                    o->kind == op.kind)
+                        break;
+        }
+        if (i == live->n_ops) {
+                if (i == IFP_MAX_OPS || !op.name) {
+                        __atomic_fetch_add(&live->ops_refused, 1, __ATOMIC_RELAXED);
+                        i = IFP_OP_OTHER;
+                } else {
+                        ifp_seg->ops[i] = op;
+                        ifp_seg->switches[i] = !live->daemon_default_switch;
+                        __atomic_store_n(&live->n_ops, i + 1, __ATOMIC_RELEASE);
+                }
+        }
+        ifp_unlock(&tables_lock);
+        return i;
+}
+
+uint32_t ifp_object_add(const char *path, uint64_t base, uint64_t start, uint64_t end,
+                        uint32_t load)
+{
+        uint32_t i, n;
+
+        if (!ifp_seg)
+                return UINT32_MAX;
+        ifp_lock(&tables_lock);
+        n = ifp_seg->live.n_objects;
+        /* A load that ended gives its place up when the table is full; sites keep the path. */
+        for (i = n; i == IFP_MAX_OBJECTS && n--;)
+                if (ifp_seg->objects[n].closed)
+                        i = n;
+        if (i < IFP_MAX_OBJECTS) {
+                struct ifp_object *o = &ifp_seg->objects[i];
+
+                o->path = name_add(path);
+                o->base = base;
+                o->start = start;
+                o->end = end;
+                o->load = load;
+                o->closed = 0;
+                if (i == ifp_seg->live.n_objects)
+                        __atomic_store_n(&ifp_seg->live.n_objects, i + 1, __ATOMIC_RELEASE);
+        } else {
+                i = UINT32_MAX;
+        }
+        ifp_unlock(&tables_lock);
+        return i;
+}
+
+void ifp_object_close(uint32_t index)
+{
+        if (ifp_seg && index < IFP_MAX_OBJECTS)
+                __atomic_store_n(&ifp_seg->objects[index].closed, 1, __ATOMIC_RELEASE);
+}
+
+/* Counts one more spawn from `address` (a return address). */
+uint32_t ifp_site(uint64_t address)
+{
+        uint32_t object = UINT32_MAX, i;
+        uint64_t offset = address;
+
+        for (i = 0; i < ifp_seg->live.n_objects; i++) {
+                const struct ifp_object *o = &ifp_seg->objects[i];
+
+                if (!o->closed && address >= o->start && address < o->end) {
+                        object = i;
+                        offset = address - o->base;
+                        break;
+                }
+        }
+        ifp_lock(&tables_lock);
+        for (i = 0; i < ifp_seg->live.n_sites; i++)
+                if (ifp_seg->sites[i].object == object && ifp_seg->sites[i].offset == offset)
+                        break;
+        if (i == ifp_seg->live.n_sites) {
+                if (i == IFP_MAX_SITES) {
+                        ifp_unlock(&tables_lock);
+                        __atomic_fetch_add(&ifp_seg->live.spawns_unsited, 1, __ATOMIC_RELAXED);
+                        return 0;
+                }
+                ifp_seg->sites[i].object = object;
+                ifp_seg->sites[i].offset = offset;
+                __atomic_store_n(&ifp_seg->live.n_sites, i + 1, __ATOMIC_RELEASE);
+        }
+        __atomic_fetch_add(&ifp_seg->sites[i].count, 1, __ATOMIC_RELAXED);
+        ifp_unlock(&tables_lock);
+        return i + 1;
+}
+
+void ifp_phase_set(uint32_t phase)
+{
+        struct ifp_live *live = &ifp_seg->live;
+        uint64_t now;
+
+        if (phase == ifp_phase)
+                return;
+        ifp_lock(&tables_lock);
+        now = ifp_ticks();
+        live->phase_ticks[ifp_phase] += now - live->phase_since;
+        live->phase_since = now;
+        __atomic_store_n(&live->phase, phase, __ATOMIC_RELEASE);
+        ifp_phase = phase;
+        ifp_phase_row = phase * (uint32_t)sizeof(struct ifp_time_row);
+        ifp_unlock(&tables_lock);
+}

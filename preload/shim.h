@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the shim's modules know of each other. All of it is compiled to use
+ * general registers only; what runs between a stub's entry and the kernel
+ * (span.c, fold.c, the hooks of engines) makes no call out of the shim except
+ * through ifp_call_saved.
+ */
+#pragma once
+
+#include <infprof/segment.h>
+
+#include <errno.h>
+
+#include "preload/sys.h"
+
+#pragma GCC visibility push(hidden)
+
+#define IFP_MAX_STUBS 8192u
+
+#define IFP_LIKELY(x)   __builtin_expect(!!(x), 1)
+#define IFP_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define IFP_EXPORT      __attribute__((visibility("default")))
+
+/* ---- per thread -------------------------------------------------------- */
+
+/* Plain data, initial-exec: no allocation, no constructor, no __tls_get_addr. */
+struct ifp_tls {
+        struct ifp_lane *lane; /* NULL: none yet */
+        uint64_t stack_lo;     /* of the thread's own stack; 0, 0 = not known */
+        uint64_t stack_hi;
+        uint64_t paired_end;   /* of the paired span: the last mark that may be its end; 0 = none */
+        uint64_t paired_child; /* its children up to then */
+        const void *paired_of; /* what it is a span of, for the engine */
+        uint64_t call_ctx;     /* engine-ggml: context of the llama_decode under way */
+        uint32_t paired;       /* index + 1 of its open entry; 0 = none */
+        uint32_t seed;         /* of the random gaps */
+        uint16_t busy;         /* inside the shim: record nothing */
+        uint16_t dl_depth;     /* nested dlopen, dlclose */
+        uint16_t n_aside;      /* open entries set aside on other stacks */
+        uint8_t counted;       /* in live.threads_live */
+        uint8_t crowd;         /* lane is the crowd's: shared, atomic, untimed */
+        uint8_t exit_round;
+};
+
+/* The .S file knows these offsets. */
+_Static_assert(offsetof(struct ifp_tls, stack_lo) == 8 &&
+                       offsetof(struct ifp_tls, stack_hi) == 16 &&
+                       offsetof(struct ifp_tls, busy) == 64 &&
+                       offsetof(struct ifp_tls, crowd) == 71,
+               "TLS_* in stub-x86_64.S");
+
+extern __thread struct ifp_tls ifp_tls __attribute__((tls_model("initial-exec")));
+
+/* ---- stubs -------------------------------------------------------------- */
+
+struct ifp_hook;
+
+/* The .S file knows these offsets. */
+struct ifp_stub {
+        void *target;         /* 0 */
+        const uint8_t *sw;    /* 8: the op's switch; before the first call, a byte that is 1 */
+        uint32_t hot_row;     /* 16: hot op: offset in the lane of time[op][0].untimed; else 0 */
+        uint32_t hot_left;    /* 20: offset in the lane of hot_left[op] */
+        uint16_t op;          /* 24: 0 before the first call */
+        uint16_t stack_bytes; /* 26: of outgoing stack arguments to copy, multiple of 8 */
+        uint8_t kind;         /* 28 */
+        uint8_t hot;          /* 29 */
+        uint16_t engine;      /* 30: index + 1 in the table of engines; 0 = the user's */
+        const struct ifp_hook *hook; /* 32 */
+        const char *name;            /* 40: of the symbol; lives in the kernel's object */
+        uint32_t object;             /* 48: index of the segment's object table */
+        uint32_t load;               /* 52: of the kernel's object; 0 = stub is free */
+        uint64_t reserved;
+};
+_Static_assert(sizeof(struct ifp_stub) == 64, "the .S file");
+
+extern struct ifp_stub ifp_stubs[IFP_MAX_STUBS];
+
+/* The registers and stack arguments a kernel was called with. */
+struct ifp_args {
+        uint64_t r10, rax, r9, r8, rcx, rdx, rsi, rdi; /* as saved by the stub, upwards */
+};
+
+/* What an engine adds to a stub. Runs with the engine's vector registers live. */
+struct ifp_hook {
+        bool names; /* enter gives each call its op: the stub needs none of its own */
+        /*
+         * Which op this call is; 0: none, pass through. May set *ret_arg (the
+         * record's arg) and *ret_flags. `sp` is the stub's frame: stack
+         * arguments begin at sp + 16.
+         */
+        uint32_t (*enter)(struct ifp_tls *tls, struct ifp_stub *stub, const struct ifp_args *args,
+                          uint64_t sp, uint32_t *ret_arg);
+        /* After the kernel; false: this was no span after all, forget it. */
+        bool (*leave)(struct ifp_tls *tls, struct ifp_stub *stub, const struct ifp_open *span,
+                      uint64_t end, uint64_t rax);
+};
+
+/* Entry of stub `i` (stub-*.S). */
+extern const char ifp_stub_table[];
+#define IFP_STUB_CODE_BYTES 16u
+static inline void *ifp_stub_entry(uint32_t i)
+{
+        return (void *)(uintptr_t)(ifp_stub_table + (uint64_t)i * IFP_STUB_CODE_BYTES);
+}
+
+/* Calls fn(arg) with all vector state kept (stub-*.S). */
+uint64_t ifp_call_saved(uint64_t (*fn)(void *arg), void *arg);
+/* Calls fn(a, b, c) so that it sees `ret_gadget`, the address of a ret instruction, as its caller.
+ */
+void *ifp_call_as(void *fn, const void *a, uint64_t b, const void *c, const void *ret_gadget);
+
+/* From the stubs (span.c). */
+uint64_t ifp_readable(uint64_t from, uint64_t n);
+uint64_t ifp_enter(struct ifp_stub *stub, uint64_t sp, const struct ifp_args *args);
+void ifp_leave(struct ifp_stub *stub, uint64_t handle, uint64_t rax, uint64_t sp);
+
+/* stubs.c: false = none left. Entries of an ended load come back by stubs_release. */
+bool ifp_stub_new(uint32_t *ret_index);
+void ifp_stubs_release(uint32_t load);
+
+/* ---- the process -------------------------------------------------------- */
+
+extern struct ifp_segment *ifp_seg; /* NULL: none (yet, or switched off) */
+extern uint8_t ifp_wipe[4096];      /* [0] is 1; the kernel clears it in a fork child */
+extern uint32_t ifp_phase;          /* the process's phase, as in live.phase */
+extern uint32_t ifp_phase_row;      /* the same times sizeof(struct ifp_time_row), for the stubs */
+extern bool ifp_off;                /* switched off for good */
+
+static inline bool ifp_alive(void)
+{
+        return *(volatile uint8_t *)ifp_wipe != 0;
+}
+
+struct ifp_config {
+        const char *kernels;     /* INFPROF_KERNELS */
+        const char *daemon;      /* INFPROF_DAEMON: auto, off or a path */
+        const char *run;         /* INFPROF_RUN */
+        const char *runtime_dir; /* XDG_RUNTIME_DIR */
+        uint32_t level;          /* INFPROF_KERNELS_LEVEL: 0 outer, 1 inner */
+        uint32_t hot_interval;   /* INFPROF_HOT_INTERVAL */
+        bool quiet;
+};
+extern struct ifp_config ifp_config;
+
+/* init.c: says it once on stderr, switches the shim off. */
+void ifp_give_up(const char *what, long error);
+void ifp_say(const char *what, long error); /* a line on stderr, nothing else */
+
+/* segment.c */
+int ifp_segment_open(
+        const struct ifp_segment *parent); /* sets ifp_seg; parent: tables to inherit, or NULL */
+uint32_t ifp_name(const char *s);          /* offset in names; 0 = full or empty */
+uint32_t ifp_op(const char *name, const char *kernel, const char *library, enum ifp_kind kind,
+                bool hot, uint32_t engine);
+uint32_t ifp_object_add(const char *path, uint64_t base, uint64_t start, uint64_t end,
+                        uint32_t load);
+void ifp_object_close(uint32_t index);
+uint32_t ifp_site(uint64_t address); /* index + 1; counts it; 0 = no room */
+void ifp_phase_set(uint32_t phase);
+void ifp_first_record(void); /* a fork child's segment, or nothing */
+
+/* handshake.c */
+void ifp_handshake(int memfd, uint64_t bytes);
+
+int ifp_segment_fd(void); /* -1: none */
+
+/* init.c, hook-process.c */
+void ifp_start_lane(void); /* of the first thread */
+void ifp_note_exit(int code);
+
+/* measure.c: what a timed call costs here; sets header.stamp_ticks and span_ticks */
+void ifp_measure(void);
+
+/* lane.c */
+struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid,
+                               uint32_t site); /* never NULL where a segment is */
+void ifp_lane_end(struct ifp_tls *tls);
+void ifp_lanes_init(void);
+void ifp_thread_key_init(void);
+void ifp_thread_key_arm(void);
+extern struct ifp_alloc_row ifp_early; /* allocations without a lane; atomic */
+
+/* span.c, for engines: one span that is already over, not from a stub */
+void ifp_span_write(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t start,
+                    uint64_t dur, uint64_t child, uint32_t depth, uint32_t flags, uint32_t arg);
+void ifp_child_add(struct ifp_lane *lane, const struct ifp_open *o, uint64_t dur);
+struct ifp_open *ifp_open_push(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t sp,
+                               uint64_t start);
+void ifp_open_pop(struct ifp_lane *lane, struct ifp_open *o);
+/*
+ * A paired span has no call of its own: it begins and ends at marks around
+ * it, and the mark that ends it is known only at the next begin. Marks are set in
+ * tls (paired_end, paired_child); ifp_paired_finish writes it.
+ */
+void ifp_paired_begin(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, uint32_t phase,
+                      uint64_t sp, uint64_t start, const void *of);
+void ifp_paired_finish(struct ifp_tls *tls, struct ifp_lane *lane);
+void ifp_paired_drop(struct ifp_tls *tls, struct ifp_lane *lane);
+void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all);
+
+/* fold.c */
+void ifp_fold(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t dur);
+
+/* Errno is the engine's: what the shim calls must not change it. */
+#define IFP_KEEP_ERRNO                                                                             \
+        __attribute__((cleanup(ifp_errno_restore), unused)) int ifp_saved_errno = errno
+#define IFP_BUSY                                                                                   \
+        __attribute__((cleanup(ifp_busy_leave), unused)) uint16_t ifp_saved_busy = ifp_tls.busy++
+
+static inline void ifp_busy_leave(const uint16_t *saved)
+{
+        ifp_tls.busy = *saved;
+}
+static inline void ifp_errno_restore(const int *saved)
+{
+        errno = *saved;
+}
+
+#pragma GCC visibility pop

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Catching calls: the relocation slots of every loaded object that lead to a
+ * wanted kernel are pointed at its stub.
+ *
+ * A bound slot says itself where it leads. One that is bound lazily still
+ * leads into its own object's PLT; its target is looked up here in the scopes
+ * the loader would search: global, then those of the dlopen that brought the
+ * object (the other way round with RTLD_DEEPBIND; itself first if symbolic),
+ * with the version it asks for.
+ *
+ * All of it happens under the loader's own lock (inside dl_iterate_phdr), so
+ * no object goes away meanwhile; new objects are looked at after the outermost
+ * dlopen has returned, when their constructors have run.
+ */
+#include "preload/slots.h"
+
+#include <dlfcn.h>
+#include <sys/mman.h>
+
+#include "preload/engine.h"
+#include "preload/kernels.h"
+
+#define MAX_OBJECTS 1024
+#define MAX_ROOTS   512
+
+struct object {
+        struct ifp_elf elf;
+        const char *file; /* base name */
+        uint32_t load;    /* 0: free */
+        uint32_t index;   /* in the segment */
+        uint32_t global;  /* place in the global scope, counted from 1; 0 = not in it */
+        bool deepbind;
+        bool self;
+        bool seen;
+        bool fresh;
+        bool unbound; /* has wanted slots that nothing defines yet */
+};
+
+static struct object objects[MAX_OBJECTS];
+static uint32_t n_objects, n_loads, n_global, scan_lock;
+static uint32_t roots[MAX_ROOTS], n_roots; /* loads that dlopen was asked for */
+static char exe_path[1024], self_path[1024];
+static bool started;
+
+/* ---- what is loaded ------------------------------------------------------ */
+
+static bool is_self(const struct ifp_elf *e)
+{
+        uint64_t here = (uint64_t)(uintptr_t)&ifp_scan;
+
+        return here >= e->start && here < e->end;
+}
+
+static struct object *find_object(const struct ifp_elf *e)
+{
+        for (uint32_t i = 0; i < n_objects; i++)
+                if (objects[i].load && objects[i].elf.base == e->base &&
+                    objects[i].elf.dynamic == e->dynamic && objects[i].elf.path == e->path)
+                        return &objects[i];
+        return NULL;
+}
+
+static struct object *object_at(uint64_t address)
+{
+        for (uint32_t i = 0; i < n_objects; i++)
+                if (objects[i].load && address >= objects[i].elf.start &&
+                    address < objects[i].elf.end)
+                        return &objects[i];
+        return NULL;
+}
+
+static void read_exe_path(void)
+{
+        long n = IFP_SYS(readlinkat, -100, "/proc/self/exe", exe_path, sizeof(exe_path) - 1);
+
+        exe_path[n > 0 ? n : 0] = '\0';
+}
+
+static int collect(struct dl_phdr_info *info, size_t size, void *arg)
+{
+        struct ifp_elf e;
+        struct object *o;
+        const char *path;
+
+        (void)size;
+        (void)arg;
+        if (!ifp_elf_read(&e, info))
+                return 0;
+        o = find_object(&e);
+        if (o) {
+                o->seen = true;
+                return 0;
+        }
+        for (o = objects; o < objects + n_objects && o->load; o++)
+                ;
+        if (o == objects + MAX_OBJECTS)
+                return 0;
+        if (o == objects + n_objects)
+                n_objects++;
+        path = *e.path ? e.path : exe_path;
+        *o = (struct object){.elf = e,
+                             .file = ifp_basename(path),
+                             .load = ++n_loads,
+                             .self = is_self(&e),
+                             .seen = true,
+                             .fresh = true};
+        o->index = ifp_object_add(path, e.base, e.start, e.end, o->load);
+        if (o->self)
+                ifp_strcpy(self_path, path, sizeof(self_path));
+        if (!started)
+                o->global = ++n_global;
+        return 0;
+}
+
+static void object_gone(struct object *o)
+{
+        for (uint32_t i = 0; i < ifp_n_engines; i++)
+                if (ifp_engines[i]->closed)
+                        ifp_engines[i]->closed(&o->elf);
+        ifp_kernels_drop(o->load);
+        ifp_stubs_release(o->load);
+        ifp_object_close(o->index);
+        for (uint32_t i = 0; i < n_roots; i++)
+                if (roots[i] == o->load)
+                        roots[i--] = roots[--n_roots];
+        o->load = 0;
+}
+
+/* ---- scopes ---------------------------------------------------------------- */
+
+static struct object *object_named(const char *name)
+{
+        for (uint32_t i = 0; i < n_objects; i++) {
+                struct object *o = &objects[i];
+
+                if (o->load && ((o->elf.soname && !ifp_strcmp(o->elf.soname, name)) ||
+                                !ifp_strcmp(o->file, ifp_basename(name))))
+                        return o;
+        }
+        return NULL;
+}
+
+/* An object and all it needs, breadth first. Returns how many. */
+static uint32_t closure(struct object *root, struct object **list, uint32_t max)
+{
+        uint32_t n = 0;
+
+        list[n++] = root;
+        for (uint32_t i = 0; i < n; i++) {
+                const struct ifp_elf *e = &list[i]->elf;
+
+                for (const ElfW(Dyn) *d = e->dynamic; d->d_tag != DT_NULL && n < max; d++) {
+                        struct object *o;
+                        uint32_t j;
+
+                        if (d->d_tag != DT_NEEDED || d->d_un.d_val >= e->strtab_bytes)
+                                continue;
+                        o = object_named(e->strtab + d->d_un.d_val);
+                        for (j = 0; o && j < n && list[j] != o; j++)
+                                ;
+                        if (o && j == n)
+                                list[n++] = o;
+                }
+        }
+        return n;
+}
+
+static struct object *object_of_load(uint32_t load)
+{
+        for (uint32_t i = 0; i < n_objects; i++)
+                if (objects[i].load == load)
+                        return &objects[i];
+        return NULL;
+}
+
+static uint64_t find_in(struct object *const *list, uint32_t n, const char *name,
+                        const char *version)
+{
+        for (uint32_t i = 0; i < n; i++) {
+                const ElfW(Sym) *s = ifp_elf_find(&list[i]->elf, name, version);
+
+                if (s)
+                        return ifp_elf_address(&list[i]->elf, s);
+        }
+        return 0;
+}
+
+static uint64_t find_global(const char *name, const char *version)
+{
+        for (uint32_t place = 1; place <= n_global; place++)
+                for (uint32_t i = 0; i < n_objects; i++) {
+                        struct object *o = &objects[i];
+
+                        if (o->load && o->global == place) {
+                                uint64_t a = find_in(&o, 1, name, version);
+
+                                if (a)
+                                        return a;
+                        }
+                }
+        return 0;
+}
+
+static uint64_t find_local(struct object *from, const char *name, const char *version)
+{
+        static struct object *list[MAX_OBJECTS];
+        uint64_t a;
+
+        for (uint32_t r = 0; r < n_roots; r++) {
+                struct object *root = object_of_load(roots[r]);
+                uint32_t n = root ? closure(root, list, MAX_OBJECTS) : 0, i;
+
+                for (i = 0; i < n && list[i] != from; i++)
+                        ;
+                if (i < n && (a = find_in(list, n, name, version)))
+                        return a;
+        }
+        return 0;
+}
+
+/* Where the loader would bind a reference; 0: nowhere yet. */
+static uint64_t bind(struct object *o, uint32_t symbol, const char *name)
+{
+        const char *version = ifp_elf_wanted_version(&o->elf, symbol);
+        uint64_t a = 0;
+
+        if (o->elf.symbolic)
+                a = find_in(&o, 1, name, version);
+        if (!a && o->deepbind)
+                a = find_local(o, name, version);
+        if (!a)
+                a = find_global(name, version);
+        if (!a && !o->deepbind)
+                a = find_local(o, name, version);
+        return a;
+}
+
+/* ---- slots ------------------------------------------------------------------ */
+
+static void protect(const struct ifp_elf *e, int prot)
+{
+        if (e->relro_end > e->relro_start)
+                IFP_SYS(mprotect, e->relro_start, e->relro_end - e->relro_start, prot);
+}
+
+static bool writable(const struct ifp_elf *e, uint64_t slot)
+{
+        for (uint16_t i = 0; i < e->n_phdr; i++) {
+                const ElfW(Phdr) *p = &e->phdr[i];
+                uint64_t from = e->base + p->p_vaddr;
+
+                if (p->p_type == PT_LOAD && (p->p_flags & PF_W) && slot >= from &&
+                    slot + 8 <= from + p->p_memsz)
+                        return true;
+        }
+        return false;
+}
+
+#if defined(__x86_64__)
+#define RELOC_JUMP_SLOT R_X86_64_JUMP_SLOT
+#define RELOC_GLOB_DAT  R_X86_64_GLOB_DAT
+#define RELOC_ABSOLUTE  R_X86_64_64
+#elif defined(__aarch64__)
+#define RELOC_JUMP_SLOT R_AARCH64_JUMP_SLOT
+#define RELOC_GLOB_DAT  R_AARCH64_GLOB_DAT
+#define RELOC_ABSOLUTE  R_AARCH64_ABS64
+#endif
+
+/* What the slot leads to, if that is a wanted kernel; else 0. */
+static uint64_t kernel_behind(struct object *o, const ElfW(Rela) * r, uint64_t value)
+{
+        uint32_t type = (uint32_t)ELF64_R_TYPE(r->r_info),
+                 symbol = (uint32_t)ELF64_R_SYM(r->r_info);
+        const char *name;
+        uint64_t a;
+
+        if (ifp_kernel_known(value))
+                return value;
+        if (type != RELOC_JUMP_SLOT || value < o->elf.start || value >= o->elf.end)
+                return 0;
+        name = o->elf.strtab + o->elf.symtab[symbol].st_name;
+        if (!ifp_want_symbol(name))
+                return 0;
+        a = bind(o, symbol, name);
+        if (!a)
+                o->unbound = true;
+        return a && ifp_kernel_known(a) ? a : 0;
+}
+
+static void patch(struct object *o, const ElfW(Rela) * relocs, uint64_t n, bool *opened)
+{
+        for (uint64_t i = 0; i < n; i++) {
+                const ElfW(Rela) *r = &relocs[i];
+                uint32_t type = (uint32_t)ELF64_R_TYPE(r->r_info);
+                uint64_t *slot = (uint64_t *)(o->elf.base + r->r_offset), kernel, stub;
+
+                if (!ELF64_R_SYM(r->r_info) || r->r_addend ||
+                    (type != RELOC_JUMP_SLOT && type != RELOC_GLOB_DAT && type != RELOC_ABSOLUTE))
+                        continue;
+                if (((uint64_t)(uintptr_t)slot & 7) ||
+                    !writable(&o->elf, (uint64_t)(uintptr_t)slot))
+                        continue;
+                kernel = kernel_behind(o, r, *slot);
+                stub = kernel ? ifp_kernel_stub(kernel) : 0;
+                if (!stub)
+                        continue;
+                if (!*opened) {
+                        protect(&o->elf, PROT_READ | PROT_WRITE);
+                        *opened = true;
+                }
+                __atomic_store_n(slot, stub, __ATOMIC_RELEASE);
+                __atomic_fetch_add(&ifp_seg->live.slots_patched, 1, __ATOMIC_RELAXED);
+        }
+}
+
+static void patch_object(struct object *o)
+{
+        bool opened = false;
+
+        o->unbound = false;
+        if (o->self)
+                return;
+        patch(o, o->elf.rela, o->elf.n_rela, &opened);
+        patch(o, o->elf.jmprel, o->elf.n_jmprel, &opened);
+        if (opened)
+                protect(&o->elf, PROT_READ);
+}
+
+/* Enters the wanted kernels that an object defines. */
+static void want_from(struct object *o)
+{
+        const char *soname = o->elf.soname;
+        uint32_t n;
+
+        if (o->self || !ifp_want_object(o->file, soname))
+                return;
+        for (uint32_t i = 0; i < ifp_n_engines; i++)
+                if (ifp_engines[i]->opened)
+                        ifp_engines[i]->opened(&o->elf);
+        n = ifp_elf_n_symbols(&o->elf);
+        for (uint32_t i = 1; i < n; i++) {
+                const ElfW(Sym) *s = &o->elf.symtab[i];
+                uint8_t type = ELF64_ST_TYPE(s->st_info), bind_ = ELF64_ST_BIND(s->st_info);
+                const char *name = o->elf.strtab + s->st_name;
+                struct ifp_want *want;
+
+                if (s->st_shndx == SHN_UNDEF || !s->st_value || bind_ == STB_LOCAL ||
+                    (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE))
+                        continue;
+                want = ifp_want_find(o->file, soname, name);
+                if (!want)
+                        continue;
+                want->hits++;
+                ifp_kernel_add(ifp_elf_address(&o->elf, s), name, want, o->load, o->index);
+        }
+}
+
+/* What dlopen was asked for: its place in the scopes. */
+static void note_root(const struct link_map *map, int mode)
+{
+        static struct object *list[MAX_OBJECTS];
+        struct object *root = NULL;
+        uint32_t n;
+
+        for (uint32_t i = 0; i < n_objects; i++)
+                if (objects[i].load && objects[i].elf.base == map->l_addr &&
+                    objects[i].elf.dynamic == map->l_ld)
+                        root = &objects[i];
+        if (!root)
+                return;
+        n = closure(root, list, MAX_OBJECTS);
+        for (uint32_t i = 0; i < n; i++) {
+                if (list[i]->fresh && (mode & RTLD_DEEPBIND))
+                        list[i]->deepbind = true;
+                if ((mode & RTLD_GLOBAL) && !list[i]->global)
+                        list[i]->global = ++n_global;
+        }
+        for (uint32_t i = 0; i < n_roots; i++)
+                if (roots[i] == root->load)
+                        return;
+        if (n_roots < MAX_ROOTS)
+                roots[n_roots++] = root->load;
+}
+
+struct scan_args {
+        void *handle;
+        int mode;
+};
+
+/* Called once, with the loader's lock held. */
+static int scan_locked(struct dl_phdr_info *info, size_t size, void *arg)
+{
+        const struct scan_args *a = arg;
+
+        (void)info;
+        (void)size;
+        for (uint32_t i = 0; i < n_objects; i++)
+                objects[i].seen = false;
+        /* First who is gone: an address may have passed to another. */
+        dl_iterate_phdr(collect, NULL);
+        for (uint32_t i = 0; i < n_objects; i++)
+                if (objects[i].load && !objects[i].seen)
+                        object_gone(&objects[i]);
+        if (a->handle)
+                note_root(a->handle, a->mode);
+        for (uint32_t i = 0; i < n_objects; i++)
+                if (objects[i].load && objects[i].fresh)
+                        want_from(&objects[i]);
+        for (uint32_t i = 0; i < n_objects; i++) {
+                struct object *o = &objects[i];
+
+                if (o->load && (o->fresh || o->unbound))
+                        patch_object(o);
+                o->fresh = false;
+        }
+        return 1;
+}
+
+void ifp_scan(void *handle, int mode)
+{
+        struct scan_args args = {handle, mode};
+        uint16_t busy = ifp_tls.busy++;
+
+        ifp_lock(&scan_lock);
+        if (!*exe_path)
+                read_exe_path();
+        dl_iterate_phdr(scan_locked, &args);
+        started = true;
+        ifp_unlock(&scan_lock);
+        ifp_tls.busy = busy;
+}
+
+void *ifp_stub_for(void *address)
+{
+        uint64_t stub = ifp_kernel_stub((uint64_t)(uintptr_t)address);
+
+        return stub ? (void *)(uintptr_t)stub : address;
+}
+
+const void *ifp_gadget_of(const void *address)
+{
+        /* Without a lock: the object runs, so its entry stands. */
+        const struct object *o = object_at((uint64_t)(uintptr_t)address);
+
+        return o ? ifp_elf_ret_gadget(&o->elf) : NULL;
+}
+
+const char *ifp_self_path(void)
+{
+        return self_path;
+}
+
+struct next {
+        const char *name;
+        bool behind; /* past the shim already */
+        void *found;
+};
+
+static int find_next(struct dl_phdr_info *info, size_t size, void *arg)
+{
+        struct next *next = arg;
+        const ElfW(Sym) * s;
+        struct ifp_elf e;
+
+        (void)size;
+        if (!ifp_elf_read(&e, info))
+                return 0;
+        if (is_self(&e)) {
+                next->behind = true;
+                return 0;
+        }
+        if (!next->behind)
+                return 0;
+        s = ifp_elf_find(&e, next->name, NULL);
+        if (!s)
+                return 0;
+        next->found = (void *)(uintptr_t)ifp_elf_address(&e, s);
+        return 1;
+}
+
+void *ifp_next(const char *name)
+{
+        struct next next = {.name = name};
+
+        dl_iterate_phdr(find_next, &next);
+        return next.found;
+}
+
+void ifp_slots_after_fork(void)
+{
+        scan_lock = 0;
+        ifp_kernels_after_fork();
+}
