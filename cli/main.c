@@ -22,6 +22,8 @@ static int cmd_version(int argc, char **argv);
 static const struct command commands[] = {
         {"record", cmd_record, "run a command under the profiler and keep the run"},
         {"top", cmd_top, "watch an engine live"},
+        {"report", cmd_report, "what was measured in a run"},
+        {"runs", cmd_runs, "the runs that are kept, and their removal"},
         {"pause", cmd_pause, "switch ops off in running engines"},
         {"resume", cmd_resume, "switch them on again"},
         {"status", cmd_status, "what the collector is doing, and for whom"},

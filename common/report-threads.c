@@ -80,6 +80,31 @@ json_t *report_build_site_name(const struct model_site *s)
         return o;
 }
 
+/* What the thread allocated outside any op: all of it, less what its ops have. */
+static json_t *build_thread_rest(const struct model_thread *t, bool known, uint64_t self_ns)
+{
+        struct runfile_alloc rest = t->row.alloc;
+        json_t *o = json_object();
+        bool fits = true;
+
+        for (size_t i = 0; i < t->n_ops; i++) {
+                const struct runfile_alloc *a = &t->ops[i].figures.alloc;
+
+                fits &= !__builtin_sub_overflow(rest.calls, a->calls, &rest.calls);
+                fits &= !__builtin_sub_overflow(rest.asked_bytes, a->asked_bytes,
+                                                &rest.asked_bytes);
+                fits &= !__builtin_sub_overflow(rest.usable_bytes, a->usable_bytes,
+                                                &rest.usable_bytes);
+                fits &= !__builtin_sub_overflow(rest.frees, a->frees, &rest.frees);
+                fits &= !__builtin_sub_overflow(rest.freed_bytes, a->freed_bytes,
+                                                &rest.freed_bytes);
+        }
+        report_set(o, "self_ns", report_integer_or_null(known, self_ns));
+        if (fits)
+                report_put_alloc(o, &rest);
+        return o;
+}
+
 static json_t *build_thread(const struct report *r, struct model_thread *t, bool detailed)
 {
         const struct model *m = &r->model;
@@ -101,8 +126,8 @@ static json_t *build_thread(const struct report *r, struct model_thread *t, bool
                    report_integer_or_null(row->ended_ns != UINT64_MAX, row->ended_ns));
         report_set(o, "lifetime_ns", report_integer(lifetime));
         report_set(o, "in_ops_ns", report_integer_or_null(known, in_ops));
-        report_set(o, "not_in_any_op_ns",
-                   report_integer_or_null(known && in_ops <= lifetime, lifetime - in_ops));
+        report_set(o, "not_in_any_op",
+                   build_thread_rest(t, known && in_ops <= lifetime, lifetime - in_ops));
         report_set(o, "share",
                    report_fraction(known && r->in_ops_known && r->in_ops_ns
                                            ? (double)in_ops / (double)r->in_ops_ns

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * infprof report: what was measured in a run. The document comes from the run
+ * file, or from the daemon while the run goes on; everything printed is a view of it.
+ */
+#include "cli/cmd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/report-rows.h"
+#include "cli/report-view.h"
+#include "cli/run-find.h"
+#include "cli/table.h"
+#include "cli/text.h"
+#include "common/cleanup.h"
+
+static void usage(void)
+{
+        printf("usage: infprof report [OPTION...] [RUN]\n"
+               "\n"
+               "Shows what was measured in RUN: an id, a run file, the pid of an engine that runs, "
+               "or\n"
+               "latest (the default).\n"
+               "\n"
+               "  -s, --sort FIELD    %s\n"
+               "  -f, --filter GLOB   only ops whose name or kernel matches\n"
+               "  -b, --by WHAT       op (the default), thread or phase\n"
+               "  -j, --json          the whole document (infprof.report/1)\n"
+               "  -c, --csv           the table alone, with all figures; times in ns\n"
+               "  -h, --help          this help\n"
+               "\n"
+               "Exit codes: 0 done, 2 usage, 3 there is no such run or it cannot be read.\n",
+               "self (the default), total, calls, mean, min, max, median,\n"
+               "                      p95, p99, stddev, share, allocs, bytes, net, threads, name");
+}
+
+struct request {
+        enum report_by by;
+        const char *field, *glob, *run;
+        bool as_json, as_csv;
+};
+
+static int bad_value(const char *option, const char *value, const char *allowed)
+{
+        cmd_error("report", "%s cannot be %s; it is one of: %s", option, value, allowed);
+        return CMD_USAGE;
+}
+
+static int parse_by(const char *value, enum report_by *ret)
+{
+        static const char *const names[] = {"op", "thread", "phase"};
+
+        for (size_t i = 0; i < 3; i++)
+                if (!strcmp(value, names[i])) {
+                        *ret = (enum report_by)i;
+                        return 0;
+                }
+        return bad_value("--by", value, "op, thread, phase");
+}
+
+/* 0; or 1 + exit code */
+static int parse(int argc, char **argv, struct request *ret)
+{
+        static const struct option options[] = {{"sort", required_argument, NULL, 's'},
+                                                {"filter", required_argument, NULL, 'f'},
+                                                {"by", required_argument, NULL, 'b'},
+                                                {"json", no_argument, NULL, 'j'},
+                                                {"csv", no_argument, NULL, 'c'},
+                                                {"help", no_argument, NULL, 'h'},
+                                                {}};
+        int o;
+
+        *ret = (struct request){.field = "self_ns"};
+        opterr = 0;
+        while ((o = getopt_long(argc, argv, ":s:f:b:jch", options, NULL)) != -1) {
+                switch (o) {
+                case 's':
+                        ret->field = report_field(optarg);
+                        if (!ret->field)
+                                return 1 + bad_value("--sort", optarg, report_field_names());
+                        break;
+                case 'f':
+                        ret->glob = optarg;
+                        break;
+                case 'b':
+                        if (parse_by(optarg, &ret->by))
+                                return 1 + CMD_USAGE;
+                        break;
+                case 'j':
+                        ret->as_json = true;
+                        break;
+                case 'c':
+                        ret->as_csv = true;
+                        break;
+                case 'h':
+                        usage();
+                        return 1 + CMD_DONE;
+                default:
+                        return 1 + cmd_bad_option(argc, argv, o);
+                }
+        }
+        ret->run = optind < argc ? argv[optind++] : NULL;
+        if (optind < argc)
+                return 1 + cmd_extra_operand(argv, argv[optind]);
+        if (ret->as_json && ret->as_csv) {
+                cmd_error("report", "--json and --csv exclude each other; choose one");
+                return 1 + CMD_USAGE;
+        }
+        return 0;
+}
+
+static int print(const struct request *request, json_t *report)
+{
+        _cleanup_(json_decrefp) json_t *rows = NULL;
+
+        if (request->as_json) {
+                report_arrange(report, request->field, request->glob);
+                return cmd_print_json("report", report);
+        }
+        rows = report_rows(report, request->by, request->field, request->glob);
+        if (request->as_csv) {
+                report_print_csv(rows, request->by, stdout);
+        } else if (!report_print(report, rows, request->by, table_output_width(), stdout)) {
+                cmd_error("report", "out of memory");
+                return CMD_NO;
+        }
+        return cmd_finish("report", CMD_DONE);
+}
+
+int cmd_report(int argc, char **argv)
+{
+        _cleanup_(json_decrefp) json_t *report = NULL;
+        struct request request;
+        int r = parse(argc, argv, &request);
+
+        if (r)
+                return r - 1;
+        text_init();
+        r = run_find_report("report", request.run, &report);
+        return r ? r : print(&request, report);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a person means by RUN: a file, an id, `latest`, or the pid of an engine
+ * that runs; and where the answer about it is to be had. A run that is over is
+ * read from its file; for one that goes on the daemon knows more than the file does.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/*
+ * The report of `run` (NULL: the latest). 0, or the exit code after one line on stderr. `verb` is
+ * for that line.
+ */
+int run_find_report(const char *verb, const char *run, json_t **ret);
+
+/*
+ * All runs (infprof.runs/1), newest first: what is in the state directory, and
+ * what the daemon knows besides.
+ */
+int run_find_all(const char *verb, json_t **ret);
