@@ -209,10 +209,10 @@ static uint32_t node_op(const struct ifp_stub *stub, const void *tensor)
 /* ---- nodes ------------------------------------------------------------------ */
 
 /* Inside a node that a direct call computes? A paired one does not count. */
-static bool in_node(const struct ifp_tls *tls, const struct ifp_lane *lane)
+static bool in_node(const struct ifp_tls *tls, struct ifp_lane *lane)
 {
-        for (uint64_t i = lane->top; i; i = lane->open[i - 1].prev) {
-                const struct ifp_open *o = &lane->open[i - 1];
+        for (uint64_t i = lane->top; i; i = ifp_open_at(lane, i)->prev) {
+                const struct ifp_open *o = ifp_open_at(lane, i);
 
                 if (i != tls->paired && ifp_seg->ops[o->op].kind == IFP_KIND_NODE)
                         return true;
@@ -305,7 +305,7 @@ static uint32_t barrier_enter(struct ifp_tls *tls, struct ifp_stub *stub,
         (void)sp;
         (void)ret_arg;
         if (tls->paired && lane->top == tls->paired) {
-                tls->paired_child = lane->open[lane->top - 1].child;
+                tls->paired_child = ifp_open_at(lane, lane->top)->child;
                 tls->paired_end = ifp_ticks();
         }
         return stub->op;

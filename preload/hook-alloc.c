@@ -100,12 +100,12 @@ static inline struct ifp_alloc_row *row_of(struct ifp_tls *tls, struct ifp_lane 
 
         if (lane->top && !tls->crowd) {
                 uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
-                struct ifp_open *o = &lane->open[lane->top - 1];
+                struct ifp_open *o = ifp_open_at(lane, lane->top);
 
                 if (IFP_UNLIKELY(o->sp <= sp || o->state != IFP_OPEN_SET)) {
                         ifp_prune(tls, lane, sp, false);
                         if (lane->top)
-                                op = lane->open[lane->top - 1].op;
+                                op = ifp_open_at(lane, lane->top)->op;
                 } else {
                         op = o->op;
                 }

@@ -16,7 +16,7 @@ void ifp_after_fork_child(void)
 {
         struct ifp_tls *tls = &ifp_tls;
 
-        tls->lane = NULL;
+        tls->lane = tls->fast = NULL;
         tls->crowd = 0;
         tls->exit_round = 0;
         tls->n_aside = 0;

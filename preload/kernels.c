@@ -116,7 +116,7 @@ static void fill(struct ifp_stub *s, const struct ifp_kernel *k)
 
         s->target = (void *)(uintptr_t)k->address;
         s->hot_row = s->hot_left = 0;
-        s->op = 0;
+        s->op = s->plain_op = 0;
         s->stack_bytes = w->stack_bytes;
         s->kind = w->kind;
         s->hot = w->hot;

@@ -59,6 +59,7 @@ static struct ifp_lane *pick(void)
 static struct ifp_lane *join_crowd(struct ifp_tls *tls)
 {
         tls->crowd = 1;
+        tls->fast = NULL;
         tls->lane = &ifp_seg->lanes[ifp_seg->header.n_lanes - 1];
         return tls->lane;
 }
@@ -83,12 +84,13 @@ struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid, uint32_t sit
         lane->start_ticks = ifp_ticks();
         lane->end_ticks = 0;
         lane->name[0] = '\0';
-        lane->top = lane->high = 0;
+        lane->top = 0;
+        lane->high = offsetof(struct ifp_lane, open);
         __atomic_store_n(&lane->state, IFP_LANE_LIVE, __ATOMIC_RELEASE);
         ifp_unlock(&lock);
         tls->n_aside = 0;
         tls->paired = 0;
-        tls->lane = lane;
+        tls->lane = tls->fast = lane;
         ifp_thread_key_arm();
         return lane;
 }

@@ -58,8 +58,10 @@ void ifp_measure(void)
         ifp_stubs[i] = (struct ifp_stub){.target = (void *)(uintptr_t)nothing,
                                          .sw = &switch_on,
                                          .op = IFP_OP_OTHER,
+                                         .plain_op = IFP_OP_OTHER,
                                          .load = UINT32_MAX};
-        ifp_tls.lane = lane;
+        lane->high = offsetof(struct ifp_lane, open);
+        ifp_tls.lane = ifp_tls.fast = lane;
         ifp_tls.busy = 0;
         for (int r = 0; r < ROUNDS; r++) {
                 uint64_t with = time_calls((void (*)(void))(uintptr_t)ifp_stub_entry(i));
@@ -70,7 +72,7 @@ void ifp_measure(void)
         for (uint32_t r = 0; r < ROUNDS * CALLS; r++)
                 if (ifp_record_dur(&lane->ring[r]) < shortest)
                         shortest = ifp_record_dur(&lane->ring[r]);
-        ifp_tls.lane = NULL;
+        ifp_tls.lane = ifp_tls.fast = NULL;
         ifp_tls.busy = busy;
         ifp_seg->header.stamp_ticks = shortest;
         ifp_seg->header.span_ticks = median(more, ROUNDS);

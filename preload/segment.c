@@ -15,7 +15,7 @@
 
 struct ifp_segment *ifp_seg;
 uint8_t ifp_wipe[4096] __attribute__((aligned(4096)));
-uint32_t ifp_phase, ifp_phase_row;
+uint32_t ifp_phase, ifp_phase_row, ifp_phase_open = IFP_OPEN_SET << 8;
 
 static uint32_t tables_lock;
 static int memfd = -1;
@@ -357,5 +357,6 @@ void ifp_phase_set(uint32_t phase)
         __atomic_store_n(&live->phase, phase, __ATOMIC_RELEASE);
         ifp_phase = phase;
         ifp_phase_row = phase * (uint32_t)sizeof(struct ifp_time_row);
+        ifp_phase_open = phase | IFP_OPEN_SET << 8;
         ifp_unlock(&tables_lock);
 }

@@ -26,13 +26,14 @@
 /* Plain data, initial-exec: no allocation, no constructor, no __tls_get_addr. */
 struct ifp_tls {
         struct ifp_lane *lane; /* NULL: none yet */
+        struct ifp_lane *fast; /* the same while nothing is out of the ordinary; else NULL */
         uint64_t stack_lo;     /* of the thread's own stack; 0, 0 = not known */
         uint64_t stack_hi;
         uint64_t paired_end;   /* of the paired span: the last mark that may be its end; 0 = none */
         uint64_t paired_child; /* its children up to then */
         const void *paired_of; /* what it is a span of, for the engine */
         uint64_t call_ctx;     /* engine-ggml: context of the llama_decode under way */
-        uint32_t paired;       /* index + 1 of its open entry; 0 = none */
+        uint32_t paired;       /* offset of its open entry in the lane; 0 = none */
         uint32_t seed;         /* of the random gaps */
         uint16_t busy;         /* inside the shim: record nothing */
         uint16_t dl_depth;     /* nested dlopen, dlclose */
@@ -43,13 +44,38 @@ struct ifp_tls {
 };
 
 /* The .S file knows these offsets. */
-_Static_assert(offsetof(struct ifp_tls, stack_lo) == 8 &&
-                       offsetof(struct ifp_tls, stack_hi) == 16 &&
-                       offsetof(struct ifp_tls, busy) == 64 &&
-                       offsetof(struct ifp_tls, crowd) == 71,
+_Static_assert(offsetof(struct ifp_tls, fast) == 8 && offsetof(struct ifp_tls, stack_lo) == 16 &&
+                       offsetof(struct ifp_tls, stack_hi) == 24 &&
+                       offsetof(struct ifp_tls, busy) == 72 &&
+                       offsetof(struct ifp_tls, crowd) == 79,
                "TLS_* in stub-x86_64.S");
 
 extern __thread struct ifp_tls ifp_tls __attribute__((tls_model("initial-exec")));
+
+static inline struct ifp_open *ifp_open_at(struct ifp_lane *lane, uint64_t offset)
+{
+        return (struct ifp_open *)((uintptr_t)lane + offset);
+}
+
+static inline uint64_t ifp_open_offset(const struct ifp_lane *lane, const struct ifp_open *o)
+{
+        return (uintptr_t)o - (uintptr_t)lane;
+}
+
+_Static_assert(offsetof(struct ifp_lane, writer.head) == 64 &&
+                       offsetof(struct ifp_lane, writer.tail_seen) == 72 &&
+                       offsetof(struct ifp_lane, top) == 96 &&
+                       offsetof(struct ifp_lane, high) == 104 &&
+                       offsetof(struct ifp_lane, time) == 20736 &&
+                       offsetof(struct ifp_lane, ring) == 1056768 && IFP_RING_SLOTS == 1 << 14,
+               "LANE_* in stub-x86_64.S");
+_Static_assert(offsetof(struct ifp_open, arg) == 24 && offsetof(struct ifp_open, op) == 28 &&
+                       offsetof(struct ifp_open, prev) == 30 &&
+                       offsetof(struct ifp_open, phase) == 32 &&
+                       offsetof(struct ifp_open, state) == 33 &&
+                       offsetof(struct ifp_open, depth) == 35,
+               "OPEN_* in stub-x86_64.S");
+_Static_assert(sizeof(struct ifp_time_row) == 32 && IFP_N_PHASES == 5, "rows in stub-x86_64.S");
 
 /* ---- stubs -------------------------------------------------------------- */
 
@@ -70,9 +96,13 @@ struct ifp_stub {
         const char *name;            /* 40: of the symbol; lives in the kernel's object */
         uint32_t object;             /* 48: index of the segment's object table */
         uint32_t load;               /* 52: of the kernel's object; 0 = stub is free */
-        uint64_t reserved;
+        uint16_t plain_op; /* 56: the same as op where the stub needs neither hook nor gaps; else 0
+                            */
+        uint16_t reserved[3];
 };
-_Static_assert(sizeof(struct ifp_stub) == 64, "the .S file");
+_Static_assert(sizeof(struct ifp_stub) == 64 && offsetof(struct ifp_stub, stack_bytes) == 26 &&
+                       offsetof(struct ifp_stub, plain_op) == 56,
+               "STUB_* in stub-x86_64.S");
 
 extern struct ifp_stub ifp_stubs[IFP_MAX_STUBS];
 
@@ -112,8 +142,9 @@ void *ifp_call_as(void *fn, const void *a, uint64_t b, const void *c, const void
 
 /* From the stubs (span.c). */
 uint64_t ifp_readable(uint64_t from, uint64_t n);
-uint64_t ifp_enter(struct ifp_stub *stub, uint64_t sp, const struct ifp_args *args);
-void ifp_leave(struct ifp_stub *stub, uint64_t handle, uint64_t rax, uint64_t sp);
+struct ifp_open *ifp_enter(struct ifp_stub *stub, uint64_t sp, const struct ifp_args *args);
+void ifp_leave(struct ifp_stub *stub, struct ifp_open *o, uint64_t rax, uint64_t sp, uint64_t end);
+void ifp_full(struct ifp_lane *lane, const struct ifp_record *record);
 
 /* stubs.c: false = none left. Entries of an ended load come back by stubs_release. */
 bool ifp_stub_new(uint32_t *ret_index);
@@ -125,6 +156,7 @@ extern struct ifp_segment *ifp_seg; /* NULL: none (yet, or switched off) */
 extern uint8_t ifp_wipe[4096];      /* [0] is 1; the kernel clears it in a fork child */
 extern uint32_t ifp_phase;          /* the process's phase, as in live.phase */
 extern uint32_t ifp_phase_row;      /* the same times sizeof(struct ifp_time_row), for the stubs */
+extern uint32_t ifp_phase_open;     /* and as the first bytes of ifp_open.phase.. */
 extern bool ifp_off;                /* switched off for good */
 
 static inline bool ifp_alive(void)

@@ -28,11 +28,25 @@ static inline bool on_own_stack(const struct ifp_tls *tls, uint64_t sp)
         return sp >= tls->stack_lo && sp < tls->stack_hi;
 }
 
+/* The record of a span whose row is up to date already, but whose ring seemed full. */
+void ifp_full(struct ifp_lane *lane, const struct ifp_record *record)
+{
+        uint64_t position;
+
+        if (ifp_ring_reserve(&lane->writer, &lane->reader, &position)) {
+                ifp_ring_commit(lane->ring, position, record->start, record->dur_op, record->child,
+                                record->arg);
+                return;
+        }
+        ifp_local_add(&lane->n_folded, 1);
+        ifp_fold(lane, ifp_record_op(record), ifp_record_phase(record), ifp_record_dur(record));
+}
+
 void ifp_span_write(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t start,
                     uint64_t dur, uint64_t child, uint32_t depth, uint32_t flags, uint32_t arg)
 {
         struct ifp_time_row *row = &lane->time[op][phase];
-        uint64_t position;
+        struct ifp_record record;
 
         if (IFP_UNLIKELY(dur > IFP_TICKS_MASK))
                 dur = (int64_t)dur < 0 ? 0 : IFP_TICKS_MASK;
@@ -41,15 +55,12 @@ void ifp_span_write(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t
         ifp_local_add(&row->timed, 1);
         ifp_local_add(&row->total, dur);
         ifp_local_add(&row->child, child);
-        if (IFP_LIKELY(ifp_ring_reserve(&lane->writer, &lane->reader, &position))) {
-                ifp_ring_commit(lane->ring, position, start, dur | (uint64_t)op << 48,
-                                child | (uint64_t)(depth & 0xff) << 48 | (uint64_t)phase << 56 |
-                                        (uint64_t)flags << 59,
-                                arg);
-                return;
-        }
-        ifp_local_add(&lane->n_folded, 1);
-        ifp_fold(lane, op, phase, dur);
+        record.start = start;
+        record.dur_op = dur | (uint64_t)op << 48;
+        record.child = child | (uint64_t)(depth & 0xff) << 48 | (uint64_t)phase << 56 |
+                       (uint64_t)flags << 59;
+        record.arg = arg;
+        ifp_full(lane, &record);
 }
 
 /* The duration of a closed span counts as child of the op around it, if that is still open. */
@@ -59,38 +70,30 @@ void ifp_child_add(struct ifp_lane *lane, const struct ifp_open *o, uint64_t dur
 
         if (!o->prev)
                 return;
-        p = &lane->open[o->prev - 1];
-        if (p->state == IFP_OPEN_SET && (int32_t)(o->serial - p->serial) > 0)
+        p = ifp_open_at(lane, o->prev);
+        if (p->state == IFP_OPEN_SET && p->start <= o->start)
                 ifp_local_add(&p->child, dur);
-}
-
-static uint32_t depth_of(const struct ifp_lane *lane, const struct ifp_open *o)
-{
-        uint32_t depth = 0;
-
-        for (uint32_t i = o->prev; i && depth < 255; i = lane->open[i - 1].prev)
-                depth++;
-        return depth;
 }
 
 /* Takes an entry out of use; it need not be the innermost. */
 void ifp_open_pop(struct ifp_lane *lane, struct ifp_open *o)
 {
-        uint64_t index = (uint64_t)(o - lane->open) + 1;
+        uint64_t offset = ifp_open_offset(lane, o);
 
-        if (lane->top == index) {
+        if (IFP_LIKELY(lane->top == offset)) {
                 lane->top = o->prev;
         } else {
-                for (uint64_t i = lane->top; i; i = lane->open[i - 1].prev) {
-                        if (lane->open[i - 1].prev == index) {
-                                lane->open[i - 1].prev = o->prev;
+                for (uint64_t i = lane->top; i; i = ifp_open_at(lane, i)->prev) {
+                        if (ifp_open_at(lane, i)->prev == offset) {
+                                ifp_open_at(lane, i)->prev = o->prev;
                                 break;
                         }
                 }
         }
         o->state = IFP_OPEN_FREE;
-        while (lane->high && lane->open[lane->high - 1].state == IFP_OPEN_FREE)
-                lane->high--;
+        while (lane->high > offsetof(struct ifp_lane, open) &&
+               ifp_open_at(lane, lane->high)[-1].state == IFP_OPEN_FREE)
+                lane->high -= sizeof(*o);
 }
 
 static struct ifp_open *find_hole(struct ifp_lane *lane)
@@ -101,17 +104,18 @@ static struct ifp_open *find_hole(struct ifp_lane *lane)
         return NULL;
 }
 
-/* NULL: too deep; the call is then counted only. */
+/*
+ * NULL: too deep; the call is then counted only. A handler that comes between
+ * the load of `high` and its store leaves it as it was.
+ */
 struct ifp_open *ifp_open_push(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t sp,
                                uint64_t start)
 {
-        uint64_t index = lane->high;
-        struct ifp_open *o;
+        struct ifp_open *o = ifp_open_at(lane, lane->high);
+        uint64_t prev = lane->top;
 
-        while (index < IFP_MAX_OPEN && !ifp_local_cas(&lane->high, index, index + 1))
-                index = lane->high;
-        if (IFP_LIKELY(index < IFP_MAX_OPEN)) {
-                o = &lane->open[index];
+        if (IFP_LIKELY(o < lane->open + IFP_MAX_OPEN)) {
+                *(volatile uint64_t *)&lane->high += sizeof(*o);
         } else {
                 o = find_hole(lane);
                 if (!o)
@@ -121,23 +125,27 @@ struct ifp_open *ifp_open_push(struct ifp_lane *lane, uint32_t op, uint32_t phas
         o->child = 0;
         o->arg = 0;
         o->op = (uint16_t)op;
+        o->prev = (uint16_t)prev;
         o->phase = (uint8_t)phase;
         o->flags = 0;
-        o->serial = (uint32_t)lane->serial++;
-        o->prev = (uint16_t)lane->top;
+        o->depth = 0;
+        if (prev) {
+                uint8_t depth = ifp_open_at(lane, prev)->depth;
+
+                o->depth = depth < 255 ? depth + 1 : 255;
+        }
         o->start = start;
         o->state = IFP_OPEN_SET;
-        lane->top = (uint64_t)(o - lane->open) + 1;
+        lane->top = ifp_open_offset(lane, o);
         return o;
 }
 
 static void close_left(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_open *o)
 {
         struct ifp_open copy = *o;
-        uint32_t depth = depth_of(lane, o);
         uint64_t now = ifp_ticks();
 
-        if (tls->paired == (uint64_t)(o - lane->open) + 1) {
+        if (tls->paired == ifp_open_offset(lane, o)) {
                 if (tls->paired_end) {
                         ifp_paired_finish(tls, lane);
                         return;
@@ -151,8 +159,8 @@ static void close_left(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_op
                 return;
         ifp_local_add(&lane->n_left, 1);
         ifp_child_add(lane, &copy, now - copy.start);
-        ifp_span_write(lane, copy.op, copy.phase, copy.start, now - copy.start, copy.child, depth,
-                       copy.flags | IFP_REC_LEFT, copy.arg);
+        ifp_span_write(lane, copy.op, copy.phase, copy.start, now - copy.start, copy.child,
+                       copy.depth, copy.flags | IFP_REC_LEFT, copy.arg);
 }
 
 /* Its frame is taken to lie just below that of the op around it: there it ends at the latest. */
@@ -163,11 +171,11 @@ void ifp_paired_begin(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, u
         uint64_t at = sp + 4096;
 
         if (lane->top)
-                at = lane->open[lane->top - 1].sp - 8;
+                at = ifp_open_at(lane, lane->top)->sp - 8;
         else if (on_own_stack(tls, sp))
                 at = tls->stack_hi - 8;
         o = ifp_open_push(lane, op, phase, at, start);
-        tls->paired = o ? (uint32_t)(o - lane->open) + 1 : 0;
+        tls->paired = o ? (uint32_t)ifp_open_offset(lane, o) : 0;
         tls->paired_end = tls->paired_child = 0;
         tls->paired_of = of;
         if (!o)
@@ -177,8 +185,7 @@ void ifp_paired_begin(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, u
 /* Children that came after the mark (the last barrier) are those of the op around it. */
 void ifp_paired_finish(struct ifp_tls *tls, struct ifp_lane *lane)
 {
-        struct ifp_open *o = &lane->open[tls->paired - 1], copy = *o;
-        uint32_t depth = depth_of(lane, o);
+        struct ifp_open *o = ifp_open_at(lane, tls->paired), copy = *o;
         uint64_t dur = tls->paired_end - copy.start;
 
         if (!tls->paired_end) {
@@ -188,14 +195,14 @@ void ifp_paired_finish(struct ifp_tls *tls, struct ifp_lane *lane)
         tls->paired = 0;
         ifp_open_pop(lane, o);
         ifp_child_add(lane, &copy, dur + (copy.child - tls->paired_child));
-        ifp_span_write(lane, copy.op, copy.phase, copy.start, dur, tls->paired_child, depth,
+        ifp_span_write(lane, copy.op, copy.phase, copy.start, dur, tls->paired_child, copy.depth,
                        IFP_REC_LATE, copy.arg);
 }
 
 /* It was none: a direct span took its place. */
 void ifp_paired_drop(struct ifp_tls *tls, struct ifp_lane *lane)
 {
-        struct ifp_open *o = &lane->open[tls->paired - 1], copy = *o;
+        struct ifp_open *o = ifp_open_at(lane, tls->paired), copy = *o;
 
         tls->paired = 0;
         ifp_open_pop(lane, o);
@@ -207,6 +214,7 @@ static void set_aside(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_ope
         o->state = IFP_OPEN_ASIDE;
         lane->top = o->prev;
         tls->n_aside++;
+        tls->fast = NULL;
 }
 
 /* A coroutine that was set aside goes on: its innermost open op is open again. */
@@ -214,9 +222,7 @@ static void take_up(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp)
 {
         struct ifp_open *best = NULL;
 
-        for (uint32_t i = 0; i < lane->high; i++) {
-                struct ifp_open *o = &lane->open[i];
-
+        for (struct ifp_open *o = lane->open; o < ifp_open_at(lane, lane->high); o++) {
                 if (o->state == IFP_OPEN_ASIDE && o->sp > sp && o->sp - sp < NEAR_BYTES &&
                     (!best || o->sp < best->sp))
                         best = o;
@@ -225,7 +231,7 @@ static void take_up(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp)
                 return;
         best->state = IFP_OPEN_SET;
         best->prev = (uint16_t)lane->top;
-        lane->top = (uint64_t)(best - lane->open) + 1;
+        lane->top = ifp_open_offset(lane, best);
         tls->n_aside--;
 }
 
@@ -236,7 +242,7 @@ static void take_up(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp)
 void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all)
 {
         while (lane->top) {
-                struct ifp_open *o = &lane->open[lane->top - 1];
+                struct ifp_open *o = ifp_open_at(lane, lane->top);
                 bool own = on_own_stack(tls, o->sp);
 
                 if (all || o->state != IFP_OPEN_SET) {
@@ -254,10 +260,11 @@ void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all
                 }
         }
         if (all)
-                while (lane->high)
-                        close_left(tls, lane, &lane->open[lane->high - 1]);
+                while (lane->high > offsetof(struct ifp_lane, open))
+                        close_left(tls, lane, ifp_open_at(lane, lane->high) - 1);
         else if (tls->n_aside && !on_own_stack(tls, sp))
                 take_up(tls, lane, sp);
+        tls->fast = tls->n_aside || tls->crowd ? NULL : lane;
 }
 
 /* The first call of a stub gives its op a number; a thread's first call takes a lane. */
@@ -285,6 +292,8 @@ static uint64_t settle(void *arg)
                                                    offsetof(struct ifp_time_row, untimed));
                 }
                 stub->op = (uint16_t)op;
+                if (!stub->hook && !stub->hot)
+                        stub->plain_op = (uint16_t)op;
                 stub->sw = &ifp_seg->switches[op];
         }
         tls->busy = busy;
@@ -309,10 +318,10 @@ static void count_in_crowd(struct ifp_lane *lane, uint32_t op)
 }
 
 /*
- * Called by a stub before its kernel. Returns a handle for ifp_leave, or 0:
- * this call is not a span, pass it through.
+ * Called by a stub before its kernel, where the way in the .S file is not
+ * enough. Returns the open span, or NULL: this call is none, pass it through.
  */
-uint64_t ifp_enter(struct ifp_stub *stub, uint64_t sp, const struct ifp_args *args)
+struct ifp_open *ifp_enter(struct ifp_stub *stub, uint64_t sp, const struct ifp_args *args)
 {
         struct ifp_tls *tls = &ifp_tls;
         struct ifp_lane *lane = tls->lane;
@@ -320,33 +329,29 @@ uint64_t ifp_enter(struct ifp_stub *stub, uint64_t sp, const struct ifp_args *ar
         struct ifp_open *o;
 
         if (IFP_UNLIKELY(tls->busy || ifp_off))
-                return 0;
+                return NULL;
         if (IFP_UNLIKELY(!lane || !stub->op || !ifp_alive())) {
                 ifp_call_saved(settle, stub);
                 lane = tls->lane;
                 if (!lane || !stub->op || !*stub->sw)
-                        return 0;
+                        return NULL;
         }
         op = stub->op;
         if (IFP_UNLIKELY(tls->crowd)) {
                 count_in_crowd(lane, op);
-                return 0;
+                return NULL;
         }
-        if (lane->top) {
-                if (IFP_UNLIKELY(lane->open[lane->top - 1].sp <= sp || tls->n_aside))
-                        ifp_prune(tls, lane, sp, false);
-        } else if (IFP_UNLIKELY(tls->n_aside)) {
+        if (IFP_UNLIKELY((lane->top && ifp_open_at(lane, lane->top)->sp <= sp) || tls->n_aside))
                 ifp_prune(tls, lane, sp, false);
-        }
         if (stub->hook && stub->hook->enter) {
                 op = stub->hook->enter(tls, stub, args, sp, &arg);
                 if (!op)
-                        return 0;
+                        return NULL;
         }
         o = ifp_open_push(lane, op, ifp_phase, sp, 0);
         if (IFP_UNLIKELY(!o)) {
                 ifp_local_add(&lane->time[op][ifp_phase].untimed, 1);
-                return 0;
+                return NULL;
         }
         o->arg = arg;
         if (IFP_UNLIKELY(stub->hot_row)) {
@@ -354,17 +359,17 @@ uint64_t ifp_enter(struct ifp_stub *stub, uint64_t sp, const struct ifp_args *ar
                 o->flags = IFP_REC_SAMPLED;
         }
         o->start = ifp_ticks();
-        return (uint64_t)(o - lane->open) + 1;
+        return o;
 }
 
 /* Closes what was opened above `o` on its stack and never returned. */
 static void close_above(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_open *o)
 {
         bool own = on_own_stack(tls, o->sp);
-        uint64_t index = (uint64_t)(o - lane->open) + 1;
+        uint64_t offset = ifp_open_offset(lane, o);
 
-        for (uint64_t i = lane->top; i && i != index;) {
-                struct ifp_open *above = &lane->open[i - 1];
+        for (uint64_t i = lane->top; i && i != offset;) {
+                struct ifp_open *above = ifp_open_at(lane, i);
 
                 i = above->prev;
                 if (above->state != IFP_OPEN_SET ||
@@ -374,24 +379,24 @@ static void close_above(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_o
         }
 }
 
-/* Called by a stub after its kernel. */
-void ifp_leave(struct ifp_stub *stub, uint64_t handle, uint64_t rax, uint64_t sp)
+/* Called by a stub after its kernel, where the way in the .S file is not enough. */
+void ifp_leave(struct ifp_stub *stub, struct ifp_open *o, uint64_t rax, uint64_t sp, uint64_t end)
 {
-        uint64_t end = ifp_ticks(), dur;
         struct ifp_tls *tls = &ifp_tls;
         struct ifp_lane *lane = tls->lane;
-        struct ifp_open *o, copy;
-        bool keep = true;
+        struct ifp_open copy;
+        uint64_t dur;
 
         /* A fork child that comes back out of its parent's span; a lane that ended meanwhile. */
-        if (IFP_UNLIKELY(!lane || tls->crowd || !ifp_alive()))
+        if (IFP_UNLIKELY(!lane || tls->crowd || !ifp_alive() || o < lane->open ||
+                         o >= lane->open + IFP_MAX_OPEN))
                 return;
-        o = &lane->open[handle - 1];
         if (IFP_UNLIKELY(o->sp != sp || o->state == IFP_OPEN_FREE))
                 return;
-        if (IFP_UNLIKELY(lane->top != handle)) {
+        if (IFP_UNLIKELY(lane->top != ifp_open_offset(lane, o))) {
                 if (o->state == IFP_OPEN_ASIDE) {
                         tls->n_aside--;
+                        tls->fast = tls->n_aside ? NULL : lane;
                         o->prev = 0;
                         o->state = IFP_OPEN_SET;
                 } else {
@@ -400,9 +405,7 @@ void ifp_leave(struct ifp_stub *stub, uint64_t handle, uint64_t rax, uint64_t sp
         }
         copy = *o;
         ifp_open_pop(lane, o);
-        if (stub->hook && stub->hook->leave)
-                keep = stub->hook->leave(tls, stub, &copy, end, rax);
-        if (!keep)
+        if (stub->hook && stub->hook->leave && !stub->hook->leave(tls, stub, &copy, end, rax))
                 return;
         dur = end - copy.start;
         if (copy.flags & IFP_REC_SAMPLED) {
@@ -411,8 +414,8 @@ void ifp_leave(struct ifp_stub *stub, uint64_t handle, uint64_t rax, uint64_t sp
                 dur = dur > stamp ? dur - stamp : 1;
         }
         ifp_child_add(lane, &copy, dur);
-        ifp_span_write(lane, copy.op, copy.phase, copy.start, dur, copy.child,
-                       copy.prev ? depth_of(lane, &copy) : 0, copy.flags, copy.arg);
+        ifp_span_write(lane, copy.op, copy.phase, copy.start, dur, copy.child, copy.depth,
+                       copy.flags, copy.arg);
 }
 
 /*

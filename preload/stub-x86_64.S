@@ -28,16 +28,38 @@
  * The CFA is %rbp + 16 across every call. Vector registers are not touched.
  */
 
+/* Offsets; shim.h asserts them. */
 #define STUB_TARGET      0
 #define STUB_SWITCH      8
 #define STUB_HOT_ROW    16
 #define STUB_HOT_LEFT   20
 #define STUB_STACK      26
+#define STUB_PLAIN_OP   56
 #define TLS_LANE         0
-#define TLS_STACK_LO     8
-#define TLS_STACK_HI    16
-#define TLS_BUSY        64
-#define TLS_CROWD       71
+#define TLS_FAST         8
+#define TLS_STACK_LO    16
+#define TLS_STACK_HI    24
+#define TLS_BUSY        72
+#define TLS_CROWD       79
+#define LANE_HEAD       64
+#define LANE_TAIL_SEEN  72
+#define LANE_TOP        96
+#define LANE_HIGH      104
+#define LANE_OPEN_END  (192 + 512 * 40)
+#define LANE_TIME    20736
+#define LANE_RING  1056768
+#define OPEN_SP          0
+#define OPEN_START       8
+#define OPEN_CHILD      16
+#define OPEN_ARG        24
+#define OPEN_OP         28
+#define OPEN_PREV       30
+#define OPEN_PHASE      32
+#define OPEN_STATE      33
+#define OPEN_DEPTH      35
+#define OPEN_BYTES      40
+#define RING_SLOTS   16384
+#define RING_SLOT_BITS  14
 
         .text
 
@@ -107,98 +129,148 @@ stub_timed:
         .cfi_offset %rbp, -16
         mov     %rsp, %rbp
         .cfi_def_cfa_register %rbp
-        sub     $80, %rsp
-        mov     %rdi, -8(%rbp)
-        mov     %rsi, -16(%rbp)
+        sub     $96, %rsp
+        mov     %rax, -56(%rbp)
         mov     %rdx, -24(%rbp)
         mov     %rcx, -32(%rbp)
-        mov     %r8, -40(%rbp)
-        mov     %r9, -48(%rbp)
-        mov     %rax, -56(%rbp)
-        mov     %r10, -64(%rbp)
         mov     %r11, -72(%rbp)
-        and     $-16, %rsp
 
-        /* Open the span. */
-        mov     %r11, %rdi
-        mov     %rbp, %rsi
-        lea     -64(%rbp), %rdx
-        call    ifp_enter
-        mov     -72(%rbp), %r11
-        mov     %rax, -80(%rbp)
-        test    %rax, %rax
-        jz      stub_pass
-
-        /* How many bytes of stack arguments: never past the thread's stack. */
-        movzwl  STUB_STACK(%r11), %ecx
-        lea     16(%rbp), %rsi
+        /* Open the span here if nothing is out of the ordinary. */
+        mov     ifp_tls@gottpoff(%rip), %r10
+        movzwl  STUB_PLAIN_OP(%r11), %ecx
+        mov     %fs:TLS_FAST(%r10), %rax        /* the lane */
         test    %ecx, %ecx
-        jz      2f
-        mov     ifp_tls@gottpoff(%rip), %rdx
-        mov     %fs:TLS_STACK_HI(%rdx), %rax
-        sub     %rsi, %rax                      /* left on the thread's own stack */
-        jbe     5f
-        cmp     %fs:TLS_STACK_LO(%rdx), %rsi
-        jb      5f
-        cmp     %rax, %rcx
-        cmova   %eax, %ecx
-        and     $-8, %ecx
+        jz      enter_slow
+        test    %rax, %rax
+        jz      enter_slow
+        cmpw    $0, %fs:TLS_BUSY(%r10)
+        jne     enter_slow
+        cmpb    $0, ifp_wipe(%rip)
+        je      enter_slow
+        mov     LANE_TOP(%rax), %rdx            /* the op around this one */
+        shl     $32, %rcx
+        test    %rdx, %rdx
+        jz      1f
+        cmp     %rbp, OPEN_SP(%rax, %rdx)       /* is its frame still there? */
+        jbe     enter_slow
+        mov     %rdx, %r10
+        shl     $48, %r10
+        or      %r10, %rcx
+        movzbl  OPEN_DEPTH(%rax, %rdx), %edx
+        inc     %edx
+        shl     $24, %edx
+        js      enter_slow                      /* deeper than the record can say: rarely */
+1:      mov     LANE_HIGH(%rax), %r10
+        or      ifp_phase_open(%rip), %edx      /* phase, state */
+        cmp     $LANE_OPEN_END, %r10
+        jae     enter_slow
+        addq    $OPEN_BYTES, LANE_HIGH(%rax)
+        mov     %rbp, OPEN_SP(%rax, %r10)
+        movq    $0, OPEN_CHILD(%rax, %r10)
+        mov     %rcx, OPEN_ARG(%rax, %r10)      /* and op, prev */
+        mov     %rdx, OPEN_PHASE(%rax, %r10)    /* and state, flags, depth */
+        mov     %r10, LANE_TOP(%rax)
+        add     %rax, %r10
+        mov     %r10, -80(%rbp)
+        movzwl  STUB_STACK(%r11), %ecx
+        test    %ecx, %ecx
+        jnz     copy_arguments
 
-        /* Room for them, %rsp at the call as the kernel would have had it. */
-2:      mov     %rsp, %rdx
-        sub     %rcx, %rdx
-        and     $-64, %rdx
-        mov     %esi, %eax
+        /* No stack arguments: %rsp at the call as the kernel would have had it. */
+        lea     16(%rbp), %eax
+        and     $-64, %rsp
         and     $63, %eax
-        lea     -64(%rdx, %rax), %rsp
-        /* Copy: backwards, 32 bytes at a time; the rest of a block is scratch
-           below, never above, so the count is rounded in the right direction. */
-        sub     $32, %ecx
-        jb      4f
-3:      mov     (%rsi, %rcx), %rax
-        mov     8(%rsi, %rcx), %rdx
-        mov     16(%rsi, %rcx), %rdi
-        mov     24(%rsi, %rcx), %r8
-        mov     %rax, (%rsp, %rcx)
-        mov     %rdx, 8(%rsp, %rcx)
-        mov     %rdi, 16(%rsp, %rcx)
-        mov     %r8, 24(%rsp, %rcx)
-        sub     $32, %ecx
-        jae     3b
-4:      add     $32, %ecx                       /* 0, 8, 16 or 24 left, at the front */
-        jz      6f
-        mov     -8(%rsi, %rcx), %rax
-        mov     %rax, -8(%rsp, %rcx)
-        sub     $8, %ecx
-        jz      6f
-        mov     -8(%rsi, %rcx), %rax
-        mov     %rax, -8(%rsp, %rcx)
-        sub     $8, %ecx
-        jz      6f
-        mov     -8(%rsi, %rcx), %rax
-        mov     %rax, -8(%rsp, %rcx)
-
-        /* The kernel, with everything as it was. */
-6:      mov     -8(%rbp), %rdi
-        mov     -16(%rbp), %rsi
+        lea     -64(%rsp, %rax), %rsp
+        rdtsc
+        shl     $32, %rdx
+        or      %rdx, %rax
+        mov     %rax, OPEN_START(%r10)
+        mov     -56(%rbp), %rax
         mov     -24(%rbp), %rdx
         mov     -32(%rbp), %rcx
-        mov     -40(%rbp), %r8
-        mov     -48(%rbp), %r9
-        mov     -56(%rbp), %rax
-        mov     -64(%rbp), %r10
         call    *STUB_TARGET(%r11)
 
-        /* Close the span, with the results kept: rax, rdx here, the rest untouched. */
+        /* Close the span; the results are kept: rax, rdx here, the rest untouched. */
+stub_return:
         mov     %rax, -8(%rbp)
         mov     %rdx, -16(%rbp)
-        mov     -72(%rbp), %rdi
-        mov     -80(%rbp), %rsi
-        mov     %rax, %rdx
-        mov     %rbp, %rcx
-        lea     -80(%rbp), %rsp
-        and     $-16, %rsp
-        call    ifp_leave
+        rdtsc
+        mov     %rdx, %r8
+        mov     ifp_tls@gottpoff(%rip), %rdx
+        shl     $32, %r8
+        or      %rax, %r8                       /* the end */
+        mov     -80(%rbp), %rdi                 /* the open entry */
+        mov     -72(%rbp), %r11
+        mov     %fs:TLS_FAST(%rdx), %rsi        /* the lane */
+        cmpw    $0, STUB_PLAIN_OP(%r11)
+        je      leave_slow
+        test    %rsi, %rsi
+        jz      leave_slow
+        cmpb    $0, ifp_wipe(%rip)
+        je      leave_slow
+        mov     %rdi, %r9
+        sub     %rsi, %r9
+        cmp     LANE_TOP(%rsi), %r9
+        jne     leave_slow
+        cmp     OPEN_SP(%rdi), %rbp
+        jne     leave_slow
+        lea     OPEN_BYTES(%r9), %rax
+        cmp     LANE_HIGH(%rsi), %rax
+        jne     leave_slow
+        mov     %r8, %rdx
+        sub     OPEN_START(%rdi), %rdx          /* the duration */
+        mov     %rdx, %rax
+        shr     $48, %rax
+        jnz     leave_slow
+        movzwl  OPEN_PREV(%rdi), %ecx
+        movzwl  OPEN_OP(%rdi), %eax
+        movzbl  OPEN_PHASE(%rdi), %r11d
+        mov     OPEN_CHILD(%rdi), %r10
+        mov     OPEN_START(%rdi), %r8
+        movzbl  OPEN_DEPTH(%rdi), %edi
+        movb    $0, OPEN_STATE(%rsi, %r9)
+        mov     %rcx, LANE_TOP(%rsi)
+        mov     %r9, LANE_HIGH(%rsi)            /* the entry is free from here on */
+
+        /* The op's row: timed, total, child. */
+        lea     (%rax, %rax, 4), %r9d
+        add     %r11d, %r9d
+        shl     $5, %r9
+        lea     LANE_TIME(%rsi, %r9), %r9
+        incq    (%r9)
+        add     %rdx, 16(%r9)
+        add     %r10, 24(%r9)
+        test    %ecx, %ecx
+        jz      2f
+        add     %rdx, OPEN_CHILD(%rsi, %rcx)    /* of the op around it */
+
+        /* The record: its words in r8, rdx, r10. */
+2:      shl     $48, %rax
+        or      %rax, %rdx
+        shl     $8, %r11d
+        or      %r11d, %edi
+        shl     $48, %rdi
+        or      %rdi, %r10
+3:      mov     LANE_HEAD(%rsi), %rax
+        mov     %rax, %rcx
+        sub     LANE_TAIL_SEEN(%rsi), %rcx
+        cmp     $RING_SLOTS, %rcx
+        jae     ring_full
+        lea     1(%rax), %rcx
+        cmpxchg %rcx, LANE_HEAD(%rsi)
+        jne     3b
+        mov     %eax, %ecx
+        and     $RING_SLOTS - 1, %ecx
+        shl     $5, %ecx
+        add     %rcx, %rsi
+        shr     $RING_SLOT_BITS, %rax
+        inc     %eax
+        shl     $32, %rax
+        mov     %r8, LANE_RING(%rsi)
+        mov     %rdx, LANE_RING + 8(%rsi)
+        mov     %r10, LANE_RING + 16(%rsi)
+        mov     %rax, LANE_RING + 24(%rsi)      /* arg 0 and the lap: complete */
+stub_done:
         mov     -8(%rbp), %rax
         mov     -16(%rbp), %rdx
         .cfi_remember_state
@@ -207,25 +279,120 @@ stub_timed:
         ret
         .cfi_restore_state
 
+ring_full:
+        lea     -80(%rbp), %rsp
+        and     $-16, %rsp
+        sub     $32, %rsp
+        mov     %r8, (%rsp)
+        mov     %rdx, 8(%rsp)
+        mov     %r10, 16(%rsp)
+        movq    $0, 24(%rsp)
+        mov     %rsi, %rdi
+        mov     %rsp, %rsi
+        call    ifp_full
+        jmp     stub_done
+
+leave_slow:
+        lea     -80(%rbp), %rsp
+        and     $-16, %rsp
+        mov     %rdi, %rsi
+        mov     -72(%rbp), %rdi
+        mov     -8(%rbp), %rdx
+        mov     %rbp, %rcx
+        call    ifp_leave
+        jmp     stub_done
+
+        /* Open the span with all the care there is. */
+enter_slow:
+        mov     %rdi, -8(%rbp)
+        mov     %rsi, -16(%rbp)
+        mov     %r8, -40(%rbp)
+        mov     %r9, -48(%rbp)
+        mov     %r10, -64(%rbp)
+        and     $-16, %rsp
+        mov     %r11, %rdi
+        mov     %rbp, %rsi
+        lea     -64(%rbp), %rdx
+        call    ifp_enter
+        mov     -8(%rbp), %rdi
+        mov     -16(%rbp), %rsi
+        mov     -40(%rbp), %r8
+        mov     -48(%rbp), %r9
+        mov     -72(%rbp), %r11
+        mov     %rax, -80(%rbp)
+        test    %rax, %rax
+        jz      stub_pass
+        movzwl  STUB_STACK(%r11), %ecx
+
+        /* How many bytes of stack arguments: never past the thread's stack. */
+copy_arguments:
+        lea     16(%rbp), %rdx
+        test    %ecx, %ecx
+        jz      2f
+        mov     ifp_tls@gottpoff(%rip), %r10
+        mov     %fs:TLS_STACK_HI(%r10), %rax
+        sub     %rdx, %rax                      /* left on the thread's own stack */
+        jbe     5f
+        cmp     %fs:TLS_STACK_LO(%r10), %rdx
+        jb      5f
+        cmp     %rax, %rcx
+        cmova   %eax, %ecx
+        and     $-8, %ecx
+
+        /* Room for them, %rsp at the call as the kernel would have had it. */
+2:      sub     %rcx, %rsp
+        and     $-64, %rsp
+        and     $63, %edx
+        lea     -64(%rsp, %rdx), %rsp
+        sub     $16, %ecx                       /* 16 bytes at a time, from the far end */
+        jb      4f
+3:      mov     24(%rbp, %rcx), %rax
+        mov     16(%rbp, %rcx), %rdx
+        mov     %rax, 8(%rsp, %rcx)
+        mov     %rdx, (%rsp, %rcx)
+        sub     $16, %ecx
+        jae     3b
+4:      cmp     $-8, %ecx                       /* 8 bytes left at the front? */
+        jne     6f
+        mov     16(%rbp), %rax
+        mov     %rax, (%rsp)
+
+        /* The kernel, with everything as it was. */
+6:      rdtsc
+        mov     -80(%rbp), %r10
+        shl     $32, %rdx
+        or      %rdx, %rax
+        mov     %rax, OPEN_START(%r10)
+        mov     -24(%rbp), %rdx
+        mov     -32(%rbp), %rcx
+        mov     -56(%rbp), %rax
+        call    *STUB_TARGET(%r11)
+        jmp     stub_return
+
         /* On a stack whose end is not known: ask how many bytes can be read. */
-5:      mov     %rsi, %rdi
+5:      mov     %rdi, -8(%rbp)
+        mov     %rsi, -16(%rbp)
+        mov     %r8, -40(%rbp)
+        mov     %r9, -48(%rbp)
+        lea     -80(%rbp), %rsp
+        and     $-16, %rsp
+        mov     %rdx, %rdi
         mov     %rcx, %rsi
         call    ifp_readable
-        mov     -72(%rbp), %r11
         mov     %eax, %ecx
-        lea     16(%rbp), %rsi
+        mov     -8(%rbp), %rdi
+        mov     -16(%rbp), %rsi
+        mov     -40(%rbp), %r8
+        mov     -48(%rbp), %r9
+        mov     -72(%rbp), %r11
+        lea     16(%rbp), %rdx
         jmp     2b
 
         /* No span: as if the stub had not been. */
 stub_pass:
-        mov     -8(%rbp), %rdi
-        mov     -16(%rbp), %rsi
         mov     -24(%rbp), %rdx
         mov     -32(%rbp), %rcx
-        mov     -40(%rbp), %r8
-        mov     -48(%rbp), %r9
         mov     -56(%rbp), %rax
-        mov     -64(%rbp), %r10
         leave
         .cfi_def_cfa %rsp, 8
         jmp     *STUB_TARGET(%r11)

@@ -192,12 +192,12 @@ struct ifp_open {
         uint64_t child;
         uint32_t arg;
         uint16_t op;
-        uint16_t prev; /* the open op around it, index + 1; 0 = none */
+        uint16_t prev; /* the open op around it, as its offset in the lane; 0 = none */
         uint8_t phase;
         uint8_t state; /* enum ifp_open_state */
         uint8_t flags; /* of the record to come */
-        uint8_t reserved;
-        uint32_t serial; /* tells an entry from its successor in the same place */
+        uint8_t depth; /* number of ops around it, at most 255 */
+        uint32_t reserved;
 };
 _Static_assert(sizeof(struct ifp_open) == 40, "ABI");
 
@@ -236,10 +236,10 @@ struct ifp_lane {
         struct ifp_ring_writer writer;
         uint64_t n_left;       /* spans that did not return */
         uint64_t n_folded;     /* spans whose record went to the fold table */
-        uint64_t top;          /* innermost open op, index + 1; 0 = none */
-        uint64_t high;         /* open entries in use lie below this index */
+        uint64_t top;          /* innermost open op, as its offset in the lane; 0 = none */
+        uint64_t high;         /* offset in the lane beyond the last open entry in use */
         int64_t pending_bytes; /* not yet added to live_bytes */
-        uint64_t serial;
+        uint64_t reserved;
 
         /* line 2: the reader's. Daemon */
         struct ifp_ring_reader reader;
