@@ -55,7 +55,6 @@ json_t *report_integer(uint64_t v);
 json_t *report_integer_or_null(bool known, uint64_t v);
 json_t *report_rounded(double v);                             /* whole; null when NaN */
 json_t *report_fraction(double v);                            /* null when NaN */
-json_t *report_instant(uint64_t ns);                          /* since 1970, as RFC 3339 in UTC */
 int64_t report_get_integer(const json_t *o, const char *key); /* -1: none there */
 
 /* A JSON array of these, in order; takes them over. */

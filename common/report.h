@@ -10,6 +10,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdint.h>
 
 struct runfile;
 
@@ -37,3 +38,5 @@ int report_list(const char *dir, json_t **ret, char **ret_why);
 /* {code} or {signal, name}, or null: how `end` (enum runfile_end) ended. */
 json_t *report_exit(int end, int value);
 const char *report_end_name(int end);
+
+json_t *report_instant(uint64_t ns); /* since 1970, as RFC 3339 in UTC */

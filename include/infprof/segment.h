@@ -230,7 +230,7 @@ struct ifp_lane {
         uint64_t start_ticks;
         uint64_t end_ticks; /* set before state becomes ENDED */
         char name[16];      /* set before ENDED; "" = ask /proc */
-        uint64_t pad0;
+        uint64_t cpu_ns; /* CPU time of the thread; set before ENDED; 0 = not told */
 
         /* line 1: the writer's */
         struct ifp_ring_writer writer;

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One process image under the shim: its segment, what was read of it, and
+ * how it ended.
+ *
+ *   attached ──round, tick──► ended (its last figures stand)
+ *        └──── it lies ─────► cut   (the figures so far stand, with a reason)
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/runfile.h"
+#include "daemon/clock.h"
+#include "daemon/drain.h"
+#include "daemon/segment.h"
+#include "daemon/tally.h"
+
+#define PROCESS_MAX_THREADS 4096u /* with a row of their own; further ones share one */
+#define PROCESS_SPARK       60u   /* seconds */
+
+struct run;
+
+/* One order of `pause` or `resume`; the last that matches an op decides. */
+struct rule {
+        char *glob;
+        bool on;
+};
+
+struct thread_range {
+        uint64_t min, max; /* ticks */
+};
+
+struct thread {
+        uint32_t index;
+        int64_t tid, parent_tid;
+        char name[64];
+        int64_t site; /* -1: not known */
+        uint64_t start_ticks, end_ticks;
+        bool ended, dirty, named;
+        uint64_t folded, cpu_ns; /* cpu_ns UINT64_MAX: not known */
+        uint64_t busy_ticks;     /* within any op, waits left out */
+        struct figures sum;
+        struct tally tally;          /* an ended thread's is dropped when it is written */
+        struct thread_range *ranges; /* of each row */
+};
+
+/* What we keep of a lane. */
+struct lane {
+        uint32_t gen;          /* of the thread that has it, or had it last */
+        struct thread *thread; /* NULL: nobody */
+        struct tally base;     /* where the rows stood when the thread before ended */
+        uint64_t base_folded;
+        struct drain_lane drain;
+};
+
+struct op {
+        char *name, *kernel, *library; /* kernel, library may be NULL */
+        uint8_t kind;
+        bool hot, written;
+        uint32_t n_threads, n_threads_ended; /* that called it */
+        uint64_t calls, calls_now;           /* at the last tick, at the last look */
+        uint32_t spark[PROCESS_SPARK]; /* calls in each second, the newest at process.spark_at */
+        uint64_t written_mark[IFP_N_PHASES]; /* says whether its rows have changed since */
+};
+
+struct site {
+        char *function, *library;
+        uint64_t offset; /* as to be shown */
+        uint64_t count, written_count;
+        uint64_t at_tick, before; /* its counts at the last two ticks */
+        bool resolved;
+};
+
+/* What moves, at one look. */
+struct gauges {
+        uint64_t spans, untimed, folded, left;
+        uint64_t prompt_tokens, generated_tokens, sequences, spawns;
+        uint64_t threads_live, threads_peak;
+        int64_t live_bytes, peak_bytes;
+        uint64_t phase_ns[IFP_N_PHASES];
+        uint32_t phase;
+};
+
+/* Trouble that the shim counts. */
+struct shim_counts {
+        uint64_t fold_refused, stubs_refused, ops_refused, slots_patched, spawns_unsited,
+                lanes_retaken;
+};
+
+enum process_state {
+        PROCESS_LIVE,
+        PROCESS_ENDED,
+        PROCESS_CUT,
+};
+
+struct process {
+        struct process *next; /* all of the server's */
+        struct run *run;
+        uint32_t index; /* in its run */
+        pid_t pid, ppid;
+        int pidfd; /* -1: ended */
+        char uuid[33], parent_uuid[33];
+        char *command, *exe;
+        enum process_state state;
+        enum runfile_end end;
+        int end_value;
+        char *reason;
+        bool trivial, adopted;
+
+        struct segment segment; /* map NULL: let go */
+        struct segment_counts counts;
+        uint64_t segment_bytes;
+        struct clock clock;
+        uint64_t end_ticks;
+        uint64_t ended_ticks; /* lifetimes of threads that ended */
+
+        struct drain drain;
+        struct lane *lanes;
+        uint32_t n_lanes; /* room in lanes */
+        struct lane crowd;
+        uint64_t drained, skipped, unseen, in_flight, open;
+
+        struct thread **threads;
+        uint32_t n_threads, n_threads_room;
+        uint32_t first_thread; /* number of our first thread; others were an earlier daemon's */
+        struct thread *later;  /* those beyond PROCESS_MAX_THREADS */
+        uint64_t n_later;
+
+        struct op *ops;
+        uint32_t n_ops, n_ops_room;
+        struct figures *retired; /* of threads that ended: [op * IFP_N_PHASES + phase] */
+        struct figures *total;   /* of all, at the last tick */
+        struct site *sites;
+        uint32_t n_sites, n_sites_room;
+
+        struct gauges now;             /* at the last look */
+        struct gauges at_tick, before; /* at the last two ticks, tick_ns and tick_before_ns */
+        struct gauges in_file;         /* at the last writing */
+        struct gauges second_base;     /* at the beginning of the second that was written last */
+        uint64_t second;               /* which one that is; UINT64_MAX: none yet */
+        struct shim_counts shim;
+        uint64_t tick_ns, tick_before_ns;
+        uint32_t spark_at;
+        uint32_t n_ticks;
+        bool dirty;     /* something to write */
+        bool write_all; /* nothing of it is known to be in the file */
+
+        struct rule *rules;
+        uint32_t n_rules;
+        struct tally_scratch *scratch; /* the server's */
+};
+
+/* Takes over a checked segment of `pid`. */
+int process_new(struct process **ret, struct segment *segment, pid_t pid, int pidfd, bool adopted,
+                struct tally_scratch *scratch, const char **ret_why);
+struct process *process_free(struct process *p);
+
+/* Reads what the rings hold. `ret_n` records; `ret_fullest` the greatest number found in one ring.
+ * 0; SEGMENT_E_BAD: it lies, with a reason, and is to be cut; -errno. */
+int process_round(struct process *p, uint64_t now_ns, uint64_t *ret_n, uint64_t *ret_fullest,
+                  const char **ret_why);
+
+/* Brings ops, threads, totals and gauges up to date. The same errors. */
+int process_tick(struct process *p, uint64_t now_ns, const char **ret_why);
+
+/* Takes the names of ops that are new. */
+int process_take_ops(struct process *p, const char **ret_why);
+
+/* The last reading: everything that is still to be had, then the segment is let go. */
+void process_end(struct process *p, enum runfile_end end, int value, uint64_t now_ns);
+
+/* Stops believing it. Figures read so far stand. */
+void process_cut(struct process *p, const char *why);
+
+/* The distribution of one op and phase, drained and folded, into `buckets` (zeroed by the callee).
+ */
+struct process_hist {
+        uint64_t count, min, max, left, folded;
+        double sumsq;
+};
+void process_hist(const struct process *p, uint32_t op, uint32_t phase, uint64_t *buckets,
+                  struct process_hist *ret);
+
+/* Spans that were counted and never reached a histogram or a fold table; 0 while it lives. */
+uint64_t process_lost(const struct process *p);
+
+uint64_t process_duration_ns(const struct process *p);
+
+/* Switches all ops that match. Returns how many changed; `ret_matching` how many match. */
+uint32_t process_switch(struct process *p, const char *glob, bool on, uint32_t *ret_matching);
+uint32_t process_n_off(const struct process *p);
+
+static inline uint64_t figures_calls(const struct figures *f)
+{
+        return f->timed + f->untimed;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The daemon as one thing: its processes, its runs, and the loop that serves
+ * them. One thread; nothing in here is called from anywhere else.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "daemon/process.h"
+#include "daemon/run.h"
+
+struct api;
+struct intake;
+
+struct refusal {
+        pid_t pid;
+        char *reason;
+};
+
+#define SERVER_REFUSALS 32u
+
+struct server_options {
+        bool stay;
+        uint64_t idle_ns; /* leaves after so long without engine and question */
+};
+
+struct server {
+        struct server_options options;
+        char *runtime_dir;
+        char *state_dir; /* NULL: there is none, and `state_why` says why */
+        char *state_why;
+        int epoll, signals;
+        struct intake *intake;
+        struct api *api;
+
+        struct process *processes;
+        struct run *runs; /* newest first */
+        struct tally_scratch scratch;
+        uint32_t n_live;
+        struct refusal refused[SERVER_REFUSALS];
+        uint32_t n_refused; /* ever */
+        struct refusal not_adoptable[SERVER_REFUSALS];
+        uint32_t n_not_adoptable;
+        uint64_t n_trivial; /* runs that were not worth a file */
+
+        uint64_t started_ns, active_ns, next_tick_ns, nap_ns;
+        uint64_t drained;
+        uint64_t cpu_ns; /* at the last tick */
+        bool stopping;
+};
+
+int server_new(struct server **ret, const struct server_options *options, char **ret_why);
+struct server *server_free(struct server *s);
+
+/* Serves until told to stop, or idle. */
+int server_serve(struct server *s);
+
+/* Takes over a segment; on success it is the server's. SEGMENT_E_BAD: `ret_why`, a literal. */
+int server_attach(struct server *s, struct segment *segment, pid_t pid, bool adopted,
+                  const char **ret_why);
+void server_refuse(struct server *s, pid_t pid, const char *reason);
+
+/* All figures up to this instant, in memory and in the run's file. */
+void server_refresh(struct server *s, struct run *run);
+
+struct process *server_find_pid(struct server *s, pid_t pid);
+
+/* daemon/runs.c: which run, and where it is kept */
+struct run *runs_find(struct server *s, const char *id);
+int runs_assign(struct server *s, struct process *p);
+int runs_register(struct server *s, const char *id, const char *command, pid_t pid,
+                  const char *path, struct run **ret);
+void runs_process_ended(struct server *s, struct process *p);
+void runs_tell_end(struct run *run, enum runfile_end end, int value);
+void runs_flush(struct server *s, struct run *run);
+void runs_tick(struct server *s, uint64_t cpu_ns);
+void runs_close(struct server *s);
