@@ -6,7 +6,7 @@
  * the name ggml_op_desc gives it. Where a per-op function is called (or
  * ggml_cpu_extra_compute_forward computes the node itself, and says so), the
  * span is that outermost call. Where neither is seen (the per-op function is
- * static), it is a paired span: from the entry of extra to the entry of the last
+ * static), it is a paired span: from the end of extra's call to the entry of the last
  * ggml_barrier before the next node, fused call or graph end; barriers before
  * that are waits inside it. Nodes that compute nothing (NONE, views, empty) have no span.
  *
@@ -288,11 +288,9 @@ static bool extra_leave(struct ifp_tls *tls, struct ifp_stub *stub, const struct
                         uint64_t end, uint64_t rax)
 {
         (void)stub;
-        (void)end;
         if (rax & 0xff)
                 return true; /* it computed the node */
-        ifp_paired_begin(tls, tls->lane, span->op, span->phase, span->sp, span->start,
-                         tls->paired_of);
+        ifp_paired_begin(tls, tls->lane, span->op, span->phase, span->sp, end, tls->paired_of);
         return false;
 }
 
@@ -554,7 +552,7 @@ static const struct ifp_hook release = {false, NULL, idle_leave};
 
 static struct ifp_want wants[] = {
         {GGML, "ggml_compute_forward_rms_norm_mul_fused", .kind = IFP_KIND_NODE, .hook = &fused},
-        {GGML, "ggml_compute_forward_*", .kind = IFP_KIND_NODE, .hook = &forward},
+        {GGML, "ggml_compute_forward_*", .kind = IFP_KIND_NODE, .hook = &forward, .direct = 1},
         {GGML, "ggml_cpu_extra_compute_forward", .kind = IFP_KIND_NODE, .hook = &extra},
         {GGML, "ggml_barrier", .kind = IFP_KIND_WAIT, .hook = &barrier},
         {GGML, "ggml_graph_compute", .kind = IFP_KIND_GRAPH},

@@ -132,6 +132,7 @@ static void read_environment(char **env)
         ifp_config.daemon = keep(variable(env, "INFPROF_DAEMON"));
         ifp_config.run = keep(variable(env, "INFPROF_RUN"));
         ifp_config.runtime_dir = keep(variable(env, "XDG_RUNTIME_DIR"));
+        ifp_config.paired = variable(env, "INFPROF_GGML_PAIRED") != NULL;
         ifp_config.quiet = variable(env, "INFPROF_QUIET") != NULL;
         if (level && !ifp_strcmp(level, "inner"))
                 ifp_config.level = 1;

@@ -127,7 +127,7 @@ void ifp_wants_init(void)
                         struct ifp_want w = ifp_engines[i]->wants[j];
 
                         w.engine = (uint16_t)(i + 1);
-                        if (w.level <= ifp_config.level)
+                        if (w.level <= ifp_config.level && !(w.direct && ifp_config.paired))
                                 add(&w);
                 }
         }
