@@ -19,6 +19,7 @@ struct ifp_want {
         uint8_t kind;                /* enum ifp_kind */
         uint8_t level;               /* wanted from this INFPROF_KERNELS_LEVEL on */
         uint8_t hot;                 /* counted always, timed one time in N */
+        uint8_t direct;              /* left out where INFPROF_GGML_PAIRED is set (for tests) */
         uint16_t engine;             /* index + 1 in the table; 0: the user's */
         const struct ifp_hook *hook; /* or NULL */
         uint32_t hits;               /* kernels that matched */
