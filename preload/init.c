@@ -128,6 +128,7 @@ static void read_environment(char **env)
         const char *level = variable(env, "INFPROF_KERNELS_LEVEL");
         const char *interval = variable(env, "INFPROF_HOT_INTERVAL");
 
+        ifp_config.env = env;
         ifp_config.kernels = keep(variable(env, "INFPROF_KERNELS"));
         ifp_config.daemon = keep(variable(env, "INFPROF_DAEMON"));
         ifp_config.run = keep(variable(env, "INFPROF_RUN"));

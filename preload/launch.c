@@ -18,8 +18,6 @@
 #define IFP_BINDIR "/usr/local/bin"
 #endif
 
-extern char **environ;
-
 static bool executable(const char *path)
 {
         return !ifp_sys_failed(IFP_SYS(faccessat, AT_FDCWD, path, 1 /* X_OK */));
@@ -102,7 +100,7 @@ static void become(const char *path)
         char *argv[] = {(char *)(uintptr_t)path, NULL};
         size_t n = 0;
 
-        for (char **e = environ; e && *e && n + 1 < sizeof(env) / sizeof(env[0]); e++)
+        for (char **e = ifp_config.env; e && *e && n + 1 < sizeof(env) / sizeof(env[0]); e++)
                 if (!unwanted(*e))
                         env[n++] = *e;
         env[n] = NULL;

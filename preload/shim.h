@@ -172,6 +172,7 @@ struct ifp_config {
         uint32_t level;          /* INFPROF_KERNELS_LEVEL: 0 outer, 1 inner */
         uint32_t hot_interval;   /* INFPROF_HOT_INTERVAL */
         bool quiet;
+        char **env;  /* as main gets it; libc has none of its own yet */
         bool paired; /* INFPROF_GGML_PAIRED: as if per-op functions were static; for tests */
 };
 extern struct ifp_config ifp_config;
