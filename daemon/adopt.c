@@ -20,7 +20,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <infprof/handshake.h>
+
 #include "common/cleanup.h"
+#include "daemon/procfs.h"
 #include "daemon/server.h"
 #include "daemon/text.h"
 
@@ -87,6 +90,45 @@ static int open_segment(pid_t pid, uint64_t inode)
         return -ENOENT;
 }
 
+static const char *variable(const char *environ_, size_t n, const char *name)
+{
+        size_t length = strlen(name);
+
+        for (size_t i = 0; i < n; i += strlen(environ_ + i) + 1)
+                if (!strncmp(environ_ + i, name, length) && environ_[i + length] == '=')
+                        return environ_ + i + length + 1;
+        return NULL;
+}
+
+/* Would it have knocked at our door? Users may have several runtime directories, each with a daemon
+ * of its own. */
+static bool is_from_here(const struct server *s, pid_t pid)
+{
+        static char buf[1 << 20];
+        char path[64], dir[4096];
+        const char *base;
+        ssize_t n;
+
+        snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+        n = procfs_read(path, buf, sizeof(buf));
+        if (n < 0)
+                return false;
+        base = variable(buf, (size_t)n, "XDG_RUNTIME_DIR");
+        if (base && base[0] == '/')
+                snprintf(dir, sizeof(dir), "%s/" IFP_RUNTIME_SUBDIR, base);
+        else
+                snprintf(dir, sizeof(dir), IFP_RUNTIME_FALLBACK "%u", (unsigned)geteuid());
+        return !strcmp(dir, s->runtime_dir);
+}
+
+static bool is_known(const struct server *s, uint64_t inode)
+{
+        for (const struct process *p = s->processes; p; p = p->next)
+                if (p->segment.map && p->segment.inode == inode)
+                        return true;
+        return false;
+}
+
 static void note_not_adoptable(struct server *s, pid_t pid, const char *reason)
 {
         struct refusal *r = &s->not_adoptable[s->n_not_adoptable++ % SERVER_REFUSALS];
@@ -102,6 +144,8 @@ static void adopt(struct server *s, pid_t pid, uint64_t inode)
         const char *why = "";
         int fd, r;
 
+        if (is_known(s, inode) || !is_from_here(s, pid))
+                return;
         fd = open_segment(pid, inode);
         if (fd < 0) {
                 note_not_adoptable(s, pid,
@@ -113,7 +157,8 @@ static void adopt(struct server *s, pid_t pid, uint64_t inode)
         r = segment_open(&segment, fd, &why);
         if (r) {
                 close(fd);
-                note_not_adoptable(s, pid, r < 0 ? strerror(-r) : why);
+                if (r != SEGMENT_E_TAKEN)
+                        note_not_adoptable(s, pid, r < 0 ? strerror(-r) : why);
                 return;
         }
         if (segment.header.pid != pid) { /* its parent's, which is looked at on its own */

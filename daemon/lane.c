@@ -47,57 +47,72 @@ static struct thread *thread_new(uint32_t index)
         return t;
 }
 
-/* A place in the process's table, or, beyond its end, none. */
-static int thread_add(struct process *p, struct thread **ret)
+int thread_add(struct process *p, uint32_t index, struct thread **ret)
 {
-        uint32_t index = p->first_thread + p->n_threads;
         struct thread *t;
 
-        if (index >= PROCESS_MAX_THREADS) {
-                if (!p->later) {
-                        p->later = thread_new(PROCESS_MAX_THREADS);
-                        if (!p->later)
-                                return -ENOMEM;
-                        strcpy(p->later->name, "(later threads)");
-                        p->later->cpu_ns = UINT64_MAX;
-                }
-                p->n_later++;
-                t = thread_new(PROCESS_MAX_THREADS);
-        } else {
-                if (p->n_threads == p->n_threads_room) {
-                        uint32_t room = p->n_threads_room ? 2 * p->n_threads_room : 16;
-                        void *new = realloc(p->threads, room * sizeof(*p->threads));
+        if (p->n_threads == p->n_threads_room) {
+                uint32_t room = p->n_threads_room ? 2 * p->n_threads_room : 16;
+                void *new = realloc(p->threads, room * sizeof(*p->threads));
 
-                        if (!new)
-                                return -ENOMEM;
-                        p->threads = new;
-                        p->n_threads_room = room;
-                }
-                t = thread_new(index);
-                if (t)
-                        p->threads[p->n_threads++] = t;
+                if (!new)
+                        return -ENOMEM;
+                p->threads = new;
+                p->n_threads_room = room;
         }
+        t = thread_new(index);
         if (!t)
                 return -ENOMEM;
+        p->threads[p->n_threads++] = t;
         *ret = t;
         return 0;
 }
 
-static int lane_begin(struct process *p, struct lane *l, const struct ifp_lane *lane, uint32_t gen)
+int thread_make_later(struct process *p)
+{
+        if (p->later)
+                return 0;
+        p->later = thread_new(PROCESS_MAX_THREADS);
+        if (!p->later)
+                return -ENOMEM;
+        strcpy(p->later->name, "(later threads)");
+        return 0;
+}
+
+/* The next of the process's threads: one with a row of its own, or one more of the later ones. */
+static int thread_next(struct process *p, struct thread **ret)
+{
+        int r;
+
+        if (p->next_thread < PROCESS_MAX_THREADS)
+                return thread_add(p, p->next_thread++, ret);
+        r = thread_make_later(p);
+        if (r < 0)
+                return r;
+        p->n_later++;
+        *ret = thread_new(PROCESS_MAX_THREADS);
+        return *ret ? 0 : -ENOMEM;
+}
+
+void lane_identity(const struct ifp_lane *lane, struct thread *t)
 {
         uint32_t site = lane->site;
+
+        t->tid = lane->tid;
+        t->parent_tid = lane->parent_tid;
+        t->site = site && site <= IFP_MAX_SITES ? (int64_t)site - 1 : -1;
+        t->start_ticks = lane->start_ticks;
+}
+
+static int lane_begin(struct process *p, struct lane *l, const struct ifp_lane *lane, uint32_t gen)
+{
         struct thread *t;
         int r;
 
-        r = thread_add(p, &t);
+        r = thread_next(p, &t);
         if (r < 0)
                 return r;
-        t->tid = lane->tid;
-        t->parent_tid = lane->parent_tid;
-        t->site = site ? (int64_t)site - 1 : -1;
-        if (t->site >= IFP_MAX_SITES)
-                t->site = -1;
-        t->start_ticks = lane->start_ticks;
+        lane_identity(lane, t);
         l->thread = t;
         l->gen = gen;
         return 0;
@@ -184,7 +199,7 @@ int lane_refresh_crowd(struct process *p, const char **ret_why)
                 tally_done(&t);
                 if (!n)
                         return 0;
-                r = thread_add(p, &p->crowd.thread);
+                r = thread_next(p, &p->crowd.thread);
                 if (r < 0)
                         return r;
                 strcpy(p->crowd.thread->name, "(threads without a lane)");
@@ -425,10 +440,22 @@ int lane_adopt(struct process *p, uint32_t i, const char **ret_why)
         struct ifp_lane *lane = &p->segment.map->lanes[i];
         struct lane *l = &p->lanes[i];
         uint64_t tail = __atomic_load_n(&lane->reader.tail, __ATOMIC_RELAXED);
+        uint32_t state = __atomic_load_n(&lane->state, __ATOMIC_ACQUIRE);
+        uint32_t gen = __atomic_load_n(&lane->gen, __ATOMIC_ACQUIRE);
+        int r;
 
         l->drain.tail = tail;
-        p->unseen += tail;
+        p->drained_before += tail;
         if (drain_waiting(&l->drain, lane) > IFP_RING_SLOTS)
                 return drain_error(DRAIN_E_HEAD, ret_why);
+        l->gen = gen;
+        /* The lane's first thread has all of it to itself. */
+        if (state != IFP_LANE_FREE && gen == 1)
+                return 0;
+        r = tally_read(&l->base, p->scratch, &p->segment, p->counts.n_ops, i, NULL, ret_why);
+        if (r)
+                return r;
+        tally_add_to(&l->base, p->retired, p->n_ops_room * IFP_N_PHASES);
+        l->base_folded = lane->n_folded;
         return 0;
 }

@@ -411,7 +411,7 @@ void process_hist(const struct process *p, uint32_t op, uint32_t phase, uint64_t
 
 uint64_t process_lost(const struct process *p)
 {
-        uint64_t known = p->drained + p->now.folded + p->unseen + p->in_flight;
+        uint64_t known = p->drained + p->drained_before + p->now.folded + p->in_flight;
 
         return p->state == PROCESS_ENDED && p->now.spans > known ? p->now.spans - known : 0;
 }

@@ -121,12 +121,14 @@ struct process {
         struct lane *lanes;
         uint32_t n_lanes; /* room in lanes */
         struct lane crowd;
-        uint64_t drained, skipped, unseen, in_flight, open;
+        uint64_t drained, skipped, in_flight, open;
+        uint64_t drained_before; /* by daemons before this one */
+        uint64_t unseen;         /* of these, what no run file kept */
 
         struct thread **threads;
         uint32_t n_threads, n_threads_room;
-        uint32_t first_thread; /* number of our first thread; others were an earlier daemon's */
-        struct thread *later;  /* those beyond PROCESS_MAX_THREADS */
+        uint32_t next_thread; /* number of the next one */
+        struct thread *later; /* those beyond PROCESS_MAX_THREADS */
         uint64_t n_later;
 
         struct op *ops;
@@ -157,6 +159,13 @@ struct process {
 int process_new(struct process **ret, struct segment *segment, pid_t pid, int pidfd, bool adopted,
                 struct tally_scratch *scratch, const char **ret_why);
 struct process *process_free(struct process *p);
+
+/*
+ * Of one taken over: goes on from what its run file has of it (NULL: there is none). 0; -errno;
+ * SEGMENT_E_BAD.
+ */
+struct runfile;
+int process_resume(struct process *p, struct runfile *rf, uint32_t index, const char **ret_why);
 
 /* Reads what the rings hold. `ret_n` records; `ret_fullest` the greatest number found in one ring.
  * 0; SEGMENT_E_BAD: it lies, with a reason, and is to be cut; -errno. */

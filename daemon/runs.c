@@ -15,6 +15,7 @@
  */
 #include "daemon/server.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -97,13 +98,122 @@ static void make_id(struct server *s, const struct process *p, char *ret)
                 snprintf(ret + n, 64 - n, "-%d", i);
 }
 
-int runs_assign(struct server *s, struct process *p)
+/* The file at `path` if it has the process; else NULL. */
+static struct runfile *file_with(const char *path, const struct process *p,
+                                 struct runfile_process *ret)
+{
+        struct runfile *rf;
+
+        if (runfile_open(&rf, path, NULL))
+                return NULL;
+        return runfile_find_process(rf, p->uuid, ret) ? rf : runfile_close(rf);
+}
+
+static struct runfile *find_file(struct server *s, const struct process *p, char **ret_path,
+                                 struct runfile_process *ret)
+{
+        const char *named = p->segment.header.run;
+        _cleanup_(closedirp) DIR *d = s->state_dir ? opendir(s->state_dir) : NULL;
+        struct runfile *rf = NULL;
+        struct dirent *e;
+
+        if (d && text_is_id(named)) {
+                *ret_path = text_format("%s/%s.infprof", s->state_dir, named);
+                rf = *ret_path ? file_with(*ret_path, p, ret) : NULL;
+        }
+        while (!rf && d && (e = readdir(d))) {
+                size_t n = strlen(e->d_name);
+
+                if (n < 8 || strcmp(e->d_name + n - 8, ".infprof"))
+                        continue;
+                free(*ret_path);
+                *ret_path = text_format("%s/%s", s->state_dir, e->d_name);
+                rf = *ret_path ? file_with(*ret_path, p, ret) : NULL;
+        }
+        return rf;
+}
+
+static int count_process(const struct runfile_process *row, void *userdata)
+{
+        struct run *run = userdata;
+
+        if (row->index >= run->n_processes)
+                run->n_processes = row->index + 1;
+        return 0;
+}
+
+/* The run as its file has it, in memory again. */
+static int run_from_file(struct server *s, struct runfile *rf, const char *path, struct run **ret)
+{
+        struct runfile_run row;
+        struct run *run;
+        int r;
+
+        r = runfile_get_run(rf, &row);
+        if (r)
+                return r;
+        run = text_is_id(row.id) ? runs_find(s, row.id) : NULL;
+        if (!run) {
+                r = run_add(s, row.id, row.command ? row.command : "?", (pid_t)row.pid,
+                            row.started_at_ns, &run);
+                if (r)
+                        return r;
+                run->path = realpath(path, NULL);
+                run->n_adoptions = row.n_adoptions + 1;
+                run->cpu_ns = row.daemon_cpu_ns;
+                if (runfile_each_process(rf, count_process, run))
+                        run->n_processes += 1000; /* damaged: stay clear of what may be there */
+        }
+        *ret = run;
+        return 0;
+}
+
+/* A process that an earlier daemon read: the run it was in goes on, in the same file. */
+static int resume(struct server *s, struct process *p, const char **ret_why)
+{
+        _cleanup_(freep) char *path = NULL;
+        struct runfile_process row;
+        struct runfile *rf = find_file(s, p, &path, &row);
+        struct run *run;
+        int r;
+
+        if (rf && !run_from_file(s, rf, path, &run)) {
+                p->run = run;
+                p->index = row.index;
+                p->in_file.spans = row.spans;
+                p->in_file.prompt_tokens = row.prompt_tokens;
+                p->in_file.generated_tokens = row.generated_tokens;
+                p->in_file.spawns = row.spawns;
+        }
+        r = process_resume(p, p->run ? rf : NULL, p->index, ret_why);
+        runfile_close(rf);
+        return r;
+}
+
+static void join(struct run *run, struct process *p)
+{
+        p->run = run;
+        run->n_live++;
+        run->end = run->told_end ? run->end : RUNFILE_END_LIVE;
+        run->dirty = true;
+}
+
+int runs_assign(struct server *s, struct process *p, const char **ret_why)
 {
         const char *named = p->segment.header.run;
         struct run *run = NULL;
         char id[64];
         int r;
 
+        if (p->adopted) {
+                r = resume(s, p, ret_why);
+                if (r)
+                        return r;
+                if (p->run) {
+                        join(p->run, p);
+                        return 0;
+                }
+        }
         if (text_is_id(named)) {
                 run = runs_find(s, named);
                 if (!run) {
@@ -125,11 +235,8 @@ int runs_assign(struct server *s, struct process *p)
                 if (r)
                         return r;
         }
-        p->run = run;
         p->index = run->n_processes++;
-        run->n_live++;
-        run->end = run->told_end ? run->end : RUNFILE_END_LIVE;
-        run->dirty = true;
+        join(run, p);
         return 0;
 }
 

@@ -74,6 +74,29 @@ static int check_header(const struct ifp_header *h, uint64_t size, const char **
         return 0;
 }
 
+/*
+ * A ring has one reader. The lock is the process's (not the descriptor's, which
+ * the engine shares), so it goes when we go, however that happens.
+ */
+static int take_lock(int fd, const char **ret_why)
+{
+        struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+        if (!fcntl(fd, F_SETLK, &l))
+                return 0;
+        if (errno != EAGAIN && errno != EACCES)
+                return -errno;
+        *ret_why = "another infprofd reads it";
+        return SEGMENT_E_TAKEN;
+}
+
+void segment_lock(const struct segment *s)
+{
+        const char *why;
+
+        (void)take_lock(s->fd, &why);
+}
+
 int segment_open(struct segment *ret, int fd, const char **ret_why)
 {
         struct segment s = {.fd = fd};
@@ -97,6 +120,9 @@ int segment_open(struct segment *ret, int fd, const char **ret_why)
                 return r;
         s.header.run[sizeof(s.header.run) - 1] = '\0';
         text_clean(s.header.run);
+        r = take_lock(fd, ret_why);
+        if (r)
+                return r;
         s.bytes = s.header.segment_bytes;
         if (fstat(fd, &st) < 0)
                 return -errno;

@@ -25,12 +25,19 @@ struct segment_counts {
 };
 
 enum {
-        SEGMENT_E_BAD = 1, /* refused, or caught in a lie: `ret_why` says which (a literal) */
+        SEGMENT_E_BAD = 1,   /* refused, or caught in a lie: `ret_why` says which (a literal) */
+        SEGMENT_E_TAKEN = 2, /* another daemon reads it */
 };
 
-/* Maps and checks `fd`, and owns it on success only. */
+/*
+ * Maps and checks `fd`, and owns it on success only. It is ours then, as long as we live and no
+ * descriptor of ours for the same memfd is closed.
+ */
 int segment_open(struct segment *ret, int fd, const char **ret_why);
 void segment_close(struct segment *s);
+
+/* After another descriptor for the same memfd was closed: it is ours again. */
+void segment_lock(const struct segment *s);
 
 /* Brings `counts` up to date. They never go backwards. */
 int segment_count(const struct segment *s, struct segment_counts *counts, const char **ret_why);

@@ -188,12 +188,26 @@ static void end_earlier_image(struct server *s, pid_t pid)
                 }
 }
 
+/* The same segment once more: nothing is to be done. */
+static bool is_known(struct server *s, struct segment *segment)
+{
+        for (struct process *p = s->processes; p; p = p->next)
+                if (p->segment.map && p->segment.inode == segment->inode) {
+                        segment_close(segment);
+                        segment_lock(&p->segment);
+                        return true;
+                }
+        return false;
+}
+
 int server_attach(struct server *s, struct segment *segment, pid_t pid, bool adopted,
                   const char **ret_why)
 {
         struct process *p;
         int pidfd, r;
 
+        if (is_known(s, segment))
+                return 0;
         pidfd = ending_watch(pid);
         if (pidfd < 0) {
                 *ret_why = "it is gone";
@@ -205,7 +219,7 @@ int server_attach(struct server *s, struct segment *segment, pid_t pid, bool ado
                 return r;
         }
         end_earlier_image(s, pid);
-        r = runs_assign(s, p);
+        r = runs_assign(s, p, ret_why);
         if (!r)
                 r = watch(s, pidfd, SOURCE_PROCESS);
         if (r) {

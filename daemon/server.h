@@ -70,7 +70,7 @@ struct process *server_find_pid(struct server *s, pid_t pid);
 
 /* daemon/runs.c: which run, and where it is kept */
 struct run *runs_find(struct server *s, const char *id);
-int runs_assign(struct server *s, struct process *p);
+int runs_assign(struct server *s, struct process *p, const char **ret_why);
 int runs_register(struct server *s, const char *id, const char *command, pid_t pid,
                   const char *path, struct run **ret);
 void runs_process_ended(struct server *s, struct process *p);
