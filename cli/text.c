@@ -82,6 +82,23 @@ const char *text_count(char *buf, double n)
         return three(buf, n, units[u]);
 }
 
+const char *text_exact(char *buf, double n)
+{
+        char digits[TEXT_CELL];
+        size_t len, used = 0;
+
+        if (isnan(n) || fabs(n) >= 999999999.5)
+                return text_count(buf, n);
+        len = (size_t)snprintf(digits, sizeof(digits), "%.0f", n);
+        for (size_t i = 0; i < len; i++) {
+                if (i && (len - i) % 3 == 0 && digits[i - 1] != '-')
+                        buf[used++] = ',';
+                buf[used++] = digits[i];
+        }
+        buf[used] = '\0';
+        return buf;
+}
+
 const char *text_bytes(char *buf, double bytes)
 {
         static const char *const units[] = {"K", "M", "G", "T", "P", "E"};

@@ -16,6 +16,7 @@
 const char *text_duration(char *buf,
                           double ns);        /* "999ns" "12.3µs" "1.00ms" "12.5s" "3.2m" "26h" */
 const char *text_count(char *buf, double n); /* "0" "0.25" "999" "12.3k" "1.23M" */
+const char *text_exact(char *buf, double n); /* "9,184": for where there is more room */
 const char *text_bytes(char *buf, double bytes); /* "0" "512" "1.5K" "23.4M" (powers of 1024) */
 const char *text_share(char *buf, double share); /* of 0..1: "12.3" percent */
 

@@ -29,6 +29,7 @@ struct top_source {
         char *after;   /* the run to go on from; NULL: the newest */
         bool settling; /* the question under way is for the status */
         uint64_t delay_ns, next_ns;
+        char *crash_why;    /* why no other daemon could be started, or NULL */
         uint64_t revive_ns; /* no daemon is started before */
 };
 
@@ -59,6 +60,7 @@ struct top_source *source_free(struct top_source *s)
                 feed_free(s->feed);
                 free(s->run);
                 free(s->after);
+                free(s->crash_why);
                 free(s);
         }
         return NULL;
@@ -151,15 +153,18 @@ static enum source_event absent(struct top_source *s, char **ret_why)
 
         if (!has_crashed())
                 return SOURCE_STOPPED;
+        if (now_ns() >= s->revive_ns) {
+                s->revive_ns = now_ns() + REVIVE_NS;
+                free(s->crash_why);
+                s->crash_why = NULL;
+                if (daemon_ensure(&why) < 0 &&
+                    asprintf(&s->crash_why, "infprofd has crashed; %s",
+                             why ? why : "another cannot be started") < 0)
+                        s->crash_why = NULL;
+                free(why);
+        }
         free(*ret_why);
-        *ret_why = NULL;
-        if (now_ns() < s->revive_ns)
-                return SOURCE_CRASHED;
-        s->revive_ns = now_ns() + REVIVE_NS;
-        if (daemon_ensure(&why) < 0 && asprintf(ret_why, "infprofd has crashed; %s",
-                                                why ? why : "another cannot be started") < 0)
-                *ret_why = NULL;
-        free(why);
+        *ret_why = s->crash_why ? strdup(s->crash_why) : NULL;
         return SOURCE_CRASHED;
 }
 

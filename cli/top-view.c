@@ -420,8 +420,8 @@ static void spawn_pieces(const struct top_view *v, char **pieces, size_t *n)
 
         add_piece(
                 pieces, n, "spawns %s, %s/s, %s live, %s at most",
-                text_count(a, text_number(s, "total")), text_count(b, text_number(s, "per_second")),
-                text_count(c, text_number(s, "live")), text_count(d, text_number(s, "peak_live")));
+                text_exact(a, text_number(s, "total")), text_count(b, text_number(s, "per_second")),
+                text_exact(c, text_number(s, "live")), text_exact(d, text_number(s, "peak_live")));
 }
 
 size_t top_pieces(const struct top_view *v, char *pieces[TOP_MAX_PIECES])
@@ -449,8 +449,8 @@ size_t top_pieces(const struct top_view *v, char *pieces[TOP_MAX_PIECES])
                           text_count(a, live ? text_number(now, "tokens_per_second") : 0),
                           text_count(b, text_number(now, "tokens_per_second_mean")));
         if (text_number(now, "generated") > 0)
-                add_piece(pieces, &n, "generated %s", text_count(a, text_number(now, "generated")));
-        add_piece(pieces, &n, "threads %s", text_count(a, text_number(now, "threads_live")));
+                add_piece(pieces, &n, "generated %s", text_exact(a, text_number(now, "generated")));
+        add_piece(pieces, &n, "threads %s", text_exact(a, text_number(now, "threads_live")));
         if (isnan(text_number(now, "rss_bytes")))
                 add_piece(pieces, &n, "memory %s live",
                           text_bytes(a, text_number(now, "live_bytes")));

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A daemon that is none: the HTTP API on a unix socket, with answers that a test wrote.
 
     from fake_api import FakeApi, sample_top, sample_status
@@ -18,6 +19,7 @@ import contextlib
 import http.server
 import json
 import os
+import socket
 import socketserver
 import sys
 import threading
@@ -33,6 +35,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
+
+    def setup(self):
+        super().setup()
+        self.server.api.connections.append(self.connection)
 
     def _serve(self):
         length = int(self.headers.get("Content-Length") or 0)
@@ -67,12 +73,14 @@ class FakeApi:
         self.path = path
         self.answers = answers or {}
         self.requests = []
+        self.connections = []
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         self.server = _Server(path, _Handler)
         self.server.api = self
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02},
+                                       daemon=True)
         self.thread.start()
 
     def close(self, keep_socket=False):
@@ -80,6 +88,9 @@ class FakeApi:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+        for connection in self.connections:  # what is kept alive would be answered for ever
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         if not keep_socket:
             os.unlink(self.path)
 
@@ -105,7 +116,7 @@ def sample_op(i, op):
     calls = int(rate * 93) or 7
     total_ns = calls * mean
     self_ns = int(total_ns * (self_share / total)) if total else total_ns
-    spark = [int(rate * abs((j * (i + 3)) % 17 - 8) / 8) for j in range(60)]
+    spark = [int(rate * abs((j + 7 * i) % 40 - 20) / 20) for j in range(60)]
     return {
         "name": name, "kind": "node", "library": f"/usr/lib/{library}", "calls": calls,
         "calls_per_second": rate, "total_ns": total_ns, "self_ns": self_ns, "mean_ns": mean,

@@ -1,0 +1,358 @@
+# SPDX-License-Identifier: MIT
+"""infprof top against fake_api: the plain form, and the screen in a tmux of its own.
+
+The pictures are in screens/. INFPROF_TEST_PAINT=1 paints them anew: look at the difference before it is
+committed."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from fake_api import RUN, FakeApi, sample_api, sample_status, sample_top
+from harness import Failed, case, check, equal, main, one_line, skip, wait_until
+
+
+def picture(s, name, got):
+    path = s.source(f"tests/system/screens/{name}.txt")
+    got = "\n".join(line.rstrip() for line in got.splitlines()).rstrip("\n") + "\n"
+    if os.environ.get("INFPROF_TEST_PAINT"):
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(got)
+    with open(path, encoding="utf-8") as f:
+        wanted = f.read()
+    check(got == wanted, f"{name} is not as in {path}:\n{got}")
+
+
+def fake(s):
+    return sample_api(s.path("run/infprof/api.sock"))
+
+
+class Terminal:
+    """A tmux server with one window, in it a shell."""
+
+    def __init__(self, s, width, height, lang="C.UTF-8"):
+        self.tmux = shutil.which("tmux")
+        if not self.tmux:
+            skip("there is no tmux here")
+        self.s = s
+        self.env = s.env(extra={"LANG": lang, "TERM": "xterm-256color", "TMUX": None, "ENV": None})
+        self.socket = s.path("tmux.sock")
+        with open(s.path("tmux.conf"), "w", encoding="utf-8") as f:
+            f.write("set -g status off\nset -g default-terminal screen-256color\nset -sg escape-time 0\n")
+        self("new-session", "-d", "-x", str(width), "-y", str(height), "sh")
+        self.pid = int(self("display-message", "-p", "#{pid}"))
+        wait_until(lambda: self.screen().strip() in ("$", "#"), 10, "a prompt")
+
+    def __call__(self, *args):
+        got = subprocess.run([self.tmux, "-u", "-S", self.socket, "-f", self.s.path("tmux.conf"), *args],
+                             env=self.env, capture_output=True, text=True, timeout=20, check=False)
+        if got.returncode != 0:
+            raise Failed(f"tmux {' '.join(args)}: {got.stderr}")
+        return got.stdout
+
+    def screen(self):
+        return self("capture-pane", "-p")
+
+    def type(self, *keys):
+        self("send-keys", *keys)
+
+    def shows(self, *texts, gone=(), seconds=15):
+        """The screen, once it shows all the texts, and none of those that must be gone."""
+        def look():
+            text = self.screen()
+            return text if all(t in text for t in texts) and not any(t in text for t in gone) else None
+        try:
+            return wait_until(look, seconds, f"{texts} on the screen, and not {gone}")
+        except Failed as failure:
+            raise Failed(f"{failure}\n{self.screen()}") from None
+
+    def infprof(self, *args):
+        self.type(f"{self.s.cli} {' '.join(args)}; echo exit=$?", "Enter")
+
+    def resize(self, width, height):
+        self("resize-window", "-x", str(width), "-y", str(height))
+
+    def close(self):
+        self("kill-server")
+        def gone():
+            self.s.collect()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, 0)
+                return False
+            return True
+        wait_until(gone, 10, "tmux has gone")
+
+
+@contextlib.contextmanager
+def screen(s, width=80, height=24, args=("top",), lang="C.UTF-8"):
+    """infprof top on a terminal: (terminal, api)."""
+    api = fake(s)
+    terminal = Terminal(s, width, height, lang)
+    try:
+        terminal.infprof(*args)
+        yield terminal, api
+    finally:
+        terminal.close()
+        with contextlib.suppress(FileNotFoundError):
+            api.close()
+
+
+def infprof_pid(terminal):
+    shell = int(terminal("display-message", "-p", "#{pane_pid}"))
+    with open(f"/proc/{shell}/task/{shell}/children", encoding="utf-8") as f:
+        return int(f.read().split()[0])
+
+
+# For scripts.
+
+@case
+def once_prints_the_table(s):
+    api = fake(s)
+    picture(s, "once", s.infprof("top", "--once").stdout)
+    picture(s, "once-ascii", s.infprof("top", "--once", "4711", env={"LANG": "C"}).stdout)
+    picture(s, "once-threads", s.infprof("top", "--once", "--tab", "threads", RUN).stdout)
+    picture(s, "once-spawns", s.infprof("top", "--once", "--tab", "spawns", "--sort", "spawned by").stdout)
+    picture(s, "once-filter", s.infprof("top", "--once", "--filter", "ggml", "--sort", "p99").stdout)
+    api.close()
+
+
+@case
+def json_is_the_document(s):
+    api = fake(s)
+    equal(json.loads(s.infprof("top", "--once", "--json").stdout), sample_top(), "document")
+    run = s.infprof("top", "--json", "-n", "3", "-d", "0.1")
+    equal([json.loads(line) for line in run.stdout.splitlines()], 3 * [sample_top()], "documents")
+    api.close()
+
+
+@case
+def unknown_figures_are_not_zero(s):
+    api = fake(s)
+    top = sample_top()
+    top["now"].update(tokens_per_second=None, tokens_per_second_mean=None, generated=0, rss_bytes=None,
+                      overhead_fraction=None, phase="unknown")
+    top["ops"] = top["ops"][:1]
+    top["ops"][0].update(p50_ns=None, self_share=None, spark=[])
+    api.answers[f"GET /v1/runs/{RUN}/top"] = top
+    picture(s, "once-unknown", s.infprof("top", "--once").stdout)
+    api.close()
+
+
+@case
+def control_characters_do_not_reach_the_terminal(s):
+    api = fake(s)
+    top = sample_top()
+    top["run"]["command"] = "evil\033[2J\n"
+    top["ops"][0]["name"] = "\033]0;owned\007\u009b2J"
+    api.answers[f"GET /v1/runs/{RUN}/top"] = top
+    text = s.infprof("top", "--once").stdout
+    check(not set(text) & {"\033", "\007", "\u009b"}, repr(text[:200]))
+    api.close()
+
+
+@case
+def printing_ends_with_the_engine(s):
+    api = fake(s)
+    run = s.start([s.cli, "top", "-d", "0.1"], preload=False)
+    wait_until(lambda: run.stdout.count("MUL_MAT") >= 2, 10, "two tables")
+    api.answers[f"GET /v1/runs/{RUN}/top"] = sample_top(live=False, exit={"signal": 11})
+    equal(run.wait(10), 0, "exit code")
+    check("ended: killed by SIGSEGV" in run.stdout, run.stdout[-2000:])
+    api.close()
+
+
+@case
+def printing_ends_with_the_daemon(s):
+    api = fake(s)
+    run = s.start([s.cli, "top", "-d", "0.1"], preload=False, env={"INFPROF_DAEMON": "off"})
+    wait_until(lambda: "MUL_MAT" in run.stdout, 10, "a table")
+    api.close()
+    equal(run.wait(10), 3, "exit code")
+    one_line(run.stderr, "stderr")
+
+
+# The screen.
+
+@case
+def the_screen_at_80x24(s):
+    with screen(s) as (terminal, _):
+        picture(s, "80x24", terminal.shows("GET_ROWS", "q quit"))
+        terminal.type("2")
+        picture(s, "80x24-threads", terminal.shows("std::thread"))
+        terminal.type("Tab")
+        picture(s, "80x24-spawns", terminal.shows("not resolved"))
+        terminal.type("h")
+        picture(s, "80x24-help", terminal.shows("any key goes back"))
+
+
+@case
+def the_screen_at_other_sizes(s):
+    with screen(s, 132, 43) as (terminal, _):
+        picture(s, "132x43", terminal.shows("GET_ROWS"))
+        terminal.resize(40, 10)
+        picture(s, "40x10", terminal.shows("llama-dr", gone=["TOTAL%"]))
+        for width, height in ((20, 4), (10, 2), (3, 1), (200, 60)):
+            terminal.resize(width, height)
+            terminal.shows("./llama"[:width - 2])
+        terminal.shows("GET_ROWS")
+        terminal.resize(80, 24)
+        picture(s, "80x24", terminal.shows("GET_ROWS", "freeze"))
+
+
+@case
+def the_screen_without_utf8(s):
+    with screen(s, lang="C") as (terminal, _):
+        picture(s, "80x24-ascii", terminal.shows("GET_ROWS"))
+
+
+@case
+def keys_move_sort_and_filter(s):
+    with screen(s) as (terminal, _):
+        terminal.shows("GET_ROWS", "by SELF%")
+        terminal.type("s")
+        terminal.shows("by MEAN")
+        check(terminal.screen().splitlines()[5].startswith("llama_decode"), "the longest mean is first")
+        terminal.type("<", "<", "<", "<", "<")
+        terminal.shows("by LAST MIN")
+        terminal.type(">", "I")
+        text = terminal.shows("by OP, reversed").splitlines()
+        check(text[5].startswith("SWIGLU"), "the last name is first")
+        terminal.type("r", "/", "mul")
+        text = terminal.shows("filter: mul", "RMS_NORM+MUL", gone=["SWIGLU"])
+        terminal.type("BSpace", "BSpace", "BSpace", "zz")
+        terminal.shows("nothing matches the filter")
+        terminal.type("Escape")
+        terminal.shows("SWIGLU", "q quit", gone=["filter: "])
+        terminal.type("\\", "ggml_b", "Enter")
+        terminal.shows("filter: ggml_b", "q quit", gone=["SWIGLU"])
+        terminal.type("t")
+        text = terminal.shows("└ 4711", "└ 4712")
+        terminal.type("t")
+        terminal.shows(gone=["└"])
+        terminal.type("d", "0.2", "Enter", "d")
+        terminal.shows("now 0.2")
+        terminal.type("0", "Enter")
+        terminal.shows("from 0.1 to 3600")
+        terminal.type("F10")
+        terminal.shows("exit=0")
+
+
+@case
+def freezing_holds_the_screen_and_not_the_collecting(s):
+    with screen(s, args=("top", "-d", "0.1")) as (terminal, api):
+        terminal.shows("GET_ROWS")
+        terminal.type("Space")
+        terminal.shows("FROZEN")
+        top = sample_top()
+        top["ops"][0]["name"] = "NEWCOMER"
+        api.answers[f"GET /v1/runs/{RUN}/top"] = top
+        n = len(api.requests)
+        wait_until(lambda: len(api.requests) > n + 3, 10, "still collecting")
+        check("NEWCOMER" not in terminal.screen(), "frozen")
+        terminal.type("f")
+        terminal.shows("NEWCOMER", gone=["FROZEN", "MUL_MAT"])
+
+
+@case
+def an_engine_that_ends_stays_on_the_screen(s):
+    with screen(s, args=("top", "-d", "0.1")) as (terminal, api):
+        terminal.shows("phase decode")
+        api.answers[f"GET /v1/runs/{RUN}/top"] = sample_top(live=False, exit={"code": 3})
+        terminal.shows("ended: exit code 3", "GET_ROWS")
+        api.answers[f"GET /v1/runs/{RUN}/top"] = (404, {"error": {"status": 404, "message": "no such run"}})
+        terminal.shows("no such run", "ended: exit code 3", "GET_ROWS")
+
+
+@case
+def an_engine_may_come_later(s):
+    with screen(s) as (terminal, api):
+        terminal.shows("GET_ROWS")
+        terminal.type("q")
+        terminal.shows("exit=0")
+        api.answers["GET /v1/status"] = {**sample_status(), "processes": []}
+        terminal.infprof("top", "-d", "0.1")
+        picture(s, "80x24-waiting", terminal.shows("waiting for one"))
+        api.answers["GET /v1/status"] = sample_status()
+        terminal.shows("GET_ROWS", gone=["waiting"])
+
+
+@case
+def a_daemon_may_go_and_come_back(s):
+    with screen(s, args=("top", "-d", "0.1")) as (terminal, api):
+        terminal.shows("GET_ROWS")
+        api.close()
+        terminal.shows("infprofd has ended", "GET_ROWS")
+        again = fake(s)
+        terminal.shows("q quit", gone=["infprofd has ended"])
+        again.close()
+        terminal.type("q")
+        terminal.shows("exit=0")
+
+
+@case
+def a_daemon_that_crashes_is_started_again(s):
+    with open(s.path("infprofd"), "w", encoding="utf-8") as f:
+        f.write(f"#!/bin/sh\necho started >> {s.path('started')}\necho infprofd: no luck >&2\nexit 1\n")
+    os.chmod(s.path("infprofd"), 0o755)
+    api = fake(s)
+    terminal = Terminal(s, 80, 24)
+    try:
+        terminal.type(f"INFPROF_DAEMON={s.path('infprofd')} {s.cli} top -d 0.1; echo exit=$?", "Enter")
+        terminal.shows("GET_ROWS")
+        api.close(keep_socket=True)
+        terminal.shows("infprofd has crashed", "no luck", "GET_ROWS")
+        check(os.path.exists(s.path("started")), "another was started")
+        api = fake(s)
+        terminal.shows("q quit", gone=["crashed"])
+    finally:
+        terminal.close()
+        api.close()
+
+
+@case
+def the_terminal_is_left_as_it_was(s):
+    with screen(s, args=("top", "-d", "0.1")) as (terminal, _):
+        terminal.shows("GET_ROWS")
+        terminal.type("q")
+        terminal.shows("exit=0", gone=["GET_ROWS"])
+        terminal.type("clear; stty -g > before", "Enter")
+        terminal.type(f"cd {s.path()}; clear; stty -g > before; echo ready", "Enter")
+        terminal.shows("ready")
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            terminal.infprof("top")
+            terminal.shows("GET_ROWS")
+            os.kill(infprof_pid(terminal), number)
+            wanted = 0 if number == signal.SIGINT else 128 + number
+            terminal.shows(f"exit={wanted}", gone=["GET_ROWS"])
+            terminal.type("clear; stty -g | diff before - && echo the same", "Enter")
+            terminal.shows("the same")
+            equal(terminal("display-message", "-p", "#{alternate_on} #{cursor_flag}").strip(), "0 1",
+                  "alternate screen, cursor")
+            terminal.type("clear", "Enter")
+
+
+@case
+def a_terminal_that_is_not_known_is_said(s):
+    with screen(s, args=("status",)) as (terminal, _):
+        terminal.type(f"TERM=bogus {s.cli} top; echo exit=$?", "Enter")
+        terminal.shows("the terminal bogus is not known", "exit=3")
+
+
+@case
+def a_slow_daemon_keeps_no_key_waiting(s):
+    with screen(s, args=("top", "-d", "0.1")) as (terminal, api):
+        terminal.shows("GET_ROWS")
+        api.answers[f"GET /v1/runs/{RUN}/top"] = lambda _: time.sleep(8) or sample_top()
+        n = len(api.requests)
+        wait_until(lambda: len(api.requests) > n, 10, "asked again")
+        terminal.type("h")
+        terminal.shows("any key goes back", seconds=4)
+        terminal.type("x", "q")
+        terminal.shows("exit=0", seconds=4)
+
+
+main()
