@@ -235,6 +235,7 @@ struct op_column {
                 CELL_TEXT,
         } kind;
         bool estimated; /* of a hot op, an estimate */
+        bool whole;     /* not known of one thread */
 };
 
 static const struct op_column op_columns[] = {
@@ -244,11 +245,11 @@ static const struct op_column op_columns[] = {
         {{"calls", true, false, 0}, "calls", CELL_COUNT, false},
         {{"mean", true, false, 1}, "mean_ns", CELL_TIME, true},
         {{"min", true, false, 7}, "min_ns", CELL_TIME, false},
-        {{"median", true, false, 3}, "p50_ns", CELL_TIME, false},
-        {{"p95", true, false, 5}, "p95_ns", CELL_TIME, false},
-        {{"p99", true, false, 2}, "p99_ns", CELL_TIME, false},
+        {{"median", true, false, 3}, "p50_ns", CELL_TIME, false, true},
+        {{"p95", true, false, 5}, "p95_ns", CELL_TIME, false, true},
+        {{"p99", true, false, 2}, "p99_ns", CELL_TIME, false, true},
         {{"max", true, false, 4}, "max_ns", CELL_TIME, false},
-        {{"stddev", true, false, 9}, "stddev_ns", CELL_TIME, false},
+        {{"stddev", true, false, 9}, "stddev_ns", CELL_TIME, false, true},
         {{"allocs", true, false, 8}, "alloc_calls", CELL_COUNT, false},
         {{"bytes", true, false, 6}, "alloc_bytes", CELL_BYTES, false},
         {{"op", false, true, 0}, "name", CELL_TEXT, false},
@@ -284,22 +285,29 @@ static const char *op_cell(char *buf, const json_t *row, const struct op_column 
 }
 
 /* The rows [from, to) as one table. */
-static bool print_rows(const json_t *rows, size_t from, size_t to, const struct head *h)
+static bool print_rows(const json_t *rows, size_t from, size_t to, enum report_by by,
+                       const struct head *h)
 {
         struct table_column columns[N_OP_COLUMNS];
+        const struct op_column *of[N_OP_COLUMNS];
         char cells[N_OP_COLUMNS][FMT_SIZE + 1];
         const char *texts[N_OP_COLUMNS];
         struct table *t;
+        size_t n = 0;
         bool ok;
 
-        for (size_t i = 0; i < N_OP_COLUMNS; i++)
-                columns[i] = op_columns[i].column;
-        t = table_new(columns, N_OP_COLUMNS);
+        for (size_t i = 0; i < N_OP_COLUMNS; i++) {
+                if (by == REPORT_BY_THREAD && op_columns[i].whole)
+                        continue;
+                columns[n] = op_columns[i].column;
+                of[n++] = &op_columns[i];
+        }
+        t = table_new(columns, n);
         if (!t)
                 return false;
         for (size_t i = from; i < to; i++) {
-                for (size_t c = 0; c < N_OP_COLUMNS; c++)
-                        texts[c] = op_cell(cells[c], json_array_get(rows, i), &op_columns[c]);
+                for (size_t c = 0; c < n; c++)
+                        texts[c] = op_cell(cells[c], json_array_get(rows, i), of[c]);
                 table_add(t, texts);
         }
         ok = table_print(t, h->f, h->width);
@@ -348,7 +356,7 @@ static bool print_ops(const struct head *h, const json_t *rows, enum report_by b
                      next++)
                         ;
                 print_group_heading(h, first, by);
-                if (!print_rows(rows, i, next, h))
+                if (!print_rows(rows, i, next, by, h))
                         return false;
         }
         return true;

@@ -1,309 +1,430 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rust's v0 names: a small language of paths, types and constants, in
- * which a part that came before is referred to by its place ("The Rust Symbol
- * Mangling" of the Rust book, RFC 2603). What is printed is the short form: no crate
- * hashes, no types of constants.
- *
- * A name may be anything, so depth and length are bounded, and whoever fails
- * sets `failed`, after which nothing is read any more. Identifiers in
- * punycode are shown as they are.
+ * A recursive descent through the grammar of RFC 2603. Names come from
+ * strangers: back references make depth and length grow without bound, so both
+ * are limited, and what exceeds them is not understood.
  */
 #include "common/demangle-rust.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DEPTH 100
-#define MAX_TEXT  8192
+#define MAX_DEPTH  64
+#define MAX_OUTPUT 8192
+#define MAX_STEPS  20000
+#define MAX_PUNY   256
 
 struct parser {
-        const char *s; /* behind "_R" */
-        size_t at, n;
+        const char *start; /* after "_R": what back references count from */
+        const char *p;
         char *out;
         size_t n_out;
-        int depth;
-        bool failed, silent;
-        uint64_t n_bound; /* lifetimes bound by `for<>` around here */
+        unsigned depth, steps;
+        uint64_t n_lifetimes;
+        bool silent; /* parses, and prints nothing */
+        bool failed;
 };
 
-static void path(struct parser *p, bool in_value);
-static void type(struct parser *p);
-static void constant(struct parser *p);
+static void path(struct parser *s, bool in_value);
+static void type(struct parser *s);
+static void constant(struct parser *s);
 
-static void fail(struct parser *p)
+static void fail(struct parser *s)
 {
-        p->failed = true;
+        s->failed = true;
 }
 
-static void put_bytes(struct parser *p, const char *s, size_t n)
+static void put_bytes(struct parser *s, const char *text, size_t n)
 {
-        if (p->silent || p->failed)
+        if (s->silent || s->failed)
                 return;
-        if (p->n_out + n >= MAX_TEXT) {
-                fail(p);
+        if (s->n_out + n >= MAX_OUTPUT) {
+                fail(s);
                 return;
         }
-        memcpy(p->out + p->n_out, s, n);
-        p->n_out += n;
-        p->out[p->n_out] = '\0';
+        memcpy(s->out + s->n_out, text, n);
+        s->n_out += n;
 }
 
-static void put(struct parser *p, const char *s)
+static void put(struct parser *s, const char *text)
 {
-        put_bytes(p, s, strlen(s));
+        put_bytes(s, text, strlen(text));
 }
 
-static char peek(const struct parser *p)
+static bool eat(struct parser *s, char c)
 {
-        return p->failed || p->at >= p->n ? '\0' : p->s[p->at];
-}
-
-static char next(struct parser *p)
-{
-        char c = peek(p);
-
-        if (!c)
-                fail(p);
-        else
-                p->at++;
-        return c;
-}
-
-static bool eat(struct parser *p, char c)
-{
-        if (peek(p) != c)
+        if (s->failed || *s->p != c)
                 return false;
-        p->at++;
+        s->p++;
         return true;
 }
 
-/* <base-62-number>: "_" is 0, "0_" is 1 */
-static uint64_t base62(struct parser *p)
+static char next(struct parser *s)
+{
+        if (s->failed || !*s->p || ++s->steps > MAX_STEPS) {
+                fail(s);
+                return '\0';
+        }
+        return *s->p++;
+}
+
+/* {0-9a-zA-Z} "_": "_" is 0, "0_" is 1 */
+static uint64_t base62(struct parser *s)
 {
         uint64_t v = 0;
 
-        if (eat(p, '_'))
+        if (eat(s, '_'))
                 return 0;
-        for (;;) {
-                char c = next(p);
+        while (!s->failed) {
+                char c = next(s);
                 uint64_t digit;
 
                 if (c == '_')
                         return v + 1;
                 if (isdigit((unsigned char)c))
                         digit = (uint64_t)(c - '0');
-                else if (c >= 'a' && c <= 'z')
+                else if (islower((unsigned char)c))
                         digit = (uint64_t)(c - 'a') + 10;
-                else if (c >= 'A' && c <= 'Z')
+                else if (isupper((unsigned char)c))
                         digit = (uint64_t)(c - 'A') + 36;
                 else
-                        digit = 62;
-                if (digit == 62 || v > (UINT64_MAX - 62) / 62 - 1) {
-                        fail(p);
-                        return 0;
-                }
+                        break;
+                if (v > (UINT64_MAX - 62) / 62)
+                        break;
                 v = v * 62 + digit;
         }
+        fail(s);
+        return 0;
 }
 
-static uint64_t optional62(struct parser *p, char tag)
+/* [tag base62], 0 where the tag is absent */
+static uint64_t optional62(struct parser *s, char tag)
 {
-        return eat(p, tag) ? base62(p) + 1 : 0;
+        uint64_t v;
+
+        if (!eat(s, tag))
+                return 0;
+        v = base62(s);
+        return v == UINT64_MAX ? (fail(s), 0) : v + 1;
 }
 
-/* A part said before: it is read there, and then goes on here. */
-static void back(struct parser *p, void (*part)(struct parser *p, bool in_value), bool in_value)
-{
-        size_t here, there = (size_t)base62(p);
+struct identifier {
+        uint64_t disambiguator;
+        const char *text;
+        size_t n;
+        bool puny;
+};
 
-        here = p->at;
-        if (p->failed || there >= here - 1 || p->depth >= MAX_DEPTH) {
-                fail(p);
-                return;
-        }
-        if (p->silent)
-                return;
-        p->at = there;
-        p->depth++;
-        part(p, in_value);
-        p->depth--;
-        p->at = here;
-}
-
-static void type_part(struct parser *p, bool unused)
+static void undisambiguated(struct parser *s, struct identifier *ret)
 {
-        type(p);
-}
-
-static void constant_part(struct parser *p, bool unused)
-{
-        constant(p);
-}
-
-static void identifier(struct parser *p, const char **ret, size_t *ret_n)
-{
-        bool puny = eat(p, 'u');
         size_t n = 0;
 
-        *ret = "";
-        *ret_n = 0;
-        if (!isdigit((unsigned char)peek(p))) {
-                fail(p);
+        ret->puny = eat(s, 'u');
+        if (!isdigit((unsigned char)*s->p)) {
+                fail(s);
                 return;
         }
-        if (!eat(p, '0'))
-                while (isdigit((unsigned char)peek(p)) && n < MAX_TEXT)
-                        n = n * 10 + (size_t)(next(p) - '0');
-        eat(p, '_');
-        if (p->failed || n > p->n - p->at) {
-                fail(p);
+        if (!eat(s, '0'))
+                while (!s->failed && isdigit((unsigned char)*s->p) && n < 100000)
+                        n = n * 10 + (size_t)(next(s) - '0');
+        (void)eat(s, '_');
+        if (s->failed || strnlen(s->p, n) < n) {
+                fail(s);
                 return;
         }
-        (void)puny;
-        *ret = p->s + p->at;
-        *ret_n = n;
-        p->at += n;
+        ret->text = s->p;
+        ret->n = n;
+        s->p += n;
 }
 
-static void put_identifier(struct parser *p)
+static struct identifier identifier(struct parser *s)
 {
-        const char *s;
-        size_t n;
+        struct identifier id = {0};
 
-        identifier(p, &s, &n);
-        put_bytes(p, s, n);
+        id.disambiguator = optional62(s, 's');
+        undisambiguated(s, &id);
+        return id;
 }
 
-static void lifetime(struct parser *p, uint64_t index)
+static size_t utf8_encode(char *to, uint32_t c)
 {
-        char name[32];
+        if (c < 0x80) {
+                to[0] = (char)c;
+                return 1;
+        }
+        if (c < 0x800) {
+                to[0] = (char)(0xc0 | c >> 6);
+                to[1] = (char)(0x80 | (c & 0x3f));
+                return 2;
+        }
+        if (c < 0x10000) {
+                to[0] = (char)(0xe0 | c >> 12);
+                to[1] = (char)(0x80 | (c >> 6 & 0x3f));
+                to[2] = (char)(0x80 | (c & 0x3f));
+                return 3;
+        }
+        to[0] = (char)(0xf0 | c >> 18);
+        to[1] = (char)(0x80 | (c >> 12 & 0x3f));
+        to[2] = (char)(0x80 | (c >> 6 & 0x3f));
+        to[3] = (char)(0x80 | (c & 0x3f));
+        return 4;
+}
+
+/* Punycode (RFC 3492) with '_' for '-' and digits first a-z, then 0-9. */
+static void put_punycode(struct parser *s, const char *text, size_t n)
+{
+        uint32_t out[MAX_PUNY], code = 128, bias = 72, i = 0;
+        size_t n_out = 0, basic = 0;
+
+        for (size_t k = 0; k < n; k++)
+                if (text[k] == '_')
+                        basic = k;
+        if (n > MAX_PUNY) {
+                fail(s);
+                return;
+        }
+        for (; n_out < basic; n_out++)
+                out[n_out] = (unsigned char)text[n_out];
+        for (size_t at = basic ? basic + 1 : text[0] == '_'; at < n;) {
+                uint32_t old = i, w = 1, delta;
+
+                for (uint32_t k = 36;; k += 36) {
+                        uint32_t digit, t = k <= bias ? 1 : k >= bias + 26 ? 26 : k - bias;
+                        unsigned char c = at < n ? (unsigned char)text[at++] : 0;
+
+                        if (islower(c))
+                                digit = c - 'a';
+                        else if (isdigit(c))
+                                digit = c - '0' + 26u;
+                        else {
+                                fail(s);
+                                return;
+                        }
+                        if (digit > (UINT32_MAX - i) / w) {
+                                fail(s);
+                                return;
+                        }
+                        i += digit * w;
+                        if (digit < t)
+                                break;
+                        if (w > UINT32_MAX / (36 - t)) {
+                                fail(s);
+                                return;
+                        }
+                        w *= 36 - t;
+                }
+                delta = (i - old) / (old ? 2 : 700);
+                delta += delta / (uint32_t)(n_out + 1);
+                for (bias = 0; delta > 455; bias += 36)
+                        delta /= 35;
+                bias += 36 * delta / (delta + 38);
+                if (i / (n_out + 1) > 0x10ffff - code || n_out == MAX_PUNY) {
+                        fail(s);
+                        return;
+                }
+                code += i / (uint32_t)(n_out + 1);
+                i %= (uint32_t)(n_out + 1);
+                memmove(&out[i + 1], &out[i], (n_out - i) * sizeof(*out));
+                out[i++] = code;
+                n_out++;
+        }
+        for (size_t k = 0; k < n_out; k++) {
+                char bytes[4];
+
+                if (out[k] >= 0xd800 && out[k] < 0xe000) {
+                        fail(s);
+                        return;
+                }
+                put_bytes(s, bytes, utf8_encode(bytes, out[k]));
+        }
+}
+
+static void put_identifier(struct parser *s, const struct identifier *id)
+{
+        if (s->failed)
+                return;
+        if (id->puny)
+                put_punycode(s, id->text, id->n);
+        else
+                put_bytes(s, id->text, id->n);
+}
+
+/* "B" base62: what was at that place is parsed once more. */
+static void back_reference(struct parser *s, void (*what)(struct parser *))
+{
+        const char *here = s->p - 1, *after;
+        uint64_t offset = base62(s);
+
+        if (s->failed || offset >= (uint64_t)(here - s->start) || ++s->steps > MAX_STEPS) {
+                fail(s);
+                return;
+        }
+        if (s->silent)
+                return;
+        after = s->p;
+        s->p = s->start + offset;
+        what(s);
+        s->p = after;
+}
+
+static void path_in_type(struct parser *s)
+{
+        path(s, false);
+}
+
+static void path_in_value(struct parser *s)
+{
+        path(s, true);
+}
+
+static void put_lifetime(struct parser *s, uint64_t index)
+{
+        char text[32];
+        uint64_t n;
 
         if (!index) {
-                put(p, "'_");
-        } else if (index > p->n_bound) {
-                fail(p);
-        } else {
-                uint64_t depth = p->n_bound - index;
+                put(s, "'_");
+                return;
+        }
+        if (index > s->n_lifetimes) {
+                fail(s);
+                return;
+        }
+        n = s->n_lifetimes - index;
+        snprintf(text, sizeof(text), n < 26 ? "'%c" : "'_%d", n < 26 ? (int)('a' + n) : (int)n);
+        put(s, text);
+}
 
-                if (depth < 26)
-                        snprintf(name, sizeof(name), "'%c", (char)('a' + depth));
+/* [G base62] "for<'a, 'b> "; the number of lifetimes bound */
+static uint64_t binder(struct parser *s)
+{
+        uint64_t n = optional62(s, 'G');
+
+        if (n > 100) {
+                fail(s);
+                return 0;
+        }
+        if (n)
+                put(s, "for<");
+        for (uint64_t i = 0; i < n; i++) {
+                s->n_lifetimes++;
+                put(s, i ? ", " : "");
+                put_lifetime(s, 1);
+        }
+        if (n)
+                put(s, "> ");
+        return n;
+}
+
+/* The generic arguments up to "E". */
+static void arguments(struct parser *s)
+{
+        for (unsigned i = 0; !s->failed && !eat(s, 'E'); i++) {
+                put(s, i ? ", " : "");
+                if (eat(s, 'L'))
+                        put_lifetime(s, base62(s));
+                else if (eat(s, 'K'))
+                        constant(s);
                 else
-                        snprintf(name, sizeof(name), "'_%llu", (unsigned long long)depth);
-                put(p, name);
+                        type(s);
         }
 }
 
-static void generic_argument(struct parser *p)
+/* [s base62] path: where an impl stands, which nobody wants to read */
+static void impl_path(struct parser *s)
 {
-        if (eat(p, 'L'))
-                lifetime(p, base62(p));
-        else if (eat(p, 'K'))
-                constant(p);
-        else
-                type(p);
+        bool silent = s->silent;
+
+        s->silent = true;
+        (void)optional62(s, 's');
+        path(s, false);
+        s->silent = silent;
 }
 
-static void generic_arguments(struct parser *p)
+static void nested_path(struct parser *s, bool in_value)
 {
-        for (bool first = true; !p->failed && !eat(p, 'E'); first = false) {
-                if (!first)
-                        put(p, ", ");
-                generic_argument(p);
-        }
-}
+        char namespace = next(s), number[40];
+        struct identifier id;
 
-static void nested(struct parser *p, bool in_value)
-{
-        char space = next(p);
-        uint64_t number;
-        const char *s;
-        char text[32];
-        size_t n;
-
-        path(p, in_value);
-        number = optional62(p, 's');
-        identifier(p, &s, &n);
-        if (!isupper((unsigned char)space)) {
-                if (n) {
-                        put(p, "::");
-                        put_bytes(p, s, n);
+        path(s, in_value);
+        id = identifier(s);
+        if (islower((unsigned char)namespace)) { /* implementation-internal: plain names */
+                if (id.n) {
+                        put(s, "::");
+                        put_identifier(s, &id);
                 }
                 return;
         }
-        put(p, "::{");
-        put(p, space == 'C' ? "closure" : space == 'S' ? "shim" : "");
-        if (space != 'C' && space != 'S')
-                put_bytes(p, &space, 1);
-        if (n) {
-                put(p, ":");
-                put_bytes(p, s, n);
+        put(s, "::{");
+        if (namespace == 'C')
+                put(s, "closure");
+        else if (namespace == 'S')
+                put(s, "shim");
+        else if (isupper((unsigned char)namespace))
+                put_bytes(s, &namespace, 1);
+        else
+                fail(s);
+        if (id.n) {
+                put(s, ":");
+                put_identifier(s, &id);
         }
-        snprintf(text, sizeof(text), "#%llu}", (unsigned long long)number);
-        put(p, text);
+        snprintf(number, sizeof(number), "#%" PRIu64 "}", id.disambiguator);
+        put(s, number);
 }
 
-/* The path of an impl is where it stands, which nobody wants to see. */
-static void impl_path(struct parser *p)
+static void path(struct parser *s, bool in_value)
 {
-        bool silent = p->silent;
+        struct identifier id;
 
-        optional62(p, 's');
-        p->silent = true;
-        path(p, false);
-        p->silent = silent;
-}
-
-static void path(struct parser *p, bool in_value)
-{
-        if (p->depth++ >= MAX_DEPTH)
-                fail(p);
-        switch (next(p)) {
+        if (++s->depth > MAX_DEPTH)
+                fail(s);
+        switch (next(s)) {
         case 'C':
-                optional62(p, 's');
-                put_identifier(p);
-                break;
-        case 'N':
-                nested(p, in_value);
+                id = identifier(s);
+                put_identifier(s, &id);
                 break;
         case 'M':
-                impl_path(p);
-                put(p, "<");
-                type(p);
-                put(p, ">");
+                impl_path(s);
+                put(s, "<");
+                type(s);
+                put(s, ">");
                 break;
         case 'X':
-                impl_path(p);
+                impl_path(s);
                 /* fall through */
         case 'Y':
-                put(p, "<");
-                type(p);
-                put(p, " as ");
-                path(p, false);
-                put(p, ">");
+                put(s, "<");
+                type(s);
+                put(s, " as ");
+                path(s, false);
+                put(s, ">");
+                break;
+        case 'N':
+                nested_path(s, in_value);
                 break;
         case 'I':
-                path(p, in_value);
-                put(p, in_value ? "::<" : "<");
-                generic_arguments(p);
-                put(p, ">");
+                path(s, in_value);
+                put(s, in_value ? "::<" : "<");
+                arguments(s);
+                put(s, ">");
                 break;
         case 'B':
-                back(p, path, in_value);
+                back_reference(s, in_value ? path_in_value : path_in_type);
                 break;
         default:
-                fail(p);
+                fail(s);
         }
-        p->depth--;
+        s->depth--;
 }
 
 static const char *basic_type(char c)
 {
-        static const char *const names[26] = {
+        static const char *const names['z' - 'a' + 1] = {
                 ['a' - 'a'] = "i8",   ['b' - 'a'] = "bool",  ['c' - 'a'] = "char",
                 ['d' - 'a'] = "f64",  ['e' - 'a'] = "str",   ['f' - 'a'] = "f32",
                 ['h' - 'a'] = "u8",   ['i' - 'a'] = "isize", ['j' - 'a'] = "usize",
@@ -316,220 +437,257 @@ static const char *basic_type(char c)
         return c >= 'a' && c <= 'z' ? names[c - 'a'] : NULL;
 }
 
-static uint64_t binder(struct parser *p)
+/* [G] [U] [K abi] types E return */
+static void function_type(struct parser *s)
 {
-        uint64_t n = optional62(p, 'G');
+        uint64_t bound = binder(s);
+        struct identifier abi = {0};
 
-        if (n > 64)
-                fail(p);
-        p->n_bound += p->failed ? 0 : n;
-        return p->failed ? 0 : n;
-}
-
-static void function_type(struct parser *p)
-{
-        uint64_t bound = binder(p);
-
-        if (eat(p, 'U'))
-                put(p, "unsafe ");
-        if (eat(p, 'K')) {
-                put(p, "extern \"");
-                if (eat(p, 'C'))
-                        put(p, "C");
-                else
-                        put_identifier(p);
-                put(p, "\" ");
-        }
-        put(p, "fn(");
-        for (bool first = true; !p->failed && !eat(p, 'E'); first = false) {
-                if (!first)
-                        put(p, ", ");
-                type(p);
-        }
-        put(p, ")");
-        if (!eat(p, 'u')) {
-                put(p, " -> ");
-                type(p);
-        }
-        p->n_bound -= bound;
-}
-
-static void dyn_type(struct parser *p)
-{
-        uint64_t bound, index;
-
-        put(p, "dyn ");
-        bound = binder(p);
-        for (bool first = true; !p->failed && !eat(p, 'E'); first = false) {
-                if (!first)
-                        put(p, " + ");
-                path(p, false);
-                while (eat(p, 'p')) {
-                        put(p, "<");
-                        put_identifier(p);
-                        put(p, " = ");
-                        type(p);
-                        put(p, ">");
+        if (eat(s, 'U'))
+                put(s, "unsafe ");
+        if (eat(s, 'K')) {
+                put(s, "extern \"");
+                if (eat(s, 'C')) {
+                        put(s, "C");
+                } else {
+                        undisambiguated(s, &abi);
+                        for (size_t i = 0; !s->failed && i < abi.n; i++)
+                                put_bytes(s, abi.text[i] == '_' ? "-" : &abi.text[i], 1);
                 }
+                put(s, "\" ");
         }
-        p->n_bound -= bound;
-        if (!eat(p, 'L')) {
-                fail(p);
+        put(s, "fn(");
+        for (unsigned i = 0; !s->failed && !eat(s, 'E'); i++) {
+                put(s, i ? ", " : "");
+                type(s);
+        }
+        put(s, ")");
+        if (!eat(s, 'u')) { /* returns something */
+                put(s, " -> ");
+                type(s);
+        }
+        s->n_lifetimes -= bound;
+}
+
+/* A path whose generic arguments are left open, for bindings to follow: true when they are. */
+static bool open_path(struct parser *s)
+{
+        const char *after;
+        bool open;
+        uint64_t offset;
+        const char *here = s->p;
+
+        if (eat(s, 'B')) {
+                offset = base62(s);
+                if (s->failed || offset >= (uint64_t)(here - s->start) || ++s->depth > MAX_DEPTH) {
+                        fail(s);
+                        return false;
+                }
+                after = s->p;
+                s->p = s->start + offset;
+                open = open_path(s);
+                s->p = after;
+                s->depth--;
+                return open;
+        }
+        if (!eat(s, 'I')) {
+                path(s, false);
+                return false;
+        }
+        path(s, false);
+        put(s, "<");
+        arguments(s);
+        return true;
+}
+
+/* "D" [G] {path {p name type}} E lifetime */
+static void dyn_type(struct parser *s)
+{
+        uint64_t bound, lifetime;
+
+        put(s, "dyn ");
+        bound = binder(s);
+        for (unsigned i = 0; !s->failed && !eat(s, 'E'); i++) {
+                bool open;
+
+                put(s, i ? " + " : "");
+                open = open_path(s);
+                while (eat(s, 'p')) {
+                        struct identifier name = {0};
+
+                        put(s, open ? ", " : "<");
+                        open = true;
+                        undisambiguated(s, &name);
+                        put_identifier(s, &name);
+                        put(s, " = ");
+                        type(s);
+                }
+                if (open)
+                        put(s, ">");
+        }
+        s->n_lifetimes -= bound;
+        if (!eat(s, 'L')) {
+                fail(s);
                 return;
         }
-        index = base62(p);
-        if (index) {
-                put(p, " + ");
-                lifetime(p, index);
+        lifetime = base62(s);
+        if (lifetime) {
+                put(s, " + ");
+                put_lifetime(s, lifetime);
         }
 }
 
-static void reference(struct parser *p, const char *sign)
+static void reference_type(struct parser *s, bool is_mutable)
 {
-        put(p, "&");
-        if (eat(p, 'L')) {
-                uint64_t index = base62(p);
+        uint64_t lifetime;
 
-                if (index) {
-                        lifetime(p, index);
-                        put(p, " ");
+        put(s, "&");
+        if (eat(s, 'L')) {
+                lifetime = base62(s);
+                if (lifetime) {
+                        put_lifetime(s, lifetime);
+                        put(s, " ");
                 }
         }
-        put(p, sign);
-        type(p);
+        put(s, is_mutable ? "mut " : "");
+        type(s);
 }
 
-static void tuple(struct parser *p)
+static void tuple_type(struct parser *s)
 {
-        size_t n = 0;
+        unsigned i;
 
-        put(p, "(");
-        for (; !p->failed && !eat(p, 'E'); n++) {
-                if (n)
-                        put(p, ", ");
-                type(p);
+        put(s, "(");
+        for (i = 0; !s->failed && !eat(s, 'E'); i++) {
+                put(s, i ? ", " : "");
+                type(s);
         }
-        put(p, n == 1 ? ",)" : ")");
+        put(s, i == 1 ? ",)" : ")");
 }
 
-static void type(struct parser *p)
+static void type(struct parser *s)
 {
-        const char *basic = basic_type(peek(p));
+        char c;
+        const char *basic;
 
-        if (basic) {
-                p->at++;
-                put(p, basic);
-                return;
-        }
-        if (p->depth++ >= MAX_DEPTH)
-                fail(p);
-        switch (peek(p)) {
+        if (++s->depth > MAX_DEPTH)
+                fail(s);
+        c = next(s);
+        basic = basic_type(c);
+        switch (c) {
+        case 'A':
+        case 'S':
+                put(s, "[");
+                type(s);
+                if (c == 'A') {
+                        put(s, "; ");
+                        constant(s);
+                }
+                put(s, "]");
+                break;
+        case 'T':
+                tuple_type(s);
+                break;
         case 'R':
         case 'Q':
-                reference(p, next(p) == 'Q' ? "mut " : "");
+                reference_type(s, c == 'Q');
                 break;
         case 'P':
         case 'O':
-                put(p, next(p) == 'P' ? "*const " : "*mut ");
-                type(p);
-                break;
-        case 'A':
-        case 'S':
-                put(p, "[");
-                if (next(p) == 'S') {
-                        type(p);
-                } else {
-                        type(p);
-                        put(p, "; ");
-                        constant(p);
-                }
-                put(p, "]");
-                break;
-        case 'T':
-                p->at++;
-                tuple(p);
+                put(s, c == 'P' ? "*const " : "*mut ");
+                type(s);
                 break;
         case 'F':
-                p->at++;
-                function_type(p);
+                function_type(s);
                 break;
         case 'D':
-                p->at++;
-                dyn_type(p);
+                dyn_type(s);
                 break;
         case 'B':
-                p->at++;
-                back(p, type_part, false);
+                back_reference(s, type);
                 break;
         default:
-                path(p, false);
+                if (basic) {
+                        put(s, basic);
+                } else if (!s->failed) {
+                        s->p--;
+                        path(s, false);
+                }
         }
-        p->depth--;
+        s->depth--;
 }
 
-/* Hex digits up to "_", as a number where it is one of 64 bits. */
-static void number(struct parser *p, bool boolean)
+/* Type and value: "n" for minus, hex digits, "_" */
+static void constant(struct parser *s)
 {
-        size_t from = p->at, n;
-        char text[32];
+        char kind, text[32];
+        bool minus;
+        uint64_t v = 0;
+        size_t n_digits = 0;
+        const char *digits;
 
-        while (isxdigit((unsigned char)peek(p)))
-                p->at++;
-        n = p->at - from;
-        if (!eat(p, '_')) {
-                fail(p);
-        } else if (n > 16) {
-                put(p, "0x");
-                put_bytes(p, p->s + from, n);
-        } else {
-                unsigned long long v = 0;
-
-                for (size_t i = 0; i < n; i++)
-                        v = v * 16 + (unsigned long long)(isdigit((unsigned char)p->s[from + i])
-                                                                  ? p->s[from + i] - '0'
-                                                                  : p->s[from + i] - 'a' + 10);
-                snprintf(text, sizeof(text), "%llu", v);
-                put(p, !boolean ? text : v ? "true" : "false");
+        if (eat(s, 'B')) {
+                back_reference(s, constant);
+                return;
         }
-}
-
-static void constant(struct parser *p)
-{
-        char c = next(p);
-
-        if (p->depth >= MAX_DEPTH)
-                fail(p);
-        if (c == 'p') {
-                put(p, "_");
-        } else if (c == 'B') {
-                back(p, constant_part, false);
-        } else if (basic_type(c)) {
-                if (eat(p, 'n'))
-                        put(p, "-");
-                number(p, c == 'b');
+        kind = next(s);
+        if (kind == 'p') {
+                put(s, "_");
+                return;
+        }
+        if (!strchr("abchijlmnostxy", kind)) {
+                fail(s); /* structs and strings as arguments: not understood */
+                return;
+        }
+        minus = eat(s, 'n');
+        for (digits = s->p; isxdigit((unsigned char)*s->p) && !isupper((unsigned char)*s->p);
+             n_digits++)
+                s->p++;
+        if (!eat(s, '_')) {
+                fail(s);
+                return;
+        }
+        put(s, minus ? "-" : "");
+        if (n_digits > 16) {
+                put(s, "0x");
+                put_bytes(s, digits, n_digits);
+                return;
+        }
+        v = n_digits ? strtoull(digits, NULL, 16) : 0;
+        if (kind == 'b' && v < 2)
+                put(s, v ? "true" : "false");
+        else if (kind == 'c' && v >= 0x20 && v < 0x7f && v != '\'' && v != '\\') {
+                snprintf(text, sizeof(text), "'%c'", (int)v);
+                put(s, text);
         } else {
-                fail(p);
+                snprintf(text, sizeof(text), kind == 'c' ? "'\\u{%" PRIx64 "}'" : "%" PRIu64, v);
+                put(s, text);
         }
 }
 
 char *ifp_demangle_rust(const char *symbol)
 {
-        struct parser p = {.s = symbol + 2, .n = strcspn(symbol + 2, ".")};
+        struct parser s = {.start = symbol + 2, .p = symbol + 2};
+        char *out;
 
-        if (strncmp(symbol, "_R", 2))
+        if (strncmp(symbol, "_R", 2) || isdigit((unsigned char)symbol[2]))
                 return NULL;
-        p.out = calloc(1, MAX_TEXT);
-        if (!p.out)
+        s.out = malloc(MAX_OUTPUT);
+        if (!s.out)
                 return NULL;
-        path(&p, true);
-        /* What may follow is the crate it was instantiated in. */
-        if (!p.failed && p.at < p.n) {
-                p.silent = true;
-                path(&p, false);
+        path(&s, true);
+        /* the crate that made an instance, and what linkers append */
+        if (!s.failed && isupper((unsigned char)*s.p)) {
+                s.silent = true;
+                path(&s, false);
         }
-        if (p.failed || p.at != p.n) {
-                free(p.out);
+        if (!s.failed && *s.p && *s.p != '.' && *s.p != '$')
+                fail(&s);
+        if (s.failed) {
+                free(s.out);
                 return NULL;
         }
-        return p.out;
+        s.out[s.n_out] = '\0';
+        out = realloc(s.out, s.n_out + 1);
+        return out ? out : s.out;
 }

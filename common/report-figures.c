@@ -38,6 +38,8 @@ static double deviation(const struct figures *f)
 
         if (!f->points.count)
                 return NAN;
+        if (f->min_ns == f->max_ns)
+                return 0;
         n = (double)f->points.count;
         if (f->sums_known) {
                 mean = f->sum_ns / n;

@@ -48,7 +48,8 @@ static json_t *build_thread_ops(const struct report *r, struct model_thread *t)
         _cleanup_(freep) json_t **items = calloc(t->n_ops + 1, sizeof(*items));
         size_t n = 0, next;
 
-        qsort(t->ops, t->n_ops, sizeof(*t->ops), compare_thread_op);
+        if (t->n_ops)
+                qsort(t->ops, t->n_ops, sizeof(*t->ops), compare_thread_op);
         for (size_t i = 0; items && i < t->n_ops; i = next) {
                 const struct model_op *op = m->ops[t->ops[i].op];
                 struct figures parts[IFP_N_PHASES];

@@ -35,7 +35,7 @@ DEFINE_CLEANUP(sqlite3_stmt *, sqlite3_finalize, finalizep);
 /* What a failure of SQLite means to us. */
 int runfile_verdict(sqlite3 *db, int rc);
 
-/* Sets *ret_why, dropping what was there; returns `r`. */
+/* Sets *ret_why to one line; returns `r`. */
 __attribute__((format(printf, 3, 4))) int runfile_explain(char **ret_why, int r, const char *format,
                                                           ...);
 int runfile_explain_verdict(struct runfile *rf, int r, char **ret_why);

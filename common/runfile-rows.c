@@ -185,6 +185,12 @@ union any_row {
         struct runfile_note note;
 };
 
+static void forget_why(struct runfile *rf)
+{
+        free(rf->why);
+        rf->why = NULL;
+}
+
 static int each_row(struct runfile *rf, enum table_id id, int (*fn)(const void *, void *),
                     void *userdata)
 {
@@ -194,6 +200,7 @@ static int each_row(struct runfile *rf, enum table_id id, int (*fn)(const void *
         union any_row row;
         int rc, r;
 
+        forget_why(rf);
         if (!sql)
                 return -ENOMEM;
         rc = sqlite3_prepare_v2(rf->db, sql, -1, &st, NULL);
@@ -327,6 +334,7 @@ int runfile_token_ns(struct runfile *rf, uint64_t *ret_ns)
         _cleanup_(finalizep) sqlite3_stmt *st = NULL;
         int rc = sqlite3_prepare_v2(rf->db, sql, -1, &st, NULL);
 
+        forget_why(rf);
         if (rc == SQLITE_OK) {
                 sqlite3_bind_int(st, 1, IFP_KIND_TOKEN);
                 sqlite3_bind_int(st, 2, IFP_PHASE_DECODE);

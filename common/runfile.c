@@ -49,12 +49,14 @@ int runfile_explain(char **ret_why, int r, const char *format, ...)
         if (vasprintf(&text, format, ap) < 0)
                 text = NULL;
         va_end(ap);
-        if (ret_why) {
-                free(*ret_why);
+        /* names of a damaged file's tables may be in it */
+        for (char *p = text; p && *p; p++)
+                if ((unsigned char)*p < 0x20 || *p == 0x7f)
+                        *p = '?';
+        if (ret_why)
                 *ret_why = text;
-        } else {
+        else
                 free(text);
-        }
         return r;
 }
 
@@ -112,7 +114,8 @@ int runfile_explain_verdict(struct runfile *rf, int r, char **ret_why)
         case RUNFILE_E_FOREIGN:
                 return runfile_explain(
                         ret_why, r, "'%s' is truncated or damaged: %s; it cannot be used", rf->path,
-                        rf->db ? sqlite3_errmsg(rf->db) : "not a database");
+                        rf->db && sqlite3_errcode(rf->db) ? sqlite3_errmsg(rf->db)
+                                                          : "its end is missing");
         case -EBUSY:
                 return runfile_explain(
                         ret_why, r, "run file '%s': somebody else holds it; try again", rf->path);
@@ -458,6 +461,20 @@ static int check_bytes(struct runfile *rf, char **ret_why)
         return 0;
 }
 
+/* SQLite takes the missing end of a last page for zeroes; we do not. */
+static int check_whole(struct runfile *rf)
+{
+        int64_t page_bytes;
+        struct stat st;
+        int r = query_integer(rf, "PRAGMA page_size", &page_bytes);
+
+        if (r)
+                return r;
+        if (stat(rf->path, &st) < 0)
+                return -errno;
+        return page_bytes > 0 && st.st_size % page_bytes ? RUNFILE_E_FOREIGN : 0;
+}
+
 /* Opens what is named, by the way that leaves the least behind, and fixes the instant. */
 static int open_some_way(struct runfile *rf)
 {
@@ -466,7 +483,9 @@ static int open_some_way(struct runfile *rf)
 
         if (!has_sidecar(rf->path)) {
                 r = open_unchanging(rf);
-                return r ? r : execute(rf, snapshot);
+                if (!r)
+                        r = execute(rf, snapshot);
+                return r ? r : check_whole(rf);
         }
         r = open_database(rf, rf->path, SQLITE_OPEN_READONLY);
         if (!r)
