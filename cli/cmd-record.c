@@ -26,6 +26,7 @@
 #include "cli/api-client.h"
 #include "cli/daemon-start.h"
 #include "cli/exe-check.h"
+#include "cli/text.h"
 #include "common/paths.h"
 
 enum {
@@ -46,8 +47,10 @@ struct record {
         char *exe;
         char *shim;
         char **argv;
-        char stamp[32]; /* the run's id without the pid */
-        bool registered;
+        char stamp[32];  /* the run's id without the pid */
+        char *warning;   /* of the daemon, about the run's file; NULL: none */
+        bool registered; /* the daemon knows the run */
+        bool kept;
 };
 
 static void usage(void)
@@ -231,65 +234,90 @@ __attribute__((noreturn)) static void become(const struct record *r, int go, int
         _exit(error == ENOENT ? RECORD_NOT_FOUND : RECORD_CANNOT_RUN);
 }
 
-/* Tells the daemon of the run that is about to begin. */
-static int announce(struct record *r, pid_t pid, char **ret_why)
+/* Takes over what an answer tells of the run's file. */
+static void note_answer(struct record *r, const json_t *answer)
 {
-        char id[64], *command = quote_command(r->argv);
-        json_t *body, *answer = NULL;
-        const char *file = NULL;
-        int e;
+        const char *file = text_string(answer, "file", NULL);
+        const char *warning = text_string(answer, "warning", NULL);
 
-        make_id(r, pid, id, sizeof(id));
-        body = json_pack("{s:s, s:s*, s:I, s:s?}", "id", id, "command", command, "pid",
-                         (json_int_t)pid, "file", r->file);
-        if (!body) /* a command line that is not UTF-8 */
-                body = json_pack("{s:s, s:s, s:I, s:s?}", "id", id, "command", r->exe, "pid",
-                                 (json_int_t)pid, "file", r->file);
-        free(command);
-        e = body ? api_send("POST", "/v1/runs", body, &answer, ret_why) : -ENOMEM;
-        json_decref(body);
-        if (e)
-                return e;
-        json_unpack(answer, "{s:s}", "file", &file);
         if (file) {
                 free(r->file);
                 r->file = strdup(file);
         }
-        json_decref(answer);
-        return 0;
+        free(r->warning);
+        r->warning = warning ? strdup(warning) : NULL;
 }
 
-static void tell_exit(const struct record *r, pid_t pid, int status)
+/* Tells the daemon of the run that is about to begin. */
+static void announce(struct record *r, pid_t pid)
 {
-        bool killed = WIFSIGNALED(status);
-        char path[128], id[64], *why = NULL;
-        json_t *body;
+        char id[64], *command = quote_command(r->argv), *why = NULL;
+        json_t *body, *answer = NULL;
         int e;
 
         make_id(r, pid, id, sizeof(id));
+        body = json_pack("{s:s, s:s*, s:I, s:s*}", "id", id, "command", command, "pid",
+                         (json_int_t)pid, "file", r->file);
+        if (!body) /* a command line that is not UTF-8 */
+                body = json_pack("{s:s, s:s, s:I, s:s*}", "id", id, "command", "(not UTF-8)", "pid",
+                                 (json_int_t)pid, "file", r->file);
+        free(command);
+        e = body ? api_send("POST", "/v1/runs", body, &answer, &why) : -EILSEQ;
+        json_decref(body);
+        r->registered = !e;
+        if (!e)
+                note_answer(r, answer);
+        if (e)
+                cmd_error("record", "no run will be kept: %s",
+                          why ? why : strerror(e < 0 ? -e : EIO));
+        else if (r->warning)
+                cmd_error("record", "no run will be kept: %s", r->warning);
+        r->kept = !e && !r->warning;
+        json_decref(answer);
+        free(why);
+}
+
+/* Tells the daemon how it ended. */
+static void tell_exit(struct record *r, const char *id, int status)
+{
+        bool killed = WIFSIGNALED(status);
+        char path[128], *why = NULL;
+        json_t *body, *answer = NULL;
+        int e;
+
         snprintf(path, sizeof(path), "/v1/runs/%s/exit", id);
         body = json_pack("{s:i}", killed ? "signal" : "code",
                          killed ? WTERMSIG(status) : WEXITSTATUS(status));
-        e = api_send("PUT", path, body, NULL, &why);
+        e = api_send("PUT", path, body, &answer, &why);
         if (e == API_E_ABSENT || e == API_E_BROKEN) {
                 /* It died in the midst of the run; the next one adopts what is left. */
                 free(why);
                 why = NULL;
                 e = daemon_ensure(&why);
                 if (!e)
-                        e = api_send("PUT", path, body, NULL, &why);
+                        e = api_send("PUT", path, body, &answer, &why);
         }
-        json_decref(body);
         if (e)
                 cmd_error("record", "how the command ended could not be noted: %s",
                           why ? why : strerror(e < 0 ? -e : EIO));
+        else
+                note_answer(r, answer);
+        json_decref(body);
+        json_decref(answer);
         free(why);
-        if (r->output)
-                fprintf(stderr, "infprof: the run is kept in %s; read it with: infprof report %s\n",
-                        r->file, r->output);
+}
+
+/* The last word: where the run is. */
+static void say_where(const struct record *r, const char *id)
+{
+        if (!r->kept)
+                return;
+        if (r->warning)
+                cmd_error("record", "the run in %s is not complete: %s", r->file ? r->file : id,
+                          r->warning);
         else
                 fprintf(stderr, "infprof: the run is kept in %s; read it with: infprof report %s\n",
-                        r->file ? r->file : "the state directory", id);
+                        r->file ? r->file : "the state directory", r->output ? r->output : id);
 }
 
 /*
@@ -335,16 +363,15 @@ static int run(struct record *r)
 {
         struct sigaction dfl = {.sa_handler = SIG_DFL}, chld;
         int go[2], tell[2], status, error = 0;
+        char id[64], *why = NULL;
         sigset_t set, mask;
-        char *why = NULL;
+        bool has_daemon;
         pid_t pid;
 
-        if (daemon_ensure(&why) < 0)
+        has_daemon = daemon_ensure(&why) == 0;
+        if (!has_daemon)
                 cmd_error("record", "no run will be kept: %s", why ? why : "out of memory");
-        else
-                r->registered = true;
         free(why);
-        why = NULL;
 
         sigemptyset(&set);
         for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
@@ -363,12 +390,8 @@ static int run(struct record *r)
         }
         close(go[0]);
         close(tell[1]);
-        if (r->registered && announce(r, pid, &why) != 0) {
-                cmd_error("record", "no run will be kept: %s",
-                          why ? why : "infprofd did not take it");
-                r->registered = false;
-        }
-        free(why);
+        if (has_daemon)
+                announce(r, pid);
         if (write(go[1], "", 1) < 0)
                 cmd_error("record", "cannot start the command: %s", strerror(errno));
         close(go[1]);
@@ -376,8 +399,11 @@ static int run(struct record *r)
                 cmd_error("record", "cannot run %s: %s", r->argv[0], strerror(error));
         close(tell[0]);
         status = attend(pid, &set);
-        if (r->registered)
-                tell_exit(r, pid, status);
+        if (r->registered) {
+                make_id(r, pid, id, sizeof(id));
+                tell_exit(r, id, status);
+                say_where(r, id);
+        }
         return end_like(status);
 }
 
@@ -455,5 +481,6 @@ int cmd_record(int argc, char **argv)
         free(r.exe);
         free(r.shim);
         free(r.file);
+        free(r.warning);
         return code;
 }

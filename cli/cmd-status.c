@@ -80,6 +80,9 @@ static void print_status(const json_t *s)
         json_array_foreach(processes, i, p) print_process(p);
         print_reasons(json_object_get(s, "not_adoptable"), "cannot be adopted");
         print_reasons(json_object_get(s, "refused"), "was refused");
+        json_array_foreach(json_object_get(s, "not_written"), i, p)
+                printf("run %s is not written: %s\n", text_string(p, "run", "?"),
+                       text_string(p, "reason", "?"));
 }
 
 int cmd_status(int argc, char **argv)

@@ -158,6 +158,11 @@ static const char *row_text(const struct top_row *r, const char *member)
         return s ? s : "-";
 }
 
+static bool has_ended(const struct top_row *r)
+{
+        return !strcmp(text_string(r->item, "state", ""), "ended");
+}
+
 static int compare(const void *va, const void *vb, void *userdata)
 {
         const struct top_view *v = userdata;
@@ -166,6 +171,8 @@ static int compare(const void *va, const void *vb, void *userdata)
         double x, y;
         int r;
 
+        if (v->tab == TOP_THREADS && has_ended(a) != has_ended(b)) /* what lives comes first */
+                return has_ended(a) - has_ended(b);
         if (by->cell == TOP_CELL_TEXT)
                 r = strcasecmp(row_text(a, by->member), row_text(b, by->member));
         else if (by->cell == TOP_CELL_SPARK) {

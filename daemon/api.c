@@ -213,16 +213,20 @@ static struct answer post_switch(struct server *s, const json_t *q)
 
 static struct answer post_run(struct server *s, const json_t *q)
 {
-        const char *id, *command, *file = NULL;
+        const char *id, *command, *file;
+        json_t *name = NULL;
         struct answer a;
         json_error_t e;
         json_int_t pid;
         struct run *run;
         int r;
 
-        if (json_unpack_ex((json_t *)q, &e, 0, "{s:s, s:s, s:I, s?s? !}", "id", &id, "command",
-                           &command, "pid", &pid, "file", &file))
-                return answer_error(400, "not a run to register: %s", e.text);
+        if (json_unpack_ex((json_t *)q, &e, 0, "{s:s, s:s, s:I, s?o !}", "id", &id, "command",
+                           &command, "pid", &pid, "file", &name) ||
+            (name && !json_is_null(name) && !json_is_string(name)))
+                return answer_error(400, "not a run to register: %s",
+                                    e.text[0] ? e.text : "file is neither a string nor null");
+        file = json_string_value(name);
         if (!text_is_id(id))
                 return answer_error(400, "%s cannot be the id of a run", id);
         if (pid <= 0 || pid > INT32_MAX)

@@ -23,7 +23,7 @@ def fake(s):
         registered.append(document)
         run = document["id"]
         api.answers[f"PUT /v1/runs/{run}/exit"] = {"id": run}
-        return 201, {"id": run, "file": document["file"] or s.path(f"state/infprof/runs/{run}.infprof")}
+        return 201, {"id": run, "file": document.get("file") or s.path(f"state/infprof/runs/{run}.infprof")}
 
     api.answers["POST /v1/runs"] = register
     return api
@@ -208,7 +208,7 @@ def a_started_daemon_inherits_nothing(s):
     with open(s.path("infprofd"), "w") as f:
         f.write(f"""#!/bin/bash
         {{ echo "${{LD_PRELOAD-none}} $PWD $(umask)"; ls /proc/$$/fd; readlink /proc/$$/fd/0
-        cut -d' ' -f6,7 /proc/$$/stat; grep -E '^Sig(Blk|Ign)' /proc/$$/status; }} > {told}
+        cut -d' ' -f6,7 /proc/$$/stat; grep -E '^Sig(Blk|Ign)' /proc/self/status; }} > {told}
         echo $$ >> {told}; exit 1""")
     os.chmod(s.path("infprofd"), 0o755)
     with open(s.path("in"), "w") as f:
