@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Written from the ABI's headers alone, so that it is a second opinion on
+ * them beside the shim. Not fast where the shim must be, but as correct.
+ */
+#include "fake-segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <infprof/handshake.h>
+
+static void must(bool ok, const char *what)
+{
+        if (ok)
+                return;
+        fprintf(stderr, "fake segment: %s: %s\n", what, strerror(errno));
+        abort();
+}
+
+static uint64_t now_ns(clockid_t id)
+{
+        struct timespec t;
+
+        clock_gettime(id, &t);
+        return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t measure_rate(void)
+{
+        uint64_t ns = now_ns(CLOCK_MONOTONIC), ticks = ifp_ticks();
+        struct timespec t = {.tv_nsec = 20000000};
+
+        nanosleep(&t, NULL);
+        ticks = ifp_ticks() - ticks;
+        ns = now_ns(CLOCK_MONOTONIC) - ns;
+        return (uint64_t)((double)ticks * 1e9 / (double)ns);
+}
+
+static void fill_header(struct fake *f, uint32_t n_lanes)
+{
+        struct ifp_header *h = &f->seg->header;
+
+        h->abi = IFP_ABI_VERSION;
+        h->compat = IFP_ABI_COMPAT;
+        h->segment_bytes = f->bytes;
+        h->lane_bytes = sizeof(struct ifp_lane);
+        h->lanes_offset = offsetof(struct ifp_segment, lanes);
+        h->n_lanes = n_lanes;
+        h->record_bytes = sizeof(struct ifp_record);
+        h->ring_slots = IFP_RING_SLOTS;
+        h->max_ops = IFP_MAX_OPS;
+        h->pid = getpid();
+        h->ppid = getppid();
+        must(getrandom(h->uuid, sizeof(h->uuid), 0) == sizeof(h->uuid), "getrandom");
+        if (getenv("INFPROF_RUN"))
+                strncpy(h->run, getenv("INFPROF_RUN"), sizeof(h->run) - 1);
+        h->ticks_per_second = measure_rate();
+        h->start_real_ns = now_ns(CLOCK_REALTIME);
+        h->start_ticks = ifp_ticks();
+        h->start_mono_ns = now_ns(CLOCK_MONOTONIC);
+        h->span_ticks = 50;
+        h->stamp_ticks = 20;
+        h->magic = IFP_MAGIC;
+}
+
+void fake_new(struct fake *f, uint32_t n_lanes)
+{
+        *f = (struct fake){.bytes = ifp_segment_bytes(n_lanes)};
+        f->fd = memfd_create(IFP_SEGMENT_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        must(f->fd >= 0 && !ftruncate(f->fd, (off_t)f->bytes), "memfd");
+        must(!fcntl(f->fd, F_ADD_SEALS, F_SEAL_SHRINK), "seal");
+        f->seg = mmap(NULL, f->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, 0);
+        must(f->seg != MAP_FAILED, "mmap");
+        fill_header(f, n_lanes);
+        f->seg->live.names_bytes = 1;
+        f->seg->live.n_ops = IFP_OP_FIRST;
+        f->seg->live.phase_since = f->seg->header.start_ticks;
+}
+
+void fake_free(struct fake *f)
+{
+        munmap(f->seg, f->bytes);
+        close(f->fd);
+}
+
+uint32_t fake_name(struct fake *f, const char *name)
+{
+        uint32_t at = f->seg->live.names_bytes;
+        size_t n = strlen(name) + 1;
+
+        must(at + n <= IFP_NAMES_BYTES, "names are full");
+        memcpy(f->seg->names + at, name, n);
+        __atomic_store_n(&f->seg->live.names_bytes, at + (uint32_t)n, __ATOMIC_RELEASE);
+        return at;
+}
+
+uint32_t fake_op(struct fake *f, const char *name, enum ifp_kind kind)
+{
+        uint32_t i = f->seg->live.n_ops;
+
+        must(i < IFP_MAX_OPS, "ops are full");
+        f->seg->ops[i].name = fake_name(f, name);
+        f->seg->ops[i].kind = (uint8_t)kind;
+        f->seg->switches[i] = 1;
+        __atomic_store_n(&f->seg->live.n_ops, i + 1, __ATOMIC_RELEASE);
+        return i;
+}
+
+void fake_lane_begin(struct fake *f, uint32_t lane, int tid)
+{
+        struct ifp_lane *l = &f->seg->lanes[lane];
+
+        if (f->seg->live.n_lanes_used <= lane)
+                __atomic_store_n(&f->seg->live.n_lanes_used, lane + 1, __ATOMIC_RELEASE);
+        l->gen++;
+        l->tid = tid;
+        l->start_ticks = ifp_ticks();
+        l->end_ticks = 0;
+        l->name[0] = '\0';
+        __atomic_store_n(&l->state, IFP_LANE_LIVE, __ATOMIC_RELEASE);
+}
+
+void fake_lane_end(struct fake *f, uint32_t lane)
+{
+        struct ifp_lane *l = &f->seg->lanes[lane];
+
+        snprintf(l->name, sizeof(l->name), "lane-%u", lane);
+        l->end_ticks = ifp_ticks();
+        __atomic_store_n(&l->state, IFP_LANE_ENDED, __ATOMIC_RELEASE);
+}
+
+static uint32_t block_take(struct fake *f)
+{
+        uint32_t i = __atomic_fetch_add(&f->seg->live.n_blocks, 1, __ATOMIC_RELAXED);
+
+        must(i < IFP_POOL_BLOCKS, "the pool is empty");
+        return i + 1;
+}
+
+static void fold(struct fake *f, struct ifp_lane *l, uint32_t op, uint32_t phase, uint64_t dur)
+{
+        uint32_t *slot = &l->fold[op][phase], index = ifp_hist_index(dur);
+        struct ifp_fold *b;
+
+        if (!*slot) {
+                uint32_t block = block_take(f);
+
+                f->seg->pool[block - 1].fold.min = UINT64_MAX;
+                __atomic_store_n(slot, block, __ATOMIC_RELEASE);
+        }
+        b = &f->seg->pool[*slot - 1].fold;
+        slot = &b->octave[index / IFP_HIST_SUB];
+        if (!*slot)
+                __atomic_store_n(slot, block_take(f), __ATOMIC_RELEASE);
+        f->seg->pool[*slot - 1].bucket[index % IFP_HIST_SUB]++;
+        b->count++;
+        b->total += dur;
+        if (dur < b->min)
+                b->min = dur;
+        if (dur > b->max)
+                b->max = dur;
+}
+
+bool fake_span(struct fake *f, uint32_t lane, uint32_t op, uint32_t phase, uint64_t dur,
+               uint64_t child)
+{
+        struct ifp_lane *l = &f->seg->lanes[lane];
+        struct ifp_time_row *row = &l->time[op][phase];
+        uint64_t position;
+
+        ifp_local_add(&row->timed, 1);
+        ifp_local_add(&row->total, dur);
+        ifp_local_add(&row->child, child);
+        if (ifp_ring_reserve(&l->writer, &l->reader, &position)) {
+                ifp_ring_commit(l->ring, position, ifp_ticks(), dur | (uint64_t)op << 48,
+                                child | (uint64_t)phase << 56, 0);
+                return true;
+        }
+        ifp_local_add(&l->n_folded, 1);
+        fold(f, l, op, phase, dur);
+        return false;
+}
+
+static int send_hello(int fd, const struct fake *f)
+{
+        union {
+                char bytes[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr align;
+        } control = {0};
+        struct ifp_hello hello = {.magic = IFP_HELLO_MAGIC,
+                                  .abi = IFP_ABI_VERSION,
+                                  .segment_bytes = f->seg->header.segment_bytes};
+        struct iovec iov = {.iov_base = &hello, .iov_len = sizeof(hello)};
+        struct msghdr m = {.msg_iov = &iov,
+                           .msg_iovlen = 1,
+                           .msg_control = control.bytes,
+                           .msg_controllen = sizeof(control.bytes)};
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &f->fd, sizeof(int));
+        return sendmsg(fd, &m, MSG_NOSIGNAL) == sizeof(hello) ? 0 : -1;
+}
+
+bool fake_hello(const struct fake *f)
+{
+        struct sockaddr_un a = {.sun_family = AF_UNIX};
+        const char *base = getenv("XDG_RUNTIME_DIR");
+        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        char answer;
+        bool ok;
+
+        if (base)
+                snprintf(a.sun_path, sizeof(a.sun_path),
+                         "%s/" IFP_RUNTIME_SUBDIR "/" IFP_SHIM_SOCKET, base);
+        else
+                snprintf(a.sun_path, sizeof(a.sun_path), IFP_RUNTIME_FALLBACK "%u/" IFP_SHIM_SOCKET,
+                         (unsigned)geteuid());
+        ok = fd >= 0 && !connect(fd, (struct sockaddr *)&a, sizeof(a)) && !send_hello(fd, f) &&
+             recv(fd, &answer, 1, 0) == 1;
+        close(fd);
+        return ok;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* A segment as a shim would make one, in the hands of a test: to be written as it should be, or
+ * not. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <infprof/segment.h>
+
+struct fake {
+        int fd;
+        struct ifp_segment *seg;
+        uint64_t bytes;
+};
+
+/* Sealed, with the two fixed ops and no lane taken. Aborts when it cannot. */
+void fake_new(struct fake *f, uint32_t n_lanes);
+void fake_free(struct fake *f);
+
+/* Appends to the tables; the number of the entry. */
+uint32_t fake_name(struct fake *f, const char *name);
+uint32_t fake_op(struct fake *f, const char *name, enum ifp_kind kind);
+
+/* A thread takes the lane, and ends. */
+void fake_lane_begin(struct fake *f, uint32_t lane, int tid);
+void fake_lane_end(struct fake *f, uint32_t lane);
+
+/* One timed span: row, then ring, or fold table when the ring is full. True: it went to the ring.
+ */
+bool fake_span(struct fake *f, uint32_t lane, uint32_t op, uint32_t phase, uint64_t dur,
+               uint64_t child);
+
+/* Sends it to the daemon in $XDG_RUNTIME_DIR (or in /tmp). True: it was taken over. */
+bool fake_hello(const struct fake *f);
