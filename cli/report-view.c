@@ -382,8 +382,8 @@ static char *site_text(const json_t *site)
 static const struct table_column thread_columns[] = {
         {"tid", true, false, 0},        {"share", true, false, 0},      {"in ops", true, false, 0},
         {"not in ops", true, false, 1}, {"lifetime", true, false, 0},   {"cpu", true, false, 2},
-        {"spans", true, false, 0},      {"allocs", true, false, 4},     {"bytes", true, false, 3},
-        {"thread", false, false, 0},    {"spawned at", false, true, 5},
+        {"spans", true, false, 0},      {"allocs", true, false, 5},     {"bytes", true, false, 4},
+        {"thread", false, false, 0},    {"spawned at", false, true, 3},
 };
 #define N_THREAD_COLUMNS (sizeof(thread_columns) / sizeof(thread_columns[0]))
 

@@ -122,7 +122,7 @@ static void lay_out(const struct table *t, unsigned width, unsigned *widths)
         while (line_width(t, widths) > width &&
                (victim = most_expendable(t, widths)) < t->n_columns)
                 widths[victim] = 0;
-        if (flexible == t->n_columns)
+        if (flexible == t->n_columns || !widths[flexible])
                 return;
         used = line_width(t, widths);
         if (used > width)

@@ -286,7 +286,7 @@ class Session:
         except Failed as failure:
             last = self.commands[-1]
             raise Failed(f"{failure}\n{last.stdout[-500:]}{last.stderr[-500:]}") from None
-        self.validate(doc, "doc/infprof-report.schema.json")
+        self.validate(doc, "doc/report.schema.json")
         return doc
 
     def validate(self, doc, schema):
