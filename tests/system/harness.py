@@ -285,7 +285,9 @@ class Session:
             doc = wait_until(ended, timeout, "report of the ended run")
         except Failed as failure:
             last = self.commands[-1]
-            raise Failed(f"{failure}\n{last.stdout[-500:]}{last.stderr[-500:]}") from None
+            text = last.stdout if last.stdout.startswith("{") else "{}"
+            shown = json.dumps(json.loads(text).get("run"))
+            raise Failed(f"{failure}: wanted pid {run and run.pid}, got {shown} {last.stderr[-500:]}") from None
         self.validate(doc, "doc/report.schema.json")
         return doc
 

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""The real llama.cpp under the shim, with nothing but LD_PRELOAD."""
+
+from harness import between, case, check, equal, main, near
+
+
+def profile(s, *args, preset="tiny", **more):
+    run = s.run(s.llama("--model", s.model(preset), "--stats", s.path("stats.json"), *args), timeout=150, **more)
+    return run, s.json("stats.json"), s.report(run)
+
+
+def ops(doc):
+    return {op["name"]: op for op in doc["ops"]}
+
+
+@case
+def the_text_is_byte_identical(s):
+    for threads in (1, 2):
+        cmd = s.llama("--model", s.model("small"), "--threads", threads, "--tokens", 40)
+        bare, with_shim = s.run(cmd, preload=False, timeout=150), s.run(cmd, timeout=150)
+        equal(with_shim.stdout, bare.stdout, "text")
+
+
+@case
+def tokens_come_out_without_the_engines_help(s):
+    _, stats, doc = profile(s, "--tokens", 100, preset="small")
+    tokens = doc["tokens"]
+    # a token is counted when it is decoded: the last one that was sampled never is
+    equal((tokens["prompt"], tokens["generated"]), (stats["prompt_tokens"], stats["decode_calls"]), "tokens")
+    near(tokens["ttft_ns"], stats["ttft_ns"], 0.1, "time to first token")
+    near(tokens["per_second"], stats["tokens_per_second"], 0.1, "tokens per second")
+    check(tokens["p50_ns"] <= tokens["p95_ns"] <= tokens["p99_ns"], "order of quantiles")
+
+
+@case
+def nodes_have_the_engines_names_for_them(s):
+    _, stats, doc = profile(s, "--tokens", 30)
+    got = ops(doc)
+    decodes = stats["prefill_calls"] + stats["decode_calls"]
+    equal(got["llama_decode"]["calls"], decodes, "calls of llama_decode")
+    for name in ("MUL_MAT", "RMS_NORM+MUL", "ROPE", "SWIGLU", "ADD"):
+        check(name in got and got[name]["calls"] >= decodes, f"{name} is there, once a pass at least")
+        equal(got[name]["calls"] % decodes, 0, f"calls of {name}: as many in each pass")
+    equal({k for k in got["MUL_MAT"]["phases"]} - {"load"}, {"prefill", "decode"}, "phases of MUL_MAT")
+
+
+@case
+def ops_explain_the_time_of_a_pass(s):
+    _, stats, doc = profile(s, "--tokens", 100, preset="small")
+    got = ops(doc)
+    whole = stats["prefill_ns"] + stats["decode_ns"]
+    near(got["llama_decode"]["total_ns"], whole, 0.05, "time in llama_decode, theirs and ours")
+    inside = sum(op["self_ns"] for op in doc["ops"] if op["kind"] in ("node", "wait"))
+    between(0.7 * whole, inside, whole, "time in nodes")
+    equal(doc["self"]["lost"], 0, "lost spans")
+
+
+@case
+def prefill_and_decode_are_told_apart(s):
+    _, stats, doc = profile(s, "--tokens", 20, "--rounds", 3)
+    phases = ops(doc)["llama_decode"]["phases"]
+    equal({k: phases[k]["calls"] for k in ("prefill", "decode")},
+          {"prefill": stats["prefill_calls"], "decode": stats["decode_calls"]}, "calls by phase")
+
+
+main()
