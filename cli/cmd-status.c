@@ -50,7 +50,7 @@ static void print_process(const json_t *p)
                text_count(spans, text_number(p, "spans")), text_string(p, "run", "-"),
                command ? command : "?");
         if (paused > 0)
-                printf("  (%.0f ops paused)", paused);
+                printf("  (%.0f %s paused)", paused, paused == 1 ? "op" : "ops");
         if (reason)
                 printf("  (%s)", reason);
         putchar('\n');

@@ -7,13 +7,12 @@ committed."""
 import contextlib
 import json
 import os
-import shutil
 import signal
-import subprocess
 import time
 
-from fake_api import RUN, FakeApi, sample_api, sample_status, sample_top
-from harness import Failed, case, check, equal, main, one_line, skip, wait_until
+from fake_api import RUN, sample_api, sample_status, sample_top
+from harness import case, check, equal, main, one_line, wait_until
+from terminal import Terminal
 
 
 def picture(s, name, got):
@@ -31,62 +30,6 @@ def fake(s):
     return sample_api(s.path("run/infprof/api.sock"))
 
 
-class Terminal:
-    """A tmux server with one window, in it a shell."""
-
-    def __init__(self, s, width, height, lang="C.UTF-8"):
-        self.tmux = shutil.which("tmux")
-        if not self.tmux:
-            skip("there is no tmux here")
-        self.s = s
-        self.env = s.env(extra={"LANG": lang, "TERM": "xterm-256color", "TMUX": None, "ENV": None})
-        self.socket = s.path("tmux.sock")
-        with open(s.path("tmux.conf"), "w", encoding="utf-8") as f:
-            f.write("set -g status off\nset -g default-terminal screen-256color\nset -sg escape-time 0\n")
-        self("new-session", "-d", "-x", str(width), "-y", str(height), "sh")
-        self.pid = int(self("display-message", "-p", "#{pid}"))
-        wait_until(lambda: self.screen().strip() in ("$", "#"), 10, "a prompt")
-
-    def __call__(self, *args):
-        got = subprocess.run([self.tmux, "-u", "-S", self.socket, "-f", self.s.path("tmux.conf"), *args],
-                             env=self.env, capture_output=True, text=True, timeout=20, check=False)
-        if got.returncode != 0:
-            raise Failed(f"tmux {' '.join(args)}: {got.stderr}")
-        return got.stdout
-
-    def screen(self):
-        return self("capture-pane", "-p")
-
-    def type(self, *keys):
-        self("send-keys", *keys)
-
-    def shows(self, *texts, gone=(), seconds=15):
-        """The screen, once it shows all the texts, and none of those that must be gone."""
-        def look():
-            text = self.screen()
-            return text if all(t in text for t in texts) and not any(t in text for t in gone) else None
-        try:
-            return wait_until(look, seconds, f"{texts} on the screen, and not {gone}")
-        except Failed as failure:
-            raise Failed(f"{failure}\n{self.screen()}") from None
-
-    def infprof(self, *args):
-        self.type(f"{self.s.cli} {' '.join(args)}; echo exit=$?", "Enter")
-
-    def resize(self, width, height):
-        self("resize-window", "-x", str(width), "-y", str(height))
-
-    def close(self):
-        self("kill-server")
-        def gone():
-            self.s.collect()
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, 0)
-                return False
-            return True
-        wait_until(gone, 10, "tmux has gone")
-
-
 @contextlib.contextmanager
 def screen(s, width=80, height=24, args=("top",), lang="C.UTF-8"):
     """infprof top on a terminal: (terminal, api)."""
@@ -99,12 +42,6 @@ def screen(s, width=80, height=24, args=("top",), lang="C.UTF-8"):
         terminal.close()
         with contextlib.suppress(FileNotFoundError):
             api.close()
-
-
-def infprof_pid(terminal):
-    shell = int(terminal("display-message", "-p", "#{pane_pid}"))
-    with open(f"/proc/{shell}/task/{shell}/children", encoding="utf-8") as f:
-        return int(f.read().split()[0])
 
 
 # For scripts.
@@ -325,7 +262,7 @@ def the_terminal_is_left_as_it_was(s):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             terminal.infprof("top")
             terminal.shows("GET_ROWS")
-            os.kill(infprof_pid(terminal), number)
+            os.kill(terminal.infprof_pid(), number)
             wanted = 0 if number == signal.SIGINT else 128 + number
             terminal.shows(f"exit={wanted}", gone=["GET_ROWS"])
             terminal.type("clear; stty -g | diff before - && echo the same", "Enter")
