@@ -74,10 +74,17 @@ static struct run *find_run(struct server *s, const char *id, const struct proce
 {
         *ret_only = NULL;
         if (!strncmp(id, "pid:", 4)) {
-                const struct process *p = server_find_pid(s, (pid_t)atoi(id + 4));
+                pid_t pid = (pid_t)atoi(id + 4);
+                const struct process *p = server_find_pid(s, pid);
 
-                *ret_only = p;
-                return p ? p->run : NULL;
+                if (p) {
+                        *ret_only = p;
+                        return p->run;
+                }
+                for (struct run *run = s->runs; run; run = run->next)
+                        if (run->pid == pid)
+                                return run;
+                return NULL;
         }
         if (!strcmp(id, "latest")) {
                 struct run *best = NULL;

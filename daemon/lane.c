@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 
 #include "daemon/fold.h"
+#include "daemon/procfs.h"
 #include "daemon/text.h"
 
 #define STALL_NS      1000000000ull /* a slot that is not completed for so long is given up */
@@ -104,6 +105,18 @@ void lane_identity(const struct ifp_lane *lane, struct thread *t)
         t->start_ticks = lane->start_ticks;
 }
 
+/* It may take another one, and says its last when it ends; many do not live to be asked again. */
+static void first_name(const struct process *p, struct thread *t)
+{
+        const char *base = p->exe ? strrchr(p->exe, '/') : NULL;
+
+        if (p->segment.header.pid == p->pid &&
+            procfs_thread_name(p->pid, t->tid, t->name, sizeof(t->name)))
+                return;
+        if (t->tid == p->segment.header.pid && base)
+                snprintf(t->name, 16, "%s", base + 1);
+}
+
 static int lane_begin(struct process *p, struct lane *l, const struct ifp_lane *lane, uint32_t gen)
 {
         struct thread *t;
@@ -113,6 +126,7 @@ static int lane_begin(struct process *p, struct lane *l, const struct ifp_lane *
         if (r < 0)
                 return r;
         lane_identity(lane, t);
+        first_name(p, t);
         l->thread = t;
         l->gen = gen;
         return 0;

@@ -295,6 +295,7 @@ void process_cut(struct process *p, const char *why)
                 if (p->lanes[i].thread)
                         p->lanes[i].thread->dirty = true;
         p->dirty = true;
+        process_sum(p);
         let_go(p);
 }
 

@@ -175,6 +175,9 @@ int process_round(struct process *p, uint64_t now_ns, uint64_t *ret_n, uint64_t 
 /* Brings ops, threads, totals and gauges up to date. The same errors. */
 int process_tick(struct process *p, uint64_t now_ns, const char **ret_why);
 
+/* Sums over threads, as far as they are known. */
+void process_sum(struct process *p);
+
 /* Takes the names of ops that are new. */
 int process_take_ops(struct process *p, const char **ret_why);
 

@@ -31,7 +31,7 @@
 #include "daemon/text.h"
 
 #define SHORT_NS        1000000000ull /* a process that lived so long is worth a row in any case */
-#define KEEP_ENDED_RUNS 4u            /* in memory, for `top` */
+#define KEEP_ENDED_RUNS 16u           /* in memory, for `top` */
 #define KEEP_ENDED      32u           /* processes of one run */
 #define MAX_ANCESTORS   64
 
@@ -59,7 +59,7 @@ static int run_add(struct server *s, const char *id, const char *command, pid_t 
 static struct run *run_of_pid(struct server *s, pid_t pid)
 {
         for (struct process *p = s->processes; p; p = p->next)
-                if (p->pid == pid && p->run)
+                if (p->pid == pid && p->state == PROCESS_LIVE)
                         return p->run;
         for (struct run *run = s->runs; run; run = run->next)
                 if (run->registered && run->pid == pid && run_is_live(run))
@@ -422,7 +422,7 @@ static void trim_runs(struct server *s)
                 if (!is_worth_a_file(s, run)) {
                         s->n_trivial++;
                         drop_run(s, run);
-                } else if (run->dirty ? ++n > 8 * KEEP_ENDED_RUNS : ++n > KEEP_ENDED_RUNS) {
+                } else if (++n > (run->dirty ? 4 * KEEP_ENDED_RUNS : KEEP_ENDED_RUNS)) {
                         drop_run(s, run);
                 }
         }

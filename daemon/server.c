@@ -218,11 +218,15 @@ int server_attach(struct server *s, struct segment *segment, pid_t pid, bool ado
                 close(pidfd);
                 return r;
         }
-        end_earlier_image(s, pid);
         r = runs_assign(s, p, ret_why);
-        if (!r)
-                r = watch(s, pidfd, SOURCE_PROCESS);
         if (r) {
+                process_free(p);
+                return r;
+        }
+        end_earlier_image(s, pid); /* not before: the run is found by it */
+        r = watch(s, pidfd, SOURCE_PROCESS);
+        if (r) {
+                p->run->n_live--;
                 process_free(p);
                 return r;
         }
@@ -361,6 +365,9 @@ void server_refresh(struct server *s, struct run *run)
 
         round_of_all(s, now);
         tick_processes(s, run, now);
+        run->dirty = true; /* time goes on in any case */
+        for (struct process *p = s->processes; p; p = p->next)
+                p->dirty |= p->run == run && p->state == PROCESS_LIVE;
         runs_flush(s, run);
 }
 

@@ -50,18 +50,18 @@ static void add_live(struct process *p, const struct thread *t)
         count_callers(p, t);
 }
 
-static void sum_totals(struct process *p)
-{
-        memcpy(p->total, p->retired, p->n_ops_room * IFP_N_PHASES * sizeof(*p->total));
-        for (uint32_t i = 0; i < p->n_ops; i++)
-                p->ops[i].n_threads = p->ops[i].n_threads_ended;
-        for (uint32_t i = 0; i < p->n_lanes; i++)
-                add_live(p, p->lanes[i].thread);
-        add_live(p, p->crowd.thread);
-}
-
 static void count_calls(struct process *p)
 {
+        uint64_t usable = 0, freed = 0;
+
+        p->now.spans = p->now.untimed = 0;
+        for (uint32_t k = 0; k < p->n_ops * IFP_N_PHASES; k++) {
+                p->now.spans += p->total[k].timed;
+                p->now.untimed += p->total[k].untimed;
+                usable += p->total[k].usable_bytes;
+                freed += p->total[k].freed_bytes;
+        }
+        p->now.live_bytes = (int64_t)(usable - freed);
         for (uint32_t op = 0; op < p->n_ops; op++) {
                 uint64_t calls = 0;
 
@@ -69,6 +69,18 @@ static void count_calls(struct process *p)
                         calls += figures_calls(&p->total[op * IFP_N_PHASES + phase]);
                 p->ops[op].calls_now = calls;
         }
+}
+
+/* From what is in memory: no more is read. */
+void process_sum(struct process *p)
+{
+        memcpy(p->total, p->retired, p->n_ops_room * IFP_N_PHASES * sizeof(*p->total));
+        for (uint32_t i = 0; i < p->n_ops; i++)
+                p->ops[i].n_threads = p->ops[i].n_threads_ended;
+        for (uint32_t i = 0; i < p->n_lanes; i++)
+                add_live(p, p->lanes[i].thread);
+        add_live(p, p->crowd.thread);
+        count_calls(p);
 }
 
 /* A second is over: what moved in it. */
@@ -120,15 +132,9 @@ static uint64_t bounded(uint64_t v)
 static void take_gauges(struct process *p)
 {
         const struct ifp_live *live = &p->segment.map->live;
-        struct gauges g = {0};
-        uint64_t usable = 0, freed = 0;
+        struct gauges g = {
+                .spans = p->now.spans, .untimed = p->now.untimed, .live_bytes = p->now.live_bytes};
 
-        for (uint32_t k = 0; k < p->n_ops * IFP_N_PHASES; k++) {
-                g.spans += p->total[k].timed;
-                g.untimed += p->total[k].untimed;
-                usable += p->total[k].usable_bytes;
-                freed += p->total[k].freed_bytes;
-        }
         for (uint32_t i = 0; i < lane_count(p); i++) {
                 g.folded += load(&p->segment.map->lanes[i].n_folded);
                 g.left += load(&p->segment.map->lanes[i].n_left);
@@ -139,7 +145,6 @@ static void take_gauges(struct process *p)
         g.spawns = bounded(load(&live->spawns));
         g.threads_live = bounded(load(&live->threads_live));
         g.threads_peak = bounded(load(&live->threads_peak));
-        g.live_bytes = (int64_t)(usable - freed);
         g.peak_bytes = __atomic_load_n(&live->peak_bytes, __ATOMIC_RELAXED);
         if (g.peak_bytes < g.live_bytes)
                 g.peak_bytes = g.live_bytes;
@@ -154,7 +159,7 @@ static void take_gauges(struct process *p)
                 .lanes_retaken = bounded(load(&live->lanes_retaken)),
         };
         take_phases(p, &g);
-        p->dirty |= memcmp(&g, &p->now, offsetof(struct gauges, phase_ns)) != 0;
+        p->dirty |= memcmp(&g, &p->in_file, offsetof(struct gauges, phase_ns)) != 0;
         p->now = g;
 }
 
@@ -210,8 +215,7 @@ int process_tick(struct process *p, uint64_t now_ns, const char **ret_why)
         if (r)
                 return r;
         ask_threads(p);
-        sum_totals(p);
-        count_calls(p);
+        process_sum(p);
         take_gauges(p);
         /* A look out of turn (before a report) moves the figures, not the clock of the rates. */
         if (now_ns - p->tick_ns < LEAST_TICK_NS)
