@@ -132,6 +132,7 @@ static uint64_t discover(void *unused)
         if (layout.state)
                 return 0;
         ifp_tls.busy++;
+        ifp_tls.fast = NULL;
         layout.state = 2;
         if (ggml.op_name && ggml.init && ggml.free && ggml.new_tensor_4d && ggml.sqr && ggml.mul &&
             ggml.neg && ggml.silu && ggml.get_unary_op) {
@@ -141,6 +142,7 @@ static uint64_t discover(void *unused)
                 if (ctx)
                         ggml.free(ctx);
         }
+        ifp_fast_again(&ifp_tls);
         ifp_tls.busy--;
         return 0;
 }
@@ -159,6 +161,7 @@ static uint64_t describe(void *arg)
         const char *name;
 
         ifp_tls.busy++;
+        ifp_tls.fast = NULL;
         name = ggml.op_desc ? ggml.op_desc(d->tensor) : NULL;
         d->result = NODE_SKIP;
         for (unsigned i = 0; name && i < sizeof(nothing) / sizeof(nothing[0]); i++)
@@ -166,6 +169,7 @@ static uint64_t describe(void *arg)
                         name = NULL;
         if (name)
                 d->result = (uint16_t)(ifp_op(name, NULL, d->library, IFP_KIND_NODE, false, 1) + 2);
+        ifp_fast_again(&ifp_tls);
         ifp_tls.busy--;
         return 0;
 }
@@ -211,10 +215,10 @@ static uint32_t node_op(const struct ifp_stub *stub, const void *tensor)
 /* Inside a node that a direct call computes? A paired one does not count. */
 static bool in_node(const struct ifp_tls *tls, struct ifp_lane *lane)
 {
-        for (uint64_t i = lane->top; i; i = ifp_open_at(lane, i)->prev) {
+        for (uint64_t i = lane->top; i; i = ifp_open_prev(lane, ifp_open_at(lane, i))) {
                 const struct ifp_open *o = ifp_open_at(lane, i);
 
-                if (i != tls->paired && ifp_seg->ops[o->op].kind == IFP_KIND_NODE)
+                if (i != tls->paired && ifp_seg->ops[ifp_open_op(o)].kind == IFP_KIND_NODE)
                         return true;
         }
         return false;
@@ -290,7 +294,8 @@ static bool extra_leave(struct ifp_tls *tls, struct ifp_stub *stub, const struct
         (void)stub;
         if (rax & 0xff)
                 return true; /* it computed the node */
-        ifp_paired_begin(tls, tls->lane, span->op, span->phase, span->sp, end, tls->paired_of);
+        ifp_paired_begin(tls, tls->lane, ifp_open_op(span), span->phase, span->sp, end,
+                         tls->paired_of);
         return false;
 }
 
@@ -303,7 +308,7 @@ static uint32_t barrier_enter(struct ifp_tls *tls, struct ifp_stub *stub,
         (void)sp;
         (void)ret_arg;
         if (tls->paired && lane->top == tls->paired) {
-                tls->paired_child = ifp_open_at(lane, lane->top)->child;
+                tls->paired_child = ifp_open_at(lane, lane->top)->child & IFP_TICKS_MASK;
                 tls->paired_end = ifp_ticks();
         }
         return stub->op;

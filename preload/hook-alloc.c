@@ -8,6 +8,7 @@
  * requests are served from a small arena that is never given back.
  */
 #include "preload/real.h"
+#include "preload/slots.h"
 
 #define ARENA_BYTES   (256u << 10)
 #define PENDING_BYTES (64 << 10)
@@ -20,7 +21,10 @@ static bool in_arena(const void *p)
         return (const uint8_t *)p >= arena && (const uint8_t *)p < arena + ARENA_BYTES;
 }
 
-/* The block's size stands in the 16 bytes before it. */
+/* In the word before a block of the arena: no size that glibc writes there. */
+#define ARENA_MARK (~0ull)
+
+/* The block's size stands before that. */
 static void *arena_take(size_t align, size_t n)
 {
         uint64_t at, end;
@@ -35,6 +39,7 @@ static void *arena_take(size_t align, size_t n)
         if (end > ARENA_BYTES)
                 return NULL;
         *(uint64_t *)(void *)(arena + at - 16) = n;
+        *(uint64_t *)(void *)(arena + at - 8) = ARENA_MARK;
         return arena + at;
 }
 
@@ -45,6 +50,49 @@ static size_t arena_size(const void *p)
 
 /* ---- counting ---------------------------------------------------------------- */
 
+/*
+ * glibc keeps a block's size, with three flags, in the word before it; asking
+ * malloc_usable_size costs more than all the counting. Used only where init
+ * has seen the two agree.
+ */
+static bool chunk_headers;
+
+static inline uint64_t header_word(const void *p)
+{
+        return *(const uint64_t *)((uintptr_t)p - 8);
+}
+
+static inline uint64_t header_usable(const void *p)
+{
+        uint64_t size = header_word(p);
+
+        return (size & ~7ull) - (size & 2 /* mapped */ ? 16 : 8);
+}
+
+static inline uint64_t usable_of(void *p)
+{
+        return IFP_LIKELY(chunk_headers) ? header_usable(p) : ifp_real.malloc_usable_size(p);
+}
+
+void ifp_alloc_init(void)
+{
+        static const size_t sizes[] = {1, 24, 25, 100, 1000, 5000, 70000, 300000, 5000000};
+        bool agree = true;
+
+        for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+                void *p = ifp_real.malloc(sizes[i]), *q = ifp_real.memalign(256, sizes[i]);
+
+                if (p && header_usable(p) != ifp_real.malloc_usable_size(p))
+                        agree = false;
+                if (q && header_usable(q) != ifp_real.malloc_usable_size(q))
+                        agree = false;
+                ifp_real.free(q);
+                ifp_real.free(p);
+        }
+        chunk_headers =
+                agree && ifp_next_is_libc("malloc") && ifp_next_is_libc("malloc_usable_size");
+}
+
 static void add(uint64_t *p, uint64_t v, bool shared)
 {
         if (IFP_UNLIKELY(shared))
@@ -53,7 +101,7 @@ static void add(uint64_t *p, uint64_t v, bool shared)
                 ifp_local_add(p, v);
 }
 
-static void flush_pending(struct ifp_lane *lane)
+static __attribute__((noinline)) void flush_pending(struct ifp_lane *lane)
 {
         int64_t bytes = __atomic_exchange_n(&lane->pending_bytes, 0, __ATOMIC_RELAXED);
         int64_t now = __atomic_add_fetch(&ifp_seg->live.live_bytes, bytes, __ATOMIC_RELAXED);
@@ -64,104 +112,133 @@ static void flush_pending(struct ifp_lane *lane)
                 ;
 }
 
-static inline void moved(struct ifp_lane *lane, int64_t bytes, bool shared)
+static inline void moved(struct ifp_lane *lane, int64_t bytes)
 {
-        add((uint64_t *)&lane->pending_bytes, (uint64_t)bytes, shared);
-        if (IFP_UNLIKELY(lane->pending_bytes >= PENDING_BYTES ||
-                         lane->pending_bytes <= -PENDING_BYTES))
+        ifp_local_add((uint64_t *)&lane->pending_bytes, (uint64_t)bytes);
+        if (IFP_UNLIKELY((uint64_t)(lane->pending_bytes + PENDING_BYTES) > 2u * PENDING_BYTES))
                 flush_pending(lane);
 }
 
-/* NULL: not to be counted here (the shim itself, or no lane: counted early). */
-static struct ifp_lane *lane_slow(struct ifp_tls *tls)
-{
-        if (ifp_seg && !ifp_off && ifp_alive() && !tls->lane && !tls->busy) {
-                uint16_t busy = tls->busy++;
+/* What one call adds to a row. */
+struct step {
+        uint64_t calls, asked, usable, frees, freed, failed;
+};
 
-                ifp_lane_take(tls, 0, 0);
-                tls->busy = busy;
-                return tls->lane;
-        }
-        return NULL;
+static void count_early(const struct step *s)
+{
+        __atomic_fetch_add(&ifp_early.calls, s->calls, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&ifp_early.asked_bytes, s->asked, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&ifp_early.usable_bytes, s->usable, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&ifp_early.frees, s->frees, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&ifp_early.freed_bytes, s->freed, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&ifp_early.failed, s->failed, __ATOMIC_RELAXED);
 }
 
-static inline struct ifp_lane *lane_of(struct ifp_tls *tls)
+/* A thread without a lane, in the crowd, with ops set aside, or with frames gone. */
+static __attribute__((noinline)) void count_slow(struct step s, uint64_t sp)
 {
-        if (IFP_UNLIKELY(tls->busy))
-                return NULL;
-        if (IFP_LIKELY(tls->lane && ifp_alive()))
-                return tls->lane;
-        return lane_slow(tls);
-}
-
-static inline struct ifp_alloc_row *row_of(struct ifp_tls *tls, struct ifp_lane *lane)
-{
+        struct ifp_tls *tls = &ifp_tls;
+        struct ifp_alloc_row *row;
         uint32_t op = IFP_OP_NONE;
+        struct ifp_lane *lane;
 
-        if (lane->top && !tls->crowd) {
-                uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
-                struct ifp_open *o = ifp_open_at(lane, lane->top);
-
-                if (IFP_UNLIKELY(o->sp <= sp || o->state != IFP_OPEN_SET)) {
-                        ifp_prune(tls, lane, sp, false);
-                        if (lane->top)
-                                op = ifp_open_at(lane, lane->top)->op;
-                } else {
-                        op = o->op;
-                }
-        }
-        return &lane->alloc[op][ifp_phase];
-}
-
-static void count_early(uint64_t calls, uint64_t asked, uint64_t usable, uint64_t frees,
-                        uint64_t freed)
-{
-        __atomic_fetch_add(&ifp_early.calls, calls, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&ifp_early.asked_bytes, asked, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&ifp_early.usable_bytes, usable, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&ifp_early.frees, frees, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&ifp_early.freed_bytes, freed, __ATOMIC_RELAXED);
-}
-
-static inline void count_alloc(void *p, size_t asked)
-{
-        struct ifp_tls *tls = &ifp_tls;
-        struct ifp_lane *lane = lane_of(tls);
-        struct ifp_alloc_row *row;
-        uint64_t usable;
-
-        if (IFP_UNLIKELY(!lane)) {
-                if (!tls->busy && p)
-                        count_early(1, asked, ifp_real.malloc_usable_size(p), 0, 0);
+        if (tls->busy)
+                return;
+        if (!ifp_seg || ifp_off || !ifp_alive()) {
+                count_early(&s);
                 return;
         }
-        row = row_of(tls, lane);
+        if (!tls->lane) {
+                tls->busy++;
+                ifp_lane_take(tls, 0, 0);
+                tls->busy--;
+        }
+        lane = tls->lane;
+        if (!tls->crowd) {
+                ifp_prune(tls, lane, sp, false);
+                if (lane->top && ifp_open_at(lane, lane->top)->state == IFP_OPEN_SET)
+                        op = ifp_open_op(ifp_open_at(lane, lane->top));
+        }
+        row = &lane->alloc[op][ifp_phase];
+        add(&row->calls, s.calls, tls->crowd);
+        add(&row->asked_bytes, s.asked, tls->crowd);
+        add(&row->usable_bytes, s.usable, tls->crowd);
+        add(&row->frees, s.frees, tls->crowd);
+        add(&row->freed_bytes, s.freed, tls->crowd);
+        add(&row->failed, s.failed, tls->crowd);
+        add((uint64_t *)&lane->pending_bytes, s.usable - s.freed, tls->crowd);
+        if ((uint64_t)(lane->pending_bytes + PENDING_BYTES) > 2u * PENDING_BYTES)
+                flush_pending(lane);
+}
+
+/*
+ * The row of the innermost open op, whose place among the allocation rows is
+ * that of its time row among those; NULL: not on the ordinary way.
+ */
+static inline struct ifp_alloc_row *row_of(struct ifp_lane *lane, uint64_t sp)
+{
+        const struct ifp_open *o = ifp_open_at(lane, lane->top);
+        uint64_t row = o->row - (uint32_t)offsetof(struct ifp_lane, time);
+
+        if (!lane->top)
+                return &lane->alloc[IFP_OP_NONE][ifp_phase];
+        if (IFP_UNLIKELY(o->sp <= sp || o->state != IFP_OPEN_SET))
+                return NULL;
+        return (struct ifp_alloc_row *)((uintptr_t)lane->alloc + row * 2);
+}
+_Static_assert(sizeof(struct ifp_alloc_row) == 2 * sizeof(struct ifp_time_row), "row_of");
+
+static inline uint64_t stack_pointer(void)
+{
+        uint64_t sp;
+
+#if defined(__x86_64__)
+        __asm__("mov %%rsp, %0" : "=r"(sp));
+#else
+        sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
+#endif
+        return sp;
+}
+
+static inline struct ifp_lane *lane_of(const struct ifp_tls *tls)
+{
+        return IFP_LIKELY(ifp_alive()) ? tls->fast : NULL; /* NULL too where the shim allocates */
+}
+
+static inline __attribute__((always_inline)) void count_alloc(void *p, size_t asked)
+{
+        uint64_t sp = stack_pointer(), usable;
+        struct ifp_lane *lane = lane_of(&ifp_tls);
+        struct ifp_alloc_row *row = IFP_LIKELY(lane) ? row_of(lane, sp) : NULL;
+
         if (IFP_UNLIKELY(!p)) {
-                add(&row->failed, 1, tls->crowd);
+                count_slow((struct step){.failed = 1}, sp);
                 return;
         }
-        usable = ifp_real.malloc_usable_size(p);
-        add(&row->calls, 1, tls->crowd);
-        add(&row->asked_bytes, asked, tls->crowd);
-        add(&row->usable_bytes, usable, tls->crowd);
-        moved(lane, (int64_t)usable, tls->crowd);
+        usable = usable_of(p);
+        if (IFP_UNLIKELY(!row)) {
+                count_slow((struct step){.calls = 1, .asked = asked, .usable = usable}, sp);
+                return;
+        }
+        ifp_local_add(&row->calls, 1);
+        ifp_local_add(&row->asked_bytes, asked);
+        ifp_local_add(&row->usable_bytes, usable);
+        moved(lane, (int64_t)usable);
 }
 
-static inline void count_free_bytes(uint64_t usable)
+static inline __attribute__((always_inline)) void count_free_bytes(uint64_t usable)
 {
-        struct ifp_tls *tls = &ifp_tls;
-        struct ifp_lane *lane = lane_of(tls);
-        struct ifp_alloc_row *row;
+        uint64_t sp = stack_pointer();
+        struct ifp_lane *lane = lane_of(&ifp_tls);
+        struct ifp_alloc_row *row = IFP_LIKELY(lane) ? row_of(lane, sp) : NULL;
 
-        if (IFP_UNLIKELY(!lane)) {
-                if (!tls->busy)
-                        count_early(0, 0, 0, 1, usable);
+        if (IFP_UNLIKELY(!row)) {
+                count_slow((struct step){.frees = 1, .freed = usable}, sp);
                 return;
         }
-        row = row_of(tls, lane);
-        add(&row->frees, 1, tls->crowd);
-        add(&row->freed_bytes, usable, tls->crowd);
-        moved(lane, -(int64_t)usable, tls->crowd);
+        ifp_local_add(&row->frees, 1);
+        ifp_local_add(&row->freed_bytes, usable);
+        moved(lane, -(int64_t)usable);
 }
 
 /* ---- the family ---------------------------------------------------------------- */
@@ -198,11 +275,15 @@ IFP_EXPORT void *calloc(size_t n, size_t size)
 
 IFP_EXPORT void free(void *p)
 {
-        if (!p || IFP_UNLIKELY(in_arena(p)))
+        if (!p)
                 return;
-        if (IFP_UNLIKELY(!ready()))
+        if (IFP_LIKELY(chunk_headers)) {
+                if (IFP_UNLIKELY(header_word(p) == ARENA_MARK))
+                        return;
+        } else if (in_arena(p) || !ready()) {
                 return;
-        count_free_bytes(ifp_real.malloc_usable_size(p));
+        }
+        count_free_bytes(usable_of(p));
         ifp_real.free(p);
 }
 
@@ -234,7 +315,7 @@ IFP_EXPORT void *realloc(void *old, size_t n)
                 return old ? NULL : arena_take(16, n);
         if (IFP_UNLIKELY(in_arena(old)))
                 return realloc_from_arena(old, n);
-        had = old ? ifp_real.malloc_usable_size(old) : 0;
+        had = old ? usable_of(old) : 0;
         p = ifp_real.realloc(old, n);
         count_realloc(old, had, p, n);
         return p;

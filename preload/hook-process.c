@@ -20,6 +20,7 @@ void ifp_after_fork_child(void)
         tls->crowd = 0;
         tls->exit_round = 0;
         tls->n_aside = 0;
+        tls->uneven = 0;
         tls->paired = 0;
         ifp_early = (struct ifp_alloc_row){0};
         ifp_slots_after_fork();

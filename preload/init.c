@@ -211,6 +211,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
                 ifp_give_up("libc's functions are not found", 0);
                 return;
         }
+        ifp_alloc_init();
         note_main_stack(argv);
         ifp_thread_key_init();
         if (!open_segment())

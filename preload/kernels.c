@@ -115,8 +115,9 @@ static void fill(struct ifp_stub *s, const struct ifp_kernel *k)
         const struct ifp_want *w = k->want;
 
         s->target = (void *)(uintptr_t)k->address;
-        s->hot_row = s->hot_left = 0;
-        s->op = s->plain_op = 0;
+        s->row = s->hot_left = 0;
+        s->op = 0;
+        s->plain_op = 0;
         s->stack_bytes = w->stack_bytes;
         s->kind = w->kind;
         s->hot = w->hot;

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 struct ifp_alloc_row ifp_early;
 
@@ -85,10 +86,11 @@ struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid, uint32_t sit
         lane->end_ticks = 0;
         lane->name[0] = '\0';
         lane->top = 0;
-        lane->high = offsetof(struct ifp_lane, open);
+        lane->open[0].sp = ~0ull; /* the floor */
         __atomic_store_n(&lane->state, IFP_LANE_LIVE, __ATOMIC_RELEASE);
         ifp_unlock(&lock);
         tls->n_aside = 0;
+        tls->uneven = 0;
         tls->paired = 0;
         tls->lane = tls->fast = lane;
         ifp_thread_key_arm();
@@ -101,6 +103,14 @@ static void flush_pending(struct ifp_lane *lane)
 
         lane->pending_bytes = 0;
         __atomic_fetch_add(&ifp_seg->live.live_bytes, bytes, __ATOMIC_RELAXED);
+}
+
+static uint64_t cpu_ns(void)
+{
+        struct timespec t = {0};
+
+        IFP_SYS(clock_gettime, CLOCK_THREAD_CPUTIME_ID, &t);
+        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 void ifp_lane_end(struct ifp_tls *tls)
@@ -116,6 +126,7 @@ void ifp_lane_end(struct ifp_tls *tls)
                 return;
         ifp_prune(tls, lane, 0, true);
         IFP_SYS(prctl, PR_GET_NAME, lane->name, 0, 0, 0);
+        lane->cpu_ns = cpu_ns();
         lane->end_ticks = ifp_ticks();
         join_crowd(tls);
         ifp_lock(&lock);
@@ -142,10 +153,12 @@ static void thread_ends(void *arg)
         struct ifp_tls *tls = &ifp_tls;
         uint16_t busy = tls->busy++;
 
+        tls->fast = NULL; /* setspecific may allocate */
         if (++tls->exit_round < PTHREAD_DESTRUCTOR_ITERATIONS - 1)
                 pthread_setspecific(key, arg);
         else
                 ifp_lane_end(tls);
+        ifp_fast_again(tls);
         tls->busy = busy;
 }
 
@@ -158,7 +171,9 @@ void ifp_thread_key_arm(void)
 {
         uint16_t busy = ifp_tls.busy++;
 
+        ifp_tls.fast = NULL; /* it may allocate */
         if (have_key)
                 pthread_setspecific(key, (void *)1);
+        ifp_fast_again(&ifp_tls);
         ifp_tls.busy = busy;
 }

@@ -55,12 +55,14 @@ void ifp_measure(void)
         if (ifp_sys_failed(at) || !ifp_stub_new(&i))
                 return;
         lane = (struct ifp_lane *)at;
-        ifp_stubs[i] = (struct ifp_stub){.target = (void *)(uintptr_t)nothing,
-                                         .sw = &switch_on,
-                                         .op = IFP_OP_OTHER,
-                                         .plain_op = IFP_OP_OTHER,
-                                         .load = UINT32_MAX};
-        lane->high = offsetof(struct ifp_lane, open);
+        ifp_stubs[i] =
+                (struct ifp_stub){.target = (void *)(uintptr_t)nothing,
+                                  .sw = &switch_on,
+                                  .op = IFP_OP_OTHER,
+                                  .plain_op = (uint64_t)IFP_OP_OTHER << 48,
+                                  .row = (uint32_t)(offsetof(struct ifp_lane, time[IFP_OP_OTHER])),
+                                  .load = UINT32_MAX};
+        lane->open[0].sp = ~0ull;
         ifp_tls.lane = ifp_tls.fast = lane;
         ifp_tls.busy = 0;
         for (int r = 0; r < ROUNDS; r++) {

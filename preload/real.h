@@ -48,7 +48,10 @@ extern struct ifp_real ifp_real;
 /* Finds them, once; safe at any time after the loader has relocated libc. */
 void ifp_real_init(void);
 
-/* hook-process.c, hook-alloc.c */
+/* hook-alloc.c: whether block headers can be read; after ifp_real_init. */
+void ifp_alloc_init(void);
+
+/* hook-process.c */
 void ifp_after_fork_child(void);
 
 #pragma GCC visibility pop

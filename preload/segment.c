@@ -15,7 +15,8 @@
 
 struct ifp_segment *ifp_seg;
 uint8_t ifp_wipe[4096] __attribute__((aligned(4096)));
-uint32_t ifp_phase, ifp_phase_row, ifp_phase_open = IFP_OPEN_SET << 8;
+uint32_t ifp_phase, ifp_phase_row;
+uint64_t ifp_phase_open = (uint64_t)IFP_OPEN_SET << 48, ifp_phase_child;
 
 static uint32_t tables_lock;
 static int memfd = -1;
@@ -357,6 +358,7 @@ void ifp_phase_set(uint32_t phase)
         __atomic_store_n(&live->phase, phase, __ATOMIC_RELEASE);
         ifp_phase = phase;
         ifp_phase_row = phase * (uint32_t)sizeof(struct ifp_time_row);
-        ifp_phase_open = phase | IFP_OPEN_SET << 8;
+        ifp_phase_child = (uint64_t)phase << 56;
+        ifp_phase_open = ifp_phase_child | (uint64_t)IFP_OPEN_SET << 48 | ifp_phase_row;
         ifp_unlock(&tables_lock);
 }

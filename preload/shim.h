@@ -33,7 +33,7 @@ struct ifp_tls {
         uint64_t paired_child; /* its children up to then */
         const void *paired_of; /* what it is a span of, for the engine */
         uint64_t call_ctx;     /* engine-ggml: context of the llama_decode under way */
-        uint32_t paired;       /* offset of its open entry in the lane; 0 = none */
+        uint32_t paired;       /* offset of its open entry; 0 = none */
         uint32_t seed;         /* of the random gaps */
         uint16_t busy;         /* inside the shim: record nothing */
         uint16_t dl_depth;     /* nested dlopen, dlclose */
@@ -41,6 +41,7 @@ struct ifp_tls {
         uint8_t counted;       /* in live.threads_live */
         uint8_t crowd;         /* lane is the crowd's: shared, atomic, untimed */
         uint8_t exit_round;
+        uint8_t uneven; /* open entries do not lie one on the other */
 };
 
 /* The .S file knows these offsets. */
@@ -52,30 +53,39 @@ _Static_assert(offsetof(struct ifp_tls, fast) == 8 && offsetof(struct ifp_tls, s
 
 extern __thread struct ifp_tls ifp_tls __attribute__((tls_model("initial-exec")));
 
+_Static_assert(offsetof(struct ifp_lane, writer.head) == 64 &&
+                       offsetof(struct ifp_lane, top) == 112 &&
+                       offsetof(struct ifp_lane, writer.next) == 72 &&
+                       offsetof(struct ifp_lane, writer.limit) == 80 &&
+                       offsetof(struct ifp_lane, writer.lap) == 88 &&
+                       offsetof(struct ifp_lane, open) == 192 &&
+                       offsetof(struct ifp_lane, ring) == 1052672 && IFP_RING_SLOTS == 1 << 14,
+               "LANE_* in stub-x86_64.S");
+_Static_assert(offsetof(struct ifp_open, child) == 16 && offsetof(struct ifp_open, row) == 24 &&
+                       offsetof(struct ifp_open, state) == 30 &&
+                       offsetof(struct ifp_open, op) == 32 && IFP_MAX_OPEN == 256,
+               "OPEN_* in stub-x86_64.S");
+
 static inline struct ifp_open *ifp_open_at(struct ifp_lane *lane, uint64_t offset)
 {
-        return (struct ifp_open *)((uintptr_t)lane + offset);
+        return (struct ifp_open *)((uintptr_t)lane->open + offset);
 }
 
 static inline uint64_t ifp_open_offset(const struct ifp_lane *lane, const struct ifp_open *o)
 {
-        return (uintptr_t)o - (uintptr_t)lane;
+        return (uintptr_t)o - (uintptr_t)lane->open;
 }
 
-_Static_assert(offsetof(struct ifp_lane, writer.head) == 64 &&
-                       offsetof(struct ifp_lane, writer.tail_seen) == 72 &&
-                       offsetof(struct ifp_lane, top) == 96 &&
-                       offsetof(struct ifp_lane, high) == 104 &&
-                       offsetof(struct ifp_lane, time) == 20736 &&
-                       offsetof(struct ifp_lane, ring) == 1056768 && IFP_RING_SLOTS == 1 << 14,
-               "LANE_* in stub-x86_64.S");
-_Static_assert(offsetof(struct ifp_open, arg) == 24 && offsetof(struct ifp_open, op) == 28 &&
-                       offsetof(struct ifp_open, prev) == 30 &&
-                       offsetof(struct ifp_open, phase) == 32 &&
-                       offsetof(struct ifp_open, state) == 33 &&
-                       offsetof(struct ifp_open, depth) == 35,
-               "OPEN_* in stub-x86_64.S");
-_Static_assert(sizeof(struct ifp_time_row) == 32 && IFP_N_PHASES == 5, "rows in stub-x86_64.S");
+/* The offset of the op around it; 0: none. */
+static inline uint64_t ifp_open_prev(const struct ifp_lane *lane, const struct ifp_open *o)
+{
+        return ifp_open_offset(lane, o) - (uint64_t)(int64_t)(1 + o->skip) * sizeof(*o);
+}
+
+static inline uint32_t ifp_open_op(const struct ifp_open *o)
+{
+        return (uint32_t)(o->op >> 48);
+}
 
 /* ---- stubs -------------------------------------------------------------- */
 
@@ -85,8 +95,8 @@ struct ifp_hook;
 struct ifp_stub {
         void *target;         /* 0 */
         const uint8_t *sw;    /* 8: the op's switch; before the first call, a byte that is 1 */
-        uint32_t hot_row;     /* 16: hot op: offset in the lane of time[op][0].untimed; else 0 */
-        uint32_t hot_left;    /* 20: offset in the lane of hot_left[op] */
+        uint32_t row;         /* 16: offset in the lane of time[op][0] */
+        uint32_t hot_left;    /* 20: hot op: offset in the lane of hot_left[op]; else 0 */
         uint16_t op;          /* 24: 0 before the first call */
         uint16_t stack_bytes; /* 26: of outgoing stack arguments to copy, multiple of 8 */
         uint8_t kind;         /* 28 */
@@ -96,9 +106,7 @@ struct ifp_stub {
         const char *name;            /* 40: of the symbol; lives in the kernel's object */
         uint32_t object;             /* 48: index of the segment's object table */
         uint32_t load;               /* 52: of the kernel's object; 0 = stub is free */
-        uint16_t plain_op; /* 56: the same as op where the stub needs neither hook nor gaps; else 0
-                            */
-        uint16_t reserved[3];
+        uint64_t plain_op; /* 56: op << 48 where neither hook nor gaps are needed; else 0 */
 };
 _Static_assert(sizeof(struct ifp_stub) == 64 && offsetof(struct ifp_stub, stack_bytes) == 26 &&
                        offsetof(struct ifp_stub, plain_op) == 56,
@@ -143,7 +151,7 @@ void *ifp_call_as(void *fn, const void *a, uint64_t b, const void *c, const void
 /* From the stubs (span.c). */
 uint64_t ifp_readable(uint64_t from, uint64_t n);
 struct ifp_open *ifp_enter(struct ifp_stub *stub, uint64_t sp, const struct ifp_args *args);
-void ifp_leave(struct ifp_stub *stub, struct ifp_open *o, uint64_t rax, uint64_t sp, uint64_t end);
+void ifp_leave(struct ifp_stub *stub, uint64_t rax, uint64_t sp, uint64_t end);
 void ifp_full(struct ifp_lane *lane, const struct ifp_record *record);
 
 /* stubs.c: false = none left. Entries of an ended load come back by stubs_release. */
@@ -155,9 +163,10 @@ void ifp_stubs_release(uint32_t load);
 extern struct ifp_segment *ifp_seg; /* NULL: none (yet, or switched off) */
 extern uint8_t ifp_wipe[4096];      /* [0] is 1; the kernel clears it in a fork child */
 extern uint32_t ifp_phase;          /* the process's phase, as in live.phase */
-extern uint32_t ifp_phase_row;      /* the same times sizeof(struct ifp_time_row), for the stubs */
-extern uint32_t ifp_phase_open;     /* and as the first bytes of ifp_open.phase.. */
-extern bool ifp_off;                /* switched off for good */
+/* The same for the stubs: as an offset of rows, as ifp_open.row to .phase, as ifp_open.child. */
+extern uint32_t ifp_phase_row;
+extern uint64_t ifp_phase_open, ifp_phase_child;
+extern bool ifp_off; /* switched off for good */
 
 static inline bool ifp_alive(void)
 {
@@ -218,9 +227,9 @@ extern struct ifp_alloc_row ifp_early; /* allocations without a lane; atomic */
 /* span.c, for engines: one span that is already over, not from a stub */
 void ifp_span_write(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t start,
                     uint64_t dur, uint64_t child, uint32_t depth, uint32_t flags, uint32_t arg);
-void ifp_child_add(struct ifp_lane *lane, const struct ifp_open *o, uint64_t dur);
-struct ifp_open *ifp_open_push(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t sp,
-                               uint64_t start);
+void ifp_child_add(struct ifp_lane *lane, const struct ifp_open *o, uint64_t around, uint64_t dur);
+struct ifp_open *ifp_open_push(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op,
+                               uint32_t phase, uint64_t sp, uint64_t start);
 void ifp_open_pop(struct ifp_lane *lane, struct ifp_open *o);
 /*
  * A paired span has no call of its own: it begins and ends at marks around
@@ -231,6 +240,7 @@ void ifp_paired_begin(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, u
                       uint64_t sp, uint64_t start, const void *of);
 void ifp_paired_finish(struct ifp_tls *tls, struct ifp_lane *lane);
 void ifp_paired_drop(struct ifp_tls *tls, struct ifp_lane *lane);
+void ifp_fast_again(struct ifp_tls *tls); /* tls.fast is set if nothing speaks against it */
 void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all);
 
 /* fold.c */

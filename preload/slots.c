@@ -455,6 +455,7 @@ struct next {
         const char *name;
         bool behind; /* past the shim already */
         void *found;
+        bool libc; /* it is in libc itself */
 };
 
 static int find_next(struct dl_phdr_info *info, size_t size, void *arg)
@@ -476,6 +477,7 @@ static int find_next(struct dl_phdr_info *info, size_t size, void *arg)
         if (!s)
                 return 0;
         next->found = (void *)(uintptr_t)ifp_elf_address(&e, s);
+        next->libc = e.soname && !ifp_strcmp(e.soname, "libc.so.6");
         return 1;
 }
 
@@ -485,6 +487,14 @@ void *ifp_next(const char *name)
 
         dl_iterate_phdr(find_next, &next);
         return next.found;
+}
+
+bool ifp_next_is_libc(const char *name)
+{
+        struct next next = {.name = name};
+
+        dl_iterate_phdr(find_next, &next);
+        return next.found && next.libc;
 }
 
 void ifp_slots_after_fork(void)

@@ -26,6 +26,9 @@ const void *ifp_gadget_of(const void *address);
 /* The definition of `name` in the first object behind the shim; NULL: none. */
 void *ifp_next(const char *name);
 
+/* Is that definition libc's own? */
+bool ifp_next_is_libc(const char *name);
+
 /* The shim's own path. */
 const char *ifp_self_path(void);
 

@@ -28,16 +28,11 @@ static inline bool on_own_stack(const struct ifp_tls *tls, uint64_t sp)
         return sp >= tls->stack_lo && sp < tls->stack_hi;
 }
 
-/* The record of a span whose row is up to date already, but whose ring seemed full. */
+/* The record of a span whose row is up to date already: to the ring, else to the fold table. */
 void ifp_full(struct ifp_lane *lane, const struct ifp_record *record)
 {
-        uint64_t position;
-
-        if (ifp_ring_reserve(&lane->writer, &lane->reader, &position)) {
-                ifp_ring_commit(lane->ring, position, record->start, record->dur_op, record->child,
-                                record->arg);
+        if (IFP_LIKELY(ifp_ring_push(&lane->writer, &lane->reader, lane->ring, record)))
                 return;
-        }
         ifp_local_add(&lane->n_folded, 1);
         ifp_fold(lane, ifp_record_op(record), ifp_record_phase(record), ifp_record_dur(record));
 }
@@ -63,87 +58,115 @@ void ifp_span_write(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t
         ifp_full(lane, &record);
 }
 
-/* The duration of a closed span counts as child of the op around it, if that is still open. */
-void ifp_child_add(struct ifp_lane *lane, const struct ifp_open *o, uint64_t dur)
+static uint64_t open_child(const struct ifp_open *o)
 {
-        struct ifp_open *p;
+        return o->child & IFP_TICKS_MASK;
+}
 
-        if (!o->prev)
-                return;
-        p = ifp_open_at(lane, o->prev);
-        if (p->state == IFP_OPEN_SET && p->start <= o->start)
-                ifp_local_add(&p->child, dur);
+static uint32_t open_depth(const struct ifp_open *o)
+{
+        return (uint32_t)(o->child >> 48) & 0xff;
+}
+
+/* The duration of a closed span counts as child of the op around it, if that is still open. */
+void ifp_child_add(struct ifp_lane *lane, const struct ifp_open *o, uint64_t around, uint64_t dur)
+{
+        struct ifp_open *p = ifp_open_at(lane, around);
+
+        if (around && p->state == IFP_OPEN_SET && p->start <= o->start)
+                ifp_local_add(&p->child, dur & IFP_TICKS_MASK);
 }
 
 /* Takes an entry out of use; it need not be the innermost. */
 void ifp_open_pop(struct ifp_lane *lane, struct ifp_open *o)
 {
-        uint64_t offset = ifp_open_offset(lane, o);
+        uint64_t offset = ifp_open_offset(lane, o), around = ifp_open_prev(lane, o), i;
 
-        if (IFP_LIKELY(lane->top == offset)) {
-                lane->top = o->prev;
-        } else {
-                for (uint64_t i = lane->top; i; i = ifp_open_at(lane, i)->prev) {
-                        if (ifp_open_at(lane, i)->prev == offset) {
-                                ifp_open_at(lane, i)->prev = o->prev;
-                                break;
-                        }
+        if (IFP_UNLIKELY(lane->top != offset)) {
+                for (i = lane->top; i; i = ifp_open_prev(lane, ifp_open_at(lane, i))) {
+                        struct ifp_open *above = ifp_open_at(lane, i);
+
+                        if (ifp_open_prev(lane, above) != offset)
+                                continue;
+                        above->skip = (int16_t)((int64_t)(i - around) / (int64_t)sizeof(*o) - 1);
+                        break;
                 }
         }
         o->state = IFP_OPEN_FREE;
-        while (lane->high > offsetof(struct ifp_lane, open) &&
-               ifp_open_at(lane, lane->high)[-1].state == IFP_OPEN_FREE)
-                lane->high -= sizeof(*o);
+        o->skip = 0;
+        if (lane->top == offset)
+                lane->top = around;
 }
 
-static struct ifp_open *find_hole(struct ifp_lane *lane)
+/* The nearest free entry above the innermost, else any; NULL: none. */
+static struct ifp_open *find_free(struct ifp_tls *tls, struct ifp_lane *lane)
 {
-        for (uint32_t i = 0; i < IFP_MAX_OPEN; i++)
-                if (lane->open[i].state == IFP_OPEN_FREE)
-                        return &lane->open[i];
-        return NULL;
+        struct ifp_open *top = ifp_open_at(lane, lane->top), *o;
+
+        for (o = top + 1; o < lane->open + IFP_MAX_OPEN; o++)
+                if (o->state == IFP_OPEN_FREE)
+                        break;
+        if (o == lane->open + IFP_MAX_OPEN) {
+                if (!tls->uneven)
+                        return NULL;
+                for (o = lane->open + 1; o < top && o->state != IFP_OPEN_FREE; o++)
+                        ;
+                if (o == top)
+                        return NULL;
+        }
+        if (o != top + 1) {
+                tls->uneven = 1;
+                tls->fast = NULL;
+        }
+        return o;
 }
 
 /*
- * NULL: too deep; the call is then counted only. A handler that comes between
- * the load of `high` and its store leaves it as it was.
+ * NULL: too deep; the call is then counted only. A handler that comes in
+ * between leaves `top` as it found it.
  */
-struct ifp_open *ifp_open_push(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t sp,
-                               uint64_t start)
+struct ifp_open *ifp_open_push(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op,
+                               uint32_t phase, uint64_t sp, uint64_t start)
 {
-        struct ifp_open *o = ifp_open_at(lane, lane->high);
-        uint64_t prev = lane->top;
+        uint64_t around = lane->top;
+        struct ifp_open *o = ifp_open_at(lane, around) + 1;
 
-        if (IFP_LIKELY(o < lane->open + IFP_MAX_OPEN)) {
-                *(volatile uint64_t *)&lane->high += sizeof(*o);
-        } else {
-                o = find_hole(lane);
+        if (IFP_UNLIKELY(o >= lane->open + IFP_MAX_OPEN || o->state != IFP_OPEN_FREE)) {
+                o = find_free(tls, lane);
                 if (!o)
                         return NULL;
         }
+        *(volatile uint64_t *)&lane->top = ifp_open_offset(lane, o);
         o->sp = sp;
-        o->child = 0;
+        o->op = (uint64_t)op << 48;
         o->arg = 0;
-        o->op = (uint16_t)op;
-        o->prev = (uint16_t)prev;
-        o->phase = (uint8_t)phase;
+        o->skip = (int16_t)((int64_t)(ifp_open_offset(lane, o) - around) / (int64_t)sizeof(*o) - 1);
         o->flags = 0;
-        o->depth = 0;
-        if (prev) {
-                uint8_t depth = ifp_open_at(lane, prev)->depth;
-
-                o->depth = depth < 255 ? depth + 1 : 255;
-        }
+        o->phase = (uint8_t)phase;
+        o->row = (uint32_t)((uintptr_t)&lane->time[op][phase] - (uintptr_t)lane);
+        o->child = (uint64_t)phase << 56 | ifp_open_offset(lane, o) << 42;
         o->start = start;
         o->state = IFP_OPEN_SET;
-        lane->top = ifp_open_offset(lane, o);
         return o;
+}
+
+/* Back to the ordinary way, once nothing is out of the ordinary any more. */
+void ifp_fast_again(struct ifp_tls *tls)
+{
+        struct ifp_lane *lane = tls->lane;
+
+        if (!lane || tls->crowd || tls->n_aside)
+                return;
+        if (!lane->top)
+                tls->uneven = 0;
+        if (!tls->uneven)
+                tls->fast = lane;
 }
 
 static void close_left(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_open *o)
 {
         struct ifp_open copy = *o;
-        uint64_t now = ifp_ticks();
+        uint64_t around = ifp_open_prev(lane, o), now = ifp_ticks();
 
         if (tls->paired == ifp_open_offset(lane, o)) {
                 if (tls->paired_end) {
@@ -152,15 +175,19 @@ static void close_left(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_op
                 }
                 tls->paired = 0;
         }
-        if (copy.state == IFP_OPEN_ASIDE && tls->n_aside)
+        if (copy.state == IFP_OPEN_ASIDE)
                 tls->n_aside--;
+        /* A handler may have been left in the midst of a record: its claim is void. */
+        if (lane->writer.next == IFP_RING_CLAIMED)
+                lane->writer.next = lane->writer.limit;
         ifp_open_pop(lane, o);
         if (copy.state == IFP_OPEN_FREE)
                 return;
         ifp_local_add(&lane->n_left, 1);
-        ifp_child_add(lane, &copy, now - copy.start);
-        ifp_span_write(lane, copy.op, copy.phase, copy.start, now - copy.start, copy.child,
-                       copy.depth, copy.flags | IFP_REC_LEFT, copy.arg);
+        if (copy.state == IFP_OPEN_SET)
+                ifp_child_add(lane, &copy, around, now - copy.start);
+        ifp_span_write(lane, ifp_open_op(&copy), copy.phase, copy.start, now - copy.start,
+                       open_child(&copy), open_depth(&copy), copy.flags | IFP_REC_LEFT, copy.arg);
 }
 
 /* Its frame is taken to lie just below that of the op around it: there it ends at the latest. */
@@ -174,7 +201,7 @@ void ifp_paired_begin(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, u
                 at = ifp_open_at(lane, lane->top)->sp - 8;
         else if (on_own_stack(tls, sp))
                 at = tls->stack_hi - 8;
-        o = ifp_open_push(lane, op, phase, at, start);
+        o = ifp_open_push(tls, lane, op, phase, at, start);
         tls->paired = o ? (uint32_t)ifp_open_offset(lane, o) : 0;
         tls->paired_end = tls->paired_child = 0;
         tls->paired_of = of;
@@ -186,7 +213,7 @@ void ifp_paired_begin(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, u
 void ifp_paired_finish(struct ifp_tls *tls, struct ifp_lane *lane)
 {
         struct ifp_open *o = ifp_open_at(lane, tls->paired), copy = *o;
-        uint64_t dur = tls->paired_end - copy.start;
+        uint64_t around = ifp_open_prev(lane, o), dur = tls->paired_end - copy.start;
 
         if (!tls->paired_end) {
                 close_left(tls, lane, o);
@@ -194,26 +221,29 @@ void ifp_paired_finish(struct ifp_tls *tls, struct ifp_lane *lane)
         }
         tls->paired = 0;
         ifp_open_pop(lane, o);
-        ifp_child_add(lane, &copy, dur + (copy.child - tls->paired_child));
-        ifp_span_write(lane, copy.op, copy.phase, copy.start, dur, tls->paired_child, copy.depth,
-                       IFP_REC_LATE, copy.arg);
+        ifp_child_add(lane, &copy, around, dur + (open_child(&copy) - tls->paired_child));
+        ifp_span_write(lane, ifp_open_op(&copy), copy.phase, copy.start, dur, tls->paired_child,
+                       open_depth(&copy), IFP_REC_LATE, copy.arg);
 }
 
 /* It was none: a direct span took its place. */
 void ifp_paired_drop(struct ifp_tls *tls, struct ifp_lane *lane)
 {
-        struct ifp_open *o = ifp_open_at(lane, tls->paired), copy = *o;
+        struct ifp_open *o = ifp_open_at(lane, tls->paired);
+        uint64_t around = ifp_open_prev(lane, o), child = open_child(o);
 
         tls->paired = 0;
         ifp_open_pop(lane, o);
-        ifp_child_add(lane, &copy, copy.child);
+        if (around)
+                ifp_local_add(&ifp_open_at(lane, around)->child, child);
 }
 
 static void set_aside(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_open *o)
 {
         o->state = IFP_OPEN_ASIDE;
-        lane->top = o->prev;
+        lane->top = ifp_open_prev(lane, o);
         tls->n_aside++;
+        tls->uneven = 1;
         tls->fast = NULL;
 }
 
@@ -222,15 +252,17 @@ static void take_up(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp)
 {
         struct ifp_open *best = NULL;
 
-        for (struct ifp_open *o = lane->open; o < ifp_open_at(lane, lane->high); o++) {
+        for (struct ifp_open *o = lane->open + 1; o < lane->open + IFP_MAX_OPEN; o++) {
                 if (o->state == IFP_OPEN_ASIDE && o->sp > sp && o->sp - sp < NEAR_BYTES &&
                     (!best || o->sp < best->sp))
                         best = o;
         }
         if (!best)
                 return;
+        best->skip = (int16_t)((int64_t)(ifp_open_offset(lane, best) - lane->top) /
+                                       (int64_t)sizeof(*best) -
+                               1);
         best->state = IFP_OPEN_SET;
-        best->prev = (uint16_t)lane->top;
         lane->top = ifp_open_offset(lane, best);
         tls->n_aside--;
 }
@@ -245,8 +277,10 @@ void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all
                 struct ifp_open *o = ifp_open_at(lane, lane->top);
                 bool own = on_own_stack(tls, o->sp);
 
-                if (all || o->state != IFP_OPEN_SET) {
+                if (all) {
                         close_left(tls, lane, o);
+                } else if (o->state != IFP_OPEN_SET) {
+                        break; /* being opened: we are a handler in the midst of it */
                 } else if (own != on_own_stack(tls, sp)) {
                         if (own)
                                 break; /* a coroutine, called from o */
@@ -259,12 +293,14 @@ void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all
                         set_aside(tls, lane, o);
                 }
         }
-        if (all)
-                while (lane->high > offsetof(struct ifp_lane, open))
-                        close_left(tls, lane, ifp_open_at(lane, lane->high) - 1);
-        else if (tls->n_aside && !on_own_stack(tls, sp))
+        if (all && tls->n_aside) {
+                for (struct ifp_open *o = lane->open + 1; o < lane->open + IFP_MAX_OPEN; o++)
+                        if (o->state == IFP_OPEN_ASIDE)
+                                close_left(tls, lane, o);
+        } else if (tls->n_aside && !on_own_stack(tls, sp)) {
                 take_up(tls, lane, sp);
-        tls->fast = tls->n_aside || tls->crowd ? NULL : lane;
+        }
+        ifp_fast_again(tls);
 }
 
 /* The first call of a stub gives its op a number; a thread's first call takes a lane. */
@@ -285,16 +321,14 @@ static uint64_t settle(void *arg)
                 uint32_t op = ifp_op(stub->name, stub->name, ifp_seg->names + path, stub->kind,
                                      stub->hot, stub->engine);
 
-                if (stub->hot) {
-                        stub->hot_left = (uint32_t)(offsetof(struct ifp_lane, hot_left) + op * 4u);
-                        stub->hot_row = (uint32_t)(offsetof(struct ifp_lane, time) +
-                                                   op * sizeof(struct ifp_time_row) * IFP_N_PHASES +
-                                                   offsetof(struct ifp_time_row, untimed));
-                }
-                stub->op = (uint16_t)op;
-                if (!stub->hook && !stub->hot)
-                        stub->plain_op = (uint16_t)op;
+                stub->row = (uint32_t)(offsetof(struct ifp_lane, time) +
+                                       op * sizeof(struct ifp_time_row) * IFP_N_PHASES);
                 stub->sw = &ifp_seg->switches[op];
+                if (stub->hot)
+                        stub->hot_left = (uint32_t)(offsetof(struct ifp_lane, hot_left) + op * 4u);
+                else if (!stub->hook)
+                        stub->plain_op = (uint64_t)op << 48;
+                stub->op = (uint16_t)op;
         }
         tls->busy = busy;
         return 0;
@@ -348,13 +382,13 @@ struct ifp_open *ifp_enter(struct ifp_stub *stub, uint64_t sp, const struct ifp_
                 if (!op)
                         return NULL;
         }
-        o = ifp_open_push(lane, op, ifp_phase, sp, 0);
+        o = ifp_open_push(tls, lane, op, ifp_phase, sp, 0);
         if (IFP_UNLIKELY(!o)) {
                 ifp_local_add(&lane->time[op][ifp_phase].untimed, 1);
                 return NULL;
         }
         o->arg = arg;
-        if (IFP_UNLIKELY(stub->hot_row)) {
+        if (IFP_UNLIKELY(stub->hot_left)) {
                 lane->hot_left[stub->op] = next_gap(tls);
                 o->flags = IFP_REC_SAMPLED;
         }
@@ -371,7 +405,7 @@ static void close_above(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_o
         for (uint64_t i = lane->top; i && i != offset;) {
                 struct ifp_open *above = ifp_open_at(lane, i);
 
-                i = above->prev;
+                i = ifp_open_prev(lane, above);
                 if (above->state != IFP_OPEN_SET ||
                     (own == on_own_stack(tls, above->sp) && above->sp < o->sp &&
                      (own || o->sp - above->sp < NEAR_BYTES)))
@@ -379,31 +413,47 @@ static void close_above(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_o
         }
 }
 
+/* The open entry of the frame `sp`; NULL: it was closed as left, or is another process's. */
+static struct ifp_open *find_open(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp)
+{
+        struct ifp_open *o = ifp_open_at(lane, lane->top);
+
+        if (IFP_LIKELY(o->sp == sp && o->state == IFP_OPEN_SET))
+                return o;
+        for (uint64_t i = lane->top; i; i = ifp_open_prev(lane, o)) {
+                o = ifp_open_at(lane, i);
+                if (o->sp == sp && o->state == IFP_OPEN_SET) {
+                        close_above(tls, lane, o);
+                        return o;
+                }
+        }
+        for (o = lane->open + 1; tls->n_aside && o < lane->open + IFP_MAX_OPEN; o++) {
+                if (o->sp != sp || o->state != IFP_OPEN_ASIDE)
+                        continue;
+                tls->n_aside--;
+                o->state = IFP_OPEN_SET; /* not on the stack any more: of no op around it */
+                o->skip = (int16_t)(o - lane->open - 1);
+                return o;
+        }
+        return NULL;
+}
+
 /* Called by a stub after its kernel, where the way in the .S file is not enough. */
-void ifp_leave(struct ifp_stub *stub, struct ifp_open *o, uint64_t rax, uint64_t sp, uint64_t end)
+void ifp_leave(struct ifp_stub *stub, uint64_t rax, uint64_t sp, uint64_t end)
 {
         struct ifp_tls *tls = &ifp_tls;
         struct ifp_lane *lane = tls->lane;
-        struct ifp_open copy;
-        uint64_t dur;
+        struct ifp_open *o, copy;
+        uint64_t dur, around;
 
         /* A fork child that comes back out of its parent's span; a lane that ended meanwhile. */
-        if (IFP_UNLIKELY(!lane || tls->crowd || !ifp_alive() || o < lane->open ||
-                         o >= lane->open + IFP_MAX_OPEN))
+        if (IFP_UNLIKELY(!lane || tls->crowd || !ifp_alive()))
                 return;
-        if (IFP_UNLIKELY(o->sp != sp || o->state == IFP_OPEN_FREE))
+        o = find_open(tls, lane, sp);
+        if (IFP_UNLIKELY(!o))
                 return;
-        if (IFP_UNLIKELY(lane->top != ifp_open_offset(lane, o))) {
-                if (o->state == IFP_OPEN_ASIDE) {
-                        tls->n_aside--;
-                        tls->fast = tls->n_aside ? NULL : lane;
-                        o->prev = 0;
-                        o->state = IFP_OPEN_SET;
-                } else {
-                        close_above(tls, lane, o);
-                }
-        }
         copy = *o;
+        around = ifp_open_prev(lane, o);
         ifp_open_pop(lane, o);
         if (stub->hook && stub->hook->leave && !stub->hook->leave(tls, stub, &copy, end, rax))
                 return;
@@ -413,9 +463,11 @@ void ifp_leave(struct ifp_stub *stub, struct ifp_open *o, uint64_t rax, uint64_t
 
                 dur = dur > stamp ? dur - stamp : 1;
         }
-        ifp_child_add(lane, &copy, dur);
-        ifp_span_write(lane, copy.op, copy.phase, copy.start, dur, copy.child, copy.depth,
-                       copy.flags, copy.arg);
+        ifp_child_add(lane, &copy, around, dur);
+        ifp_span_write(lane, ifp_open_op(&copy), copy.phase, copy.start, dur, open_child(&copy),
+                       open_depth(&copy), copy.flags, copy.arg);
+        if (IFP_UNLIKELY(!tls->fast))
+                ifp_fast_again(tls);
 }
 
 /*

@@ -10,19 +10,19 @@
  *   CFA  ->  ------------------------
  *     +8     return address
  *  %rbp ->   caller's %rbp
- *     -8     rdi   } integer arguments; after the kernel: -8 rax, -16 rdx
- *    -16     rsi   }
- *    -24     rdx   }
- *    -32     rcx   }
- *    -40     r8    }
- *    -48     r9    }
- *    -56     rax   } number of vector registers of a variadic call
- *    -64     r10   } static chain
+ *     -8     rdi
+ *    -16     rsi
+ *    -24     rdx   } and the second result
+ *    -32     rcx
+ *    -40     r8
+ *    -48     r9
+ *    -56     rax   } number of vector registers of a variadic call, and the result
+ *    -64     r10   } not the caller's: PLTs do not keep it either
  *    -72     the stub
- *    -80     handle of the open span, 0 = none
- *            gap, so that %rsp at the call is congruent modulo 64 to what the
- *            kernel would have seen
- *            copy of the caller's stack arguments
+ *    -80     the lane (an ordinary op)
+ *   -112     here %rsp is congruent modulo 64 to what the kernel would have
+ *            seen, and stays so when a copy of the caller's stack arguments,
+ *            rounded up to 64 bytes, is put below
  *  %rsp ->   return address into this frame: what the kernel sees
  *
  * The CFA is %rbp + 16 across every call. Vector registers are not touched.
@@ -31,7 +31,7 @@
 /* Offsets; shim.h asserts them. */
 #define STUB_TARGET      0
 #define STUB_SWITCH      8
-#define STUB_HOT_ROW    16
+#define STUB_ROW        16
 #define STUB_HOT_LEFT   20
 #define STUB_STACK      26
 #define STUB_PLAIN_OP   56
@@ -42,24 +42,26 @@
 #define TLS_BUSY        72
 #define TLS_CROWD       79
 #define LANE_HEAD       64
-#define LANE_TAIL_SEEN  72
-#define LANE_TOP        96
-#define LANE_HIGH      104
-#define LANE_OPEN_END  (192 + 512 * 40)
-#define LANE_TIME    20736
-#define LANE_RING  1056768
+#define LANE_NEXT       72
+#define LANE_LIMIT      80
+#define LANE_LAP        88
+#define LANE_TOP       112
+#define LANE_OPEN      192
+#define LANE_RING  1052672
 #define OPEN_SP          0
 #define OPEN_START       8
 #define OPEN_CHILD      16
-#define OPEN_ARG        24
-#define OPEN_OP         28
-#define OPEN_PREV       30
-#define OPEN_PHASE      32
-#define OPEN_STATE      33
-#define OPEN_DEPTH      35
-#define OPEN_BYTES      40
+#define OPEN_ROW        24
+#define OPEN_STATE      30
+#define OPEN_OP         32
+#define OPEN_BYTES      64
+#define OPEN_LAST      (255 * OPEN_BYTES)
+#define OPEN_DEPTH_SHIFT 42                     /* offset / 64 to bit 48 */
+#define ROW_TIMED        0
+#define ROW_UNTIMED      8
+#define ROW_TOTAL       16
+#define ROW_CHILD       24
 #define RING_SLOTS   16384
-#define RING_SLOT_BITS  14
 
         .text
 
@@ -87,228 +89,209 @@ stub_common:
         .cfi_startproc
         mov     STUB_SWITCH(%r11), %r10
         cmpb    $0, (%r10)
-        jne     1f
-        jmp     *STUB_TARGET(%r11)              /* off: a tail jump */
-
-1:      cmpl    $0, STUB_HOT_ROW(%r11)
-        je      stub_timed
-
-        /* A hot op: count the call; time one in N. */
-        push    %rax
-        .cfi_adjust_cfa_offset 8
-        mov     ifp_tls@gottpoff(%rip), %r10
-        cmpw    $0, %fs:TLS_BUSY(%r10)
-        jne     3f
-        cmpb    $0, %fs:TLS_CROWD(%r10)
-        jne     2f
-        mov     %fs:TLS_LANE(%r10), %r10
+        je      stub_off
+        mov     STUB_PLAIN_OP(%r11), %r10       /* op << 48 */
         test    %r10, %r10
-        jz      2f
-        cmpb    $0, ifp_wipe(%rip)
-        je      2f
-        mov     STUB_HOT_LEFT(%r11), %eax
-        subl    $1, (%r10, %rax)
-        jc      2f
-        mov     ifp_phase_row(%rip), %eax
-        add     STUB_HOT_ROW(%r11), %eax
-        incq    (%r10, %rax)
-3:      pop     %rax
-        .cfi_adjust_cfa_offset -8
-        jmp     *STUB_TARGET(%r11)
-        .cfi_adjust_cfa_offset 8
-2:      pop     %rax
-        .cfi_adjust_cfa_offset -8
-        .cfi_endproc
-        .size   stub_common, . - stub_common
+        jz      stub_special
 
-        .type   stub_timed, @function
-stub_timed:
-        .cfi_startproc
+        /*
+         * An ordinary op. The caller's rdi, rsi, rcx, r8, r9 stay where they
+         * are until the kernel has them.
+         */
         push    %rbp
         .cfi_def_cfa_offset 16
         .cfi_offset %rbp, -16
         mov     %rsp, %rbp
         .cfi_def_cfa_register %rbp
-        sub     $96, %rsp
+        lea     -112(%rbp), %rsp                /* %rbp + 16 modulo 64 */
         mov     %rax, -56(%rbp)
         mov     %rdx, -24(%rbp)
-        mov     %rcx, -32(%rbp)
-        mov     %r11, -72(%rbp)
-
-        /* Open the span here if nothing is out of the ordinary. */
-        mov     ifp_tls@gottpoff(%rip), %r10
-        movzwl  STUB_PLAIN_OP(%r11), %ecx
-        mov     %fs:TLS_FAST(%r10), %rax        /* the lane */
-        test    %ecx, %ecx
-        jz      enter_slow
+        mov     ifp_tls@gottpoff(%rip), %rax
+        mov     %fs:TLS_FAST(%rax), %rax        /* the lane, if nothing is out of the ordinary */
         test    %rax, %rax
         jz      enter_slow
-        cmpw    $0, %fs:TLS_BUSY(%r10)
-        jne     enter_slow
         cmpb    $0, ifp_wipe(%rip)
         je      enter_slow
         mov     LANE_TOP(%rax), %rdx            /* the op around this one */
-        shl     $32, %rcx
-        test    %rdx, %rdx
-        jz      1f
-        cmp     %rbp, OPEN_SP(%rax, %rdx)       /* is its frame still there? */
-        jbe     enter_slow
-        mov     %rdx, %r10
-        shl     $48, %r10
-        or      %r10, %rcx
-        movzbl  OPEN_DEPTH(%rax, %rdx), %edx
-        inc     %edx
-        shl     $24, %edx
-        js      enter_slow                      /* deeper than the record can say: rarely */
-1:      mov     LANE_HIGH(%rax), %r10
-        or      ifp_phase_open(%rip), %edx      /* phase, state */
-        cmp     $LANE_OPEN_END, %r10
+        cmp     %rbp, LANE_OPEN + OPEN_SP(%rax, %rdx)
+        jbe     enter_slow                      /* its frame is gone */
+        cmp     $OPEN_LAST, %edx
         jae     enter_slow
-        addq    $OPEN_BYTES, LANE_HIGH(%rax)
-        mov     %rbp, OPEN_SP(%rax, %r10)
-        movq    $0, OPEN_CHILD(%rax, %r10)
-        mov     %rcx, OPEN_ARG(%rax, %r10)      /* and op, prev */
-        mov     %rdx, OPEN_PHASE(%rax, %r10)    /* and state, flags, depth */
-        mov     %r10, LANE_TOP(%rax)
-        add     %rax, %r10
-        mov     %r10, -80(%rbp)
-        movzwl  STUB_STACK(%r11), %ecx
-        test    %ecx, %ecx
-        jnz     copy_arguments
-
-        /* No stack arguments: %rsp at the call as the kernel would have had it. */
-        lea     16(%rbp), %eax
-        and     $-64, %rsp
-        and     $63, %eax
-        lea     -64(%rsp, %rax), %rsp
-        rdtsc
+        add     $OPEN_BYTES, %rdx
+        mov     %rdx, LANE_TOP(%rax)            /* the entry is ours */
+        mov     %rbp, LANE_OPEN + OPEN_SP(%rax, %rdx)
+        mov     %r10, LANE_OPEN + OPEN_OP(%rax, %rdx)
+        mov     STUB_ROW(%r11), %r10d
+        add     ifp_phase_open(%rip), %r10
+        mov     %r10, LANE_OPEN + OPEN_ROW(%rax, %rdx)
+        mov     %rdx, %r10
+        shl     $OPEN_DEPTH_SHIFT, %r10
+        or      ifp_phase_child(%rip), %r10
+        mov     %r10, LANE_OPEN + OPEN_CHILD(%rax, %rdx)
+        mov     %rax, -80(%rbp)
+        lea     LANE_OPEN(%rax, %rdx), %r10
+        cmpw    $0, STUB_STACK(%r11)
+        jne     plain_arguments
+1:      rdtsc
         shl     $32, %rdx
         or      %rdx, %rax
         mov     %rax, OPEN_START(%r10)
         mov     -56(%rbp), %rax
         mov     -24(%rbp), %rdx
-        mov     -32(%rbp), %rcx
         call    *STUB_TARGET(%r11)
 
-        /* Close the span; the results are kept: rax, rdx here, the rest untouched. */
-stub_return:
-        mov     %rax, -8(%rbp)
-        mov     %rdx, -16(%rbp)
+        /* Close the span; the results wait in r8 and r9, the rest is not touched. */
+        mov     %rax, %r8
+        mov     %rdx, %r9
         rdtsc
-        mov     %rdx, %r8
-        mov     ifp_tls@gottpoff(%rip), %rdx
-        shl     $32, %r8
-        or      %rax, %r8                       /* the end */
-        mov     -80(%rbp), %rdi                 /* the open entry */
-        mov     -72(%rbp), %r11
-        mov     %fs:TLS_FAST(%rdx), %rsi        /* the lane */
-        cmpw    $0, STUB_PLAIN_OP(%r11)
-        je      leave_slow
-        test    %rsi, %rsi
-        jz      leave_slow
-        cmpb    $0, ifp_wipe(%rip)
-        je      leave_slow
-        mov     %rdi, %r9
-        sub     %rsi, %r9
-        cmp     LANE_TOP(%rsi), %r9
-        jne     leave_slow
-        cmp     OPEN_SP(%rdi), %rbp
-        jne     leave_slow
-        lea     OPEN_BYTES(%r9), %rax
-        cmp     LANE_HIGH(%rsi), %rax
-        jne     leave_slow
-        mov     %r8, %rdx
-        sub     OPEN_START(%rdi), %rdx          /* the duration */
+        shl     $32, %rdx
+        or      %rax, %rdx                      /* the end */
+        mov     -80(%rbp), %rsi                 /* the lane */
+        mov     LANE_TOP(%rsi), %rcx
+        cmp     %rbp, LANE_OPEN + OPEN_SP(%rsi, %rcx)
+        jne     plain_slow
+        lea     LANE_OPEN(%rsi, %rcx), %r10
+        mov     OPEN_START(%r10), %rdi
+        sub     %rdi, %rdx                      /* the duration */
         mov     %rdx, %rax
         shr     $48, %rax
-        jnz     leave_slow
-        movzwl  OPEN_PREV(%rdi), %ecx
-        movzwl  OPEN_OP(%rdi), %eax
-        movzbl  OPEN_PHASE(%rdi), %r11d
-        mov     OPEN_CHILD(%rdi), %r10
-        mov     OPEN_START(%rdi), %r8
-        movzbl  OPEN_DEPTH(%rdi), %edi
-        movb    $0, OPEN_STATE(%rsi, %r9)
-        mov     %rcx, LANE_TOP(%rsi)
-        mov     %r9, LANE_HIGH(%rsi)            /* the entry is free from here on */
-
-        /* The op's row: timed, total, child. */
-        lea     (%rax, %rax, 4), %r9d
-        add     %r11d, %r9d
-        shl     $5, %r9
-        lea     LANE_TIME(%rsi, %r9), %r9
-        incq    (%r9)
-        add     %rdx, 16(%r9)
-        add     %r10, 24(%r9)
-        test    %ecx, %ecx
+        jnz     plain_slow_end
+        mov     OPEN_ROW(%r10), %r11d
+        mov     OPEN_OP(%r10), %rax
+        movb    $0, OPEN_STATE(%r10)
+        mov     OPEN_CHILD(%r10), %r10
+        sub     $OPEN_BYTES, %rcx
+        mov     %rcx, LANE_TOP(%rsi)            /* the entry is free from here on */
+        add     %rdx, LANE_OPEN + OPEN_CHILD(%rsi, %rcx)
+        add     %rsi, %r11                      /* the op's row */
+        incq    ROW_TIMED(%r11)
+        add     %rdx, ROW_TOTAL(%r11)
+        or      %rdx, %rax
+        mov     %r10, %rdx
+        shl     $16, %rdx
         jz      2f
-        add     %rdx, OPEN_CHILD(%rsi, %rcx)    /* of the op around it */
+        shr     $16, %rdx
+        add     %rdx, ROW_CHILD(%r11)
 
-        /* The record: its words in r8, rdx, r10. */
-2:      shl     $48, %rax
-        or      %rax, %rdx
-        shl     $8, %r11d
-        or      %r11d, %edi
-        shl     $48, %rdi
-        or      %rdi, %r10
-3:      mov     LANE_HEAD(%rsi), %rax
-        mov     %rax, %rcx
-        sub     LANE_TAIL_SEEN(%rsi), %rcx
-        cmp     $RING_SLOTS, %rcx
-        jae     ring_full
-        lea     1(%rax), %rcx
-        cmpxchg %rcx, LANE_HEAD(%rsi)
-        jne     3b
-        mov     %eax, %ecx
-        and     $RING_SLOTS - 1, %ecx
-        shl     $5, %ecx
-        add     %rcx, %rsi
-        shr     $RING_SLOT_BITS, %rax
-        inc     %eax
-        shl     $32, %rax
-        mov     %r8, LANE_RING(%rsi)
-        mov     %rdx, LANE_RING + 8(%rsi)
-        mov     %r10, LANE_RING + 16(%rsi)
-        mov     %rax, LANE_RING + 24(%rsi)      /* arg 0 and the lap: complete */
-stub_done:
-        mov     -8(%rbp), %rax
-        mov     -16(%rbp), %rdx
+        /* The record: rdi, rax, r10. */
+2:      mov     LANE_NEXT(%rsi), %rcx
+        movq    $-1, LANE_NEXT(%rsi)            /* a handler folds meanwhile */
+        cmp     LANE_LIMIT(%rsi), %rcx
+        jae     plain_full
+        lea     LANE_RING(%rsi, %rcx), %r11
+        mov     %rdi, (%r11)
+        mov     %rax, 8(%r11)
+        mov     LANE_LAP(%rsi), %rax
+        mov     %r10, 16(%r11)
+        mov     %rax, 24(%r11)                  /* complete */
+        add     $32, %rcx
+        incq    LANE_HEAD(%rsi)
+        mov     %rcx, LANE_NEXT(%rsi)
+3:      mov     %r8, %rax
+        mov     %r9, %rdx
         .cfi_remember_state
         leave
         .cfi_def_cfa %rsp, 8
         ret
         .cfi_restore_state
 
-ring_full:
-        lea     -80(%rbp), %rsp
+plain_full:
+        mov     %rcx, LANE_NEXT(%rsi)
+        mov     %r8, -56(%rbp)
+        mov     %r9, -24(%rbp)
+        lea     -112(%rbp), %rsp
         and     $-16, %rsp
         sub     $32, %rsp
-        mov     %r8, (%rsp)
-        mov     %rdx, 8(%rsp)
+        mov     %rdi, (%rsp)
+        mov     %rax, 8(%rsp)
         mov     %r10, 16(%rsp)
         movq    $0, 24(%rsp)
         mov     %rsi, %rdi
         mov     %rsp, %rsi
         call    ifp_full
-        jmp     stub_done
+        mov     -56(%rbp), %r8
+        mov     -24(%rbp), %r9
+        jmp     3b
 
-leave_slow:
-        lea     -80(%rbp), %rsp
+plain_slow_end:
+        add     %rdi, %rdx
+plain_slow:
+        mov     %r8, -56(%rbp)
+        mov     %r9, -24(%rbp)
+        lea     -112(%rbp), %rsp
         and     $-16, %rsp
-        mov     %rdi, %rsi
-        mov     -72(%rbp), %rdi
-        mov     -8(%rbp), %rdx
-        mov     %rbp, %rcx
+        lea     plain_stub(%rip), %rdi
+        mov     %rdx, %rcx
+        mov     %r8, %rsi
+        mov     %rbp, %rdx
         call    ifp_leave
-        jmp     stub_done
+        mov     -56(%rbp), %r8
+        mov     -24(%rbp), %r9
+        jmp     3b
+
+        /* Stack arguments of an ordinary op; r10 is its entry. */
+plain_arguments:
+        mov     %rcx, -32(%rbp)
+        mov     ifp_tls@gottpoff(%rip), %rdx
+        mov     %fs:TLS_STACK_HI(%rdx), %rax
+        movzwl  STUB_STACK(%r11), %ecx
+        sub     %rbp, %rax
+        jbe     9f
+        cmp     %fs:TLS_STACK_LO(%rdx), %rbp
+        jb      9f
+        sub     $16, %rax                       /* left on the thread's own stack */
+        cmp     %rax, %rcx
+        cmova   %eax, %ecx
+8:      lea     63(%rcx), %eax
+        and     $-64, %eax
+        sub     %rax, %rsp                      /* as much modulo 64 as before */
+        and     $-8, %ecx
+        jz      7f
+        test    $8, %cl
+        jz      5f
+        mov     8(%rbp, %rcx), %rax
+        mov     %rax, -8(%rsp, %rcx)
+        sub     $8, %ecx
+        jz      7f
+5:      mov     8(%rbp, %rcx), %rax             /* 16 bytes at a time, from the far end */
+        mov     (%rbp, %rcx), %rdx
+        mov     %rax, -8(%rsp, %rcx)
+        mov     %rdx, -16(%rsp, %rcx)
+        sub     $16, %ecx
+        jnz     5b
+7:      mov     -32(%rbp), %rcx
+        jmp     1b
+
+        /* A stack whose end is not known: ask how much can be read. */
+9:      mov     %rdi, -8(%rbp)
+        mov     %rsi, -16(%rbp)
+        mov     %r8, -40(%rbp)
+        mov     %r9, -48(%rbp)
+        mov     %r10, -64(%rbp)
+        mov     %r11, -72(%rbp)
+        and     $-16, %rsp
+        lea     16(%rbp), %rdi
+        mov     %rcx, %rsi
+        call    ifp_readable
+        mov     %eax, %ecx
+        lea     -112(%rbp), %rsp
+        mov     -8(%rbp), %rdi
+        mov     -16(%rbp), %rsi
+        mov     -40(%rbp), %r8
+        mov     -48(%rbp), %r9
+        mov     -64(%rbp), %r10
+        mov     -72(%rbp), %r11
+        jmp     8b
 
         /* Open the span with all the care there is. */
 enter_slow:
         mov     %rdi, -8(%rbp)
         mov     %rsi, -16(%rbp)
+        mov     %rcx, -32(%rbp)
         mov     %r8, -40(%rbp)
         mov     %r9, -48(%rbp)
         mov     %r10, -64(%rbp)
+        mov     %r11, -72(%rbp)
         and     $-16, %rsp
         mov     %r11, %rdi
         mov     %rbp, %rsi
@@ -319,85 +302,149 @@ enter_slow:
         mov     -40(%rbp), %r8
         mov     -48(%rbp), %r9
         mov     -72(%rbp), %r11
-        mov     %rax, -80(%rbp)
+        lea     -112(%rbp), %rsp
+        mov     %rax, %r10
         test    %rax, %rax
         jz      stub_pass
         movzwl  STUB_STACK(%r11), %ecx
-
-        /* How many bytes of stack arguments: never past the thread's stack. */
-copy_arguments:
-        lea     16(%rbp), %rdx
         test    %ecx, %ecx
-        jz      2f
-        mov     ifp_tls@gottpoff(%rip), %r10
-        mov     %fs:TLS_STACK_HI(%r10), %rax
-        sub     %rdx, %rax                      /* left on the thread's own stack */
-        jbe     5f
-        cmp     %fs:TLS_STACK_LO(%r10), %rdx
-        jb      5f
+        jz      6f
+
+        mov     ifp_tls@gottpoff(%rip), %rdx
+        mov     %fs:TLS_STACK_HI(%rdx), %rax
+        sub     %rbp, %rax
+        jbe     9f
+        cmp     %fs:TLS_STACK_LO(%rdx), %rbp
+        jb      9f
+        sub     $16, %rax
         cmp     %rax, %rcx
         cmova   %eax, %ecx
+8:      lea     63(%rcx), %eax
+        and     $-64, %eax
+        sub     %rax, %rsp
         and     $-8, %ecx
-
-        /* Room for them, %rsp at the call as the kernel would have had it. */
-2:      sub     %rcx, %rsp
-        and     $-64, %rsp
-        and     $63, %edx
-        lea     -64(%rsp, %rdx), %rsp
-        sub     $16, %ecx                       /* 16 bytes at a time, from the far end */
-        jb      4f
-3:      mov     24(%rbp, %rcx), %rax
-        mov     16(%rbp, %rcx), %rdx
-        mov     %rax, 8(%rsp, %rcx)
-        mov     %rdx, (%rsp, %rcx)
-        sub     $16, %ecx
-        jae     3b
-4:      cmp     $-8, %ecx                       /* 8 bytes left at the front? */
-        jne     6f
-        mov     16(%rbp), %rax
-        mov     %rax, (%rsp)
-
-        /* The kernel, with everything as it was. */
+        jz      6f
+5:      mov     8(%rbp, %rcx), %rax
+        mov     %rax, -8(%rsp, %rcx)
+        sub     $8, %ecx
+        jnz     5b
 6:      rdtsc
-        mov     -80(%rbp), %r10
         shl     $32, %rdx
         or      %rdx, %rax
         mov     %rax, OPEN_START(%r10)
         mov     -24(%rbp), %rdx
         mov     -32(%rbp), %rcx
         mov     -56(%rbp), %rax
+        mov     -64(%rbp), %r10
         call    *STUB_TARGET(%r11)
-        jmp     stub_return
 
-        /* On a stack whose end is not known: ask how many bytes can be read. */
-5:      mov     %rdi, -8(%rbp)
-        mov     %rsi, -16(%rbp)
-        mov     %r8, -40(%rbp)
-        mov     %r9, -48(%rbp)
-        lea     -80(%rbp), %rsp
+        mov     %rax, -56(%rbp)
+        mov     %rdx, -24(%rbp)
+        rdtsc
+        shl     $32, %rdx
+        or      %rax, %rdx
+        mov     %rdx, %rcx
+        lea     -112(%rbp), %rsp
         and     $-16, %rsp
-        mov     %rdx, %rdi
+        mov     -72(%rbp), %rdi
+        mov     -56(%rbp), %rsi
+        mov     %rbp, %rdx
+        call    ifp_leave
+        mov     -56(%rbp), %rax
+        mov     -24(%rbp), %rdx
+        .cfi_remember_state
+        leave
+        .cfi_def_cfa %rsp, 8
+        ret
+        .cfi_restore_state
+
+9:      mov     %r10, -80(%rbp)
+        and     $-16, %rsp
+        lea     16(%rbp), %rdi
         mov     %rcx, %rsi
         call    ifp_readable
         mov     %eax, %ecx
+        lea     -112(%rbp), %rsp
         mov     -8(%rbp), %rdi
         mov     -16(%rbp), %rsi
         mov     -40(%rbp), %r8
         mov     -48(%rbp), %r9
         mov     -72(%rbp), %r11
-        lea     16(%rbp), %rdx
-        jmp     2b
+        mov     -80(%rbp), %r10
+        jmp     8b
 
         /* No span: as if the stub had not been. */
 stub_pass:
         mov     -24(%rbp), %rdx
         mov     -32(%rbp), %rcx
         mov     -56(%rbp), %rax
+        mov     -64(%rbp), %r10
+        .cfi_remember_state
         leave
         .cfi_def_cfa %rsp, 8
         jmp     *STUB_TARGET(%r11)
+        .cfi_restore_state
         .cfi_endproc
-        .size   stub_timed, . - stub_timed
+        .size   stub_common, . - stub_common
+
+        /* Off: a tail jump. */
+        .p2align 4
+        .type   stub_off, @function
+stub_off:
+        .cfi_startproc
+        jmp     *STUB_TARGET(%r11)
+        .cfi_endproc
+        .size   stub_off, . - stub_off
+
+        /* Not settled yet, with a hook, or hot. */
+        .p2align 4
+        .type   stub_special, @function
+stub_special:
+        .cfi_startproc
+        cmpl    $0, STUB_HOT_LEFT(%r11)
+        je      4f
+
+        /* A hot op: count the call; time one in N. */
+        push    %rax
+        .cfi_adjust_cfa_offset 8
+        mov     ifp_tls@gottpoff(%rip), %r10
+        cmpw    $0, %fs:TLS_BUSY(%r10)
+        jne     3f
+        mov     %fs:TLS_FAST(%r10), %r10
+        test    %r10, %r10
+        jz      2f
+        cmpb    $0, ifp_wipe(%rip)
+        je      2f
+        mov     STUB_HOT_LEFT(%r11), %eax
+        subl    $1, (%r10, %rax)
+        jc      2f
+        mov     ifp_phase_row(%rip), %eax
+        add     STUB_ROW(%r11), %eax
+        incq    ROW_UNTIMED(%r10, %rax)
+3:      pop     %rax
+        .cfi_adjust_cfa_offset -8
+        jmp     *STUB_TARGET(%r11)
+        .cfi_adjust_cfa_offset 8
+2:      pop     %rax
+        .cfi_adjust_cfa_offset -8
+4:      push    %rbp
+        .cfi_def_cfa_offset 16
+        .cfi_offset %rbp, -16
+        mov     %rsp, %rbp
+        .cfi_def_cfa_register %rbp
+        lea     -112(%rbp), %rsp
+        mov     %rax, -56(%rbp)
+        mov     %rdx, -24(%rbp)
+        jmp     enter_slow
+        .cfi_endproc
+        .size   stub_special, . - stub_special
+
+        /* What ifp_leave sees of an ordinary op: no hook. */
+        .section .rodata
+        .p2align 6
+plain_stub:
+        .zero   64
+        .text
 
 /*
  * uint64_t ifp_call_saved(uint64_t (*fn)(void *), void *arg)

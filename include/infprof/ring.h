@@ -7,14 +7,15 @@
  *              slot = position modulo IFP_RING_SLOTS
  *   head       next position to reserve. Writer only
  *   tail       next position to read. Reader only, on a line of its own
- *   tail_seen  the writer's last look at tail, so that it leaves the reader's
- *              line alone until the ring seems full
+ *   next       offset in the lane of the slot at head; all ones while the
+ *              writer is at it. Writer only
  *
- * To write: reserve a position with one compare-and-swap that is indivisible
- * against signal handlers only; fill the slot; store its lap last. A handler
- * in between takes the next position, so slots may complete out of order: the
- * reader stops at the first slot that is not complete. A full ring reserves
- * nothing and the caller folds.
+ * To write: claim by setting next to all ones; fill the slot; store its lap
+ * last; move head and next on. A signal handler that comes in between finds the claim and folds
+ * instead, so slots complete in order; the reader nevertheless stops at a slot
+ * whose lap is not the one it expects. A full ring takes nothing and the
+ * caller folds. limit and lap say how far the writer may go without looking at
+ * the reader's line.
  */
 #pragma once
 
@@ -23,10 +24,14 @@
 
 #define IFP_RING_SLOTS 16384u /* 512 KiB */
 
-/* The writer's line and the reader's line. */
+#define IFP_RING_CLAIMED (~0ull)
+
+/* The writer's half line and the reader's line. */
 struct ifp_ring_writer {
-        uint64_t head;      /* writer; reader loads with acquire */
-        uint64_t tail_seen; /* writer only */
+        uint64_t head;  /* writer; reader loads with acquire */
+        uint64_t next;  /* writer only: byte offset of the slot at head, or IFP_RING_CLAIMED */
+        uint64_t limit; /* writer only: next may be used below this */
+        uint64_t lap;   /* writer only: lap << 32 of the slots below limit */
 };
 
 struct ifp_ring_reader {
@@ -38,39 +43,46 @@ static inline uint32_t ifp_ring_lap(uint64_t position)
         return (uint32_t)(position / IFP_RING_SLOTS) + 1;
 }
 
-/* Takes one position; false: the ring is full. */
-static inline bool ifp_ring_reserve(struct ifp_ring_writer *w, struct ifp_ring_reader *r,
-                                    uint64_t *ret_position)
+/* How far the writer may go from head, never beyond a lap. No claim may be open. */
+static inline void ifp_ring_look(struct ifp_ring_writer *w, const struct ifp_ring_reader *r,
+                                 uint64_t *next)
 {
-        uint64_t head;
+        uint64_t head = w->head, tail = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE);
+        uint64_t slot = head % IFP_RING_SLOTS, room = IFP_RING_SLOTS - (head - tail);
 
-        do {
-                head = *(volatile uint64_t *)&w->head;
-                if (__builtin_expect(head - w->tail_seen >= IFP_RING_SLOTS, 0)) {
-                        uint64_t tail = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE);
-
-                        /* A tail beyond head is a broken reader: treat as full. */
-                        if (head - tail >= IFP_RING_SLOTS)
-                                return false;
-                        w->tail_seen = tail;
-                }
-        } while (!ifp_local_cas(&w->head, head, head + 1));
-        *ret_position = head;
-        return true;
+        /* A tail beyond head is a broken reader: the ring counts as full. */
+        if (head - tail >= IFP_RING_SLOTS)
+                return;
+        if (room > IFP_RING_SLOTS - slot)
+                room = IFP_RING_SLOTS - slot;
+        *next = slot * sizeof(struct ifp_record);
+        w->limit = *next + room * sizeof(struct ifp_record);
+        w->lap = (uint64_t)ifp_ring_lap(head) << 32;
 }
 
-/* Completes the slot of a reserved position. */
-static inline void ifp_ring_commit(struct ifp_record *slots, uint64_t position, uint64_t start,
-                                   uint64_t dur_op, uint64_t child, uint32_t arg)
+/* Writes one record; false: the ring is full, or this is a handler in the midst of a write. */
+static inline bool ifp_ring_push(struct ifp_ring_writer *w, const struct ifp_ring_reader *r,
+                                 struct ifp_record *slots, const struct ifp_record *record)
 {
-        struct ifp_record *s = &slots[position % IFP_RING_SLOTS];
+        uint64_t next = *(volatile uint64_t *)&w->next;
+        struct ifp_record *s;
 
-        s->start = start;
-        s->dur_op = dur_op;
-        s->child = child;
+        *(volatile uint64_t *)&w->next = IFP_RING_CLAIMED;
+        if (next != IFP_RING_CLAIMED && next >= w->limit)
+                ifp_ring_look(w, r, &next);
+        if (next >= w->limit) {
+                *(volatile uint64_t *)&w->next = next;
+                return false;
+        }
+        s = (struct ifp_record *)(void *)((uint8_t *)slots + next);
+        s->start = record->start;
+        s->dur_op = record->dur_op;
+        s->child = record->child;
         /* arg and lap are one aligned word, so that they appear together */
-        __atomic_store_n((uint64_t *)(void *)&s->arg, (uint64_t)ifp_ring_lap(position) << 32 | arg,
-                         __ATOMIC_RELEASE);
+        __atomic_store_n((uint64_t *)(void *)&s->arg, w->lap | record->arg, __ATOMIC_RELEASE);
+        __atomic_store_n(&w->head, w->head + 1, __ATOMIC_RELEASE);
+        *(volatile uint64_t *)&w->next = next + sizeof(*s);
+        return true;
 }
 
 /* Reader: copies the record at `position`; false: not complete yet. */

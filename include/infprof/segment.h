@@ -38,7 +38,7 @@
 #define IFP_NAMES_BYTES  (512u << 10)
 #define IFP_POOL_BLOCKS  (128u << 10) /* of 512 bytes: 64 MiB */
 #define IFP_MAX_LANES    2048u
-#define IFP_MAX_OPEN     512u
+#define IFP_MAX_OPEN     256u /* the floor included */
 #define IFP_MAX_SEQ      64u
 #define IFP_SEGMENT_NAME "infprof-segment" /* /proc/PID/maps shows /memfd:infprof-segment */
 
@@ -185,27 +185,33 @@ union ifp_block {
 };
 _Static_assert(sizeof(union ifp_block) == 512, "ABI");
 
-/* One op that is open on a thread. */
+/*
+ * One op that is open on a thread. Entries form a stack; an entry's op around
+ * it is the entry just below, but for coroutines, where `skip` says how many
+ * lie between. Entry 0 is the floor: it is always there, and encloses all.
+ */
 struct ifp_open {
         uint64_t sp;    /* address of the stub's frame */
         uint64_t start; /* ticks */
-        uint64_t child;
-        uint32_t arg;
-        uint16_t op;
-        uint16_t prev; /* the open op around it, as its offset in the lane; 0 = none */
-        uint8_t phase;
+        uint64_t child; /* as in the record: ticks | depth << 48 | phase << 56; depth counts from 1
+                         */
+        uint32_t row;   /* offset in the lane of the op's time row for that phase */
+        uint16_t reserved0;
         uint8_t state; /* enum ifp_open_state */
+        uint8_t phase;
+        uint64_t op; /* op << 48, as in the record */
+        uint32_t arg;
+        int16_t skip;
         uint8_t flags; /* of the record to come */
-        uint8_t depth; /* number of ops around it, at most 255 */
-        uint32_t reserved;
+        uint8_t reserved1;
+        uint64_t reserved2[2];
 };
-_Static_assert(sizeof(struct ifp_open) == 40, "ABI");
+_Static_assert(sizeof(struct ifp_open) == 64, "ABI");
 
 enum ifp_open_state {
         IFP_OPEN_FREE = 0,
-        IFP_OPEN_SET = 1,
-        IFP_OPEN_ASIDE = 2,  /* on another stack: may go on later */
-        IFP_OPEN_SILENT = 3, /* passes through: not a span of its own */
+        IFP_OPEN_SET = 1,   /* its op is under way */
+        IFP_OPEN_ASIDE = 2, /* on another stack: may go on later */
 };
 
 enum ifp_lane_state {
@@ -230,23 +236,20 @@ struct ifp_lane {
         uint64_t start_ticks;
         uint64_t end_ticks; /* set before state becomes ENDED */
         char name[16];      /* set before ENDED; "" = ask /proc */
-        uint64_t cpu_ns; /* CPU time of the thread; set before ENDED; 0 = not told */
+        uint64_t cpu_ns;    /* CPU time of the thread; set before ENDED; 0 = not told */
 
         /* line 1: the writer's */
         struct ifp_ring_writer writer;
         uint64_t n_left;       /* spans that did not return */
         uint64_t n_folded;     /* spans whose record went to the fold table */
-        uint64_t top;          /* innermost open op, as its offset in the lane; 0 = none */
-        uint64_t high;         /* offset in the lane beyond the last open entry in use */
+        uint64_t top;          /* innermost open op: offset of its entry in `open`; 0 = none */
         int64_t pending_bytes; /* not yet added to live_bytes */
-        uint64_t reserved;
 
         /* line 2: the reader's. Daemon */
         struct ifp_ring_reader reader;
         uint64_t pad2[7];
 
         struct ifp_open open[IFP_MAX_OPEN];
-        uint8_t pad3[64 - (IFP_MAX_OPEN * sizeof(struct ifp_open)) % 64];
         struct ifp_time_row time[IFP_MAX_OPS][IFP_N_PHASES];
         struct ifp_alloc_row alloc[IFP_MAX_OPS][IFP_N_PHASES];
         uint32_t fold[IFP_MAX_OPS][IFP_N_PHASES]; /* block index + 1; 0 = none */
