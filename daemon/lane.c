@@ -415,9 +415,7 @@ static void count_in_flight(struct process *p, const struct lane *l, const struc
 
 static void count_open(struct process *p, const struct ifp_lane *lane)
 {
-        uint64_t high = lane->high < IFP_MAX_OPEN ? lane->high : IFP_MAX_OPEN;
-
-        for (uint64_t i = 0; i < high; i++)
+        for (uint32_t i = 1; i < IFP_MAX_OPEN; i++) /* entry 0 is the floor */
                 p->open += lane->open[i].state == IFP_OPEN_SET ||
                            lane->open[i].state == IFP_OPEN_ASIDE;
 }

@@ -177,16 +177,16 @@ bool fake_span(struct fake *f, uint32_t lane, uint32_t op, uint32_t phase, uint6
 {
         struct ifp_lane *l = &f->seg->lanes[lane];
         struct ifp_time_row *row = &l->time[op][phase];
-        uint64_t position;
+        struct ifp_record record;
 
         ifp_local_add(&row->timed, 1);
         ifp_local_add(&row->total, dur);
         ifp_local_add(&row->child, child);
-        if (ifp_ring_reserve(&l->writer, &l->reader, &position)) {
-                ifp_ring_commit(l->ring, position, ifp_ticks(), dur | (uint64_t)op << 48,
-                                child | (uint64_t)phase << 56, 0);
+        record = (struct ifp_record){.start = ifp_ticks(),
+                                     .dur_op = dur | (uint64_t)op << 48,
+                                     .child = child | (uint64_t)phase << 56};
+        if (ifp_ring_push(&l->writer, &l->reader, l->ring, &record))
                 return true;
-        }
         ifp_local_add(&l->n_folded, 1);
         fold(f, l, op, phase, dur);
         return false;
@@ -233,4 +233,28 @@ bool fake_hello(const struct fake *f)
              recv(fd, &answer, 1, 0) == 1;
         close(fd);
         return ok;
+}
+
+/* Takes a position without completing it, as if its writer had stopped in the midst. */
+bool fake_reserve(struct ifp_lane *l, uint64_t *ret_position)
+{
+        uint64_t head = l->writer.head;
+
+        if (head - l->reader.tail >= IFP_RING_SLOTS)
+                return false;
+        *ret_position = head;
+        __atomic_store_n(&l->writer.head, head + 1, __ATOMIC_RELEASE);
+        l->writer.next = l->writer.limit; /* look anew before the next push */
+        return true;
+}
+
+void fake_commit(struct ifp_lane *l, uint64_t position, uint64_t dur_op, uint64_t child)
+{
+        struct ifp_record *s = &l->ring[position % IFP_RING_SLOTS];
+
+        s->start = 0;
+        s->dur_op = dur_op;
+        s->child = child;
+        s->arg = 0;
+        __atomic_store_n(&s->lap, ifp_ring_lap(position), __ATOMIC_RELEASE);
 }

@@ -31,5 +31,9 @@ void fake_lane_end(struct fake *f, uint32_t lane);
 bool fake_span(struct fake *f, uint32_t lane, uint32_t op, uint32_t phase, uint64_t dur,
                uint64_t child);
 
+/* A position taken but not completed, and its completion; false: the ring is full. */
+bool fake_reserve(struct ifp_lane *l, uint64_t *ret_position);
+void fake_commit(struct ifp_lane *l, uint64_t position, uint64_t dur_op, uint64_t child);
+
 /* Sends it to the daemon in $XDG_RUNTIME_DIR (or in /tmp). True: it was taken over. */
 bool fake_hello(const struct fake *f);

@@ -106,7 +106,7 @@ static void a_slot_that_is_not_complete_stops_the_reader(void **state)
         uint64_t hole = 0, n;
 
         fake_span(&w->f, 0, w->op, 0, 5, 0);
-        assert_true(ifp_ring_reserve(&w->lane->writer, &w->lane->reader, &hole));
+        assert_true(fake_reserve(w->lane, &hole));
         fake_span(&w->f, 0, w->op, 0, 6, 0);
         assert_int_equal(drain(w, &n), 0);
         assert_int_equal(n, 1);
@@ -115,7 +115,7 @@ static void a_slot_that_is_not_complete_stops_the_reader(void **state)
         assert_int_equal(drain(w, &n), 0);
         assert_int_equal(n, 0);
         /* completed late, it is read, and what is behind it too */
-        ifp_ring_commit(w->lane->ring, hole, 0, 7 | (uint64_t)w->op << 48, 0, 0);
+        fake_commit(w->lane, hole, 7 | (uint64_t)w->op << 48, 0);
         assert_int_equal(drain(w, &n), 0);
         assert_int_equal(n, 2);
         assert_int_equal(drain_find(&w->d, w->op, 0)->max, 7);
@@ -126,7 +126,7 @@ static void a_slot_can_be_given_up(void **state)
         struct world *w = *state;
         uint64_t hole = 0, n;
 
-        assert_true(ifp_ring_reserve(&w->lane->writer, &w->lane->reader, &hole));
+        assert_true(fake_reserve(w->lane, &hole));
         fake_span(&w->f, 0, w->op, 0, 6, 0);
         drain(w, &n);
         drain_skip(&w->l, w->lane);
@@ -145,7 +145,7 @@ static void a_stale_slot_of_the_last_lap_is_not_read_again(void **state)
                 fake_span(&w->f, 0, w->op, 0, 1, 0);
         drain(w, &n);
         assert_int_equal(n, IFP_RING_SLOTS);
-        ifp_ring_reserve(&w->lane->writer, &w->lane->reader, &position);
+        fake_reserve(w->lane, &position);
         assert_int_equal(drain(w, &n), 0);
         assert_int_equal(n, 0);
 }
@@ -226,14 +226,13 @@ static void lying_records_are_refused(void **state)
         struct world *w = *state;
         uint64_t n, position = 0;
 
-        ifp_ring_reserve(&w->lane->writer, &w->lane->reader, &position);
-        ifp_ring_commit(w->lane->ring, position, 0, 1 | (uint64_t)(w->op + 1) << 48, 0, 0);
+        fake_reserve(w->lane, &position);
+        fake_commit(w->lane, position, 1 | (uint64_t)(w->op + 1) << 48, 0);
         assert_int_equal(drain(w, &n), DRAIN_E_OP);
-        ifp_ring_commit(w->lane->ring, position, 0, 1 | 0xffffull << 48, 0, 0);
+        fake_commit(w->lane, position, 1 | 0xffffull << 48, 0);
         assert_int_equal(drain(w, &n), DRAIN_E_OP);
         for (uint64_t phase = IFP_N_PHASES; phase < 8; phase++) {
-                ifp_ring_commit(w->lane->ring, position, 0, 1 | (uint64_t)w->op << 48, phase << 56,
-                                0);
+                fake_commit(w->lane, position, 1 | (uint64_t)w->op << 48, phase << 56);
                 assert_int_equal(drain(w, &n), DRAIN_E_PHASE);
         }
         assert_null(drain_find(&w->d, w->op, 0));

@@ -186,10 +186,8 @@ static void the_end_finds_all_that_is_left(void **state)
         /* killed between its row and its record */
         w->f.seg->lanes[0].time[w->op][0].timed++;
         w->f.seg->lanes[0].time[w->op][0].total += 50;
-        w->f.seg->lanes[0].open[0].state = IFP_OPEN_SET;
-        w->f.seg->lanes[0].high = 1;
-        assert_false(ifp_ring_reserve(&w->f.seg->lanes[0].writer, &w->f.seg->lanes[0].reader,
-                                      &position));
+        w->f.seg->lanes[0].open[1].state = IFP_OPEN_SET;
+        assert_false(fake_reserve(&w->f.seg->lanes[0], &position));
         process_end(w->p, RUNFILE_END_SIGNAL, 9, w->now);
 
         assert_int_equal(w->p->state, PROCESS_ENDED);
