@@ -261,6 +261,8 @@ static struct answer put_exit(struct server *s, const char *id, const json_t *q)
         json_error_t e;
 
         if (!run)
+                run = runs_revive(s, id); /* `record` saw a daemon die in between */
+        if (!run)
                 return no_run(id);
         if (json_unpack_ex((json_t *)q, &e, 0, "{s?I, s?I !}", "code", &code, "signal", &sig))
                 return answer_error(400, "not an exit: %s", e.text);

@@ -20,6 +20,7 @@
 #include "common/cleanup.h"
 #include "common/paths.h"
 #include "daemon/adopt.h"
+#include "daemon/bury.h"
 #include "daemon/server.h"
 
 enum {
@@ -173,6 +174,7 @@ int main(int argc, char **argv)
                 return EXIT_FAILED;
         }
         adopt_all(s);
+        bury_all(s);
         r = server_serve(s);
         server_free(s);
         close(lock);

@@ -168,6 +168,23 @@ static int run_from_file(struct server *s, struct runfile *rf, const char *path,
         return 0;
 }
 
+struct run *runs_revive(struct server *s, const char *id)
+{
+        _cleanup_(freep) char *path = NULL;
+        struct runfile *rf;
+        struct run *run = NULL;
+
+        if (!s->state_dir || !text_is_id(id))
+                return NULL;
+        path = text_format("%s/%s.infprof", s->state_dir, id);
+        if (!path || runfile_open(&rf, path, NULL))
+                return NULL;
+        if (run_from_file(s, rf, path, &run))
+                run = NULL;
+        runfile_close(rf);
+        return run;
+}
+
 /* A process that an earlier daemon read: the run it was in goes on, in the same file. */
 static int resume(struct server *s, struct process *p, const char **ret_why)
 {
@@ -473,6 +490,19 @@ void runs_tick(struct server *s, uint64_t cpu_ns)
 
 void runs_close(struct server *s)
 {
+        /* Who reads the file later cannot know; a daemon that goes on with it will write it anew.
+         */
+        for (struct process *p = s->processes; p; p = p->next) {
+                if (p->state != PROCESS_LIVE)
+                        continue;
+                p->end = RUNFILE_END_UNKNOWN;
+                p->dirty = true;
+                if (!p->reason)
+                        p->reason = strdup("the collector was stopped while it ran");
+        }
+        for (struct run *run = s->runs; run; run = run->next)
+                if (run->end == RUNFILE_END_LIVE)
+                        run->end = RUNFILE_END_UNKNOWN;
         for (struct run *run = s->runs; run; run = run->next) {
                 run->dirty = true;
                 runs_flush(s, run);

@@ -70,6 +70,7 @@ struct process *server_find_pid(struct server *s, pid_t pid);
 
 /* daemon/runs.c: which run, and where it is kept */
 struct run *runs_find(struct server *s, const char *id);
+struct run *runs_revive(struct server *s, const char *id); /* from its file; NULL: there is none */
 int runs_assign(struct server *s, struct process *p, const char **ret_why);
 int runs_register(struct server *s, const char *id, const char *command, pid_t pid,
                   const char *path, struct run **ret);
