@@ -40,8 +40,8 @@ static void fill(struct ifp_lane *l, uint32_t first_op, uint64_t *seed)
                 uint64_t position, dur = 200 + (next(seed) & 2047), op = first_op + i % N_OPS;
                 uint64_t phase = IFP_PHASE_LOAD + i / (IFP_RING_SLOTS / 3 + 1);
 
-                if (ifp_ring_reserve(&l->writer, &l->reader, &position))
-                        ifp_ring_commit(l->ring, position, i, dur | op << 48, phase << 56, 0);
+                ifp_ring_push(&l->writer, &l->reader, l->ring,
+                              &(struct ifp_record){i, dur | op << 48, phase << 56, 0, 0});
         }
 }
 

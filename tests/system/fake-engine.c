@@ -207,8 +207,8 @@ static void lie_record(uint64_t op, uint64_t phase)
 {
         uint64_t position;
 
-        if (ifp_ring_reserve(&f.seg->lanes[0].writer, &f.seg->lanes[0].reader, &position))
-                ifp_ring_commit(f.seg->lanes[0].ring, position, 0, 1 | op << 48, phase << 56, 0);
+        if (fake_reserve(&f.seg->lanes[0], &position))
+                fake_commit(&f.seg->lanes[0], position, 1 | op << 48, phase << 56);
 }
 
 static void lie_op(void)
