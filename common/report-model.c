@@ -268,7 +268,10 @@ static int load_op_phase(const struct runfile_op_phase *row, void *userdata)
                 return dangling(l, "op_phase", "op", row->process, row->op);
         if (row->hist && p->ticks_per_second)
                 r = add_points(&f.points, row->hist, p->ticks_per_second);
-        f.sums_known = !f.points.count || row->sum_ns > 0;
+        /* Where all timed calls are in the histogram, their sum is known without it. */
+        if (f.sum_ns == 0 && f.points.count == f.timed)
+                f.sum_ns = (double)f.total_ns;
+        f.sums_known = !f.points.count || f.sum_ns > 0;
         if (!r)
                 r = figures_add(op ? &op->phase[row->phase] : &m->none[row->phase], &f);
         figures_done(&f);

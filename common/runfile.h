@@ -105,7 +105,8 @@ struct runfile_op_phase {
         uint64_t total_ns, child_ns; /* of the timed ones */
         uint64_t min_ns, max_ns;     /* UINT64_MAX, 0 where none is known */
         /* Sum, and sum of squares, of the durations that are counted in the histogram (of those
-           folded: bucket middles). sum_ns 0 while there are some: not known. */
+           folded: bucket middles, or values scaled so that their sum is right). sum_ns may be left
+           0 where all timed calls are in the histogram: then it is total_ns. */
         double sum_ns, sumsq_ns2;
         uint64_t left, folded;
         struct runfile_alloc alloc;

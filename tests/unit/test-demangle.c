@@ -13,6 +13,13 @@
 
 #include "common/demangle.h"
 
+#define RUST_V0_LONG                                                                               \
+        "_RINvCs6xxl1lAjzDf_1a3genINtNtCslNYArtu3iFV_5alloc5boxed3BoxDG_INtNtNtCsgEmfK2I1SDS_"     \
+        "4core3ops8function2FnTRL0_hEEp6OutputRL0_hNtNtB15_6marker4SendEL_EEB2_"
+#define RUST_OLD_LONG                                                                              \
+        "_ZN102_$LT$core..iter..adapters..map..Map$LT$I$C$F$GT$$u20$as$u20$core..iter..traits.."   \
+        "iterator..Iterator$GT$4fold17h64692a380cdf14dcE"
+
 struct pair {
         const char *symbol, *name;
 };
@@ -63,10 +70,8 @@ static void old_rust(void **state)
 {
         static const struct pair pairs[] = {
                 {"_ZN4core3ptr13drop_in_place17h0123456789abcdefE", "core::ptr::drop_in_place"},
-                {"_ZN102_$LT$core..iter..adapters..map..Map$LT$I$C$F$GT$$u20$as$u20$core..iter.."
-                 "traits..iterator..Iterator$GT$4fold17h64692a380cdf14dcE",
-                 "<core::iter::adapters::map::Map<I,F> as "
-                 "core::iter::traits::iterator::Iterator>::fold"},
+                {RUST_OLD_LONG, "<core::iter::adapters::map::Map<I,F> as "
+                                "core::iter::traits::iterator::Iterator>::fold"},
                 {"_ZN3foo17hnothexadecimal00E", "foo::hnothexadecimal00"},
         };
         void *library = dlopen("libstdc++.so.6", RTLD_NOW | RTLD_LOCAL);
@@ -85,9 +90,7 @@ static void rust_v0(void **state)
                 {"_RINvCs6xxl1lAjzDf_1a3genFKClElEB2_", "a::gen::<extern \"C\" fn(i32) -> i32>"},
                 {"_RINvCs6xxl1lAjzDf_1a3genFG_RL0_eERL0_eEB2_",
                  "a::gen::<for<'a> fn(&'a str) -> &'a str>"},
-                {"_RINvCs6xxl1lAjzDf_1a3genINtNtCslNYArtu3iFV_5alloc5boxed3BoxDG_"
-                 "INtNtNtCsgEmfK2I1SDS_4core3ops"
-                 "8function2FnTRL0_hEEp6OutputRL0_hNtNtB15_6marker4SendEL_EEB2_",
+                {RUST_V0_LONG,
                  "a::gen::<alloc::boxed::Box<dyn for<'a> core::ops::function::Fn<(&'a u8,), Output "
                  "= &'a u8> + "
                  "core::marker::Send>>"},
@@ -115,12 +118,9 @@ static void rust_v0(void **state)
 static void hostile_names_come_to_an_end(void **state)
 {
         static const char *const samples[] = {
-                "_RINvCs6xxl1lAjzDf_1a3genINtNtCslNYArtu3iFV_5alloc5boxed3BoxDG_"
-                "INtNtNtCsgEmfK2I1SDS_4core3ops"
-                "8function2FnTRL0_hEEp6OutputRL0_hNtNtB15_6marker4SendEL_EEB2_",
+                (RUST_V0_LONG),
                 "_RINvNtCs6xxl1lAjzDf_1au11ncode_cta3gu9gre_6ka8iTldReEEB4_",
-                "_ZN102_$LT$core..iter..adapters..map..Map$LT$I$C$F$GT$$u20$as$u20$core..iter.."
-                "traits..iterator..Iterator$GT$4fold17h64692a380cdf14dcE",
+                (RUST_OLD_LONG),
         };
         static const char *const alone[] = {
                 "_RB_",
