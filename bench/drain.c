@@ -37,7 +37,7 @@ static uint64_t next(uint64_t *x)
 static void fill(struct ifp_lane *l, uint32_t first_op, uint64_t *seed)
 {
         for (uint32_t i = 0; i < IFP_RING_SLOTS; i++) {
-                uint64_t position, dur = 200 + (next(seed) & 2047), op = first_op + i % N_OPS;
+                uint64_t dur = 200 + (next(seed) & 2047), op = first_op + i % N_OPS;
                 uint64_t phase = IFP_PHASE_LOAD + i / (IFP_RING_SLOTS / 3 + 1);
 
                 ifp_ring_push(&l->writer, &l->reader, l->ring,
