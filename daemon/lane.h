@@ -21,12 +21,20 @@ int lane_refresh_crowd(struct process *p, const char **ret_why);
  * not see. */
 int lane_adopt(struct process *p, uint32_t i, const char **ret_why);
 
-/* Lanes that threads have to themselves and that may be touched. */
-static inline uint32_t lane_count(const struct process *p)
+/* Lanes that threads have to themselves and have touched. */
+static inline uint32_t lane_count_shared(const struct process *p)
 {
         uint32_t own = p->segment.header.n_lanes - 1;
 
         return p->counts.n_lanes < own ? p->counts.n_lanes : own;
+}
+
+/* Of these, those that we have room for. (Counts are brought up to date in the midst of things.) */
+static inline uint32_t lane_count(const struct process *p)
+{
+        uint32_t n = lane_count_shared(p);
+
+        return n < p->n_lanes ? n : p->n_lanes;
 }
 
 struct thread *thread_free(struct thread *t);

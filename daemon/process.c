@@ -51,7 +51,7 @@ static int room(void *array, uint32_t *have, uint32_t want, size_t size)
 static int lanes_room(struct process *p)
 {
         uint32_t before = p->n_lanes;
-        int r = room(&p->lanes, &p->n_lanes, lane_count(p), sizeof(*p->lanes));
+        int r = room(&p->lanes, &p->n_lanes, lane_count_shared(p), sizeof(*p->lanes));
 
         for (uint32_t i = before; !r && i < p->n_lanes; i++)
                 drain_lane_init(&p->lanes[i].drain, 0);
