@@ -261,10 +261,12 @@ static bool writable(const struct ifp_elf *e, uint64_t slot)
 #define RELOC_JUMP_SLOT R_X86_64_JUMP_SLOT
 #define RELOC_GLOB_DAT  R_X86_64_GLOB_DAT
 #define RELOC_ABSOLUTE  R_X86_64_64
+#define RELOC_COPY      R_X86_64_COPY
 #elif defined(__aarch64__)
 #define RELOC_JUMP_SLOT R_AARCH64_JUMP_SLOT
 #define RELOC_GLOB_DAT  R_AARCH64_GLOB_DAT
 #define RELOC_ABSOLUTE  R_AARCH64_ABS64
+#define RELOC_COPY      R_AARCH64_COPY
 #endif
 
 /* What the slot leads to, if that is a wanted kernel; else 0. */
@@ -288,29 +290,78 @@ static uint64_t kernel_behind(struct object *o, const ElfW(Rela) * r, uint64_t v
         return a && ifp_kernel_known(a) ? a : 0;
 }
 
+/*
+ * RTLD_DEEPBIND puts libc before us. What leads to a function that we stand in
+ * front of is led to us all the same, or its blocks would be freed here that were never counted.
+ * Where the object has its own such function, or another library's, it keeps that.
+ */
+static uint64_t ours_behind(struct object *o, const ElfW(Rela) * r, uint64_t value)
+{
+        uint32_t symbol = (uint32_t)ELF64_R_SYM(r->r_info);
+        const char *name = o->elf.strtab + o->elf.symtab[symbol].st_name;
+        uint64_t ours = 0;
+
+        if (!o->deepbind)
+                return 0;
+        for (uint32_t i = 0; i < n_objects && !ours; i++)
+                if (objects[i].load && objects[i].self)
+                        ours = find_in((struct object *[]){&objects[i]}, 1, name, NULL);
+        if (!ours || value == ours)
+                return 0;
+        if (value >= o->elf.start && value < o->elf.end &&
+            ELF64_R_TYPE(r->r_info) == RELOC_JUMP_SLOT)
+                value = bind(o, symbol, name);
+        return value && value == (uint64_t)(uintptr_t)ifp_next(name) ? ours : 0;
+}
+
+static void set_slot(struct object *o, uint64_t *slot, uint64_t to, bool *opened)
+{
+        if (!*opened) {
+                protect(&o->elf, PROT_READ | PROT_WRITE);
+                *opened = true;
+        }
+        __atomic_store_n(slot, to, __ATOMIC_RELEASE);
+        __atomic_fetch_add(&ifp_seg->live.slots_patched, 1, __ATOMIC_RELAXED);
+}
+
+/*
+ * Data of a library that the executable holds the copy of (R_COPY): the
+ * pointers in it were copied when they led to kernels already.
+ */
+static void patch_copied(struct object *o, const ElfW(Rela) * r, bool *opened)
+{
+        uint64_t from = (o->elf.base + r->r_offset + 7) & ~7ull,
+                 to = o->elf.base + r->r_offset + o->elf.symtab[ELF64_R_SYM(r->r_info)].st_size;
+
+        for (; from + 8 <= to && writable(&o->elf, from); from += 8) {
+                uint64_t *slot = (uint64_t *)from;
+                uint64_t stub = ifp_kernel_known(*slot) ? ifp_kernel_stub(*slot) : 0;
+
+                if (stub)
+                        set_slot(o, slot, stub, opened);
+        }
+}
+
 static void patch(struct object *o, const ElfW(Rela) * relocs, uint64_t n, bool *opened)
 {
         for (uint64_t i = 0; i < n; i++) {
                 const ElfW(Rela) *r = &relocs[i];
                 uint32_t type = (uint32_t)ELF64_R_TYPE(r->r_info);
-                uint64_t *slot = (uint64_t *)(o->elf.base + r->r_offset), kernel, stub;
+                uint64_t *slot = (uint64_t *)(o->elf.base + r->r_offset), kernel, to;
 
-                if (!ELF64_R_SYM(r->r_info) || r->r_addend ||
-                    (type != RELOC_JUMP_SLOT && type != RELOC_GLOB_DAT && type != RELOC_ABSOLUTE))
+                if (!ELF64_R_SYM(r->r_info) || r->r_addend)
+                        continue;
+                if (type == RELOC_COPY)
+                        patch_copied(o, r, opened);
+                if (type != RELOC_JUMP_SLOT && type != RELOC_GLOB_DAT && type != RELOC_ABSOLUTE)
                         continue;
                 if (((uint64_t)(uintptr_t)slot & 7) ||
                     !writable(&o->elf, (uint64_t)(uintptr_t)slot))
                         continue;
                 kernel = kernel_behind(o, r, *slot);
-                stub = kernel ? ifp_kernel_stub(kernel) : 0;
-                if (!stub)
-                        continue;
-                if (!*opened) {
-                        protect(&o->elf, PROT_READ | PROT_WRITE);
-                        *opened = true;
-                }
-                __atomic_store_n(slot, stub, __ATOMIC_RELEASE);
-                __atomic_fetch_add(&ifp_seg->live.slots_patched, 1, __ATOMIC_RELAXED);
+                to = kernel ? ifp_kernel_stub(kernel) : ours_behind(o, r, *slot);
+                if (to)
+                        set_slot(o, slot, to, opened);
         }
 }
 

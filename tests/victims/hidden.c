@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+long k_hidden(long x);
+
+long k_hidden(long x)
+{
+        return x * x;
+}
