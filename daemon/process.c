@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/demangle.h"
 #include "daemon/fold.h"
 #include "daemon/lane.h"
 #include "daemon/procfs.h"
@@ -102,6 +103,18 @@ static int op_name(struct process *p, uint32_t offset, char **ret, const char **
         return offset ? segment_name(&p->segment, &p->counts, offset, ret, ret_why) : 0;
 }
 
+/* A kernel goes by its symbol as its language writes it. */
+static int demangle(char **name)
+{
+        char *plain = ifp_demangle(*name);
+
+        if (!plain)
+                return -ENOMEM;
+        free(*name);
+        *name = plain;
+        return 0;
+}
+
 static int op_take(struct process *p, uint32_t i, const char **ret_why)
 {
         const volatile struct ifp_op *from = &p->segment.map->ops[i];
@@ -113,6 +126,8 @@ static int op_take(struct process *p, uint32_t i, const char **ret_why)
                 return SEGMENT_E_BAD;
         }
         r = op_name(p, from->name, &op.name, ret_why);
+        if (!r && op.name && op.kind == IFP_KIND_KERNEL)
+                r = demangle(&op.name);
         if (!r)
                 r = op_name(p, from->kernel, &op.kernel, ret_why);
         if (!r)
