@@ -458,7 +458,15 @@ void runs_process_ended(struct server *s, struct process *p)
                 run->end_value = p->end_value;
         }
         runs_flush(s, run);
-        trim_processes(s, run);
+        s->trim_due = true;
+}
+
+void runs_trim(struct server *s)
+{
+        s->trim_due = false;
+        for (struct run *run = s->runs; run; run = run->next)
+                trim_processes(s, run);
+        trim_runs(s);
 }
 
 /* `record` is gone and has not told the end of its command. */
@@ -483,9 +491,7 @@ void runs_tick(struct server *s, uint64_t cpu_ns)
                 miss_the_teller(run);
                 runs_flush(s, run);
         }
-        for (struct run *run = s->runs; run; run = run->next)
-                trim_processes(s, run);
-        trim_runs(s);
+        s->trim_due = true;
 }
 
 void runs_close(struct server *s)

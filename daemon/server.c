@@ -435,6 +435,8 @@ int server_serve(struct server *s)
                         round_of_all(s, now);
                 if (now >= s->next_tick_ns && (s->n_live || has_unfinished(s)))
                         tick(s, now);
+                if (s->trim_due)
+                        runs_trim(s);
                 intake_expire(s->intake, now);
                 if (!s->stopping && is_idle(s, now) && !intake_retreat(s->intake))
                         s->stopping = true;

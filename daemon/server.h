@@ -50,6 +50,7 @@ struct server {
         uint64_t drained;
         uint64_t cpu_ns; /* at the last tick */
         bool stopping;
+        bool trim_due; /* something ended: see runs_trim */
 };
 
 int server_new(struct server **ret, const struct server_options *options, char **ret_why);
@@ -75,6 +76,7 @@ int runs_assign(struct server *s, struct process *p, const char **ret_why);
 int runs_register(struct server *s, const char *id, const char *command, pid_t pid,
                   const char *path, struct run **ret);
 void runs_process_ended(struct server *s, struct process *p);
+void runs_trim(struct server *s); /* frees processes and runs: not in the midst of a walk */
 void runs_tell_end(struct run *run, enum runfile_end end, int value);
 void runs_flush(struct server *s, struct run *run);
 void runs_tick(struct server *s, uint64_t cpu_ns);

@@ -372,7 +372,7 @@ def the_next_daemon_goes_on_where_one_was_killed(s):
 @case
 def the_next_daemon_with_threads_that_come_and_go(s):
     first = daemon(s, "--stay")
-    run = s.start([s.tinyengine, "--threads", "3", "--spawn", "op", "--tokens", "100", "--pace", "20",
+    run = s.start([s.tinyengine, "--threads", "3", "--spawn", "op", "--tokens", "250", "--pace", "20",
                    "--truth", s.path("truth.json")], kernels=KERNELS)
     live(s, run)
     time.sleep(1.3)
