@@ -241,7 +241,7 @@ static const char views_sql[] =
         "  round(r.min_ns / 1e3, 3) AS min_us, round(r.max_ns / 1e3, 3) AS max_us,\n"
         "  r.alloc_calls, r.alloc_asked, o.kernel, o.library\n"
         "  FROM op_phase r JOIN op o USING (process, op) JOIN kinds k USING (kind)\n"
-        "  JOIN phases p USING (phase) ORDER BY r.total_ns - r.child_ns DESC;\n"
+        "  JOIN phases p USING (phase) WHERE o.kind < 5 ORDER BY r.total_ns - r.child_ns DESC;\n"
         "CREATE VIEW v_threads AS SELECT t.process, t.tid, t.name,\n"
         "  round(t.started_ns / 1e6, 3) AS started_ms, round(t.ended_ns / 1e6, 3) AS ended_ms,\n"
         "  t.spans, round(t.cpu_ns / 1e6, 3) AS cpu_ms, t.alloc_calls, t.alloc_asked,\n"
