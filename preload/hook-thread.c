@@ -9,6 +9,7 @@
 struct start {
         void *(*fn)(void *);
         void *arg;
+        uint64_t stack_lo; /* the engine's own, or 0 */
         uint64_t stack_bytes;
         int parent_tid;
         uint32_t site;
@@ -25,6 +26,19 @@ static void thread_began(void)
                 ;
 }
 
+/*
+ * glibc puts its own part of a thread at the end of the mapped stack, and no
+ * more than a page of it behind pthread_self. Nothing below that mapping may be taken for
+ * ours: what lies there is somebody else's, another stack perhaps.
+ */
+static void note_stack(struct ifp_tls *tls, const struct start *start)
+{
+        uint64_t end = ((uint64_t)pthread_self() + 4095) & ~4095ull;
+
+        tls->stack_hi = (uint64_t)(uintptr_t)__builtin_frame_address(0);
+        tls->stack_lo = start->stack_lo ? start->stack_lo : end - start->stack_bytes;
+}
+
 static void *trampoline(void *arg)
 {
         struct ifp_tls *tls = &ifp_tls;
@@ -33,8 +47,7 @@ static void *trampoline(void *arg)
         tls->busy++;
         start = *(struct start *)arg;
         ifp_real.free(arg);
-        tls->stack_hi = (uint64_t)(uintptr_t)__builtin_frame_address(0);
-        tls->stack_lo = tls->stack_hi - start.stack_bytes;
+        note_stack(tls, &start);
         tls->counted = 1;
         if (ifp_seg && ifp_alive() && !ifp_off)
                 ifp_lane_take(tls, start.parent_tid, start.site);
@@ -42,13 +55,22 @@ static void *trampoline(void *arg)
         return start.fn(start.arg);
 }
 
-static uint64_t stack_bytes(const pthread_attr_t *attr)
+/* What the thread gets: the engine's own stack, or one of this size. */
+static void read_stack(struct start *start, const pthread_attr_t *attr)
 {
+        pthread_attr_t none;
         size_t bytes = 0;
+        void *lo = NULL;
 
-        if (attr && !pthread_attr_getstacksize(attr, &bytes) && bytes)
-                return bytes;
-        return 8u << 20;
+        if (!attr) {
+                pthread_attr_init(&none);
+                attr = &none;
+        }
+        pthread_attr_getstacksize(attr, &bytes);
+        start->stack_bytes = bytes;
+        pthread_attr_getstack(attr, &lo, &bytes);
+        if (lo && (uint64_t)(uintptr_t)lo + bytes) /* it says minus bytes where there is none */
+                start->stack_lo = (uint64_t)(uintptr_t)lo;
 }
 
 IFP_EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attr,
@@ -72,9 +94,9 @@ IFP_EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *
         }
         *start = (struct start){.fn = fn,
                                 .arg = arg,
-                                .stack_bytes = stack_bytes(attr),
                                 .parent_tid = (int)IFP_SYS(gettid),
                                 .site = ifp_site((uint64_t)(uintptr_t)__builtin_return_address(0))};
+        read_stack(start, attr);
         thread_began();
         tls->busy = busy; /* what the creation itself allocates is the engine's doing */
         ret = ifp_real.pthread_create(thread, attr, trampoline, start);
