@@ -128,6 +128,15 @@ static enum tui_style phase_style(const char *piece)
         return strncmp(piece, "ended", 5) ? TUI_PLAIN : TUI_ALERT;
 }
 
+/* The command without the directory of its program: the name is what tells engines apart. */
+static const char *without_directory(const char *command)
+{
+        size_t word = strcspn(command, " '");
+        const char *slash = memrchr(command, '/', word);
+
+        return slash && slash[1] && slash[1] != ' ' ? slash + 1 : command;
+}
+
 /* The command gets what pid and state leave of the first line. Answers the next free line. */
 static int draw_header(const struct screen *s, int max_lines)
 {
@@ -137,7 +146,8 @@ static int draw_header(const struct screen *s, int max_lines)
 
         for (size_t i = 1; i < 3 && i < n; i++)
                 room -= (int)text_width(pieces[i]) + 3;
-        command = n ? text_clean(pieces[0], room > 8 ? (unsigned)room : 8) : NULL;
+        command =
+                n ? text_clean(without_directory(pieces[0]), room > 8 ? (unsigned)room : 8) : NULL;
         x = tui_put(0, 0, TUI_STRONG, command ? command : "");
         free(command);
         for (size_t i = 1; i < 3 && i < n; i++)

@@ -134,7 +134,7 @@ def the_screen_at_other_sizes(s):
         picture(s, "40x10", terminal.shows("llama-dr", gone=["TOTAL%"]))
         for width, height in ((20, 4), (10, 2), (3, 1), (200, 60)):
             terminal.resize(width, height)
-            terminal.shows("./llama"[:width - 2])
+            terminal.shows("llama-d"[:width - 2])
         terminal.shows("GET_ROWS")
         terminal.resize(80, 24)
         picture(s, "80x24", terminal.shows("GET_ROWS", "freeze"))
