@@ -389,6 +389,7 @@ static const struct table_column thread_columns[] = {
 
 static void add_thread(struct table *t, const json_t *thread, const char *id)
 {
+        const char *name = text_string(thread, "name", "");
         char part[FMT_SIZE], in[FMT_SIZE], out[FMT_SIZE], life[FMT_SIZE], cpu[FMT_SIZE],
                 spans[FMT_SIZE], allocs[FMT_SIZE], size[FMT_SIZE];
         _cleanup_(freep) char *site = site_text(json_object_get(thread, "site"));
@@ -404,7 +405,7 @@ static void add_thread(struct table *t, const json_t *thread, const char *id)
                           figure(spans, thread, "spans", fmt_count),
                           figure(allocs, thread, "alloc_calls", fmt_count),
                           bytes(size, thread, "alloc_bytes"),
-                          text_string(thread, "name", "-"),
+                          name[0] ? name : "-",
                           site,
                   });
 }
@@ -493,9 +494,9 @@ static bool print_spawns(const struct head *h, const json_t *s)
         size_t i;
 
         fputc('\n', h->f);
-        say(h, "spawns", "%s, %s live, at most %s threads at a time, %s a second",
+        say(h, "spawns", "%s, %s live, at most %s thread%s at a time, %s a second",
             figure(total, s, "total", fmt_count), figure(live, s, "live", fmt_count),
-            figure(peak, s, "peak_live", fmt_count),
+            figure(peak, s, "peak_live", fmt_count), text_number(s, "peak_live") == 1 ? "" : "s",
             text_count(rate, text_number(s, "per_second")));
         if (!json_array_size(json_object_get(s, "sites")))
                 return true;
