@@ -216,36 +216,50 @@ static uint32_t node_op(const struct ifp_stub *stub, const void *tensor)
 static bool in_node(const struct ifp_tls *tls, struct ifp_lane *lane)
 {
         for (uint64_t i = lane->top; i; i = ifp_open_prev(lane, ifp_open_at(lane, i))) {
-                const struct ifp_open *o = ifp_open_at(lane, i);
+                uint8_t kind = ifp_seg->ops[ifp_open_op(ifp_open_at(lane, i))].kind;
 
-                if (i != tls->paired && ifp_seg->ops[ifp_open_op(o)].kind == IFP_KIND_NODE)
+                if (kind == IFP_KIND_NODE && i != tls->paired)
                         return true;
+                if (kind == IFP_KIND_GRAPH || kind == IFP_KIND_CALL)
+                        return false;
         }
         return false;
 }
 
-static uint32_t begin_direct(struct ifp_tls *tls, uint32_t op, const void *tensor)
+static bool is_on(uint32_t op)
 {
-        if (tls->paired && tls->paired_of == tensor && !tls->paired_end)
-                ifp_paired_drop(tls, tls->lane);
-        else if (tls->paired)
-                ifp_paired_finish(tls, tls->lane);
-        return *(volatile uint8_t *)&ifp_seg->switches[op] ? op : 0;
+        return *(volatile uint8_t *)&ifp_seg->switches[op];
 }
 
-/* ggml_compute_forward_X(params, dst) */
-static uint32_t forward_enter(struct ifp_tls *tls, struct ifp_stub *stub,
-                              const struct ifp_args *args, uint64_t sp, uint32_t *ret_arg)
+static struct ifp_open *open_node(struct ifp_tls *tls, uint32_t op, uint64_t sp)
+{
+        struct ifp_open *o = ifp_open_push(tls, tls->lane, op, ifp_phase, sp, 0);
+
+        if (IFP_UNLIKELY(!o))
+                ifp_local_add(&tls->lane->time[op][ifp_phase].untimed, 1);
+        return o;
+}
+
+/*
+ * ggml_compute_forward_X(params, dst). Mostly extra has just opened a paired
+ * span for the same node: the direct one takes its entry over.
+ */
+static struct ifp_open *forward_enter(struct ifp_tls *tls, struct ifp_stub *stub,
+                                      const struct ifp_args *args, uint64_t sp)
 {
         const void *tensor = (const void *)args->rsi;
+        struct ifp_open *o;
         uint32_t op;
 
-        (void)sp;
-        (void)ret_arg;
-        if (in_node(tls, tls->lane))
-                return 0;
+        if (tls->paired) {
+                if (tls->paired_of == tensor && (o = ifp_paired_take(tls, tls->lane, sp)))
+                        return o;
+                ifp_paired_finish(tls, tls->lane);
+        } else if (in_node(tls, tls->lane)) {
+                return NULL;
+        }
         op = node_op(stub, tensor);
-        return op ? begin_direct(tls, op, tensor) : 0;
+        return op && is_on(op) ? open_node(tls, op, sp) : NULL;
 }
 
 static uint64_t name_fused(void *arg)
@@ -259,59 +273,58 @@ static uint64_t name_fused(void *arg)
 }
 
 /* ggml_compute_forward_rms_norm_mul_fused(params, dst_rms_norm, dst_mul): two nodes in one */
-static uint32_t fused_enter(struct ifp_tls *tls, struct ifp_stub *stub, const struct ifp_args *args,
-                            uint64_t sp, uint32_t *ret_arg)
+static struct ifp_open *fused_enter(struct ifp_tls *tls, struct ifp_stub *stub,
+                                    const struct ifp_args *args, uint64_t sp)
 {
-        (void)sp;
-        (void)ret_arg;
-        if (in_node(tls, tls->lane))
-                return 0;
+        (void)args;
+        if (tls->paired)
+                ifp_paired_finish(tls, tls->lane);
+        else if (in_node(tls, tls->lane))
+                return NULL;
         if (!fused_op)
                 ifp_call_saved(name_fused, stub);
-        return begin_direct(tls, fused_op, (const void *)args->rsi);
+        return is_on(fused_op) ? open_node(tls, fused_op, sp) : NULL;
 }
 
 /* bool ggml_cpu_extra_compute_forward(params, tensor): the beginning of every node */
-static uint32_t extra_enter(struct ifp_tls *tls, struct ifp_stub *stub, const struct ifp_args *args,
-                            uint64_t sp, uint32_t *ret_arg)
+static struct ifp_open *extra_enter(struct ifp_tls *tls, struct ifp_stub *stub,
+                                    const struct ifp_args *args, uint64_t sp)
 {
         uint32_t op;
 
-        (void)sp;
-        (void)ret_arg;
-        if (in_node(tls, tls->lane))
-                return 0;
         if (tls->paired)
                 ifp_paired_finish(tls, tls->lane);
+        else if (in_node(tls, tls->lane))
+                return NULL;
         op = node_op(stub, (const void *)args->rsi);
+        if (!op || !is_on(op))
+                return NULL;
         tls->paired_of = (const void *)args->rsi;
-        return op && *(volatile uint8_t *)&ifp_seg->switches[op] ? op : 0;
+        return open_node(tls, op, sp);
 }
 
-static bool extra_leave(struct ifp_tls *tls, struct ifp_stub *stub, const struct ifp_open *span,
+static bool extra_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_open *o,
                         uint64_t end, uint64_t rax)
 {
         (void)stub;
         if (rax & 0xff)
                 return true; /* it computed the node */
-        ifp_paired_begin(tls, tls->lane, ifp_open_op(span), span->phase, span->sp, end,
-                         tls->paired_of);
+        ifp_paired_begin(tls, tls->lane, o, end);
         return false;
 }
 
-static uint32_t barrier_enter(struct ifp_tls *tls, struct ifp_stub *stub,
-                              const struct ifp_args *args, uint64_t sp, uint32_t *ret_arg)
+/* Called only while a paired span is open: then each barrier may be its end. */
+static struct ifp_open *barrier_enter(struct ifp_tls *tls, struct ifp_stub *stub,
+                                      const struct ifp_args *args, uint64_t sp)
 {
         struct ifp_lane *lane = tls->lane;
 
         (void)args;
-        (void)sp;
-        (void)ret_arg;
         if (tls->paired && lane->top == tls->paired) {
                 tls->paired_child = ifp_open_at(lane, lane->top)->child & IFP_TICKS_MASK;
                 tls->paired_end = ifp_ticks();
         }
-        return stub->op;
+        return ifp_hook_push(tls, stub, sp);
 }
 
 /* ---- llama.cpp ----------------------------------------------------------------- */
@@ -407,20 +420,23 @@ static void note_prefill(uint64_t ctx, const struct llama_batch *b)
         ifp_unlock(&sequences_lock);
 }
 
-static uint32_t decode_enter(struct ifp_tls *tls, struct ifp_stub *stub,
-                             const struct ifp_args *args, uint64_t sp, uint32_t *ret_arg)
+static struct ifp_open *decode_enter(struct ifp_tls *tls, struct ifp_stub *stub,
+                                     const struct ifp_args *args, uint64_t sp)
 {
         const struct llama_batch *b = (const void *)(sp + 16);
         bool decode = is_decode(b);
+        struct ifp_open *o;
 
         tls->call_ctx = args->rdi;
         if (b->n_tokens < 0)
-                return stub->op;
-        *ret_arg = (uint32_t)b->n_tokens;
+                return ifp_hook_push(tls, stub, sp);
         ifp_phase_set(decode ? IFP_PHASE_DECODE : IFP_PHASE_PREFILL);
         if (!decode)
                 note_prefill(args->rdi, b);
-        return stub->op;
+        o = ifp_hook_push(tls, stub, sp);
+        if (o)
+                o->arg = (uint32_t)b->n_tokens;
+        return o;
 }
 
 static uint64_t name_tokens(void *unused)
@@ -442,7 +458,7 @@ static void first_token(struct ifp_tls *tls, struct sequence *s)
                                s->last_end - s->start, 0, 0, 0, 0);
 }
 
-static bool decode_leave(struct ifp_tls *tls, struct ifp_stub *stub, const struct ifp_open *span,
+static bool decode_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_open *span,
                          uint64_t end, uint64_t rax)
 {
         /* The stub's frame still stands, and with it the batch. */
@@ -497,42 +513,36 @@ static void looked_at(struct ifp_tls *tls, uint64_t ctx)
         ifp_unlock(&sequences_lock);
 }
 
-static uint32_t logits_enter(struct ifp_tls *tls, struct ifp_stub *stub,
-                             const struct ifp_args *args, uint64_t sp, uint32_t *ret_arg)
+static struct ifp_open *logits_enter(struct ifp_tls *tls, struct ifp_stub *stub,
+                                     const struct ifp_args *args, uint64_t sp)
 {
         (void)stub;
         (void)sp;
-        (void)ret_arg;
         looked_at(tls, args->rdi);
-        return 0;
+        return NULL;
 }
 
-static uint32_t sample_enter(struct ifp_tls *tls, struct ifp_stub *stub,
-                             const struct ifp_args *args, uint64_t sp, uint32_t *ret_arg)
+static struct ifp_open *sample_enter(struct ifp_tls *tls, struct ifp_stub *stub,
+                                     const struct ifp_args *args, uint64_t sp)
 {
-        (void)sp;
-        (void)ret_arg;
         looked_at(tls, args->rsi);
-        return stub->op;
+        return ifp_hook_push(tls, stub, sp);
 }
 
-static uint32_t load_enter(struct ifp_tls *tls, struct ifp_stub *stub, const struct ifp_args *args,
-                           uint64_t sp, uint32_t *ret_arg)
+static struct ifp_open *load_enter(struct ifp_tls *tls, struct ifp_stub *stub,
+                                   const struct ifp_args *args, uint64_t sp)
 {
-        (void)tls;
         (void)args;
-        (void)sp;
-        (void)ret_arg;
         ifp_phase_set(IFP_PHASE_LOAD);
-        return stub->op;
+        return ifp_hook_push(tls, stub, sp);
 }
 
-static bool idle_leave(struct ifp_tls *tls, struct ifp_stub *stub, const struct ifp_open *span,
-                       uint64_t end, uint64_t rax)
+static bool idle_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_open *o, uint64_t end,
+                       uint64_t rax)
 {
         (void)tls;
         (void)stub;
-        (void)span;
+        (void)o;
         (void)end;
         (void)rax;
         ifp_phase_set(IFP_PHASE_IDLE);
@@ -541,15 +551,15 @@ static bool idle_leave(struct ifp_tls *tls, struct ifp_stub *stub, const struct 
 
 /* ---- the table --------------------------------------------------------------------- */
 
-static const struct ifp_hook forward = {true, forward_enter, NULL};
-static const struct ifp_hook fused = {true, fused_enter, NULL};
-static const struct ifp_hook extra = {true, extra_enter, extra_leave};
-static const struct ifp_hook barrier = {false, barrier_enter, NULL};
-static const struct ifp_hook decode = {false, decode_enter, decode_leave};
-static const struct ifp_hook logits = {true, logits_enter, NULL};
-static const struct ifp_hook sample = {false, sample_enter, NULL};
-static const struct ifp_hook load = {false, load_enter, idle_leave};
-static const struct ifp_hook release = {false, NULL, idle_leave};
+static const struct ifp_hook forward = {.names = true, .enter = forward_enter};
+static const struct ifp_hook fused = {.names = true, .enter = fused_enter};
+static const struct ifp_hook extra = {.names = true, .enter = extra_enter, .leave = extra_leave};
+static const struct ifp_hook barrier = {.rare = true, .enter = barrier_enter};
+static const struct ifp_hook decode = {.enter = decode_enter, .leave = decode_leave};
+static const struct ifp_hook logits = {.names = true, .enter = logits_enter};
+static const struct ifp_hook sample = {.enter = sample_enter};
+static const struct ifp_hook load = {.enter = load_enter, .leave = idle_leave};
+static const struct ifp_hook release = {.leave = idle_leave};
 
 #define GGML  "libggml*.so*"
 #define LLAMA "libllama*.so*"

@@ -1,98 +1,87 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An open-addressed table, read under a sequence count. Entries are added in
- * place; dropping a load may rebuild the table, which readers notice by the
- * count and look again.
+ * Entries lie in the order they came; an open-addressed table of their numbers
+ * finds them. It is read under a sequence count: entries are added in place,
+ * but dropping a load builds it anew, which readers notice by the count and
+ * look again.
  */
 #include "preload/kernels.h"
 
-#define SLOTS 65536u
-#define LIMIT 49152u
+#define MAX_KERNELS 24576u
+#define SLOTS       32768u
 
-static struct ifp_kernel table[SLOTS];
-static uint32_t used, gone; /* entries taken, and of these the dead ones */
+static struct ifp_kernel kernels[MAX_KERNELS];
+static uint16_t table[SLOTS]; /* number + 1; 0: free */
+static uint32_t n_kernels;    /* entries in use lie below; those with address 0 are free */
 static uint32_t sequence, stub_lock;
 static const uint8_t switch_on = 1;
 
 static uint32_t hash(uint64_t address)
 {
-        return (uint32_t)(address * 0x9e3779b97f4a7c15ull >> 48) % SLOTS;
+        return (uint32_t)(address * 0x9e3779b97f4a7c15ull >> 49);
 }
 
 static struct ifp_kernel *find(uint64_t address)
 {
-        for (uint32_t i = hash(address);; i = (i + 1) % SLOTS) {
-                uint64_t a = __atomic_load_n(&table[i].address, __ATOMIC_ACQUIRE);
+        for (uint32_t i = hash(address), n = 0; n < SLOTS; i = (i + 1) % SLOTS, n++) {
+                uint16_t k = __atomic_load_n(&table[i], __ATOMIC_ACQUIRE);
 
-                if (a == address)
-                        return &table[i];
-                if (!a)
+                if (!k)
                         return NULL;
+                if (kernels[k - 1].address == address)
+                        return &kernels[k - 1];
         }
+        return NULL;
+}
+
+static void enter(uint32_t k)
+{
+        uint32_t i = hash(kernels[k].address);
+
+        while (table[i])
+                i = (i + 1) % SLOTS;
+        __atomic_store_n(&table[i], (uint16_t)(k + 1), __ATOMIC_RELEASE);
 }
 
 bool ifp_kernel_add(uint64_t address, const char *name, const struct ifp_want *want, uint32_t load,
                     uint32_t object)
 {
-        uint32_t i = hash(address);
-
-        if (address < 2 || find(address))
+        if (!address || find(address))
                 return false; /* an alias: the first name counts */
-        if (used >= LIMIT) {
+        if (n_kernels == MAX_KERNELS) {
                 __atomic_fetch_add(&ifp_seg->live.stubs_refused, 1, __ATOMIC_RELAXED);
                 return false;
         }
-        while (table[i].address)
-                i = (i + 1) % SLOTS;
-        used++;
-        table[i].name = name;
-        table[i].want = want;
-        table[i].load = load;
-        table[i].object = object;
-        table[i].stub = 0;
-        __atomic_store_n(&table[i].address, address, __ATOMIC_RELEASE);
+        kernels[n_kernels] = (struct ifp_kernel){
+                .address = address, .name = name, .want = want, .load = load, .object = object};
+        enter(n_kernels++);
         return true;
-}
-
-/* Puts every living entry of a run of entries where a search would look for it. */
-static void rebuild(void)
-{
-        static struct ifp_kernel keep[LIMIT];
-        uint32_t n = 0;
-
-        __atomic_fetch_add(&sequence, 1, __ATOMIC_ACQ_REL);
-        for (uint32_t i = 0; i < SLOTS; i++) {
-                if (table[i].address > 1)
-                        keep[n++] = table[i];
-                if (table[i].address)
-                        table[i].address = 0;
-        }
-        used = gone = 0;
-        for (uint32_t k = 0; k < n; k++) {
-                uint32_t i = hash(keep[k].address);
-
-                while (table[i].address)
-                        i = (i + 1) % SLOTS;
-                table[i] = keep[k];
-                used++;
-        }
-        __atomic_fetch_add(&sequence, 1, __ATOMIC_ACQ_REL);
 }
 
 void ifp_kernels_drop(uint32_t load)
 {
-        for (uint32_t i = 0; i < SLOTS; i++) {
-                if (table[i].address < 2 || table[i].load != load)
-                        continue;
-                __atomic_store_n(&table[i].address, 1, __ATOMIC_RELEASE);
-                gone++;
-        }
-        if (gone > LIMIT / 4)
-                rebuild();
+        uint32_t n = 0;
+
+        while (n < n_kernels && kernels[n].load != load)
+                n++;
+        if (n == n_kernels)
+                return;
+        ifp_lock(&stub_lock);
+        __atomic_fetch_add(&sequence, 1, __ATOMIC_ACQ_REL);
+        for (uint32_t i = n; i < n_kernels; i++)
+                if (kernels[i].load != load)
+                        kernels[n++] = kernels[i];
+        n_kernels = n;
+        for (uint32_t i = 0; i < SLOTS; i++)
+                table[i] = 0;
+        for (uint32_t i = 0; i < n; i++)
+                enter(i);
+        __atomic_fetch_add(&sequence, 1, __ATOMIC_ACQ_REL);
+        ifp_unlock(&stub_lock);
 }
 
-/* A copy of the entry; false: none. */
-static struct ifp_kernel *look(uint64_t address)
+/* Leaves a copy of the kernel's entry in *ret; false: there is none. */
+static bool look(uint64_t address, struct ifp_kernel *ret)
 {
         struct ifp_kernel *k;
         uint32_t before;
@@ -101,13 +90,17 @@ static struct ifp_kernel *look(uint64_t address)
                 while ((before = __atomic_load_n(&sequence, __ATOMIC_ACQUIRE)) & 1)
                         (void)IFP_SYS(sched_yield);
                 k = find(address);
+                if (k)
+                        *ret = *k;
         } while (__atomic_load_n(&sequence, __ATOMIC_ACQUIRE) != before);
-        return k;
+        return k != NULL;
 }
 
 bool ifp_kernel_known(uint64_t address)
 {
-        return address > 1 && look(address);
+        struct ifp_kernel k;
+
+        return address && look(address, &k);
 }
 
 static void fill(struct ifp_stub *s, const struct ifp_kernel *k)
@@ -131,19 +124,23 @@ static void fill(struct ifp_stub *s, const struct ifp_kernel *k)
 
 uint64_t ifp_kernel_stub(uint64_t address)
 {
-        struct ifp_kernel *k;
-        uint32_t i, stub;
+        struct ifp_kernel k, *now;
+        uint32_t i;
 
-        if (address < 2 || !(k = look(address)))
+        if (!address || !look(address, &k))
                 return 0;
-        ifp_lock(&stub_lock);
-        if (!k->stub && ifp_stub_new(&i)) {
-                fill(&ifp_stubs[i], k);
-                k->stub = i + 1;
+        if (!k.stub) {
+                ifp_lock(&stub_lock);
+                now = find(address);
+                if (now && now->stub) {
+                        k.stub = now->stub;
+                } else if (now && ifp_stub_new(&i)) {
+                        fill(&ifp_stubs[i], now);
+                        k.stub = now->stub = i + 1;
+                }
+                ifp_unlock(&stub_lock);
         }
-        stub = k->stub;
-        ifp_unlock(&stub_lock);
-        return stub ? (uint64_t)(uintptr_t)ifp_stub_entry(stub - 1) : 0;
+        return k.stub ? (uint64_t)(uintptr_t)ifp_stub_entry(k.stub - 1) : 0;
 }
 
 void ifp_kernels_after_fork(void)

@@ -14,7 +14,7 @@
 #pragma GCC visibility push(hidden)
 
 struct ifp_kernel {
-        uint64_t address; /* 0: free, 1: was taken */
+        uint64_t address;
         const char *name; /* in its object's string table */
         const struct ifp_want *want;
         uint32_t load;   /* of its object */

@@ -122,16 +122,18 @@ struct ifp_args {
 /* What an engine adds to a stub. Runs with the engine's vector registers live. */
 struct ifp_hook {
         bool names; /* enter gives each call its op: the stub needs none of its own */
+        bool rare;  /* needed only where tls.fast is NULL; else the op is an ordinary one */
         /*
-         * Which op this call is; 0: none, pass through. May set *ret_arg (the
-         * record's arg) and *ret_flags. `sp` is the stub's frame: stack
-         * arguments begin at sp + 16.
+         * Opens the call's span (ifp_open_push, or ifp_hook_push for the stub's
+         * own op) and returns it; NULL: it has none, pass through. The stub
+         * stamps its start. `sp` is the stub's frame: stack arguments begin at
+         * sp + 16.
          */
-        uint32_t (*enter)(struct ifp_tls *tls, struct ifp_stub *stub, const struct ifp_args *args,
-                          uint64_t sp, uint32_t *ret_arg);
-        /* After the kernel; false: this was no span after all, forget it. */
-        bool (*leave)(struct ifp_tls *tls, struct ifp_stub *stub, const struct ifp_open *span,
-                      uint64_t end, uint64_t rax);
+        struct ifp_open *(*enter)(struct ifp_tls *tls, struct ifp_stub *stub,
+                                  const struct ifp_args *args, uint64_t sp);
+        /* After the kernel; false: the hook has seen to the open entry itself. */
+        bool (*leave)(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_open *o, uint64_t end,
+                      uint64_t rax);
 };
 
 /* Entry of stub `i` (stub-*.S). */
@@ -227,7 +229,8 @@ extern struct ifp_alloc_row ifp_early; /* allocations without a lane; atomic */
 /* span.c, for engines: one span that is already over, not from a stub */
 void ifp_span_write(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t start,
                     uint64_t dur, uint64_t child, uint32_t depth, uint32_t flags, uint32_t arg);
-void ifp_child_add(struct ifp_lane *lane, const struct ifp_open *o, uint64_t around, uint64_t dur);
+void ifp_child_add(struct ifp_lane *lane, uint64_t start, uint64_t around, uint64_t dur);
+struct ifp_open *ifp_hook_push(struct ifp_tls *tls, const struct ifp_stub *stub, uint64_t sp);
 struct ifp_open *ifp_open_push(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op,
                                uint32_t phase, uint64_t sp, uint64_t start);
 void ifp_open_pop(struct ifp_lane *lane, struct ifp_open *o);
@@ -236,10 +239,10 @@ void ifp_open_pop(struct ifp_lane *lane, struct ifp_open *o);
  * it, and the mark that ends it is known only at the next begin. Marks are set in
  * tls (paired_end, paired_child); ifp_paired_finish writes it.
  */
-void ifp_paired_begin(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, uint32_t phase,
-                      uint64_t sp, uint64_t start, const void *of);
+void ifp_paired_begin(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_open *o,
+                      uint64_t start); /* of an entry that was open otherwise */
+struct ifp_open *ifp_paired_take(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp);
 void ifp_paired_finish(struct ifp_tls *tls, struct ifp_lane *lane);
-void ifp_paired_drop(struct ifp_tls *tls, struct ifp_lane *lane);
 void ifp_fast_again(struct ifp_tls *tls); /* tls.fast is set if nothing speaks against it */
 void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all);
 

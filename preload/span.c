@@ -69,11 +69,11 @@ static uint32_t open_depth(const struct ifp_open *o)
 }
 
 /* The duration of a closed span counts as child of the op around it, if that is still open. */
-void ifp_child_add(struct ifp_lane *lane, const struct ifp_open *o, uint64_t around, uint64_t dur)
+void ifp_child_add(struct ifp_lane *lane, uint64_t start, uint64_t around, uint64_t dur)
 {
         struct ifp_open *p = ifp_open_at(lane, around);
 
-        if (around && p->state == IFP_OPEN_SET && p->start <= o->start)
+        if (around && p->state == IFP_OPEN_SET && p->start <= start)
                 ifp_local_add(&p->child, dur & IFP_TICKS_MASK);
 }
 
@@ -155,7 +155,7 @@ void ifp_fast_again(struct ifp_tls *tls)
 {
         struct ifp_lane *lane = tls->lane;
 
-        if (!lane || tls->crowd || tls->n_aside)
+        if (!lane || tls->crowd || tls->n_aside || tls->paired)
                 return;
         if (!lane->top)
                 tls->uneven = 0;
@@ -174,6 +174,7 @@ static void close_left(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_op
                         return;
                 }
                 tls->paired = 0;
+                ifp_fast_again(tls);
         }
         if (copy.state == IFP_OPEN_ASIDE)
                 tls->n_aside--;
@@ -185,28 +186,40 @@ static void close_left(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_op
                 return;
         ifp_local_add(&lane->n_left, 1);
         if (copy.state == IFP_OPEN_SET)
-                ifp_child_add(lane, &copy, around, now - copy.start);
+                ifp_child_add(lane, copy.start, around, now - copy.start);
         ifp_span_write(lane, ifp_open_op(&copy), copy.phase, copy.start, now - copy.start,
                        open_child(&copy), open_depth(&copy), copy.flags | IFP_REC_LEFT, copy.arg);
 }
 
 /* Its frame is taken to lie just below that of the op around it: there it ends at the latest. */
-void ifp_paired_begin(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, uint32_t phase,
-                      uint64_t sp, uint64_t start, const void *of)
+void ifp_paired_begin(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_open *o,
+                      uint64_t start)
 {
-        struct ifp_open *o;
-        uint64_t at = sp + 4096;
+        uint64_t around = ifp_open_prev(lane, o);
 
-        if (lane->top)
-                at = ifp_open_at(lane, lane->top)->sp - 8;
-        else if (on_own_stack(tls, sp))
-                at = tls->stack_hi - 8;
-        o = ifp_open_push(tls, lane, op, phase, at, start);
-        tls->paired = o ? (uint32_t)ifp_open_offset(lane, o) : 0;
+        if (around)
+                o->sp = ifp_open_at(lane, around)->sp - 8;
+        else
+                o->sp = on_own_stack(tls, o->sp) ? tls->stack_hi - 8 : o->sp + 4096;
+        o->start = start;
+        o->flags = IFP_REC_LATE;
+        tls->paired = (uint32_t)ifp_open_offset(lane, o);
         tls->paired_end = tls->paired_child = 0;
-        tls->paired_of = of;
-        if (!o)
-                ifp_local_add(&lane->time[op][phase].untimed, 1);
+        tls->fast = NULL; /* hooks have to see what comes */
+}
+
+/* It was none: a direct span takes its place. NULL: other ops lie on it. */
+struct ifp_open *ifp_paired_take(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp)
+{
+        struct ifp_open *o = ifp_open_at(lane, tls->paired);
+
+        if (tls->paired_end || lane->top != tls->paired)
+                return NULL;
+        tls->paired = 0;
+        ifp_fast_again(tls);
+        o->sp = sp;
+        o->flags = 0;
+        return o;
 }
 
 /* Children that came after the mark (the last barrier) are those of the op around it. */
@@ -220,22 +233,11 @@ void ifp_paired_finish(struct ifp_tls *tls, struct ifp_lane *lane)
                 return;
         }
         tls->paired = 0;
+        ifp_fast_again(tls);
         ifp_open_pop(lane, o);
-        ifp_child_add(lane, &copy, around, dur + (open_child(&copy) - tls->paired_child));
+        ifp_child_add(lane, copy.start, around, dur + (open_child(&copy) - tls->paired_child));
         ifp_span_write(lane, ifp_open_op(&copy), copy.phase, copy.start, dur, tls->paired_child,
                        open_depth(&copy), IFP_REC_LATE, copy.arg);
-}
-
-/* It was none: a direct span took its place. */
-void ifp_paired_drop(struct ifp_tls *tls, struct ifp_lane *lane)
-{
-        struct ifp_open *o = ifp_open_at(lane, tls->paired);
-        uint64_t around = ifp_open_prev(lane, o), child = open_child(o);
-
-        tls->paired = 0;
-        ifp_open_pop(lane, o);
-        if (around)
-                ifp_local_add(&ifp_open_at(lane, around)->child, child);
 }
 
 static void set_aside(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_open *o)
@@ -326,7 +328,7 @@ static uint64_t settle(void *arg)
                 stub->sw = &ifp_seg->switches[op];
                 if (stub->hot)
                         stub->hot_left = (uint32_t)(offsetof(struct ifp_lane, hot_left) + op * 4u);
-                else if (!stub->hook)
+                else if (!stub->hook || stub->hook->rare)
                         stub->plain_op = (uint64_t)op << 48;
                 stub->op = (uint16_t)op;
         }
@@ -351,6 +353,16 @@ static void count_in_crowd(struct ifp_lane *lane, uint32_t op)
         __atomic_fetch_add(&lane->time[op][ifp_phase].untimed, 1, __ATOMIC_RELAXED);
 }
 
+/* Opens a span of the stub's own op; NULL: too deep, it is counted only. */
+struct ifp_open *ifp_hook_push(struct ifp_tls *tls, const struct ifp_stub *stub, uint64_t sp)
+{
+        struct ifp_open *o = ifp_open_push(tls, tls->lane, stub->op, ifp_phase, sp, 0);
+
+        if (IFP_UNLIKELY(!o))
+                ifp_local_add(&tls->lane->time[stub->op][ifp_phase].untimed, 1);
+        return o;
+}
+
 /*
  * Called by a stub before its kernel, where the way in the .S file is not
  * enough. Returns the open span, or NULL: this call is none, pass it through.
@@ -359,7 +371,6 @@ struct ifp_open *ifp_enter(struct ifp_stub *stub, uint64_t sp, const struct ifp_
 {
         struct ifp_tls *tls = &ifp_tls;
         struct ifp_lane *lane = tls->lane;
-        uint32_t op, arg = 0;
         struct ifp_open *o;
 
         if (IFP_UNLIKELY(tls->busy || ifp_off))
@@ -370,30 +381,23 @@ struct ifp_open *ifp_enter(struct ifp_stub *stub, uint64_t sp, const struct ifp_
                 if (!lane || !stub->op || !*stub->sw)
                         return NULL;
         }
-        op = stub->op;
         if (IFP_UNLIKELY(tls->crowd)) {
-                count_in_crowd(lane, op);
+                count_in_crowd(lane, stub->op);
                 return NULL;
         }
         if (IFP_UNLIKELY((lane->top && ifp_open_at(lane, lane->top)->sp <= sp) || tls->n_aside))
                 ifp_prune(tls, lane, sp, false);
-        if (stub->hook && stub->hook->enter) {
-                op = stub->hook->enter(tls, stub, args, sp, &arg);
-                if (!op)
-                        return NULL;
-        }
-        o = ifp_open_push(tls, lane, op, ifp_phase, sp, 0);
-        if (IFP_UNLIKELY(!o)) {
-                ifp_local_add(&lane->time[op][ifp_phase].untimed, 1);
+        if (stub->hook && stub->hook->enter)
+                o = stub->hook->enter(tls, stub, args, sp);
+        else
+                o = ifp_hook_push(tls, stub, sp);
+        if (!o)
                 return NULL;
-        }
-        o->arg = arg;
         if (IFP_UNLIKELY(stub->hot_left)) {
                 lane->hot_left[stub->op] = next_gap(tls);
                 o->flags = IFP_REC_SAMPLED;
         }
-        o->start = ifp_ticks();
-        return o;
+        return o; /* the stub stamps its start */
 }
 
 /* Closes what was opened above `o` on its stack and never returned. */
@@ -443,8 +447,9 @@ void ifp_leave(struct ifp_stub *stub, uint64_t rax, uint64_t sp, uint64_t end)
 {
         struct ifp_tls *tls = &ifp_tls;
         struct ifp_lane *lane = tls->lane;
-        struct ifp_open *o, copy;
-        uint64_t dur, around;
+        uint64_t dur, around, start, child;
+        uint32_t op, phase, depth, flags, arg;
+        struct ifp_open *o;
 
         /* A fork child that comes back out of its parent's span; a lane that ended meanwhile. */
         if (IFP_UNLIKELY(!lane || tls->crowd || !ifp_alive()))
@@ -452,20 +457,25 @@ void ifp_leave(struct ifp_stub *stub, uint64_t rax, uint64_t sp, uint64_t end)
         o = find_open(tls, lane, sp);
         if (IFP_UNLIKELY(!o))
                 return;
-        copy = *o;
+        if (stub->hook && stub->hook->leave && !stub->hook->leave(tls, stub, o, end, rax))
+                return;
+        start = o->start;
+        child = open_child(o);
+        depth = open_depth(o);
+        op = ifp_open_op(o);
+        phase = o->phase;
+        flags = o->flags;
+        arg = o->arg;
         around = ifp_open_prev(lane, o);
         ifp_open_pop(lane, o);
-        if (stub->hook && stub->hook->leave && !stub->hook->leave(tls, stub, &copy, end, rax))
-                return;
-        dur = end - copy.start;
-        if (copy.flags & IFP_REC_SAMPLED) {
+        dur = end - start;
+        if (IFP_UNLIKELY(flags & IFP_REC_SAMPLED)) {
                 uint64_t stamp = ifp_seg->header.stamp_ticks;
 
                 dur = dur > stamp ? dur - stamp : 1;
         }
-        ifp_child_add(lane, &copy, around, dur);
-        ifp_span_write(lane, ifp_open_op(&copy), copy.phase, copy.start, dur, open_child(&copy),
-                       open_depth(&copy), copy.flags, copy.arg);
+        ifp_child_add(lane, start, around, dur);
+        ifp_span_write(lane, op, phase, start, dur, child, depth, flags, arg);
         if (IFP_UNLIKELY(!tls->fast))
                 ifp_fast_again(tls);
 }
