@@ -228,7 +228,8 @@ int process_resume(struct process *p, struct runfile *rf, uint32_t index, const 
         x.left_over = malloc(bytes + 1);
         if (!x.left_over)
                 return -ENOMEM;
-        memcpy(x.left_over, p->retired, bytes);
+        if (bytes)
+                memcpy(x.left_over, p->retired, bytes);
         if (rf)
                 r = runfile_each_op_phase(rf, load_op_phase, &x);
         if (rf && !r)

@@ -168,7 +168,7 @@ int segment_count(const struct segment *s, struct segment_counts *counts, const 
 
         /* names last: it covers what the entries before it point to */
         if (take(&live->n_lanes_used, &counts->n_lanes, s->header.n_lanes) ||
-            take(&live->n_ops, &counts->n_ops, IFP_MAX_OPS) ||
+            take(&live->n_ops, &counts->n_ops, IFP_MAX_OPS) || counts->n_ops < IFP_OP_FIRST ||
             take(&live->n_objects, &counts->n_objects, IFP_MAX_OBJECTS) ||
             take(&live->n_sites, &counts->n_sites, IFP_MAX_SITES) ||
             take(&live->names_bytes, &counts->names_bytes, IFP_NAMES_BYTES))

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A hostile engine: the input is a list of pokes into a segment, between which
+ * the daemon reads it as it always does. Eleven bytes a poke: where (which
+ * table, which entry, which word), and what.
+ */
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "daemon/process.h"
+
+#define N_LANES 3u
+#define N_OPS   6u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+void fuzz_segment(const uint8_t *data, size_t size);
+
+struct poke {
+        uint8_t table, word;
+        uint8_t entry;
+        uint64_t value;
+} __attribute__((packed));
+
+static struct ifp_segment *make(int *ret_fd)
+{
+        uint64_t bytes = ifp_segment_bytes(N_LANES);
+        int fd = memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        struct ifp_segment *s;
+
+        if (fd < 0 || ftruncate(fd, (off_t)bytes) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK))
+                abort();
+        s = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (s == MAP_FAILED)
+                abort();
+        s->header = (struct ifp_header){
+                .magic = IFP_MAGIC,
+                .abi = IFP_ABI_VERSION,
+                .compat = IFP_ABI_COMPAT,
+                .segment_bytes = bytes,
+                .lane_bytes = sizeof(struct ifp_lane),
+                .lanes_offset = sizeof(struct ifp_segment),
+                .n_lanes = N_LANES,
+                .record_bytes = sizeof(struct ifp_record),
+                .ring_slots = IFP_RING_SLOTS,
+                .max_ops = IFP_MAX_OPS,
+                .pid = 1,
+                .start_ticks = ifp_ticks(),
+                .ticks_per_second = 2000000000,
+        };
+        s->live.n_ops = N_OPS;
+        s->live.names_bytes = 64;
+        memcpy(s->names + 1, "name", 5);
+        s->live.n_lanes_used = 2;
+        s->live.n_blocks = 8;
+        for (uint32_t i = 0; i < N_LANES; i++) {
+                s->lanes[i].state = i < 2 ? IFP_LANE_LIVE : IFP_LANE_FREE;
+                s->lanes[i].gen = i < 2;
+        }
+        *ret_fd = fd;
+        return s;
+}
+
+/* The word that is poked; NULL: none. `ret_bytes`: 1, 4 or 8. */
+static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes)
+{
+        struct ifp_lane *l = &s->lanes[p->entry % N_LANES];
+        uint32_t op = p->entry % (N_OPS + 2), phase = p->word % IFP_N_PHASES;
+
+        *ret_bytes = 8;
+        switch (p->table % 14) {
+        case 0:
+                *ret_bytes = 4;
+                return (uint32_t *)&s->live + p->word % (sizeof(s->live) / 4);
+        case 1:
+                *ret_bytes = 4;
+                return (uint32_t *)l + p->word % 48; /* the first three lines */
+        case 2:
+                return (uint64_t *)&s->lanes[p->entry % 2].time[op][phase] + p->word % 4;
+        case 3:
+                return (uint64_t *)&s->lanes[p->entry % 2].alloc[op][phase] + p->word % 6;
+        case 4:
+                *ret_bytes = 4;
+                return &l->fold[op][phase];
+        case 5:
+                *ret_bytes = 4;
+                return (uint32_t *)&s->pool[p->entry % 9] + p->word % 128;
+        case 6:
+                return (uint64_t *)&l->ring[p->entry % 64] + p->word % 4;
+        case 7:
+                return (uint64_t *)&l->ring[IFP_RING_SLOTS - 1 - p->entry % 64] + p->word % 4;
+        case 8:
+                *ret_bytes = 4;
+                return (uint32_t *)&s->ops[p->entry % 16] + p->word % 4;
+        case 9:
+                *ret_bytes = 4;
+                return (uint32_t *)&s->objects[p->entry % 4] + p->word % 10;
+        case 10:
+                *ret_bytes = 4;
+                return (uint32_t *)&s->sites[p->entry % 4] + p->word % 6;
+        case 11:
+                *ret_bytes = 1;
+                return s->names + (p->entry & 63);
+        case 12: /* true records, so that rings fill and laps go round */
+                l->writer.head += p->word;
+                for (uint64_t i = 0; i < p->word; i++) {
+                        uint64_t at = l->writer.head - 1 - i;
+
+                        l->ring[at % IFP_RING_SLOTS] =
+                                (struct ifp_record){.dur_op = p->value % (1ull << 51),
+                                                    .child = p->value << 50,
+                                                    .lap = ifp_ring_lap(at)};
+                }
+                return NULL;
+        default:
+                return (uint64_t *)&l->open[p->entry] + p->word % 8;
+        }
+}
+
+static void poke(struct ifp_segment *s, const struct poke *p)
+{
+        size_t bytes;
+        void *at = find(s, p, &bytes);
+
+        if (at)
+                memcpy(at, &p->value, bytes);
+}
+
+/* As the server does with it. */
+static bool look(struct process *p, uint64_t now)
+{
+        uint64_t n, fullest;
+        const char *why = NULL;
+
+        if (!process_round(p, now, &n, &fullest, &why) && !process_tick(p, now, &why))
+                return true;
+        process_cut(p, why ? why : "");
+        return false;
+}
+
+static void read_all(struct process *p)
+{
+        static uint64_t buckets[IFP_HIST_BUCKETS];
+        struct process_hist h;
+
+        for (uint32_t op = 0; op < p->n_ops; op++)
+                for (uint32_t phase = 0; phase < IFP_N_PHASES; phase++)
+                        process_hist(p, op, phase, buckets, &h);
+        (void)process_lost(p);
+        (void)process_duration_ns(p);
+}
+
+void fuzz_segment(const uint8_t *data, size_t size)
+{
+        struct tally_scratch scratch = {0};
+        uint64_t now = clock_mono_ns();
+        struct process *p = NULL;
+        struct segment segment;
+        const char *why = NULL;
+        struct poke next;
+        struct ifp_segment *s;
+        int fd;
+
+        s = make(&fd);
+        /* some before it is taken over */
+        for (; size >= sizeof(next) && data[0] & 0x80; data += sizeof(next), size -= sizeof(next)) {
+                memcpy(&next, data, sizeof(next));
+                poke(s, &next);
+        }
+        if (!segment_open(&segment, dup(fd), &why) &&
+            process_new(&p, &segment, 1 << 30, -1, size & 1, &scratch, &why))
+                segment_close(&segment);
+        if (p && p->adopted && process_resume(p, NULL, 0, &why))
+                process_cut(p, "");
+        for (; p && p->state == PROCESS_LIVE && size >= sizeof(next);
+             data += sizeof(next), size -= sizeof(next)) {
+                memcpy(&next, data, sizeof(next));
+                poke(s, &next);
+                now += 500000000;
+                if (next.table & 0x40 && look(p, now))
+                        read_all(p);
+        }
+        if (p && p->state == PROCESS_LIVE)
+                process_end(p, RUNFILE_END_UNKNOWN, 0, now);
+        if (p)
+                read_all(p);
+        process_free(p);
+        tally_scratch_done(&scratch);
+        munmap(s, ifp_segment_bytes(N_LANES));
+        close(fd);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        fuzz_segment(data, size);
+        return 0;
+}
