@@ -275,7 +275,8 @@ def the_terminal_is_left_as_it_was(s):
 @case
 def a_terminal_that_is_not_known_is_said(s):
     with screen(s, args=("status",)) as (terminal, _):
-        terminal.type(f"TERM=bogus {s.cli} top; echo exit=$?", "Enter")
+        # ncurses keeps what it had begun to make
+        terminal.type(f"ASAN_OPTIONS=detect_leaks=0 TERM=bogus {s.cli} top; echo exit=$?", "Enter")
         terminal.shows("the terminal bogus is not known", "exit=3")
 
 
