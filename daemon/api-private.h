@@ -16,6 +16,9 @@ struct answer {
 struct answer answer_error(unsigned status, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
 
+/* daemon/api-routes.c; `q` is the body, an empty object where there was none */
+struct answer api_route(struct server *s, const char *method, const char *path, const json_t *q);
+
 /* daemon/api-status.c */
 json_t *api_status_document(struct server *s);
 json_t *api_runs_document(struct server *s);

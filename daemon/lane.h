@@ -37,9 +37,4 @@ static inline uint32_t lane_count(const struct process *p)
         return n < p->n_lanes ? n : p->n_lanes;
 }
 
-struct thread *thread_free(struct thread *t);
-
-/* A thread with a row of its own, of this number. */
-int thread_add(struct process *p, uint32_t index, struct thread **ret);
-int thread_make_later(struct process *p);
 void lane_identity(const struct ifp_lane *lane, struct thread *t);

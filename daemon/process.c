@@ -23,6 +23,7 @@
 #include "daemon/lane.h"
 #include "daemon/procfs.h"
 #include "daemon/text.h"
+#include "daemon/thread.h"
 
 static void hex(char *to, const uint8_t *from)
 {

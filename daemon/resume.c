@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "daemon/lane.h"
+#include "daemon/thread.h"
 
 #define SAME_START_NS 1000000ull /* two readings of one instant, by two estimates of the rate */
 #define UNWATCHED     "(while no daemon watched)"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which run a process belongs to, where runs are kept, and what is kept of
- * those that are over. A run is the tree of processes under one command:
+ * Which run a process belongs to, and what is kept in memory of those that are
+ * over. A run is the tree of processes under one command:
  *
  *   1. the run it names itself ($INFPROF_RUN, set by `record`)
  *   2. that of the image which the same process was before
@@ -15,18 +15,14 @@
  */
 #include "daemon/server.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "daemon/clock.h"
-#include "daemon/flush.h"
 #include "daemon/procfs.h"
 #include "daemon/text.h"
 
@@ -43,8 +39,8 @@ struct run *runs_find(struct server *s, const char *id)
         return NULL;
 }
 
-static int run_add(struct server *s, const char *id, const char *command, pid_t pid,
-                   uint64_t started_at_ns, struct run **ret)
+int runs_add(struct server *s, const char *id, const char *command, pid_t pid,
+             uint64_t started_at_ns, struct run **ret)
 {
         struct run *run = run_new(id, command, pid, started_at_ns);
 
@@ -98,115 +94,6 @@ static void make_id(struct server *s, const struct process *p, char *ret)
                 snprintf(ret + n, 64 - n, "-%d", i);
 }
 
-/* The file at `path` if it has the process; else NULL. */
-static struct runfile *file_with(const char *path, const struct process *p,
-                                 struct runfile_process *ret)
-{
-        struct runfile *rf;
-
-        if (runfile_open(&rf, path, NULL))
-                return NULL;
-        return runfile_find_process(rf, p->uuid, ret) ? rf : runfile_close(rf);
-}
-
-static struct runfile *find_file(struct server *s, const struct process *p, char **ret_path,
-                                 struct runfile_process *ret)
-{
-        const char *named = p->segment.header.run;
-        _cleanup_(closedirp) DIR *d = s->state_dir ? opendir(s->state_dir) : NULL;
-        struct runfile *rf = NULL;
-        struct dirent *e;
-
-        if (d && text_is_id(named)) {
-                *ret_path = text_format("%s/%s.infprof", s->state_dir, named);
-                rf = *ret_path ? file_with(*ret_path, p, ret) : NULL;
-        }
-        while (!rf && d && (e = readdir(d))) {
-                size_t n = strlen(e->d_name);
-
-                if (n < 8 || strcmp(e->d_name + n - 8, ".infprof"))
-                        continue;
-                free(*ret_path);
-                *ret_path = text_format("%s/%s", s->state_dir, e->d_name);
-                rf = *ret_path ? file_with(*ret_path, p, ret) : NULL;
-        }
-        return rf;
-}
-
-static int count_process(const struct runfile_process *row, void *userdata)
-{
-        struct run *run = userdata;
-
-        if (row->index >= run->n_processes)
-                run->n_processes = row->index + 1;
-        return 0;
-}
-
-/* The run as its file has it, in memory again. */
-static int run_from_file(struct server *s, struct runfile *rf, const char *path, struct run **ret)
-{
-        struct runfile_run row;
-        struct run *run;
-        int r;
-
-        r = runfile_get_run(rf, &row);
-        if (r)
-                return r;
-        run = text_is_id(row.id) ? runs_find(s, row.id) : NULL;
-        if (!run) {
-                r = run_add(s, row.id, row.command ? row.command : "?", (pid_t)row.pid,
-                            row.started_at_ns, &run);
-                if (r)
-                        return r;
-                run->path = realpath(path, NULL);
-                run->n_adoptions = row.n_adoptions + 1;
-                run->cpu_ns = row.daemon_cpu_ns;
-                if (runfile_each_process(rf, count_process, run))
-                        run->n_processes += 1000; /* damaged: stay clear of what may be there */
-        }
-        *ret = run;
-        return 0;
-}
-
-struct run *runs_revive(struct server *s, const char *id)
-{
-        _cleanup_(freep) char *path = NULL;
-        struct runfile *rf;
-        struct run *run = NULL;
-
-        if (!s->state_dir || !text_is_id(id))
-                return NULL;
-        path = text_format("%s/%s.infprof", s->state_dir, id);
-        if (!path || runfile_open(&rf, path, NULL))
-                return NULL;
-        if (run_from_file(s, rf, path, &run))
-                run = NULL;
-        runfile_close(rf);
-        return run;
-}
-
-/* A process that an earlier daemon read: the run it was in goes on, in the same file. */
-static int resume(struct server *s, struct process *p, const char **ret_why)
-{
-        _cleanup_(freep) char *path = NULL;
-        struct runfile_process row;
-        struct runfile *rf = find_file(s, p, &path, &row);
-        struct run *run;
-        int r;
-
-        if (rf && !run_from_file(s, rf, path, &run)) {
-                p->run = run;
-                p->index = row.index;
-                p->in_file.spans = row.spans;
-                p->in_file.prompt_tokens = row.prompt_tokens;
-                p->in_file.generated_tokens = row.generated_tokens;
-                p->in_file.spawns = row.spawns;
-        }
-        r = process_resume(p, p->run ? rf : NULL, p->index, ret_why);
-        runfile_close(rf);
-        return r;
-}
-
 static void join(struct run *run, struct process *p)
 {
         p->run = run;
@@ -223,7 +110,7 @@ int runs_assign(struct server *s, struct process *p, const char **ret_why)
         int r;
 
         if (p->adopted) {
-                r = resume(s, p, ret_why);
+                r = runs_resume(s, p, ret_why);
                 if (r)
                         return r;
                 if (p->run) {
@@ -234,8 +121,8 @@ int runs_assign(struct server *s, struct process *p, const char **ret_why)
         if (text_is_id(named)) {
                 run = runs_find(s, named);
                 if (!run) {
-                        r = run_add(s, named, p->command, p->pid, p->segment.header.start_real_ns,
-                                    &run);
+                        r = runs_add(s, named, p->command, p->pid, p->segment.header.start_real_ns,
+                                     &run);
                         if (r)
                                 return r;
                 }
@@ -248,7 +135,7 @@ int runs_assign(struct server *s, struct process *p, const char **ret_why)
                 run = run_of_ancestor(s, p->ppid);
         if (!run) {
                 make_id(s, p, id);
-                r = run_add(s, id, p->command, p->pid, p->segment.header.start_real_ns, &run);
+                r = runs_add(s, id, p->command, p->pid, p->segment.header.start_real_ns, &run);
                 if (r)
                         return r;
         }
@@ -265,7 +152,7 @@ int runs_register(struct server *s, const char *id, const char *command, pid_t p
 
         if (runs_find(s, id))
                 return -EEXIST;
-        r = run_add(s, id, command, pid, clock_real_ns(), &run);
+        r = runs_add(s, id, command, pid, clock_real_ns(), &run);
         if (r)
                 return r;
         run->registered = true;
@@ -287,100 +174,21 @@ void runs_tell_end(struct run *run, enum runfile_end end, int value)
         run->dirty = true;
 }
 
-/* ---- files ---- */
-
-/* Where runs with a file elsewhere are found: a link beside the others. */
-static void link_from_state_dir(struct server *s, const struct run *run)
-{
-        _cleanup_(freep) char *link = NULL;
-
-        if (!s->state_dir || !strncmp(run->path, s->state_dir, strlen(s->state_dir)))
-                return;
-        link = text_format("%s/%s.infprof", s->state_dir, run->id);
-        if (link)
-                (void)symlink(run->path, link);
-}
-
-static void trouble(struct run *run, const char *why)
-{
-        if (!run->trouble || strcmp(run->trouble, why))
-                fprintf(stderr, "infprofd: run %s: %s\n", run->id, why);
-        free(run->trouble);
-        run->trouble = strdup(why);
-}
-
-static bool run_open(struct server *s, struct run *run)
-{
-        _cleanup_(freep) char *why = NULL;
-        struct runfile_run row;
-        int r;
-
-        if (run->file)
-                return true;
-        if (!run->path) {
-                if (!s->state_dir) {
-                        trouble(run, s->state_why ? s->state_why : "no directory for run files");
-                        return false;
-                }
-                run->path = text_format("%s/%s.infprof", s->state_dir, run->id);
-                if (!run->path)
-                        return false;
-        }
-        run_describe(run, &row);
-        r = runfile_create(&run->file, run->path, &row, &why);
-        if (r) {
-                run->file = NULL;
-                trouble(run, why ? why : strerror(r < 0 ? -r : EIO));
-                return false;
-        }
-        link_from_state_dir(s, run);
-        return true;
-}
-
-static bool is_trivial(const struct process *p)
+bool runs_is_trivial(const struct process *p)
 {
         return p->state != PROCESS_CUT && !p->now.spans && !p->now.untimed && !p->now.spawns &&
                process_duration_ns(p) < SHORT_NS;
 }
 
-static bool is_worth_a_file(struct server *s, const struct run *run)
+bool runs_is_worth_a_file(struct server *s, const struct run *run)
 {
         if (run->registered || run->file || run->n_adoptions)
                 return true;
         for (struct process *p = s->processes; p; p = p->next)
-                if (p->run == run && !is_trivial(p))
+                if (p->run == run && !runs_is_trivial(p))
                         return true;
         return false;
 }
-
-void runs_flush(struct server *s, struct run *run)
-{
-        _cleanup_(freep) char *why = NULL;
-        bool dirty = run->dirty;
-        int r;
-
-        for (struct process *p = s->processes; p; p = p->next)
-                if (p->run == run) {
-                        p->trivial = is_trivial(p);
-                        dirty |= p->dirty;
-                }
-        if (!dirty || !is_worth_a_file(s, run) || !run_open(s, run))
-                return;
-        r = flush_run(run, s->processes, &why);
-        if (r) {
-                trouble(run, why ? why : strerror(r < 0 ? -r : EIO));
-                return;
-        }
-        if (run->trouble)
-                fprintf(stderr, "infprofd: run %s: is written again\n", run->id);
-        free(run->trouble);
-        run->trouble = NULL;
-        /* Nobody lives in it any more: leave one plain file behind. */
-        if (!run_is_live(run))
-                run->file = runfile_close(run->file);
-}
-
-/* ---- those that are over ---- */
 
 static void drop_process(struct server *s, struct process *p)
 {
@@ -436,7 +244,7 @@ static void trim_runs(struct server *s)
                 next = run->next;
                 if (run_is_live(run))
                         continue;
-                if (!is_worth_a_file(s, run)) {
+                if (!runs_is_worth_a_file(s, run)) {
                         s->n_trivial++;
                         drop_run(s, run);
                 } else if (++n > (run->dirty ? 4 * KEEP_ENDED_RUNS : KEEP_ENDED_RUNS)) {

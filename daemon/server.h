@@ -69,15 +69,25 @@ void server_refresh(struct server *s, struct run *run);
 
 struct process *server_find_pid(struct server *s, pid_t pid);
 
-/* daemon/runs.c: which run, and where it is kept */
+/* daemon/runs.c: which run */
 struct run *runs_find(struct server *s, const char *id);
-struct run *runs_revive(struct server *s, const char *id); /* from its file; NULL: there is none */
+int runs_add(struct server *s, const char *id, const char *command, pid_t pid,
+             uint64_t started_at_ns, struct run **ret);
 int runs_assign(struct server *s, struct process *p, const char **ret_why);
 int runs_register(struct server *s, const char *id, const char *command, pid_t pid,
                   const char *path, struct run **ret);
 void runs_process_ended(struct server *s, struct process *p);
-void runs_trim(struct server *s); /* frees processes and runs: not in the midst of a walk */
 void runs_tell_end(struct run *run, enum runfile_end end, int value);
-void runs_flush(struct server *s, struct run *run);
+bool runs_is_trivial(const struct process *p); /* did nothing worth a row, so far */
+bool runs_is_worth_a_file(struct server *s, const struct run *run);
+void runs_trim(struct server *s); /* frees processes and runs: not in the midst of a walk */
 void runs_tick(struct server *s, uint64_t cpu_ns);
 void runs_close(struct server *s);
+
+/* daemon/run-files.c: where they are kept */
+struct run *runs_revive(struct server *s, const char *id); /* from its file; NULL: there is none */
+void runs_flush(struct server *s, struct run *run);
+
+/* A process that an earlier daemon read: the run it was in goes on, in the same file. It has no run
+ * then, if that file is not found. */
+int runs_resume(struct server *s, struct process *p, const char **ret_why);
