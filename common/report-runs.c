@@ -21,7 +21,7 @@
 DEFINE_CLEANUP(struct runfile *, runfile_close, runfile_closep);
 
 struct tally {
-        uint64_t n_processes, generated, token_ns;
+        uint64_t n_processes, decoded, n_first, token_ns;
 };
 
 static int tally_process(const struct runfile_process *p, void *userdata)
@@ -29,7 +29,7 @@ static int tally_process(const struct runfile_process *p, void *userdata)
         struct tally *t = userdata;
 
         t->n_processes++;
-        t->generated = sum_u64(t->generated, p->generated_tokens);
+        t->decoded = sum_u64(t->decoded, p->generated_tokens);
         return 0;
 }
 
@@ -61,17 +61,18 @@ int report_summary(const char *path, json_t **ret, char **ret_why)
         if (!r)
                 r = runfile_each_process(rf, tally_process, &tally);
         if (!r)
-                r = runfile_token_ns(rf, &tally.token_ns);
+                r = runfile_token_ns(rf, &tally.token_ns, &tally.n_first);
         if (r)
                 return runfile_explain(ret_why, r, "%s", runfile_why(rf));
         o = report_run_head(&run);
         report_set(o, "live", json_boolean(run.end == RUNFILE_END_LIVE));
         report_set(o, "file", report_text(path));
         report_set(o, "processes", report_integer(tally.n_processes));
-        report_set(o, "generated", report_integer_or_null(tally.token_ns, tally.generated));
+        report_set(o, "generated",
+                   report_integer_or_null(tally.token_ns, sum_u64(tally.decoded, tally.n_first)));
         report_set(o, "tokens_per_second",
                    report_fraction(tally.token_ns
-                                           ? (double)tally.generated * 1e9 / (double)tally.token_ns
+                                           ? (double)tally.decoded * 1e9 / (double)tally.token_ns
                                            : NAN));
         *ret = o;
         return 0;

@@ -201,7 +201,9 @@ static int build_tokens(const struct model *m, json_t **ret)
         if (!r) {
                 o = json_object();
                 report_set(o, "prompt", report_integer_or_null(known, prompt));
-                report_set(o, "generated", report_integer_or_null(known, generated));
+                /* the first token of each sequence comes out of its prefill */
+                report_set(o, "generated",
+                           report_integer_or_null(known, sum_u64(generated, ttft.calls)));
                 report_set(o, "sequences", report_integer_or_null(known, sequences));
                 report_set(o, "per_second",
                            report_fraction(token.total_ns ? (double)generated * 1e9 /

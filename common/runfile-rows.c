@@ -327,10 +327,12 @@ bool runfile_find_process(struct runfile *rf, const char *uuid, struct runfile_p
         return true;
 }
 
-int runfile_token_ns(struct runfile *rf, uint64_t *ret_ns)
+int runfile_token_ns(struct runfile *rf, uint64_t *ret_ns, uint64_t *ret_n_first)
 {
-        static const char sql[] = "SELECT ifnull(sum(r.total_ns), 0) FROM op_phase r JOIN op o "
-                                  "USING (process, op) WHERE o.kind = ? AND r.phase = ?";
+        static const char sql[] =
+                "SELECT ifnull(sum(r.total_ns) FILTER (WHERE o.kind = ?1 AND r.phase = ?2), 0),"
+                " ifnull(sum(r.timed) FILTER (WHERE o.kind = ?3), 0)"
+                " FROM op_phase r JOIN op o USING (process, op)";
         _cleanup_(finalizep) sqlite3_stmt *st = NULL;
         int rc = sqlite3_prepare_v2(rf->db, sql, -1, &st, NULL);
 
@@ -338,12 +340,14 @@ int runfile_token_ns(struct runfile *rf, uint64_t *ret_ns)
         if (rc == SQLITE_OK) {
                 sqlite3_bind_int(st, 1, IFP_KIND_TOKEN);
                 sqlite3_bind_int(st, 2, IFP_PHASE_DECODE);
+                sqlite3_bind_int(st, 3, IFP_KIND_TTFT);
                 rc = sqlite3_step(st);
         }
-        if (rc != SQLITE_ROW || sqlite3_column_int64(st, 0) < 0)
+        if (rc != SQLITE_ROW || sqlite3_column_int64(st, 0) < 0 || sqlite3_column_int64(st, 1) < 0)
                 return runfile_explain_verdict(
                         rf, rc == SQLITE_ROW ? RUNFILE_E_FOREIGN : runfile_verdict(rf->db, rc),
                         &rf->why);
         *ret_ns = (uint64_t)sqlite3_column_int64(st, 0);
+        *ret_n_first = (uint64_t)sqlite3_column_int64(st, 1);
         return 0;
 }

@@ -97,7 +97,7 @@ static const struct column process_columns[] = {
         COL(live_bytes, I64, "usable bytes allocated and not freed"),
         COL(peak_bytes, I64, "the most of these at one time"),
         COL(prompt_tokens, U64, "tokens taken in"),
-        COL(generated_tokens, U64, "tokens generated"),
+        COL(generated_tokens, U64, "tokens decoded; the first of each sequence comes out of its prefill"),
         COL(sequences, U64, "sequences begun"),
         COL_AS("unknown_ns", phase_ns[IFP_PHASE_UNKNOWN], U64, "time in each phase"),
         COL_AS("load_ns", phase_ns[IFP_PHASE_LOAD], U64, ""),

@@ -341,7 +341,19 @@ static json_t *build_spawns(const struct view *v)
                          real(per_second), "sites", sites);
 }
 
-/* Time that generated tokens took, all of it. */
+/* First tokens: they come out of a prefill. */
+static uint64_t first_tokens(const struct process *p)
+{
+        uint64_t n = 0;
+
+        for (uint32_t i = 0; i < p->n_ops; i++)
+                for (uint32_t phase = 0; p->ops[i].kind == IFP_KIND_TTFT && phase < IFP_N_PHASES;
+                     phase++)
+                        n += p->total[i * IFP_N_PHASES + phase].timed;
+        return n;
+}
+
+/* Time that decoded tokens took, all of it. */
 static double token_ns(const struct process *p)
 {
         double ns = 0;
@@ -366,7 +378,7 @@ static double lifetimes_ns(const struct process *p)
 static json_t *build_now(const struct view *v)
 {
         double tokens = 0, token_time = 0, spans = 0, cost = 0, life = 0;
-        uint64_t generated = 0, threads = 0, resident = 0;
+        uint64_t decoded = 0, first = 0, threads = 0, resident = 0;
         const struct process *busiest = NULL;
         bool has_tokens = false;
         int64_t live_bytes = 0;
@@ -379,7 +391,8 @@ static json_t *build_now(const struct view *v)
                 if (!busiest || (p->state == PROCESS_LIVE) > (busiest->state == PROCESS_LIVE) ||
                     (p->state == busiest->state && p->now.spans > busiest->now.spans))
                         busiest = p;
-                generated += p->now.generated_tokens;
+                decoded += p->now.generated_tokens;
+                first += first_tokens(p);
                 token_time += token_ns(p);
                 has_tokens |= p->now.generated_tokens || p->now.prompt_tokens;
                 tokens += rate(p, p->at_tick.generated_tokens, p->before.generated_tokens);
@@ -397,10 +410,10 @@ static json_t *build_now(const struct view *v)
                 (json_int_t)run_duration_ns(v->run), "phase",
                 phase_names[busiest ? busiest->now.phase : IFP_PHASE_UNKNOWN], "tokens_per_second",
                 real(has_tokens ? tokens : NAN), "tokens_per_second_mean",
-                real(token_time > 0 ? (double)generated * 1e9 / token_time : NAN), "generated",
-                has_tokens ? json_integer((json_int_t)generated) : json_null(), "threads_live",
-                (json_int_t)threads, "live_bytes", (json_int_t)live_bytes, "spans_per_second",
-                real(spans), "overhead_fraction",
+                real(token_time > 0 ? (double)decoded * 1e9 / token_time : NAN), "generated",
+                has_tokens ? json_integer((json_int_t)(decoded + first)) : json_null(),
+                "threads_live", (json_int_t)threads, "live_bytes", (json_int_t)live_bytes,
+                "spans_per_second", real(spans), "overhead_fraction",
                 real(life > 0 && cost <= life ? cost / life : NAN), "rss_bytes",
                 resident ? json_integer((json_int_t)resident) : json_null());
 }

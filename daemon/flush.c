@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/pattern.h"
 #include "daemon/lane.h"
 
 /* What SQL can hold. A number beyond it was no measurement. */
@@ -309,6 +310,8 @@ static int put_all_of(struct run *run, const struct process *p, uint64_t second)
                 r = put_sites(run, p);
         if (!r)
                 r = put_second(run, p, second);
+        if (!r && p->state == PROCESS_ENDED)
+                r = pattern_put_notes(run->file, p);
         return r;
 }
 

@@ -21,6 +21,7 @@
 #include "common/demangle.h"
 #include "daemon/fold.h"
 #include "daemon/lane.h"
+#include "daemon/pattern.h"
 #include "daemon/procfs.h"
 #include "daemon/text.h"
 #include "daemon/thread.h"
@@ -256,6 +257,8 @@ struct process *process_free(struct process *p)
                 free(p->ops[i].kernel);
                 free(p->ops[i].library);
         }
+        for (uint32_t i = 0; i < p->n_notes; i++)
+                free(p->notes[i]);
         for (uint32_t i = 0; i < p->n_sites; i++) {
                 free(p->sites[i].function);
                 free(p->sites[i].library);
@@ -387,6 +390,7 @@ void process_end(struct process *p, enum runfile_end end, int value, uint64_t no
                 process_cut(p, r < 0 ? "the daemon ran out of memory" : why);
                 return;
         }
+        pattern_take(p);
         p->state = PROCESS_ENDED;
         p->end = end;
         p->end_value = value;

@@ -22,7 +22,7 @@ struct ifp_want {
         uint8_t direct;              /* left out where INFPROF_GGML_PAIRED is set (for tests) */
         uint16_t engine;             /* index + 1 in the table; 0: the user's */
         const struct ifp_hook *hook; /* or NULL */
-        uint32_t hits;               /* kernels that matched */
+        uint32_t pattern;            /* index + 1 of the user's pattern in the segment; 0 = none */
 };
 
 struct ifp_engine {

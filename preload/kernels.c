@@ -137,6 +137,8 @@ uint64_t ifp_kernel_stub(uint64_t address)
                 } else if (now && ifp_stub_new(&i)) {
                         fill(&ifp_stubs[i], now);
                         k.stub = now->stub = i + 1;
+                        if (now->want->pattern)
+                                ifp_seg->live.patterns[now->want->pattern - 1].reached++;
                 }
                 ifp_unlock(&stub_lock);
         }

@@ -136,6 +136,8 @@ static void inherit(struct ifp_segment *seg, const struct ifp_segment *parent)
         to->live_bytes = from->live_bytes;
         to->peak_bytes = from->live_bytes;
         to->daemon_default_switch = from->daemon_default_switch;
+        to->n_patterns = from->n_patterns;
+        ifp_copy(to->patterns, from->patterns, sizeof(to->patterns));
         ifp_copy(seg->ops, parent->ops, from->n_ops * sizeof(parent->ops[0]));
         ifp_copy(seg->objects, parent->objects, from->n_objects * sizeof(parent->objects[0]));
         ifp_copy(seg->names, parent->names, from->names_bytes);
@@ -342,6 +344,19 @@ uint32_t ifp_site(uint64_t address)
         __atomic_fetch_add(&ifp_seg->sites[i].count, 1, __ATOMIC_RELAXED);
         ifp_unlock(&tables_lock);
         return i + 1;
+}
+
+/* Index + 1; 0: there are too many, this one is not told of. */
+uint32_t ifp_pattern_add(const char *text)
+{
+        struct ifp_live *live = &ifp_seg->live;
+        uint32_t n = live->n_patterns;
+
+        if (n == IFP_MAX_PATTERNS)
+                return 0;
+        live->patterns[n] = (struct ifp_pattern){.text = ifp_name(text)};
+        __atomic_store_n(&live->n_patterns, n + 1, __ATOMIC_RELEASE);
+        return n + 1;
 }
 
 void ifp_phase_set(uint32_t phase)

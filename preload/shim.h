@@ -202,6 +202,7 @@ uint32_t ifp_object_add(const char *path, uint64_t base, uint64_t start, uint64_
                         uint32_t load);
 void ifp_object_close(uint32_t index);
 uint32_t ifp_site(uint64_t address); /* index + 1; counts it; 0 = no room */
+uint32_t ifp_pattern_add(const char *text);
 void ifp_phase_set(uint32_t phase);
 void ifp_first_record(void); /* a fork child's segment, or nothing */
 

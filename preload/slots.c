@@ -402,8 +402,10 @@ static void want_from(struct object *o)
                 want = ifp_want_find(o->file, soname, name);
                 if (!want)
                         continue;
-                want->hits++;
-                ifp_kernel_add(ifp_elf_address(&o->elf, s), name, want, o->load, o->index);
+                if (!ifp_kernel_add(ifp_elf_address(&o->elf, s), name, want, o->load, o->index))
+                        continue;
+                if (want->pattern)
+                        ifp_seg->live.patterns[want->pattern - 1].symbols++;
         }
 }
 

@@ -91,6 +91,9 @@ static void add_user(char *item)
                         0);
                 return;
         }
+        *colon = ':'; /* whole again while it is copied */
+        w.pattern = ifp_pattern_add(item);
+        *colon = '\0';
         add(&w);
 }
 

@@ -39,7 +39,7 @@
 #define IFP_POOL_BLOCKS  (128u << 10) /* of 512 bytes: 64 MiB */
 #define IFP_MAX_LANES    2048u
 #define IFP_MAX_OPEN     256u /* the floor included */
-#define IFP_MAX_SEQ      64u
+#define IFP_MAX_PATTERNS 64u
 #define IFP_SEGMENT_NAME "infprof-segment" /* /proc/PID/maps shows /memfd:infprof-segment */
 
 /* Ops with a fixed number. */
@@ -74,6 +74,13 @@ struct ifp_header {
         uint32_t kernels_level; /* 0 = outer, 1 = inner too */
 };
 
+/* A pattern the user named kernels by, and what came of it so far. */
+struct ifp_pattern {
+        uint32_t text;    /* into names: OBJECT:SYMBOL */
+        uint32_t symbols; /* definitions that matched */
+        uint32_t reached; /* of these, those that some slot or dlsym led to */
+};
+
 /* Trouble the shim met; the first one stays. */
 enum ifp_trouble {
         IFP_TROUBLE_NONE = 0,
@@ -106,12 +113,14 @@ struct ifp_live {
         int64_t live_bytes;     /* usable; exact up to each lane's pending_bytes */
         int64_t peak_bytes;
         uint64_t prompt_tokens;
-        uint64_t generated_tokens;
-        uint64_t n_sequences; /* sequences that began a prefill */
-        uint32_t exiting;     /* 1: exit or _exit was called, with: */
+        uint64_t generated_tokens; /* decoded; first tokens of sequences come out of prefills */
+        uint64_t n_sequences;      /* sequences that began a prefill */
+        uint32_t exiting;          /* 1: exit or _exit was called, with: */
         int32_t exit_code;
         uint64_t end_ticks;
         char trouble_text[128];
+        uint32_t n_patterns;
+        struct ifp_pattern patterns[IFP_MAX_PATTERNS];
         uint32_t daemon_default_switch; /* daemon: the first switch of new ops is the opposite of
                                            this (0: on) */
 };
