@@ -13,6 +13,7 @@
 #include "daemon/lane.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
