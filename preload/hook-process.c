@@ -9,6 +9,8 @@
 #include "preload/real.h"
 #include "preload/slots.h"
 
+#include <fcntl.h>
+
 static uint32_t opening;
 
 /* What only the forking thread's copy has to forget. */
@@ -68,10 +70,46 @@ void ifp_first_record(void)
         ifp_tls.busy = busy;
 }
 
+/* The name that a thread has just now; "" where it cannot be read. */
+static void read_name(int32_t tid, char ret[16])
+{
+        char path[64] = "/proc/self/task/", digits[12];
+        size_t n = ifp_strlen(path), d = sizeof(digits) - 1;
+        long fd, got;
+
+        digits[d] = '\0';
+        do
+                digits[--d] = (char)('0' + tid % 10);
+        while ((tid /= 10));
+        n += ifp_strcpy(path + n, digits + d, sizeof(path) - n);
+        ifp_strcpy(path + n, "/comm", sizeof(path) - n);
+        fd = IFP_SYS(openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+        if (ifp_sys_failed(fd))
+                return;
+        got = IFP_SYS(read, fd, ret, 16);
+        IFP_SYS(close, fd);
+        if (got > 0)
+                ret[got - 1] = '\0'; /* a newline */
+}
+
+/* Threads that are still there do not come to say their names. */
+static void note_names(void)
+{
+        for (uint32_t i = 0; i < ifp_seg->live.n_lanes_used; i++) {
+                struct ifp_lane *lane = &ifp_seg->lanes[i];
+
+                if (__atomic_load_n(&lane->state, __ATOMIC_ACQUIRE) == IFP_LANE_LIVE &&
+                    lane->tid > 0)
+                        read_name(lane->tid, lane->name);
+        }
+}
+
+/* Not for a vfork child, which runs on its parent's memory: its end is not the parent's. */
 void ifp_note_exit(int code)
 {
-        if (!ifp_seg || !ifp_alive())
+        if (!ifp_seg || !ifp_alive() || ifp_seg->header.pid != (int32_t)IFP_SYS(getpid))
                 return;
+        note_names();
         ifp_seg->live.end_ticks = ifp_ticks();
         ifp_seg->live.exit_code = code;
         __atomic_store_n(&ifp_seg->live.exiting, 1, __ATOMIC_RELEASE);
