@@ -116,6 +116,19 @@ static int try_write(const char *path)
         return r;
 }
 
+/* An error's line says what to do behind its last semicolon. Frees it. */
+static void set_from_line(struct finding *f, char *line)
+{
+        char *remedy = line ? strrchr(line, ';') : NULL;
+
+        if (remedy)
+                *remedy++ = '\0';
+        finding_set(f, FINDING_NO, "%s", line ? line : "out of memory");
+        if (remedy)
+                finding_remedy(f, "%s", remedy + strspn(remedy, " "));
+        free(line);
+}
+
 static void check_runtime(struct finding *f)
 {
         char *path, *why = NULL;
@@ -123,9 +136,7 @@ static void check_runtime(struct finding *f)
 
         f->check = "sockets";
         if (ifp_runtime_dir(true, &path, &why) < 0) {
-                finding_set(f, FINDING_NO, "%s", why ? why : "out of memory");
-                finding_remedy(f, "see the line itself");
-                free(why);
+                set_from_line(f, why);
                 return;
         }
         r = try_write(path);
@@ -150,9 +161,7 @@ static void check_state(struct finding *f)
         f->check = "runs";
         r = ifp_state_dir(true, &path, &why);
         if (r < 0) {
-                finding_set(f, FINDING_NO, "%s", why ? why : "out of memory");
-                finding_remedy(f, "set XDG_STATE_HOME to a directory that can be written");
-                free(why);
+                set_from_line(f, why);
                 return;
         }
         r = try_write(path);

@@ -256,7 +256,6 @@ def the_terminal_is_left_as_it_was(s):
         terminal.shows("GET_ROWS")
         terminal.type("q")
         terminal.shows("exit=0", gone=["GET_ROWS"])
-        terminal.type("clear; stty -g > before", "Enter")
         terminal.type(f"cd {s.path()}; clear; stty -g > before; echo ready", "Enter")
         terminal.shows("ready")
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
