@@ -27,8 +27,8 @@ struct stats {
         uint64_t prompt_tokens, generated_tokens;
         uint64_t prefill_calls, prefill_ns;
         uint64_t decode_calls, decode_ns; /* llama_decode with one token */
-        uint64_t generate_ns;             /* the generating loops, sampling and printing included */
-        uint64_t ttft_ns;                 /* of the first round */
+        uint64_t generate_ns; /* from the prompt's end to the last decode's, with sampling */
+        uint64_t ttft_ns;     /* of the first round */
 };
 
 struct engine {
@@ -254,7 +254,7 @@ static void run_round(struct engine *e, const struct options *o, int32_t *prompt
         s->prefill_calls++;
         s->prefill_ns += ns;
 
-        uint64_t from = now_ns();
+        uint64_t from = now_ns(), end = from;
         for (int i = 0; i < o->tokens; i++) {
                 int32_t token = pick(e);
                 s->generated_tokens++;
@@ -263,8 +263,9 @@ static void run_round(struct engine *e, const struct options *o, int32_t *prompt
                         break;
                 s->decode_ns += decode(e, &token, 1);
                 s->decode_calls++;
+                end = now_ns();
         }
-        s->generate_ns += now_ns() - from;
+        s->generate_ns += end - from;
         putchar('\n');
         e->api.memory_clear(e->api.get_memory(e->ctx), true);
 }
