@@ -47,8 +47,9 @@ struct record {
         char *exe;
         char *shim;
         char **argv;
-        char stamp[32];  /* the run's id without the pid */
-        char *warning;   /* of the daemon, about the run's file; NULL: none */
+        char stamp[32]; /* the run's id without the pid */
+        char *warning;  /* of the daemon, about the run's file; NULL: none */
+        bool has_daemon;
         bool registered; /* the daemon knows the run */
         bool kept;
 };
@@ -206,6 +207,8 @@ static int set_environment(const struct record *r, const char *id)
                 e |= setenv("INFPROF_KERNELS", r->kernels, 1);
         if (r->level)
                 e |= setenv("INFPROF_KERNELS_LEVEL", r->level, 1);
+        if (!r->has_daemon) /* it has been tried and said; the shim need not do both again */
+                e |= setenv("INFPROF_DAEMON", "off", 1);
         return e ? -ENOMEM : 0;
 }
 
@@ -365,11 +368,10 @@ static int run(struct record *r)
         int go[2], tell[2], status, error = 0;
         char id[64], *why = NULL;
         sigset_t set, mask;
-        bool has_daemon;
         pid_t pid;
 
-        has_daemon = daemon_ensure(&why) == 0;
-        if (!has_daemon)
+        r->has_daemon = daemon_ensure(&why) == 0;
+        if (!r->has_daemon)
                 cmd_error("record", "no run will be kept: %s", why ? why : "out of memory");
         free(why);
 
@@ -390,7 +392,7 @@ static int run(struct record *r)
         }
         close(go[0]);
         close(tell[1]);
-        if (has_daemon)
+        if (r->has_daemon)
                 announce(r, pid);
         if (write(go[1], "", 1) < 0)
                 cmd_error("record", "cannot start the command: %s", strerror(errno));

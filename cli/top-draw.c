@@ -139,7 +139,11 @@ static void draw_table(struct screen *s, int y, int rows)
                         tui_paint(y + i, TUI_SELECTED);
         }
         if (!v->n_rows)
-                tui_put(y, 0, TUI_DIM, v->filter[0] ? "nothing matches the filter" : "nothing yet");
+                tui_put(y, 0, TUI_DIM,
+                        v->filter[0]        ? "nothing matches the filter"
+                        : v->tab == TOP_OPS ? "nothing yet; infprof record --kernels names further "
+                                              "functions to time"
+                                            : "nothing yet");
 }
 
 static void draw_footer(const struct screen *s, int y)
@@ -184,7 +188,7 @@ static void draw_help(void)
                 "q F10                           quit",
                 "",
                 "TOTAL%  share of the threads' time with the ops called from it",
-                "SELF%   without them",
+                "SELF%   without them; ~ marks an estimate (not every call is timed)",
                 "P50 P95 P99  half, 95 %, 99 % of the calls took no longer",
                 "LAST MIN     calls in each of the last seconds, newest to the right",
                 "",

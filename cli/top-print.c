@@ -81,5 +81,8 @@ void top_print(const struct top_view *v)
         for (size_t i = 0; i < v->n_rows; i++)
                 print_line(v, widths, &v->rows[i]);
         if (!v->n_rows)
-                puts(v->filter[0] ? "(nothing matches the filter)" : "(nothing yet)");
+                puts(v->filter[0]        ? "(nothing matches the filter)"
+                     : v->tab == TOP_OPS ? "(nothing yet; infprof record --kernels names further "
+                                           "functions to time)"
+                                         : "(nothing yet)");
 }

@@ -379,6 +379,11 @@ char *top_cell_text(const struct top_row *r, const struct top_column *c, unsigne
                 break;
         case TOP_CELL_SHARE:
                 text_share(buf, row_number(r, c->member));
+                if (json_is_true(json_object_get(r->op ? r->op : r->item, "estimated")) &&
+                    strcmp(buf, "-") != 0) {
+                        memmove(buf + 1, buf, strlen(buf) + 1);
+                        buf[0] = '~';
+                }
                 break;
         case TOP_CELL_ID:
                 n = row_number(r, c->member);

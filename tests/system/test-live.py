@@ -169,6 +169,14 @@ def a_state_directory_that_cannot_be_written_is_said(s):
 
 
 @case
+def without_a_daemon_there_is_one_line(s):
+    for how in ("off", "/nonexistent/infprofd"):
+        run = s.infprof("record", s.tinyengine, "--tokens", "3", env={"INFPROF_DAEMON": how})
+        lines = [l for l in run.stderr.splitlines() if l.startswith("infprof")]
+        check(len(lines) == 1 and "no run will be kept" in lines[0], run.stderr)
+
+
+@case
 def doctor_finds_all_in_order(s):
     doc = json.loads(s.infprof("doctor", "--json", s.tinyengine, code=None).stdout)
     bad = [c for c in doc["checks"] if c["level"] == "no"]

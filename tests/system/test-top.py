@@ -67,13 +67,14 @@ def json_is_the_document(s):
 
 
 @case
-def unknown_figures_are_not_zero(s):
+def unknown_figures_are_not_zero_and_estimates_are_marked(s):
     api = fake(s)
     top = sample_top()
     top["now"].update(tokens_per_second=None, tokens_per_second_mean=None, generated=0, rss_bytes=None,
                       overhead_fraction=None, phase="unknown")
-    top["ops"] = top["ops"][:1]
+    top["ops"] = top["ops"][:2]
     top["ops"][0].update(p50_ns=None, self_share=None, spark=[])
+    top["ops"][1].update(estimated=True)
     api.answers[f"GET /v1/runs/{RUN}/top"] = top
     picture(s, "once-unknown", s.infprof("top", "--once").stdout)
     api.close()
