@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #ifndef IFP_BINDIR
@@ -80,7 +81,7 @@ static void shed(void)
                         uint64_t soft, hard;
                 } limit;
 
-                if (i == 4 /* RLIMIT_CORE */ || i == 3 /* RLIMIT_STACK */ ||
+                if (i == RLIMIT_CORE || i == RLIMIT_STACK ||
                     ifp_sys_failed(IFP_SYS(prlimit64, 0, i, NULL, &limit)))
                         continue;
                 limit.soft = limit.hard;

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/memfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -74,6 +75,31 @@ static int move_high(int fd)
                 return fd;
         IFP_SYS(close, fd);
         return (int)high;
+}
+
+/*
+ * A limit of file size holds for memory files too, and going beyond it kills:
+ * it is raised for the moment, as far as the user may. 0 or a negated errno.
+ */
+static long set_size(int fd, uint64_t bytes)
+{
+        struct {
+                uint64_t soft, hard;
+        } old = {0}, raised;
+        long ret = IFP_SYS(prlimit64, 0, RLIMIT_FSIZE, NULL, &old);
+
+        if (ifp_sys_failed(ret) || old.soft >= bytes)
+                return IFP_SYS(ftruncate, fd, bytes);
+        if (old.hard < bytes)
+                return -EFBIG;
+        raised = old;
+        raised.soft = old.hard;
+        ret = IFP_SYS(prlimit64, 0, RLIMIT_FSIZE, &raised, NULL);
+        if (ifp_sys_failed(ret))
+                return ret;
+        ret = IFP_SYS(ftruncate, fd, bytes);
+        IFP_SYS(prlimit64, 0, RLIMIT_FSIZE, &old, NULL);
+        return ret;
 }
 
 /* In a fork child the parent's descriptor is of no use; it is ours only if it is still that file.
@@ -165,11 +191,10 @@ int ifp_segment_open(const struct ifp_segment *parent)
                 uint32_t n = parent ? parent->header.n_lanes : sizes[i];
                 uint64_t bytes = ifp_segment_bytes(n);
 
-                at = IFP_SYS(ftruncate, fd, bytes);
-                if (ifp_sys_failed(at))
-                        break;
-                at = IFP_SYS(mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-                             fd, 0);
+                at = set_size((int)fd, bytes);
+                if (!ifp_sys_failed(at))
+                        at = IFP_SYS(mmap, NULL, bytes, PROT_READ | PROT_WRITE,
+                                     MAP_SHARED | MAP_NORESERVE, fd, 0);
                 if (!ifp_sys_failed(at)) {
                         seg = (struct ifp_segment *)at;
                         fill_header(seg, n, parent);

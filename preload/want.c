@@ -39,10 +39,15 @@ bool ifp_glob(const char *pattern, const char *s)
 
 static void add(const struct ifp_want *w)
 {
-        if (n_wants < MAX_WANTS)
+        static bool said;
+
+        if (n_wants < MAX_WANTS) {
                 wants[n_wants++] = *w;
-        else
+                return;
+        }
+        if (!said)
                 ifp_say("too many kernel patterns (256 at most): the rest is ignored", 0);
+        said = true;
 }
 
 /* Splits off the number behind a slash; false: it is none. */

@@ -368,6 +368,18 @@ static int takes_all_descriptors(void)
         return 0;
 }
 
+/* Three stretches of work; the test does something in between. */
+static int in_stages(void)
+{
+        for (int stage = 1; stage <= 3; stage++) {
+                work(100);
+                __atomic_store_n(&shared->children, stage, __ATOMIC_RELEASE);
+                while (stage < 3 && __atomic_load_n(&shared->go, __ATOMIC_ACQUIRE) < stage)
+                        give_way();
+        }
+        return 0;
+}
+
 /* ---- ends */
 
 static int aborts(void)
@@ -608,6 +620,7 @@ int main(int argc, char **argv)
                     {"close-first", closes_all_first},
                     {"close-midway", closes_all_midway},
                     {"take-all", takes_all_descriptors},
+                    {"stages", in_stages},
                     {"abort", aborts},
                     {"segv", crashes},
                     {"kill", is_killed},
