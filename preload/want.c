@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which kernels are wanted: by the engines' tables and by the user, whose
- * INFPROF_KERNELS is a list of OBJECT:SYMBOL[/BYTES], commas or spaces
+ * INFPROF_KERNELS is a list of OBJECT:SYMBOL[/BYTES][~], commas or spaces
  * between, both globs; BYTES says how many bytes of stack arguments the kernel takes
- * (256 unless told).
+ * (256 unless told), ~ that it is hot: counted always, timed one time in INFPROF_HOT_INTERVAL.
  */
 #include "preload/engine.h"
 
@@ -50,6 +50,17 @@ static void add(const struct ifp_want *w)
         said = true;
 }
 
+/* Splits off the mark of a hot kernel; no name ends so. */
+static bool take_hot(char *symbol)
+{
+        size_t n = ifp_strlen(symbol);
+
+        if (!n || symbol[n - 1] != '~')
+                return false;
+        symbol[n - 1] = '\0';
+        return true;
+}
+
 /* Splits off the number behind a slash; false: it is none. */
 static bool take_bytes(char *symbol, uint16_t *ret_bytes)
 {
@@ -82,14 +93,15 @@ static void add_user(char *item)
 
         while (*colon && *colon != ':')
                 colon++;
-        if (!*colon || colon == item || !colon[1]) {
-                ifp_say("INFPROF_KERNELS: each item must read OBJECT:SYMBOL[/BYTES]; one does not "
-                        "and is ignored",
+        if (!*colon || colon == item || !colon[1] || colon[1] == '~') {
+                ifp_say("INFPROF_KERNELS: each item must read OBJECT:SYMBOL[/BYTES][~]; one does "
+                        "not and is ignored",
                         0);
                 return;
         }
         *colon = '\0';
         w.symbol = colon + 1;
+        w.hot = take_hot(colon + 1);
         if (!take_bytes(colon + 1, &w.stack_bytes)) {
                 ifp_say("INFPROF_KERNELS: the bytes behind a slash must be a number up to 65528; "
                         "an item is ignored",
