@@ -29,8 +29,7 @@
 /* What is called is named at the call, as an engine does it: through the PLT. */
 #define KERNELS(X)                                                                                 \
         X(empty_bare)                                                                              \
-        X(empty_plain) X(empty_args) X(empty_hot) X(empty_off) X(work_bare) X(work_full)           \
-                X(work_hot)
+        X(empty_plain) X(empty_args) X(empty_hot) X(empty_off) X(work_bare) X(work_full) X(work_hot)
 
 #define LOOP(name)                                                                                 \
         __attribute__((noinline, aligned(64))) static void loop_##name(uint64_t n)                 \
