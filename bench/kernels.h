@@ -22,12 +22,9 @@ void work_full(void);
 void work_hot(void);
 
 /* Forty ops, as many as an engine's graph has. */
-#define BENCH_OPS(X)                                                                               \
-        X(00)                                                                                      \
-        X(01)                                                                                      \
-        X(02) X(03) X(04) X(05) X(06) X(07) X(08) X(09) X(10) X(11) X(12) X(13) X(14) X(15) X(16)  \
-                X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29)      \
-                        X(30) X(31) X(32) X(33) X(34) X(35) X(36) X(37) X(38) X(39)
+#define BENCH_TEN(X, t)                                                                            \
+        X(t##0) X(t##1) X(t##2) X(t##3) X(t##4) X(t##5) X(t##6) X(t##7) X(t##8) X(t##9)
+#define BENCH_OPS(X)  BENCH_TEN(X, 0) BENCH_TEN(X, 1) BENCH_TEN(X, 2) BENCH_TEN(X, 3)
 #define N_BENCH_OPS   40
 #define DECLARE_OP(n) void op_##n(void);
 BENCH_OPS(DECLARE_OP)
