@@ -56,8 +56,9 @@ extern __thread struct ifp_tls ifp_tls __attribute__((tls_model("initial-exec"))
 _Static_assert(offsetof(struct ifp_lane, writer.head) == 64 &&
                        offsetof(struct ifp_lane, top) == 112 &&
                        offsetof(struct ifp_lane, writer.next) == 72 &&
-                       offsetof(struct ifp_lane, writer.limit) == 80 &&
-                       offsetof(struct ifp_lane, writer.lap) == 88 &&
+                       offsetof(struct ifp_lane, writer.limit) == 76 &&
+                       offsetof(struct ifp_lane, writer.lap) == 80 &&
+                       offsetof(struct ifp_lane, writer.claim) == 88 &&
                        offsetof(struct ifp_lane, open) == 192 &&
                        offsetof(struct ifp_lane, ring) == 1052672 && IFP_RING_SLOTS == 1 << 14,
                "LANE_* in stub-x86_64.S");

@@ -179,8 +179,10 @@ static void close_left(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_op
         if (copy.state == IFP_OPEN_ASIDE)
                 tls->n_aside--;
         /* A handler may have been left in the midst of a record: its claim is void. */
-        if (lane->writer.next == IFP_RING_CLAIMED)
-                lane->writer.next = lane->writer.limit;
+        if (lane->writer.claim) {
+                lane->writer.next = lane->writer.limit; /* look anew: by head */
+                lane->writer.claim = 0;
+        }
         ifp_open_pop(lane, o);
         if (copy.state == IFP_OPEN_FREE)
                 return;

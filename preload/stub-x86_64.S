@@ -43,8 +43,9 @@
 #define TLS_CROWD       79
 #define LANE_HEAD       64
 #define LANE_NEXT       72
-#define LANE_LIMIT      80
-#define LANE_LAP        88
+#define LANE_LIMIT      76
+#define LANE_LAP        80
+#define LANE_CLAIM      88
 #define LANE_TOP       112
 #define LANE_OPEN      192
 #define LANE_RING  1052672
@@ -174,19 +175,22 @@ stub_common:
         add     %rdx, ROW_CHILD(%r11)
 
         /* The record: rdi, rax, r10. */
-2:      mov     LANE_NEXT(%rsi), %rcx
-        movq    $-1, LANE_NEXT(%rsi)            /* a handler folds meanwhile */
-        cmp     LANE_LIMIT(%rsi), %rcx
-        jae     plain_full
+2:      cmpl    $0, LANE_CLAIM(%rsi)
+        jne     plain_full
+        movl    $1, LANE_CLAIM(%rsi)            /* a handler folds meanwhile */
+        mov     LANE_NEXT(%rsi), %ecx
+        cmp     LANE_LIMIT(%rsi), %ecx
+        jae     plain_look
         lea     LANE_RING(%rsi, %rcx), %r11
         mov     %rdi, (%r11)
         mov     %rax, 8(%r11)
         mov     LANE_LAP(%rsi), %rax
         mov     %r10, 16(%r11)
         mov     %rax, 24(%r11)                  /* complete */
-        add     $32, %rcx
+        add     $32, %ecx
+        mov     %ecx, LANE_NEXT(%rsi)
         incq    LANE_HEAD(%rsi)
-        mov     %rcx, LANE_NEXT(%rsi)
+        movl    $0, LANE_CLAIM(%rsi)
 3:      mov     %r8, %rax
         mov     %r9, %rdx
         .cfi_remember_state
@@ -195,8 +199,9 @@ stub_common:
         ret
         .cfi_restore_state
 
+plain_look:
+        movl    $0, LANE_CLAIM(%rsi)
 plain_full:
-        mov     %rcx, LANE_NEXT(%rsi)
         mov     %r8, -56(%rbp)
         mov     %r9, -24(%rbp)
         lea     -112(%rbp), %rsp

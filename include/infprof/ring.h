@@ -7,15 +7,15 @@
  *              slot = position modulo IFP_RING_SLOTS
  *   head       next position to reserve. Writer only
  *   tail       next position to read. Reader only, on a line of its own
- *   next       offset in the lane of the slot at head; all ones while the
- *              writer is at it. Writer only
+ *   next       byte offset of the slot at head. Writer only
+ *   claim      1 while the writer is at it. Writer only
  *
- * To write: claim by setting next to all ones; fill the slot; store its lap
- * last; move head and next on. A signal handler that comes in between finds the claim and folds
- * instead, so slots complete in order; the reader nevertheless stops at a slot
- * whose lap is not the one it expects. A full ring takes nothing and the
- * caller folds. limit and lap say how far the writer may go without looking at
- * the reader's line.
+ * To write: claim; only then look where; fill the slot; store its lap last;
+ * move next and head on; let go. A signal handler that comes in between finds
+ * the claim and folds instead, so slots complete in order; the reader
+ * nevertheless stops at a slot whose lap is not the one it expects. A full
+ * ring takes nothing and the caller folds. limit and lap say how far the
+ * writer may go without looking at the reader's line.
  */
 #pragma once
 
@@ -24,14 +24,14 @@
 
 #define IFP_RING_SLOTS 16384u /* 512 KiB */
 
-#define IFP_RING_CLAIMED (~0ull)
-
 /* The writer's half line and the reader's line. */
 struct ifp_ring_writer {
         uint64_t head;  /* writer; reader loads with acquire */
-        uint64_t next;  /* writer only: byte offset of the slot at head, or IFP_RING_CLAIMED */
-        uint64_t limit; /* writer only: next may be used below this */
+        uint32_t next;  /* writer only */
+        uint32_t limit; /* writer only: next may be used below this, never beyond a lap */
         uint64_t lap;   /* writer only: lap << 32 of the slots below limit */
+        uint32_t claim; /* writer only */
+        uint32_t reserved;
 };
 
 struct ifp_ring_reader {
@@ -43,20 +43,20 @@ static inline uint32_t ifp_ring_lap(uint64_t position)
         return (uint32_t)(position / IFP_RING_SLOTS) + 1;
 }
 
-/* How far the writer may go from head, never beyond a lap. No claim may be open. */
-static inline void ifp_ring_look(struct ifp_ring_writer *w, const struct ifp_ring_reader *r,
-                                 uint64_t *next)
+/* How far the writer may go from head. The claim is held. */
+static inline void ifp_ring_look(struct ifp_ring_writer *w, const struct ifp_ring_reader *r)
 {
         uint64_t head = w->head, tail = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE);
-        uint64_t slot = head % IFP_RING_SLOTS, room = IFP_RING_SLOTS - (head - tail);
+        uint32_t slot = (uint32_t)(head % IFP_RING_SLOTS), room;
 
         /* A tail beyond head is a broken reader: the ring counts as full. */
         if (head - tail >= IFP_RING_SLOTS)
                 return;
+        room = IFP_RING_SLOTS - (uint32_t)(head - tail);
         if (room > IFP_RING_SLOTS - slot)
                 room = IFP_RING_SLOTS - slot;
-        *next = slot * sizeof(struct ifp_record);
-        w->limit = *next + room * sizeof(struct ifp_record);
+        w->next = slot * (uint32_t)sizeof(struct ifp_record);
+        w->limit = w->next + room * (uint32_t)sizeof(struct ifp_record);
         w->lap = (uint64_t)ifp_ring_lap(head) << 32;
 }
 
@@ -64,25 +64,30 @@ static inline void ifp_ring_look(struct ifp_ring_writer *w, const struct ifp_rin
 static inline bool ifp_ring_push(struct ifp_ring_writer *w, const struct ifp_ring_reader *r,
                                  struct ifp_record *slots, const struct ifp_record *record)
 {
-        uint64_t next = *(volatile uint64_t *)&w->next;
         struct ifp_record *s;
+        bool room;
 
-        *(volatile uint64_t *)&w->next = IFP_RING_CLAIMED;
-        if (next != IFP_RING_CLAIMED && next >= w->limit)
-                ifp_ring_look(w, r, &next);
-        if (next >= w->limit) {
-                *(volatile uint64_t *)&w->next = next;
+        if (*(volatile uint32_t *)&w->claim)
                 return false;
+        *(volatile uint32_t *)&w->claim = 1;
+        __asm__ volatile("" : : : "memory");
+        if (w->next >= w->limit)
+                ifp_ring_look(w, r);
+        room = w->next < w->limit;
+        if (room) {
+                s = (struct ifp_record *)(void *)((uint8_t *)slots + w->next);
+                s->start = record->start;
+                s->dur_op = record->dur_op;
+                s->child = record->child;
+                /* arg and lap are one aligned word, so that they appear together */
+                __atomic_store_n((uint64_t *)(void *)&s->arg, w->lap | record->arg,
+                                 __ATOMIC_RELEASE);
+                w->next += (uint32_t)sizeof(*s);
+                __atomic_store_n(&w->head, w->head + 1, __ATOMIC_RELEASE);
         }
-        s = (struct ifp_record *)(void *)((uint8_t *)slots + next);
-        s->start = record->start;
-        s->dur_op = record->dur_op;
-        s->child = record->child;
-        /* arg and lap are one aligned word, so that they appear together */
-        __atomic_store_n((uint64_t *)(void *)&s->arg, w->lap | record->arg, __ATOMIC_RELEASE);
-        __atomic_store_n(&w->head, w->head + 1, __ATOMIC_RELEASE);
-        *(volatile uint64_t *)&w->next = next + sizeof(*s);
-        return true;
+        __asm__ volatile("" : : : "memory");
+        *(volatile uint32_t *)&w->claim = 0;
+        return room;
 }
 
 /* Reader: copies the record at `position`; false: not complete yet. */
