@@ -227,7 +227,8 @@ int runfile_each_site(struct runfile *rf, runfile_site_fn fn, void *userdata);
 int runfile_each_second(struct runfile *rf, runfile_second_fn fn, void *userdata);
 int runfile_each_note(struct runfile *rf, runfile_note_fn fn, void *userdata);
 
-/* Time in TOKEN spans of the decode phase, and number of first tokens (TTFT spans), all processes. */
+/* Time in TOKEN spans of the decode phase, and number of first tokens (TTFT spans), all processes.
+ */
 int runfile_token_ns(struct runfile *rf, uint64_t *ret_ns, uint64_t *ret_n_first);
 
 /* One line on why the last read failed; owned by `rf`. */

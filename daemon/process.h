@@ -133,8 +133,8 @@ struct process {
 
         struct op *ops;
         uint32_t n_ops, n_ops_room;
-        struct figures *retired; /* of threads that ended: [op * IFP_N_PHASES + phase] */
-        struct figures *total;   /* of all, at the last tick */
+        struct figures *retired;       /* of threads that ended: [op * IFP_N_PHASES + phase] */
+        struct figures *total;         /* of all, at the last tick */
         char *notes[IFP_MAX_PATTERNS]; /* of patterns that came to nothing; known at the end */
         uint32_t n_notes;
         struct site *sites;

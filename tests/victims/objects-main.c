@@ -83,14 +83,6 @@ static int mode_of(const char *word)
 
 int main(int argc, char **argv)
 {
-        bool symbolic = false, again = false;
-        int mode = 0;
-
-        for (int i = 2; i < argc; i++) {
-                mode |= mode_of(argv[i]);
-                symbolic |= !strcmp(argv[i], "symbolic");
-                again |= !strcmp(argv[i], "again");
-        }
 #ifdef LINKED
         obj_run(100, &counts);
         for (int i = 0; i < 30; i++) {
@@ -108,7 +100,18 @@ int main(int argc, char **argv)
         count(true);
         (void)outside;
         (void)open_and_run;
+        (void)mode_of;
+        (void)argc;
+        (void)argv;
 #else
+        bool symbolic = false, again = false;
+        int mode = 0;
+
+        for (int i = 2; i < argc; i++) {
+                mode |= mode_of(argv[i]);
+                symbolic |= !strcmp(argv[i], "symbolic");
+                again |= !strcmp(argv[i], "again");
+        }
         for (int i = 0; i < (again ? 3 : 1); i++)
                 open_and_run(argv[1], mode ? mode : RTLD_NOW, symbolic, again);
 #endif

@@ -6,8 +6,8 @@
 
 long k_step(long x);
 long k_inner(long x);
-long k_chosen(long x);        /* an IFUNC */
-long k_from_table(long x);    /* reached through pointers in data only */
+long k_chosen(long x);                   /* an IFUNC */
+long k_from_table(long x);               /* reached through pointers in data only */
 extern long (*const obj_table[3])(long); /* k_step, k_inner, k_from_table */
 
 struct obj_counts {
