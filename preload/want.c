@@ -15,15 +15,43 @@ static struct ifp_want wants[MAX_WANTS];
 static uint32_t n_wants;
 static char user_text[8192];
 
+/* Matches one character against [...] at `p`; *ret_end is behind it. An open bracket stands for
+ * itself. */
+static bool one_of(const char *p, char c, const char **ret_end)
+{
+        const char *from = p + 1;
+        bool negated = *from == '!' || *from == '^', found = false;
+
+        if (negated)
+                from++;
+        for (const char *q = from; *q; q++) {
+                if (*q == ']' && q > from) {
+                        *ret_end = q + 1;
+                        return found != negated;
+                }
+                if (q[1] == '-' && q[2] && q[2] != ']') {
+                        found |= c >= q[0] && c <= q[2];
+                        q += 2;
+                } else {
+                        found |= c == *q;
+                }
+        }
+        *ret_end = p + 1;
+        return c == '[';
+}
+
 bool ifp_glob(const char *pattern, const char *s)
 {
-        const char *star = NULL, *from = NULL;
+        const char *star = NULL, *from = NULL, *next;
 
         for (;;) {
                 if (*pattern == '*') {
                         star = pattern++;
                         from = s;
-                } else if (*s && (*pattern == '?' || *pattern == *s)) {
+                } else if (*s && *pattern == '[' && one_of(pattern, *s, &next)) {
+                        pattern = next;
+                        s++;
+                } else if (*s && *pattern != '[' && (*pattern == '?' || *pattern == *s)) {
                         pattern++;
                         s++;
                 } else if (!*s && !*pattern) {
