@@ -21,8 +21,11 @@
 #include "daemon/text.h"
 #include "daemon/thread.h"
 
-#define STALL_NS      1000000000ull /* a slot that is not completed for so long is given up */
-#define IN_FLIGHT_MAX 8u /* spans of one thread that can be half written when it is killed */
+#define STALL_NS         1000000000ull /* a slot that is not completed for so long is given up */
+#define IN_FLIGHT_MAX    8u /* spans of one thread that can be half written when it is killed */
+#define RINGS_KEPT_BYTES (24ull << 20) /* a segment may take so much before rings are given back   \
+                                        */
+#define GIVE_BACK_RECORDS 512u         /* and then those of which so much is new */
 
 void lane_identity(const struct ifp_lane *lane, struct thread *t)
 {
@@ -230,6 +233,22 @@ static int lane_identify(struct process *p, uint32_t i, uint32_t gen, const char
         return l->thread ? 0 : lane_begin(p, l, lane, gen);
 }
 
+/*
+ * A ring is written once around before a page of it is used again, so an
+ * engine that makes threads faster than we see them end would fill the rings
+ * of hundreds of lanes. A lane that ended is ours alone, until the engine has
+ * no fresh ones left and takes it back unread.
+ */
+static void give_back(struct process *p, struct lane *l, uint32_t i)
+{
+        if (p->segment_bytes < RINGS_KEPT_BYTES ||
+            l->drain.tail - l->given_back < GIVE_BACK_RECORDS ||
+            p->counts.n_lanes + 1 >= p->segment.header.n_lanes)
+                return;
+        segment_forget_ring(&p->segment, i);
+        l->given_back = l->drain.tail;
+}
+
 int lane_round(struct process *p, uint32_t i, uint64_t now_ns, uint64_t *ret_n,
                const char **ret_why)
 {
@@ -262,6 +281,7 @@ int lane_round(struct process *p, uint32_t i, uint64_t now_ns, uint64_t *ret_n,
                 r = lane_end(p, l, i, lane->end_ticks, ret_why);
         if (r)
                 return drain_error(r, ret_why);
+        give_back(p, l, i);
         __atomic_compare_exchange_n(&lane->state, &expected, IFP_LANE_FREE, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_RELAXED);
         return 0;

@@ -54,6 +54,7 @@ struct lane {
         struct tally base;     /* where the rows stood when the thread before ended */
         uint64_t base_folded;
         struct drain_lane drain;
+        uint64_t given_back; /* position up to which the ring's memory was given back */
 };
 
 struct op {

@@ -216,3 +216,11 @@ uint64_t segment_resident(const struct segment *s)
 
         return fstat(s->fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
 }
+
+void segment_forget_ring(const struct segment *s, uint32_t lane)
+{
+        uint64_t at = segment_lane_offset(lane) + offsetof(struct ifp_lane, ring);
+
+        (void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at,
+                        sizeof(struct ifp_record) * IFP_RING_SLOTS);
+}

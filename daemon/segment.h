@@ -54,6 +54,9 @@ bool segment_next_data(const struct segment *s, uint64_t from, uint64_t to, uint
 /* Bytes of memory it really takes. */
 uint64_t segment_resident(const struct segment *s);
 
+/* Gives back the memory of a lane's ring, which nobody may be using. */
+void segment_forget_ring(const struct segment *s, uint32_t lane);
+
 static inline uint64_t segment_lane_offset(uint32_t lane)
 {
         return sizeof(struct ifp_segment) + (uint64_t)lane * sizeof(struct ifp_lane);

@@ -77,9 +77,10 @@ static inline uint64_t usable_of(void *p)
 void ifp_alloc_init(void)
 {
         static const size_t sizes[] = {1, 24, 25, 100, 1000, 5000, 70000, 300000, 5000000};
-        bool agree = true;
+        bool agree = ifp_next_is_libc("malloc") && ifp_next_is_libc("malloc_usable_size");
 
-        for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        /* Another allocator's block may have nothing before it that can be read. */
+        for (unsigned i = 0; agree && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
                 void *p = ifp_real.malloc(sizes[i]), *q = ifp_real.memalign(256, sizes[i]);
 
                 if (p && header_usable(p) != ifp_real.malloc_usable_size(p))
@@ -89,8 +90,7 @@ void ifp_alloc_init(void)
                 ifp_real.free(q);
                 ifp_real.free(p);
         }
-        chunk_headers =
-                agree && ifp_next_is_libc("malloc") && ifp_next_is_libc("malloc_usable_size");
+        chunk_headers = agree;
 }
 
 static void add(uint64_t *p, uint64_t v, bool shared)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Lanes: which thread writes where. A thread takes a lane when it starts, or
- * at its first event, and gives it up when it ends. Lanes are taken again in the order they
- * were given up, once the daemon has read them; while it has not, fresh ones
- * are taken, and only when there are none left, unread ones (counts stay exact, but are not told
+ * at its first event, and gives it up when it ends. Lanes are taken again once
+ * the daemon has read them; while it has not, fresh ones are taken, and only
+ * when there are none left, unread ones (counts stay exact, but are not told
  * apart by thread any more). The last lane is the crowd's: for threads that
  * find nothing at all, and for what a thread still does after its end.
  */
@@ -19,6 +19,8 @@ struct ifp_alloc_row ifp_early;
 static uint32_t lock;
 static uint16_t ended[IFP_MAX_LANES]; /* queue of lanes given up */
 static uint32_t ended_from, ended_n;
+static uint16_t ready[IFP_MAX_LANES]; /* stack of those the daemon has read */
+static uint32_t ready_n;
 static pthread_key_t key;
 static bool have_key;
 
@@ -27,34 +29,39 @@ static void push_ended(uint32_t index)
         ended[(ended_from + ended_n++) % IFP_MAX_LANES] = (uint16_t)index;
 }
 
-/* The oldest lane given up, if the daemon has freed it, or `force`. */
-static struct ifp_lane *pop_ended(bool force)
+static uint16_t pop_ended(void)
 {
-        struct ifp_lane *lane;
+        uint16_t index = ended[ended_from];
 
-        if (!ended_n)
-                return NULL;
-        lane = &ifp_seg->lanes[ended[ended_from]];
-        if (__atomic_load_n(&lane->state, __ATOMIC_ACQUIRE) != IFP_LANE_FREE) {
-                if (!force)
-                        return NULL;
-                __atomic_fetch_add(&ifp_seg->live.lanes_retaken, 1, __ATOMIC_RELAXED);
-        }
         ended_from = (ended_from + 1) % IFP_MAX_LANES;
         ended_n--;
-        return lane;
+        return index;
 }
 
+/* Lanes that the daemon has read, of those given up longest ago. */
+static void collect_read(void)
+{
+        while (ended_n && __atomic_load_n(&ifp_seg->lanes[ended[ended_from]].state,
+                                          __ATOMIC_ACQUIRE) == IFP_LANE_FREE)
+                ready[ready_n++] = pop_ended();
+}
+
+/* The lane used last of those that are read: few are in use, and few pages. */
 static struct ifp_lane *pick(void)
 {
         struct ifp_live *live = &ifp_seg->live;
-        struct ifp_lane *lane = pop_ended(false);
 
-        if (!lane && live->n_lanes_used < ifp_seg->header.n_lanes - 1) {
-                lane = &ifp_seg->lanes[live->n_lanes_used];
+        collect_read();
+        if (ready_n)
+                return &ifp_seg->lanes[ready[--ready_n]];
+        if (live->n_lanes_used < ifp_seg->header.n_lanes - 1) {
                 __atomic_store_n(&live->n_lanes_used, live->n_lanes_used + 1, __ATOMIC_RELEASE);
+                return &ifp_seg->lanes[live->n_lanes_used - 1];
         }
-        return lane ? lane : pop_ended(true);
+        if (!ended_n)
+                return NULL;
+        __atomic_fetch_add(&live->lanes_retaken, 1, __ATOMIC_RELAXED);
+        return &ifp_seg->lanes[pop_ended()];
 }
 
 static struct ifp_lane *join_crowd(struct ifp_tls *tls)
@@ -140,7 +147,7 @@ void ifp_lane_end(struct ifp_tls *tls)
 void ifp_lanes_init(void)
 {
         lock = 0;
-        ended_from = ended_n = 0;
+        ended_from = ended_n = ready_n = 0;
 }
 
 /*
