@@ -4,14 +4,18 @@
  * says what a call of each took of its thread's CPU time. Whether a call is a profiled one is
  * decided outside, by LD_PRELOAD and INFPROF_KERNELS; this program only calls and counts.
  *
- *   calls [--threads N] [--rounds N] [--slice N] [--nap-us N] [--steps N] [--wait] KERNEL...
+ *   calls [--threads N] [--rounds N] [--slice N] [--nap-us N] [--steps N] [--alone] [--wait]
+ *         KERNEL...
  *
  * KERNEL is a kernel's name, or tsc: two rdtsc. Between slices each thread naps, so that a reader
- * may keep up. With --wait each kernel is called once, "ready" is printed, and a line on stdin is
- * waited for. Prints JSON: {name: {"calls": N, "ns": [of each slice, per call, first thread
- * first]}}.
+ * may keep up. With --alone nobody else is given the processor in the midst of a slice, where the
+ * system lets us ask for that. With --wait each kernel is called once, "ready" is printed, and a
+ * line on stdin is waited for.
+ *
+ * Prints JSON: {name: {"calls": N, "ns": [of each slice, per call, first thread first]}}.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -142,6 +146,8 @@ static bool parse(int argc, char **argv)
 
                 if (!strcmp(a, "--wait"))
                         wait = true;
+                else if (!strcmp(a, "--alone"))
+                        (void)sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){1});
                 else if (to && ++i < argc)
                         *to = (unsigned)atoi(argv[i]);
                 else

@@ -29,15 +29,16 @@ KERNELS = "libbenchkernels.so:"
 WARM_UP = 3  # rounds: rings are touched for the first time, clocks rise
 
 
-def put(bench, unit, values, budget, least=False, digits=3, **detail):
-    """budget: the most the median may be, or with `least` the least; None: there is none."""
+def put(bench, unit, values, budget, least=False, either=False, digits=3, **detail):
+    """budget: the most the median may be, or with `least` the least, or with `either` the most to
+    either side of 0; None: there is none."""
     values = list(values)
     if not values:
         raise Failed(f"{bench}: nothing was measured")
     median = statistics.median(values)
     line = {"bench": bench, "unit": unit, "median": round(median, digits), "min": round(min(values), digits),
             "max": round(max(values), digits), "budget": budget,
-            "ok": None if budget is None else median >= budget if least else median <= budget,
+            "ok": None if budget is None else median >= budget if least else (abs(median) if either else median) <= budget,
             "measured": len(values)}
     line.update({k: round(v, digits) if isinstance(v, float) else v for k, v in detail.items()})
     print(json.dumps(line), flush=True)

@@ -89,7 +89,7 @@ static const struct column process_columns[] = {
         COL(lanes_retaken, U64, "threads whose lane was reused before it was read"),
         COL_AS("span_cost_ps", overhead_ns_per_span_x1000, U64,
                "what one timed call costs its thread"),
-        COL(stamp_ps, U64, "part of that which shows in the span itself"),
+        COL(stamp_ps, U64, "part of that which fell into spans, and was taken off"),
         COL(segment_bytes, U64, "resident"),
         COL(threads_live, U64, "at the last look"),
         COL(threads_peak, U64, "most at one time"),

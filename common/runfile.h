@@ -77,7 +77,7 @@ struct runfile_process {
         uint64_t fold_refused, stubs_refused, ops_refused, slots_patched, spawns_unsited,
                 lanes_retaken;
         uint64_t overhead_ns_per_span_x1000; /* ps: measured by the shim at start */
-        uint64_t stamp_ps;                   /* the stamps' own share in a span */
+        uint64_t stamp_ps;                   /* the stamps' own share, taken off each */
         uint64_t segment_bytes;              /* resident */
         uint64_t threads_live, threads_peak, spawns;
         int64_t live_bytes, peak_bytes;

@@ -218,6 +218,7 @@ void ifp_note_exit(int code);
 
 /* measure.c: what a timed call costs here; sets header.stamp_ticks and span_ticks */
 void ifp_measure(void);
+extern uint64_t ifp_stamp; /* header.stamp_ticks */
 
 /* lane.c */
 struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid,

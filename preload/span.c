@@ -471,11 +471,7 @@ void ifp_leave(struct ifp_stub *stub, uint64_t rax, uint64_t sp, uint64_t end)
         around = ifp_open_prev(lane, o);
         ifp_open_pop(lane, o);
         dur = end - start;
-        if (IFP_UNLIKELY(flags & IFP_REC_SAMPLED)) {
-                uint64_t stamp = ifp_seg->header.stamp_ticks;
-
-                dur = dur > stamp ? dur - stamp : 1;
-        }
+        dur = dur > ifp_stamp ? dur - ifp_stamp : 1;
         ifp_child_add(lane, start, around, dur);
         ifp_span_write(lane, op, phase, start, dur, child, depth, flags, arg);
         if (IFP_UNLIKELY(!tls->fast))

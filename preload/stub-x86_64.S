@@ -157,6 +157,9 @@ stub_common:
         mov     %rdx, %rax
         shr     $48, %rax
         jnz     plain_slow_end
+        inc     %eax
+        sub     ifp_stamp(%rip), %rdx           /* the kernel's alone, at least 1 */
+        cmovbe  %rax, %rdx
         mov     OPEN_ROW(%r10), %r11d
         mov     OPEN_OP(%r10), %rax
         movb    $0, OPEN_STATE(%r10)

@@ -67,10 +67,10 @@ struct ifp_header {
         uint64_t start_mono_ns;    /* CLOCK_MONOTONIC */
         uint64_t start_real_ns;    /* CLOCK_REALTIME */
         uint64_t ticks_per_second; /* first estimate, at least within 1 %; the daemon refines it */
-        uint64_t stamp_ticks;  /* what an empty timed call shows: the stamps' own share in a span */
-        uint64_t span_ticks;   /* what a timed call costs its thread beyond the kernel, measured at
-                                  start */
-        uint32_t hot_interval; /* a hot op is stamped one time in this many, on average */
+        uint64_t stamp_ticks;      /* what an empty timed call would show: taken off every span */
+        uint64_t span_ticks;    /* what a timed call costs its thread beyond the kernel, measured at
+                                   start */
+        uint32_t hot_interval;  /* a hot op is stamped one time in this many, on average */
         uint32_t kernels_level; /* 0 = outer, 1 = inner too */
 };
 
