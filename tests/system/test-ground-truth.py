@@ -103,6 +103,19 @@ def only_the_named_kernels_are_ops(s):
 
 
 @case
+def a_hot_kernel_is_counted_always_and_timed_now_and_then(s):
+    kernels = "libtinykernels.so:tk_vec_dot~,libtinykernels.so:tk_softmax/0~,libtinykernels.so:tk_matmul"
+    _, truth, doc = profile(s, "--threads", 2, "--tokens", 48, kernels=kernels)
+    got = ops(doc)
+    equal({name: op["calls"] for name, op in got.items()},
+          {name: truth["kernels"][name]["calls"] for name in ("tk_vec_dot", "tk_softmax", "tk_matmul")}, "calls")
+    dot = got["tk_vec_dot"]
+    near(dot["timed_calls"] * 64, dot["calls"], 0.1, "one call in 64 is timed")
+    equal([got[name].get("estimated", False) for name in ("tk_vec_dot", "tk_softmax", "tk_matmul")],
+          [True, True, False], "estimates")
+
+
+@case
 def millions_of_calls_are_all_counted(s):
     _, truth, doc = profile(s, "--threads", 2, "--repeat-kernel", "tk_nop:3000000")
     equal({name: op["calls"] for name, op in ops(doc).items()}, {"tk_nop": 6000000}, "calls")
