@@ -128,25 +128,12 @@ static int diagnose(const char *command, bool as_json)
 
 int cmd_doctor(int argc, char **argv)
 {
-        static const struct option options[] = {
-                {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {}};
         const char *command = NULL;
         bool as_json = false;
-        int o;
+        int code;
 
-        opterr = 0;
-        while ((o = getopt_long(argc, argv, "+:jh", options, NULL)) != -1) {
-                switch (o) {
-                case 'j':
-                        as_json = true;
-                        break;
-                case 'h':
-                        usage();
-                        return CMD_DONE;
-                default:
-                        return cmd_bad_option(argc, argv, o);
-                }
-        }
+        if (!cmd_json_option(argc, argv, true, usage, &as_json, &code))
+                return code;
         if (optind < argc)
                 command = argv[optind++];
         text_init();

@@ -73,24 +73,11 @@ static int stop(bool as_json)
 
 int cmd_stop(int argc, char **argv)
 {
-        static const struct option options[] = {
-                {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {}};
         bool as_json = false;
-        int o;
+        int code;
 
-        opterr = 0;
-        while ((o = getopt_long(argc, argv, ":jh", options, NULL)) != -1) {
-                switch (o) {
-                case 'j':
-                        as_json = true;
-                        break;
-                case 'h':
-                        usage();
-                        return CMD_DONE;
-                default:
-                        return cmd_bad_option(argc, argv, o);
-                }
-        }
+        if (!cmd_json_option(argc, argv, false, usage, &as_json, &code))
+                return code;
         if (optind < argc)
                 return cmd_extra_operand(argv, argv[optind]);
         return stop(as_json);

@@ -50,6 +50,25 @@ int cmd_bad_option(int argc, char **argv, int answer)
         return CMD_USAGE;
 }
 
+bool cmd_json_option(int argc, char **argv, bool leading, void (*usage)(void), bool *ret_json,
+                     int *ret_code)
+{
+        static const struct option options[] = {
+                {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {}};
+        int o;
+
+        *ret_json = false;
+        opterr = 0;
+        while ((o = getopt_long(argc, argv, leading ? "+:jh" : ":jh", options, NULL)) == 'j')
+                *ret_json = true;
+        if (o == -1)
+                return true;
+        if (o == 'h')
+                usage();
+        *ret_code = o == 'h' ? CMD_DONE : cmd_bad_option(argc, argv, o);
+        return false;
+}
+
 int cmd_extra_operand(char **argv, const char *operand)
 {
         cmd_error(argv[0], "one argument too many: %s; see infprof %s --help", operand, argv[0]);

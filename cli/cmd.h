@@ -37,6 +37,14 @@ __attribute__((format(printf, 2, 3))) void cmd_error(const char *verb, const cha
  */
 int cmd_bad_option(int argc, char **argv, int answer);
 
+/*
+ * The options of a verb that has --json and --help only; `leading`: they end at
+ * the first operand. Afterwards optind is at the first operand. false: it is
+ * over, with the exit code in *ret_code.
+ */
+bool cmd_json_option(int argc, char **argv, bool leading, void (*usage)(void), bool *ret_json,
+                     int *ret_code);
+
 /* Too many operands: says so; returns CMD_USAGE. */
 int cmd_extra_operand(char **argv, const char *operand);
 
