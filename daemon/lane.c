@@ -21,11 +21,12 @@
 #include "daemon/text.h"
 #include "daemon/thread.h"
 
-#define STALL_NS         1000000000ull /* a slot that is not completed for so long is given up */
-#define IN_FLIGHT_MAX    8u /* spans of one thread that can be half written when it is killed */
-#define RINGS_KEPT_BYTES (24ull << 20) /* a segment may take so much before rings are given back   \
-                                        */
-#define GIVE_BACK_RECORDS 512u         /* and then those of which so much is new */
+#define STALL_NS      1000000000ull /* a slot that is not completed for so long is given up */
+#define IN_FLIGHT_MAX 8u /* spans of one thread that can be half written when it is killed */
+#define RINGS_KEPT_BYTES                                                                           \
+        (24ull << 20)          /* a segment may take so much before rings are given back           \
+                                */
+#define GIVE_BACK_RECORDS 512u /* and then those of which so much is new */
 
 void lane_identity(const struct ifp_lane *lane, struct thread *t)
 {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/demangle.h"
+#include "skip.h"
 
 #define RUST_V0_LONG                                                                               \
         "_RINvCs6xxl1lAjzDf_1a3genINtNtCslNYArtu3iFV_5alloc5boxed3BoxDG_INtNtNtCsgEmfK2I1SDS_"     \
@@ -61,7 +62,7 @@ static void cxx(void **state)
         void *library = dlopen("libstdc++.so.6", RTLD_NOW | RTLD_LOCAL);
 
         if (!library)
-                skip();
+                SKIP_HERE("there is no libstdc++");
         dlclose(library);
         expect_all(pairs, sizeof(pairs) / sizeof(pairs[0]));
 }
@@ -77,7 +78,7 @@ static void old_rust(void **state)
         void *library = dlopen("libstdc++.so.6", RTLD_NOW | RTLD_LOCAL);
 
         if (!library)
-                skip();
+                SKIP_HERE("there is no libstdc++");
         dlclose(library);
         expect_all(pairs, sizeof(pairs) / sizeof(pairs[0]));
 }

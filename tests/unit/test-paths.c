@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/paths.h"
+#include "skip.h"
 
 static char folder[] = "/tmp/test-paths-XXXXXX";
 
@@ -119,7 +120,7 @@ static void another_users_is_refused(void **state)
         below(path, "infprof");
         assert_int_equal(mkdir(path, 0700), 0);
         if (chown(path, 12345, 12345) < 0)
-                skip(); /* only root can make this case */
+                SKIP_HERE("only root can make a folder of another user");
         expect_refused("another user");
 }
 
