@@ -66,7 +66,7 @@ static inline uint64_t header_usable(const void *p)
 {
         uint64_t size = header_word(p);
 
-        return (size & ~7ull) - (size & 2 /* mapped */ ? 16 : 8);
+        return (size & ~7ull) - 8 - (size & 2 /* mapped: another 8 */) * 4;
 }
 
 static inline uint64_t usable_of(void *p)
@@ -205,9 +205,10 @@ static inline struct ifp_lane *lane_of(const struct ifp_tls *tls)
         return IFP_LIKELY(ifp_alive()) ? tls->fast : NULL; /* NULL too where the shim allocates */
 }
 
-static inline __attribute__((always_inline)) void count_alloc(void *p, size_t asked)
+static inline __attribute__((always_inline)) void count_known(const void *p, size_t asked,
+                                                              uint64_t usable)
 {
-        uint64_t sp = stack_pointer(), usable;
+        uint64_t sp = stack_pointer();
         struct ifp_lane *lane = lane_of(&ifp_tls);
         struct ifp_alloc_row *row = IFP_LIKELY(lane) ? row_of(lane, sp) : NULL;
 
@@ -215,7 +216,6 @@ static inline __attribute__((always_inline)) void count_alloc(void *p, size_t as
                 count_slow((struct step){.failed = 1}, sp);
                 return;
         }
-        usable = usable_of(p);
         if (IFP_UNLIKELY(!row)) {
                 count_slow((struct step){.calls = 1, .asked = asked, .usable = usable}, sp);
                 return;
@@ -224,6 +224,11 @@ static inline __attribute__((always_inline)) void count_alloc(void *p, size_t as
         ifp_local_add(&row->asked_bytes, asked);
         ifp_local_add(&row->usable_bytes, usable);
         moved(lane, (int64_t)usable);
+}
+
+static void count_alloc(void *p, size_t asked)
+{
+        count_known(p, asked, p ? usable_of(p) : 0);
 }
 
 static inline __attribute__((always_inline)) void count_free_bytes(uint64_t usable)
@@ -251,14 +256,25 @@ static inline bool ready(void)
         return ifp_real.malloc_usable_size != NULL;
 }
 
+static __attribute__((noinline)) void *malloc_otherwise(size_t n)
+{
+        void *p;
+
+        if (!ready())
+                return arena_take(16, n);
+        p = ifp_real.malloc(n);
+        count_alloc(p, n);
+        return p;
+}
+
 IFP_EXPORT void *malloc(size_t n)
 {
         void *p;
 
-        if (IFP_UNLIKELY(!ready()))
-                return arena_take(16, n);
+        if (IFP_UNLIKELY(!chunk_headers))
+                return malloc_otherwise(n);
         p = ifp_real.malloc(n);
-        count_alloc(p, n);
+        count_known(p, n, IFP_LIKELY(p) ? header_usable(p) : 0);
         return p;
 }
 
