@@ -36,7 +36,10 @@ static void print_daemon(const json_t *d)
         printf(", %sB resident, %s spans drained\n",
                text_bytes(rss, text_number(d, "resident_bytes")),
                text_count(spans, text_number(d, "spans_drained")));
-        printf("runs are kept in %s\n", text_string(d, "state_dir", "?"));
+        if (text_string(d, "state_dir", NULL))
+                printf("runs are kept in %s\n", text_string(d, "state_dir", NULL));
+        else
+                puts("runs are not kept: it has no directory for them; infprof doctor says why");
 }
 
 static void print_process(const json_t *p)

@@ -55,7 +55,7 @@ static void usage(FILE *f)
               "\n"
               "infprof profiles an inference engine that nobody recompiles:\n"
               "\n"
-              "    infprof record ./engine ...      run it under the profiler\n"
+              "    infprof record ./engine ...    run it under the profiler\n"
               "    infprof top                    watch it, in another terminal\n"
               "    infprof report                 read what was measured\n"
               "\n"

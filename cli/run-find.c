@@ -60,6 +60,23 @@ static bool ask_about_live(const json_t *summary, json_t **ret)
         return !ask(id, ret, NULL);
 }
 
+/* Nobody told the file: the daemon was killed, and then the engine ended. */
+static void end_unseen(json_t *report)
+{
+        json_t *run = json_object_get(report, "run"), *process;
+        size_t i;
+
+        json_object_set_new(run, "end", json_string("unknown"));
+        json_array_foreach(json_object_get(run, "processes"), i, process)
+        {
+                if (!strcmp(text_string(process, "end", ""), "live"))
+                        json_object_set_new(process, "end", json_string("unknown"));
+        }
+        json_array_append_new(json_object_get(report, "notes"),
+                              json_string("the collector died before the engine did: what came "
+                                          "after, and how it ended, is not known"));
+}
+
 static int report_of_file(const char *verb, const char *file, json_t **ret)
 {
         _cleanup_(json_decrefp) json_t *summary = NULL;
@@ -71,18 +88,24 @@ static int report_of_file(const char *verb, const char *file, json_t **ret)
         if (json_is_true(json_object_get(summary, "live")) && ask_about_live(summary, ret))
                 return CMD_DONE;
         r = report_build_file(file, ret, &why);
-        return r ? failed(verb, r, why) : CMD_DONE;
+        if (r)
+                return failed(verb, r, why);
+        if (json_is_true(json_object_get(summary, "live")) && !may_live(summary))
+                end_unseen(*ret);
+        return CMD_DONE;
 }
 
 /* The file of a run in the state directory, to be freed; NULL: there is none. */
 static char *file_of_id(const char *id)
 {
+        _cleanup_(json_decrefp) json_t *summary = NULL;
         _cleanup_(freep) char *dir = NULL;
         char *file = NULL;
 
         if (ifp_state_dir(false, &dir, NULL) < 0 || asprintf(&file, "%s/%s.infprof", dir, id) < 0)
                 return NULL;
-        if (access(file, F_OK) < 0) {
+        if (access(file, F_OK) < 0 ||
+            (!report_summary(file, &summary, NULL) && report_is_stale_link(file, summary))) {
                 free(file);
                 return NULL;
         }

@@ -114,8 +114,8 @@ void report_put_alloc(json_t *o, const struct runfile_alloc *a)
 
 static double share_of(const struct report *r, const struct summary *s)
 {
-        return s->self_known && r->in_ops_known && r->in_ops_ns
-                       ? (double)(s->total_ns - s->child_ns) / (double)r->in_ops_ns
+        return s->self_known && r->in_ops_known && r->shared_ns
+                       ? (double)(s->total_ns - s->child_ns) / (double)r->shared_ns
                        : NAN;
 }
 

@@ -20,8 +20,9 @@ struct report {
         } totals;
         struct runfile_alloc none_alloc;
         bool in_ops_known;
-        uint64_t in_ops_ns;     /* time in outermost ops, all threads */
-        uint64_t lifetime_ns;   /* of all threads */
+        uint64_t in_ops_ns;   /* time in outermost ops, all threads */
+        uint64_t shared_ns;   /* what shares are of: in_ops_ns, or the sum of estimates above it */
+        uint64_t lifetime_ns; /* of all threads */
         size_t n_threads_brief; /* threads without a list of their ops */
 };
 

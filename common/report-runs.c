@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/cleanup.h"
 #include "common/report-private.h"
@@ -78,6 +79,17 @@ int report_summary(const char *path, json_t **ret, char **ret_why)
         return 0;
 }
 
+bool report_is_stale_link(const char *path, const json_t *summary)
+{
+        const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+        const char *id = json_string_value(json_object_get(summary, "id"));
+        size_t n = id ? strlen(id) : 0;
+        struct stat st;
+
+        return id && !lstat(path, &st) && S_ISLNK(st.st_mode) &&
+               (strncmp(name, id, n) || strcmp(name + n, SUFFIX));
+}
+
 /* Newest first; of one instant, by id. */
 static int compare_runs(const void *a, const void *b)
 {
@@ -134,6 +146,10 @@ static int list_file(struct listing *l, const char *path)
                 return r;
         if (r == RUNFILE_E_ABSENT)
                 return 0; /* removed in this instant */
+        if (!r && report_is_stale_link(path, o)) {
+                json_decref(o);
+                return 0;
+        }
         if (!r) {
                 l->runs[l->n_runs++] = o;
                 return 0;

@@ -7,7 +7,8 @@
  *   self   of an op: total - time in ops called from it
  *   in ops sum of self over all ops and threads = time in outermost ops. Token and
  *          ttft spans lie across the stack of ops and count in neither
- *   share  self / in ops
+ *   share  self / in ops; where the self times of hot ops, which are estimates, add up to more,
+ * self / their sum
  */
 #include "common/report.h"
 
@@ -322,6 +323,25 @@ static json_t *build_not_in_any_op(const struct report *r)
         return o;
 }
 
+/* Calls of hot ops that have no stamp lie in no timed op: the estimates may add up to more than was
+ * seen. */
+static uint64_t sum_of_self(const struct model *m)
+{
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < m->n_ops; i++) {
+                struct summary s;
+
+                if (report_is_nested(m->ops[i]) &&
+                    !summary_init(&s, m->ops[i]->phase, IFP_N_PHASES, m->ops[i]->hot) &&
+                    s.self_known)
+                        sum = sum_u64(sum, s.total_ns - s.child_ns);
+                if (report_is_nested(m->ops[i]))
+                        summary_done(&s);
+        }
+        return sum;
+}
+
 static void add_up(struct report *r)
 {
         struct model *m = &r->model;
@@ -368,6 +388,12 @@ static void add_up(struct report *r)
         figures_done(&all);
         r->in_ops_known = child <= total;
         r->in_ops_ns = r->in_ops_known ? total - child : 0;
+        r->shared_ns = r->in_ops_ns;
+        if (r->totals.untimed) {
+                uint64_t self = sum_of_self(m);
+
+                r->shared_ns = self > r->shared_ns ? self : r->shared_ns;
+        }
         for (size_t i = 0; i < m->n_threads; i++)
                 r->lifetime_ns = sum_u64(r->lifetime_ns, report_thread_lifetime(m, &m->threads[i]));
 }

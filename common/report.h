@@ -10,6 +10,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct runfile;
@@ -26,6 +27,10 @@ int report_build_file(const char *path, json_t **ret, char **ret_why);
  * end, exit, live, file, processes, generated, tokens_per_second}. `live` is
  * what the file knows.
  */
+/* Is the file a link in the state directory, by the name of another run than is in it now? The run
+ * that was kept there has been replaced (record -f). */
+bool report_is_stale_link(const char *path, const json_t *summary);
+
 int report_summary(const char *path, json_t **ret, char **ret_why);
 
 /*

@@ -103,6 +103,7 @@ static struct answer from_file(const char *path, const char *trouble)
 /* The run is not in memory: a file of an earlier time. */
 static struct answer report_from_disk(struct server *s, const char *id)
 {
+        _cleanup_(json_decrefp) json_t *summary = NULL;
         _cleanup_(freep) char *path = NULL;
         json_t *runs, *newest;
 
@@ -124,7 +125,8 @@ static struct answer report_from_disk(struct server *s, const char *id)
         if (!text_is_id(id))
                 return no_run(id);
         path = text_format("%s/%s.infprof", s->state_dir, id);
-        if (!path || access(path, F_OK) < 0)
+        if (!path || access(path, F_OK) < 0 ||
+            (!report_summary(path, &summary, NULL) && report_is_stale_link(path, summary)))
                 return no_run(id);
         return from_file(path, NULL);
 }
@@ -174,6 +176,9 @@ static struct answer post_switch(struct server *s, const json_t *q)
                 changed += process_switch(p, glob, on, &n);
                 matching += n;
         }
+        if (!found && !pid && !run_id)
+                return answer_error(404, "no engine is being profiled; infprof record CMD... "
+                                         "starts one");
         if (!found && pid)
                 return answer_error(404,
                                     "no process %" JSON_INTEGER_FORMAT " is being profiled; "

@@ -310,7 +310,7 @@ static int put_all_of(struct run *run, const struct process *p, uint64_t second)
                 r = put_sites(run, p);
         if (!r)
                 r = put_second(run, p, second);
-        if (!r && p->state == PROCESS_ENDED)
+        if (!r)
                 r = pattern_put_notes(run->file, p);
         return r;
 }

@@ -464,6 +464,17 @@ static void rule_add(struct process *p, const char *glob, bool on)
                 free(copy);
 }
 
+static void note_pause(struct process *p)
+{
+        char *text = strdup(
+                "ops were switched off for a time (infprof pause): their calls meanwhile are "
+                "neither counted nor timed, and are part of the op around them");
+
+        if (text)
+                p->notes[p->n_notes++] = text;
+        p->was_paused = true;
+}
+
 uint32_t process_switch(struct process *p, const char *glob, bool on, uint32_t *ret_matching)
 {
         uint32_t changed = 0, matching = 0;
@@ -481,6 +492,8 @@ uint32_t process_switch(struct process *p, const char *glob, bool on, uint32_t *
                 matching++;
                 changed += __atomic_exchange_n(s, on, __ATOMIC_RELAXED) != on;
         }
+        if (changed && !on && !p->was_paused)
+                note_pause(p);
         p->dirty = true;
         *ret_matching = matching;
         return changed;

@@ -134,10 +134,11 @@ struct process {
 
         struct op *ops;
         uint32_t n_ops, n_ops_room;
-        struct figures *retired;       /* of threads that ended: [op * IFP_N_PHASES + phase] */
-        struct figures *total;         /* of all, at the last tick */
-        char *notes[IFP_MAX_PATTERNS]; /* of patterns that came to nothing; known at the end */
+        struct figures *retired;           /* of threads that ended: [op * IFP_N_PHASES + phase] */
+        struct figures *total;             /* of all, at the last tick */
+        char *notes[IFP_MAX_PATTERNS + 1]; /* ops were paused; patterns that came to nothing */
         uint32_t n_notes;
+        bool was_paused;
         struct site *sites;
         uint32_t n_sites, n_sites_room;
 

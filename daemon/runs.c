@@ -144,27 +144,6 @@ int runs_assign(struct server *s, struct process *p, const char **ret_why)
         return 0;
 }
 
-int runs_register(struct server *s, const char *id, const char *command, pid_t pid,
-                  const char *path, struct run **ret)
-{
-        struct run *run;
-        int r;
-
-        if (runs_find(s, id))
-                return -EEXIST;
-        r = runs_add(s, id, command, pid, clock_real_ns(), &run);
-        if (r)
-                return r;
-        run->registered = true;
-        if (path) {
-                run->path = strdup(path);
-                if (!run->path)
-                        return -ENOMEM;
-        }
-        *ret = run;
-        return 0;
-}
-
 void runs_tell_end(struct run *run, enum runfile_end end, int value)
 {
         run->told_end = true;
@@ -215,6 +194,38 @@ static void drop_run(struct server *s, struct run *run)
         if (*at)
                 *at = run->next;
         run_free(run);
+}
+
+/* Runs that are over and whose file another is about to be written to. */
+static void forget_replaced(struct server *s, const char *path)
+{
+        for (struct run *run = s->runs, *next; run; run = next) {
+                next = run->next;
+                if (run->path && !strcmp(run->path, path) && !run_is_live(run))
+                        drop_run(s, run);
+        }
+}
+
+int runs_register(struct server *s, const char *id, const char *command, pid_t pid,
+                  const char *path, struct run **ret)
+{
+        struct run *run;
+        int r;
+
+        if (runs_find(s, id))
+                return -EEXIST;
+        r = runs_add(s, id, command, pid, clock_real_ns(), &run);
+        if (r)
+                return r;
+        run->registered = true;
+        if (path) {
+                forget_replaced(s, path);
+                run->path = strdup(path);
+                if (!run->path)
+                        return -ENOMEM;
+        }
+        *ret = run;
+        return 0;
 }
 
 /* Of a run's ended processes, the written ones beyond so many (the list has the newest first), and

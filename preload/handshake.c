@@ -155,6 +155,12 @@ void ifp_handshake(int segment, uint64_t bytes)
 
         if (how && !ifp_strcmp(how, "off"))
                 return;
+        if (how && *how && *how != '/' && ifp_strcmp(how, "auto")) {
+                ifp_say("INFPROF_DAEMON is neither auto nor off nor an absolute path: no daemon, "
+                        "nothing is kept",
+                        0);
+                return;
+        }
         ret = socket_path(path, sizeof(path));
         if (ret < 0) {
                 ifp_say("the runtime directory is not ours alone (want mode 0700, our own, no "

@@ -105,6 +105,9 @@ def paused_ops_are_not_counted(s):
     equal(s.infprof("pause", "--op", "nothing_*", code=1).stdout, "", "no such op")
     s.infprof("pause", "1", code=3)
     end(run)
+    notes = [n for n in s.report()["notes"] if "switched off" in n]
+    equal(len(notes), 1, "the report says that ops were paused")
+    s.infprof("pause", code=3)
 
 
 @case
@@ -156,6 +159,42 @@ def record_tells_where_and_how(s):
     report = s.report(None, path)
     equal(report["run"]["exit"], {"code": 4}, "exit of the shell")
     equal(report["run"]["command"], f"sh -c '{s.tinyengine} --tokens 3; exit 4'", "command")
+
+
+@case
+def a_file_that_is_replaced_is_one_run(s):
+    for _ in range(2):
+        s.infprof("record", "-f", "-o", s.path("x.infprof"), s.tinyengine, "--tokens", "3")
+    names = sorted(os.listdir(s.path("state/infprof/runs")))
+    equal(len(names), 2, "links")
+    runs = json.loads(s.infprof("runs", "--json").stdout)["runs"]
+    equal([r["id"] + ".infprof" for r in runs], names[1:], "runs")
+    s.infprof("report", names[1][:-8])
+    s.infprof("report", names[0][:-8], code=3)
+    s.infprof("stop")
+    s.infprof("report", names[0][:-8], code=3)
+
+
+@case
+def shares_of_hot_ops_that_nest_are_parts_of_a_whole(s):
+    s.infprof("record", "--kernels", KERNELS + "~", s.tinyengine, "--tokens", "30")
+    report = s.report()
+    check(any(op.get("estimated") for op in report["ops"]), "hot ops")
+    near(sum(op["share"] or 0 for op in report["ops"]), 1, 1e-6, "shares")
+
+
+@case
+def nobody_saw_the_end(s):
+    run = s.start([s.tinyengine, "--tokens", "100000"], kernels=KERNELS)
+    wait_until(lambda: top(s, str(run.pid), code=None), 15, "the engine is seen")
+    wait_until(lambda: json.loads(s.infprof("runs", "--json").stdout)["runs"], 15, "its file is written")
+    for pid in s.daemons():
+        os.kill(pid, signal.SIGKILL)
+    run.kill(signal.SIGKILL)
+    run.wait(10)
+    report = json.loads(s.infprof("report", "--json").stdout)
+    equal((report["run"]["end"], report["run"]["exit"]), ("unknown", None), "how it ended")
+    check(any("not known" in n for n in report["notes"]), report["notes"])
 
 
 @case

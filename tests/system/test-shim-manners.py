@@ -43,6 +43,8 @@ def no_daemon_wanted_or_to_be_had(s):
     untouched(s, run, "INFPROF_DAEMON=/nonexistent")
     run = s.run([victim(s, "callback")], kernels=KERNELS, env={"INFPROF_DAEMON": "/bin/false"})
     untouched(s, run, "a daemon that ends at once")
+    run = s.run([victim(s, "callback")], kernels=KERNELS, env={"INFPROF_DAEMON": "no"})
+    untouched(s, run, "INFPROF_DAEMON=no")
     equal(s.daemons(), [], "daemons")
 
 
