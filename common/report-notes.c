@@ -116,7 +116,8 @@ static void note_ops(json_t *notes, const struct report *r)
                         n_hot += s.estimated;
                         if (s.sum.untimed && !op->hot)
                                 note(notes,
-                                     "%s calls of %s were nested too deep to be timed: counted "
+                                     "%s calls of %s were nested too deep to be timed, or made "
+                                     "by a signal handler as their thread began: counted "
                                      "only",
                                      fmt_count(a, s.sum.untimed), op->name);
                         else if (s.sum.untimed && !s.sum.timed)

@@ -13,6 +13,7 @@
 #include "daemon/lane.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -250,13 +251,21 @@ static void give_back(struct process *p, struct lane *l, uint32_t i)
         l->given_back = l->drain.tail;
 }
 
+/* The two as one word: whose end it is that we have read. */
+static uint64_t *state_and_gen(struct ifp_lane *lane)
+{
+        _Static_assert(offsetof(struct ifp_lane, state) == 0 && offsetof(struct ifp_lane, gen) == 4,
+                       "one word");
+        return (uint64_t *)(void *)&lane->state;
+}
+
 int lane_round(struct process *p, uint32_t i, uint64_t now_ns, uint64_t *ret_n,
                const char **ret_why)
 {
         struct ifp_lane *lane = &p->segment.map->lanes[i];
         struct lane *l = &p->lanes[i];
-        uint32_t state = __atomic_load_n(&lane->state, __ATOMIC_ACQUIRE);
-        uint32_t gen = __atomic_load_n(&lane->gen, __ATOMIC_ACQUIRE), expected = IFP_LANE_ENDED;
+        uint64_t seen = __atomic_load_n(state_and_gen(lane), __ATOMIC_ACQUIRE);
+        uint32_t state = (uint32_t)seen, gen = (uint32_t)(seen >> 32);
         int r;
 
         *ret_n = 0;
@@ -283,8 +292,9 @@ int lane_round(struct process *p, uint32_t i, uint64_t now_ns, uint64_t *ret_n,
         if (r)
                 return drain_error(r, ret_why);
         give_back(p, l, i);
-        __atomic_compare_exchange_n(&lane->state, &expected, IFP_LANE_FREE, false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_RELAXED);
+        /* not if it was retaken since, though that thread may have ended as well by now */
+        __atomic_compare_exchange_n(state_and_gen(lane), &seen, (uint64_t)gen << 32 | IFP_LANE_FREE,
+                                    false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
         return 0;
 }
 

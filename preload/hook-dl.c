@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dlopen, dlclose and dlsym. The loader decides by the address of its caller
+ * dlopen, dlclose, dlsym and dladdr. The loader decides by the address of its caller
  * whose RUNPATH is searched and what RTLD_NEXT means; where that matters the
  * call is made with a return address inside the caller's own object.
  *
@@ -120,4 +120,24 @@ IFP_EXPORT void *dlvsym(void *restrict handle, const char *restrict name,
         else
                 address = ifp_real.dlvsym(handle, name, version);
         return address && !ifp_tls.busy ? ifp_stub_for(address) : address;
+}
+
+/* Whoever asks what a stub is, means its kernel. */
+static const void *meant(const void *address)
+{
+        const void *kernel = ifp_stub_target(address);
+
+        return kernel ? kernel : address;
+}
+
+IFP_EXPORT int dladdr(const void *address, Dl_info *info)
+{
+        ifp_real_init();
+        return ifp_real.dladdr(meant(address), info);
+}
+
+IFP_EXPORT int dladdr1(const void *address, Dl_info *info, void **extra, int flags)
+{
+        ifp_real_init();
+        return ifp_real.dladdr1(meant(address), info, extra, flags);
 }

@@ -25,6 +25,8 @@ void ifp_after_fork_child(void)
         tls->uneven = 0;
         tls->paired = 0;
         ifp_early = (struct ifp_alloc_row){0};
+        ifp_tables_after_fork();
+        ifp_stubs_after_fork();
         ifp_slots_after_fork();
         ifp_lanes_init();
 }
@@ -40,6 +42,7 @@ IFP_EXPORT pid_t fork(void)
 
                 ifp_wipe[0] = 0; /* it is, but where the kernel knows no MADV_WIPEONFORK */
                 ifp_after_fork_child();
+                opening = 0;
         }
         return pid;
 }

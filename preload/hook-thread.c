@@ -49,8 +49,12 @@ static void *trampoline(void *arg)
         ifp_real.free(arg);
         note_stack(tls, &start);
         tls->counted = 1;
-        if (ifp_seg && ifp_alive() && !ifp_off)
-                ifp_lane_take(tls, start.parent_tid, start.site);
+        if (ifp_seg && ifp_alive() && !ifp_off) {
+                if (!tls->lane)
+                        ifp_lane_take(tls, start.parent_tid, start.site);
+                else if (!tls->crowd) /* a handler was here before us */
+                        tls->lane->parent_tid = start.parent_tid, tls->lane->site = start.site;
+        }
         tls->busy--;
         return start.fn(start.arg);
 }

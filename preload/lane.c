@@ -68,7 +68,7 @@ static struct ifp_lane *join_crowd(struct ifp_tls *tls)
 {
         tls->crowd = 1;
         tls->fast = NULL;
-        tls->lane = &ifp_seg->lanes[ifp_seg->header.n_lanes - 1];
+        tls->lane = ifp_crowd();
         return tls->lane;
 }
 

@@ -31,6 +31,8 @@
         X(dlclose)                                                                                 \
         X(dlsym)                                                                                   \
         X(dlvsym)                                                                                  \
+        X(dladdr)                                                                                  \
+        X(dladdr1)                                                                                 \
         X(pthread_create)                                                                          \
         X(fork)                                                                                    \
         X(_exit)

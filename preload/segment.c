@@ -402,3 +402,9 @@ void ifp_phase_set(uint32_t phase)
         ifp_phase_open = ifp_phase_child | (uint64_t)IFP_OPEN_SET << 48 | ifp_phase_row;
         ifp_unlock(&tables_lock);
 }
+
+/* In a fork child: another thread may have held it. */
+void ifp_tables_after_fork(void)
+{
+        tables_lock = 0;
+}

@@ -145,6 +145,16 @@ static inline void *ifp_stub_entry(uint32_t i)
         return (void *)(uintptr_t)(ifp_stub_table + (uint64_t)i * IFP_STUB_CODE_BYTES);
 }
 
+/* The kernel whose stub begins at `address`; NULL: none does. */
+static inline void *ifp_stub_target(const void *address)
+{
+        uint64_t at = (uint64_t)((const char *)address - ifp_stub_table);
+
+        if (at >= IFP_MAX_STUBS * IFP_STUB_CODE_BYTES || at % IFP_STUB_CODE_BYTES)
+                return NULL;
+        return ifp_stubs[at / IFP_STUB_CODE_BYTES].target;
+}
+
 /* Calls fn(arg) with all vector state kept (stub-*.S). */
 uint64_t ifp_call_saved(uint64_t (*fn)(void *arg), void *arg);
 /* Calls fn(a, b, c) so that it sees `ret_gadget`, the address of a ret instruction, as its caller.
@@ -160,6 +170,7 @@ void ifp_full(struct ifp_lane *lane, const struct ifp_record *record);
 /* stubs.c: false = none left. Entries of an ended load come back by stubs_release. */
 bool ifp_stub_new(uint32_t *ret_index);
 void ifp_stubs_release(uint32_t load);
+void ifp_stubs_after_fork(void);
 
 /* ---- the process -------------------------------------------------------- */
 
@@ -174,6 +185,12 @@ extern bool ifp_off; /* switched off for good */
 static inline bool ifp_alive(void)
 {
         return *(volatile uint8_t *)ifp_wipe != 0;
+}
+
+/* The lane that all threads without one share: atomic additions, nothing timed. */
+static inline struct ifp_lane *ifp_crowd(void)
+{
+        return &ifp_seg->lanes[ifp_seg->header.n_lanes - 1];
 }
 
 struct ifp_config {
@@ -205,6 +222,7 @@ void ifp_object_close(uint32_t index);
 uint32_t ifp_site(uint64_t address); /* index + 1; counts it; 0 = no room */
 uint32_t ifp_pattern_add(const char *text);
 void ifp_phase_set(uint32_t phase);
+void ifp_tables_after_fork(void);
 void ifp_first_record(void); /* a fork child's segment, or nothing */
 
 /* handshake.c */

@@ -38,7 +38,7 @@ struct object {
 };
 
 static struct object objects[MAX_OBJECTS];
-static uint32_t n_objects, n_loads, n_global, scan_lock;
+static uint32_t n_objects, n_loads, n_global;
 static uint32_t roots[MAX_ROOTS], n_roots; /* loads that dlopen was asked for */
 static char exe_path[1024], self_path[1024];
 static bool started;
@@ -441,13 +441,16 @@ struct scan_args {
         int mode;
 };
 
-/* Called once, with the loader's lock held. */
+/* Called once, with the loader's lock held: there is no lock of ours that could be taken in
+ * another order. */
 static int scan_locked(struct dl_phdr_info *info, size_t size, void *arg)
 {
         const struct scan_args *a = arg;
 
         (void)info;
         (void)size;
+        if (!*exe_path)
+                read_exe_path();
         for (uint32_t i = 0; i < n_objects; i++)
                 objects[i].seen = false;
         /* First who is gone: an address may have passed to another. */
@@ -467,6 +470,7 @@ static int scan_locked(struct dl_phdr_info *info, size_t size, void *arg)
                         patch_object(o);
                 o->fresh = false;
         }
+        started = true;
         return 1;
 }
 
@@ -475,12 +479,7 @@ void ifp_scan(void *handle, int mode)
         struct scan_args args = {handle, mode};
         uint16_t busy = ifp_tls.busy++;
 
-        ifp_lock(&scan_lock);
-        if (!*exe_path)
-                read_exe_path();
         dl_iterate_phdr(scan_locked, &args);
-        started = true;
-        ifp_unlock(&scan_lock);
         ifp_tls.busy = busy;
 }
 
@@ -552,6 +551,5 @@ bool ifp_next_is_libc(const char *name)
 
 void ifp_slots_after_fork(void)
 {
-        scan_lock = 0;
         ifp_kernels_after_fork();
 }

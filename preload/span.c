@@ -271,6 +271,14 @@ static void take_up(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp)
         tls->n_aside--;
 }
 
+/* A new frame where one was set aside: that one is gone, a handler's that jumped off its stack. */
+static void close_overlaid(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp)
+{
+        for (struct ifp_open *o = lane->open + 1; o < lane->open + IFP_MAX_OPEN; o++)
+                if (o->state == IFP_OPEN_ASIDE && o->sp == sp)
+                        close_left(tls, lane, o);
+}
+
 /*
  * Deals with open ops whose frames are gone, now that the thread is seen at
  * `sp`. all: the thread ends, so all of them are.
@@ -302,6 +310,7 @@ void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all
                         if (o->state == IFP_OPEN_ASIDE)
                                 close_left(tls, lane, o);
         } else if (tls->n_aside && !on_own_stack(tls, sp)) {
+                close_overlaid(tls, lane, sp);
                 take_up(tls, lane, sp);
         }
         ifp_fast_again(tls);
@@ -350,6 +359,7 @@ static uint32_t next_gap(struct ifp_tls *tls)
         return n > 1 ? (uint32_t)((uint64_t)x * (2 * (n - 1) + 1) >> 32) : 0;
 }
 
+/* The thread found no lane, or this is a handler that interrupted the shim itself. */
 static void count_in_crowd(struct ifp_lane *lane, uint32_t op)
 {
         __atomic_fetch_add(&lane->time[op][ifp_phase].untimed, 1, __ATOMIC_RELAXED);
@@ -375,8 +385,11 @@ struct ifp_open *ifp_enter(struct ifp_stub *stub, uint64_t sp, const struct ifp_
         struct ifp_lane *lane = tls->lane;
         struct ifp_open *o;
 
-        if (IFP_UNLIKELY(tls->busy || ifp_off))
+        if (IFP_UNLIKELY(tls->busy || ifp_off)) {
+                if (!ifp_off && stub->op && !stub->hook && ifp_alive())
+                        count_in_crowd(ifp_crowd(), stub->op);
                 return NULL;
+        }
         if (IFP_UNLIKELY(!lane || !stub->op || !ifp_alive())) {
                 ifp_call_saved(settle, stub);
                 lane = tls->lane;

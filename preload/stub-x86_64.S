@@ -417,7 +417,7 @@ stub_special:
         .cfi_adjust_cfa_offset 8
         mov     ifp_tls@gottpoff(%rip), %r10
         cmpw    $0, %fs:TLS_BUSY(%r10)
-        jne     3f
+        jne     2f
         mov     %fs:TLS_FAST(%r10), %r10
         test    %r10, %r10
         jz      2f
@@ -429,7 +429,7 @@ stub_special:
         mov     ifp_phase_row(%rip), %eax
         add     STUB_ROW(%r11), %eax
         incq    ROW_UNTIMED(%r10, %rax)
-3:      pop     %rax
+        pop     %rax
         .cfi_adjust_cfa_offset -8
         jmp     *STUB_TARGET(%r11)
         .cfi_adjust_cfa_offset 8

@@ -25,7 +25,7 @@ bool ifp_stub_new(uint32_t *ret_index)
                 found = false;
         }
         ifp_unlock(&lock);
-        if (ifp_seg)
+        if (ifp_seg && ifp_alive())
                 __atomic_fetch_add(found ? &ifp_seg->live.stubs_used : &ifp_seg->live.stubs_refused,
                                    1, __ATOMIC_RELAXED);
         return found;
@@ -39,8 +39,14 @@ void ifp_stubs_release(uint32_t load)
                         continue;
                 ifp_stubs[i].load = 0;
                 freed[(freed_from + freed_n++) % IFP_MAX_STUBS] = (uint16_t)i;
-                if (ifp_seg)
+                if (ifp_seg && ifp_alive())
                         __atomic_fetch_sub(&ifp_seg->live.stubs_used, 1, __ATOMIC_RELAXED);
         }
         ifp_unlock(&lock);
+}
+
+/* In a fork child: another thread may have held it. */
+void ifp_stubs_after_fork(void)
+{
+        lock = 0;
 }

@@ -30,8 +30,9 @@ def every_way_to_pass_and_return_works(s):
 
 @case
 def on_another_thread_too(s):
-    _, truth = same(s, "calls", width(), "thread", kernels=KERNELS)
-    state_is_kept(truth, 24)
+    for where in ("thread", "stack"):  # of libc's making, of the program's
+        _, truth = same(s, "calls", width(), where, kernels=KERNELS)
+        state_is_kept(truth, 24)
 
 
 @case
@@ -49,6 +50,16 @@ def when_switched_off_or_sampled_too(s):
     for env in ({"INFPROF_DAEMON": "off"}, {"INFPROF_DAEMON": "/nonexistent"}):
         run = s.run([s.built("tests/victims/calls"), width()], kernels=KERNELS, env=env)
         equal(run.stdout, alone.stdout, f"output with {env}")
+
+
+@case
+def hot_kernels_too(s):
+    hot = " ".join(item + "~" for item in KERNELS.split())
+    for interval in ("1", "2", "64"):
+        doc, truth = same(s, "calls", width(), kernels=hot, env={"INFPROF_HOT_INTERVAL": interval})
+        state_is_kept(truth, 24)
+        timed = sum(op["timed_calls"] for op in doc["ops"])
+        check(timed > 0 if interval == "64" else timed > 50, f"timed with one in {interval}: {timed}")
 
 
 @case

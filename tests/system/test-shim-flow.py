@@ -5,7 +5,7 @@ goes where it would go without us."""
 import json
 
 from harness import between, case, check, equal, main, near
-from victims import calls, counted, notes, op, same, sound, victim
+from victims import counted, notes, op, same, victim
 
 KERNELS = "libflow.so:k_*"
 
@@ -68,6 +68,36 @@ def unwinders_see_through(s):
 @case
 def coroutines_on_stacks_side_by_side(s):
     left_is(*same(s, "flow", "coroutines", kernels=KERNELS))
+
+
+@case
+def a_thousand_abandoned_coroutines(s):
+    doc, truth = same(s, "flow", "abandoned", kernels=KERNELS)
+    equal(doc["self"]["open"], 0, "open")
+    check(doc["self"]["left"] + doc["self"]["untimed"] >= 1000, "left, or too many to be timed")
+
+
+@case
+def jumps_from_another_stack(s):
+    left_is(*same(s, "flow", "far-jumps", kernels=KERNELS))
+
+
+@case
+def handlers_while_threads_and_libraries_come_and_go(s):
+    doc, truth = counted(s, "flow", "storm", kernels=KERNELS + " libobj-*.so:k_step",
+                         env={"VICTIM_LIBRARY": victim(s, "libobj-bfd-lazy.so")})
+    equal(doc["spawns"]["total"], truth["values"]["spawns"], "spawns")
+
+
+@case
+def hot_kernels_are_counted_exactly(s):
+    doc, truth = counted(s, "hot", "300000", kernels=None, env={"INFPROF_KERNELS_LEVEL": "inner"})
+    alone = s.run([victim(s, "hot"), "300000"], preload=False)
+    equal(truth["values"], json.loads(alone.stdout)["values"], "what came of it")
+    for name in ("ggml_vec_dot_sum", "quantize_row_hop"):
+        hot = op(doc, name)
+        check(hot["estimated"], f"times of {name} are said to be estimates")
+        between(hot["calls"] / 64 / 1.5, hot["timed_calls"], hot["calls"] / 64 * 1.5, f"timed of {name}")
 
 
 @case

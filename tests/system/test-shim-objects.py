@@ -107,6 +107,18 @@ def constructors_that_open_libraries(s):
 
 
 @case
+def corners_of_the_loader(s):
+    _, truth = same(s, "corners", victim(s, "libobj-bfd-lazy.so"), kernels="libobj-*.so:k_step")
+    equal((truth["values"]["dladdr"], truth["values"]["dladdr1"], truth["values"]["dlmopen"]), (2, 2, 1),
+          "dladdr, dladdr1, dlmopen")
+
+
+@case
+def before_main_and_after_it(s):
+    same(s, "early", kernels="libearly.so:k_*")
+
+
+@case
 def another_library_at_the_same_address_has_its_own_name(s):
     doc, truth = same(s, "swap", victim(s, "libswap-alpha.so"), victim(s, "libswap-beta.so"),
                       kernels="libswap-*.so:k_*")

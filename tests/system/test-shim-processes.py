@@ -124,6 +124,11 @@ def fork_from_threads_in_the_midst_of_everything(s):
 
 
 @case
+def fork_while_others_spawn(s):
+    lives(s, "fork-storm")
+
+
+@case
 def none_of_our_children_is_seen(s):
     lives(s, "wait-any")
 

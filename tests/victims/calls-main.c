@@ -211,8 +211,13 @@ int main(int argc, char **argv)
 
         if (argc > 2 && !strcmp(argv[2], "signals")) {
                 red_zones();
-        } else if (argc > 2 && !strcmp(argv[2], "thread")) {
-                if (pthread_create(&thread, NULL, everything, width))
+        } else if (argc > 2) { /* thread, or stack: one that is ours */
+                pthread_attr_t attr;
+
+                pthread_attr_init(&attr);
+                if (!strcmp(argv[2], "stack"))
+                        pthread_attr_setstack(&attr, (char *)malloc(1 << 20) + 1000, 1000000);
+                if (pthread_create(&thread, &attr, everything, width))
                         return 1;
                 pthread_join(thread, NULL);
         } else {

@@ -4,6 +4,7 @@
 #include "truth.h"
 
 #include <atomic>
+#include <dlfcn.h>
 #include <execinfo.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -119,6 +120,50 @@ static void jumps()
                 leaf(i);
         }
         truth_value("left", 600);
+}
+
+/* From a handler on a stack of its own, out over the kernels it called and those it interrupted. */
+static long jump_far(long x)
+{
+        siglongjmp(sig_here, (int)x);
+}
+
+static void far_handler(int number)
+{
+        (void)number;
+        truth_calls("k_call", 1);
+        k_call(jump_far, 1);
+}
+
+static void *far_jumps_in_thread(void *arg)
+{
+        static char stack[65536];
+        struct sigaction sa = {};
+        stack_t alt = {};
+
+        alt.ss_sp = stack;
+        alt.ss_size = sizeof(stack);
+        sigaltstack(&alt, NULL);
+        sa.sa_handler = far_handler;
+        sa.sa_flags = SA_ONSTACK;
+        sigaction(SIGUSR1, &sa, NULL);
+        for (volatile long i = 0; i < 600; i = i + 1) {
+                if (!sigsetjmp(sig_here, 1)) {
+                        truth_calls("k_call_too", 1);
+                        k_call_too(raise_it, SIGUSR1);
+                }
+                leaf(i);
+        }
+        truth_value("left", 1200);
+        return arg;
+}
+
+static void far_jumps() /* on a thread: what its last handler left is closed as it ends */
+{
+        pthread_t t;
+
+        pthread_create(&t, NULL, far_jumps_in_thread, NULL);
+        pthread_join(t, NULL);
 }
 
 /* ---- the ends of threads */
@@ -326,6 +371,47 @@ static void signals_on_stack()
         signals(true);
 }
 
+/* While threads come and go, libraries too, and kernels are called for the first time. */
+static void *short_thread(void *arg)
+{
+        k_call_too(leaf_only, (long)arg);
+        return NULL;
+}
+
+static void storm()
+{
+        struct itimerval often = {{0, 300}, {0, 300}}, never = {{0, 0}, {0, 0}};
+        const char *library = getenv("VICTIM_LIBRARY");
+        struct sigaction sa = {};
+        long n_threads = 0, n_opened = 0;
+
+        sa.sa_handler = handler;
+        sa.sa_flags = SA_RESTART;
+        sigaction(SIGALRM, &sa, NULL);
+        setitimer(ITIMER_REAL, &often, NULL);
+        while (n_handled < 2000) {
+                void *handle = dlopen(library, RTLD_NOW);
+                long (*k_step)(long) = (long (*)(long))dlsym(handle, "k_step");
+                pthread_t t;
+
+                for (int i = 0; i < 5; i++) {
+                        pthread_create(&t, NULL, short_thread, (void *)1);
+                        free(malloc(100));
+                        pthread_join(t, NULL);
+                }
+                k_step(1);
+                dlclose(handle);
+                n_threads += 5;
+                n_opened++;
+        }
+        setitimer(ITIMER_REAL, &never, NULL);
+        truth_calls("k_leaf", 2 * n_handled + n_threads);
+        truth_calls("k_call", n_handled);
+        truth_calls("k_call_too", n_threads);
+        truth_calls("k_step", n_opened);
+        truth_value("spawns", n_threads);
+}
+
 /* ---- stacks seen from inside a kernel */
 
 static void *outermost;
@@ -464,6 +550,37 @@ static void coroutines()
         truth_value("left", 2 * 2);
 }
 
+/* 1,000 generators, each on a stack of its own, each left in the midst of a kernel */
+static void *abandon_in_thread(void *arg)
+{
+        size_t bytes = 16 << 10, n = 1000;
+        char *stacks = (char *)mmap(NULL, n * bytes, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        for (size_t i = 0; i < n; i++) {
+                getcontext(&co[0]);
+                co[0].uc_stack.ss_sp = stacks + i * bytes;
+                co[0].uc_stack.ss_size = bytes;
+                co[0].uc_link = &main_context;
+                makecontext(&co[0], (void (*)())body, 1, 0);
+                truth_calls("k_call_too", 1);
+                k_call_too(resume, 0);
+                leaf((long)i);
+        }
+        munmap(stacks, n * bytes);
+        return arg;
+}
+
+static void abandoned()
+{
+        pthread_t t;
+
+        pthread_create(&t, NULL, abandon_in_thread, NULL);
+        pthread_join(t, NULL);
+        for (int i = 0; i < 100; i++)
+                leaf(i);
+}
+
 /* ---- time */
 
 static void times()
@@ -505,6 +622,9 @@ int main(int argc, char **argv)
                     {"altstack", signals_on_stack},
                     {"unwinding", unwinding},
                     {"coroutines", coroutines},
+                    {"abandoned", abandoned},
+                    {"far-jumps", far_jumps},
+                    {"storm", storm},
                     {"times", times},
                     {"names", names}};
 

@@ -228,6 +228,13 @@ static int breeds(void)
         return 0;
 }
 
+static void *once(void *arg)
+{
+        (void)arg;
+        work(1);
+        return NULL;
+}
+
 static void *fork_in_thread(void *arg)
 {
         pid_t pid;
@@ -265,6 +272,44 @@ static int forks_in_threads(void)
                 pthread_join(t[i], NULL);
         stop = 1;
         for (int i = 0; i < 2; i++)
+                pthread_join(t[i], NULL);
+        return 0;
+}
+
+static void *spawn_and_open(void *arg)
+{
+        while (!*(volatile int *)arg) {
+                pthread_t t;
+
+                if (!pthread_create(&t, NULL, once, NULL))
+                        pthread_join(t, NULL);
+        }
+        return NULL;
+}
+
+/* Children of a process whose other threads are in the midst of spawning and allocating. */
+static int fork_storm(void)
+{
+        pthread_t t[3];
+        int stop = 0;
+
+        for (int i = 0; i < 3; i++)
+                pthread_create(&t[i], NULL, i ? spawn_and_open : churn, &stop);
+        for (int i = 0; i < 100; i++) {
+                pid_t pid = fork();
+
+                if (!pid) {
+                        pthread_t mine;
+
+                        work(3);
+                        pthread_create(&mine, NULL, once, NULL);
+                        pthread_join(mine, NULL);
+                        _exit(0);
+                }
+                wait_for(pid, 0);
+        }
+        stop = 1;
+        for (int i = 0; i < 3; i++)
                 pthread_join(t[i], NULL);
         return 0;
 }
@@ -425,13 +470,6 @@ static int ends_by_syscall(void)
 }
 
 /* ---- threads */
-
-static void *once(void *arg)
-{
-        (void)arg;
-        work(1);
-        return NULL;
-}
 
 static int one_after_another(void)
 {
@@ -615,6 +653,7 @@ int main(int argc, char **argv)
                     {"clone", clones},
                     {"breed", breeds},
                     {"fork-threads", forks_in_threads},
+                    {"fork-storm", fork_storm},
                     {"wait-any", waits_for_any},
                     {"descriptors", first_descriptor},
                     {"close-first", closes_all_first},
