@@ -409,6 +409,29 @@ static int run(struct record *r)
         return end_like(status);
 }
 
+/* Does each item read OBJECT:SYMBOL? (The shim says the same of the variable, and goes on.) */
+static bool kernels_ok(const char *spec)
+{
+        for (const char *item = spec; *item; item += strcspn(item, ", \n")) {
+                size_t n;
+
+                item += strspn(item, ", \n");
+                n = strcspn(item, ", \n");
+                if (n) {
+                        const char *colon = memchr(item, ':', n);
+
+                        if (colon && colon != item && colon + 1 != item + n)
+                                continue;
+                        cmd_error("record",
+                                  "--kernels: each item must read OBJECT:SYMBOL, as in "
+                                  "libfoo.so*:conv_*; '%.*s' does not",
+                                  (int)n, item);
+                        return false;
+                }
+        }
+        return true;
+}
+
 static int parse(struct record *r, int argc, char **argv)
 {
         static const struct option options[] = {{"output", required_argument, NULL, 'o'},
@@ -441,6 +464,8 @@ static int parse(struct record *r, int argc, char **argv)
                         return cmd_bad_option(argc, argv, o);
                 }
         }
+        if (r->kernels && !kernels_ok(r->kernels))
+                return CMD_USAGE;
         if (r->level && strcmp(r->level, "outer") != 0 && strcmp(r->level, "inner") != 0) {
                 cmd_error("record", "--kernels-level is outer or inner, not %s", r->level);
                 return CMD_USAGE;

@@ -211,7 +211,7 @@ static void print_self(const struct head *h, const json_t *s)
         if (isnan(per_span))
                 strcpy(cost, "-");
         else
-                snprintf(cost, sizeof(cost), "%.1fns", per_span);
+                snprintf(cost, sizeof(cost), "%.0fns", per_span);
         say(h, "profiler",
             "%s spans, %s folded, %s lost, %s left; %s a span, %s of %s; %s shared memory, "
             "collector %s CPU",

@@ -149,8 +149,8 @@ static json_t *build_self(const struct report *r)
         report_set(o, "untimed", report_integer(r->totals.untimed));
         report_set(o, "unseen", report_integer(r->totals.unseen));
         report_set(o, "overhead_ns_per_span",
-                   report_fraction(r->totals.spans ? r->totals.overhead_ns / (double)r->totals.spans
-                                                   : NAN));
+                   report_rounded(r->totals.spans ? r->totals.overhead_ns / (double)r->totals.spans
+                                                  : NAN));
         report_set(o, "overhead_fraction",
                    report_fraction(base && r->totals.overhead_ns <= (double)base
                                            ? r->totals.overhead_ns / (double)base

@@ -144,7 +144,7 @@ static int dial_or_start(const char *path, const char *start)
                         return fd;
                 IFP_SYS(nanosleep, &nap, NULL);
         }
-        return fd;
+        return fd == -ENOENT || fd == -ECONNREFUSED ? -ETIMEDOUT : fd;
 }
 
 void ifp_handshake(int segment, uint64_t bytes)
@@ -174,11 +174,14 @@ void ifp_handshake(int segment, uint64_t bytes)
                 start = daemon;
         fd = dial_or_start(path, start);
         if (fd < 0) {
-                ifp_say(start ? "cannot start or reach infprofd: the engine runs on, nothing is "
-                                "kept unless a daemon adopts it"
-                              : "infprofd runs not and is not found beside the shim (set "
-                                "INFPROF_DAEMON=/path): the engine runs on, nothing is kept",
-                        fd);
+                if (start)
+                        ifp_say_of("the engine runs on, but nothing is kept unless a daemon adopts "
+                                   "it: cannot start or reach infprofd",
+                                   start, fd);
+                else
+                        ifp_say("the engine runs on, but nothing is kept: infprofd runs not and is "
+                                "not found beside the shim (set INFPROF_DAEMON=/path)",
+                                0);
                 return;
         }
         ret = peer_is_us(fd);

@@ -47,27 +47,65 @@ static size_t append(char *line, size_t n, size_t size, const char *s)
         return n + ifp_strcpy(line + n, s, size - n);
 }
 
-void ifp_say(const char *what, long error)
+/* The errors that a person may meet here, in words; libc's strerror may allocate. */
+static const char *error_text(long error)
 {
-        char line[512], digits[16];
-        size_t n = 0, d = sizeof(digits);
+        static const struct {
+                int error;
+                const char *text;
+        } texts[] = {
+                {ENOENT, "no such file"},
+                {EACCES, "permission denied"},
+                {EPERM, "not permitted"},
+                {ECONNREFUSED, "nobody answers there"},
+                {ETIMEDOUT, "no answer in time"},
+                {ENOMEM, "out of memory"},
+                {ENOSYS, "the kernel has it not"},
+                {EMFILE, "too many open files"},
+                {ENOSPC, "no space left"},
+                {EAGAIN, "it ended at once"},
+                {ENAMETOOLONG, "the path is too long"},
+                {ENOEXEC, "not a program"},
+        };
+
+        for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+                if (texts[i].error == -error)
+                        return texts[i].text;
+        return NULL;
+}
+
+void ifp_say_of(const char *what, const char *thing, long error)
+{
+        char line[1024], digits[16];
+        size_t n = 0, d = sizeof(digits), size = sizeof(line) - 1;
         unsigned long e = (unsigned long)(error < 0 ? -error : error);
 
         if (ifp_config.quiet)
                 return;
-        n = append(line, n, sizeof(line) - 1, "infprof: ");
-        n = append(line, n, sizeof(line) - 1, what);
-        if (error) {
+        n = append(line, n, size, "infprof: ");
+        n = append(line, n, size, what);
+        if (thing) {
+                n = append(line, n, size, ": ");
+                n = append(line, n, size, thing);
+        }
+        if (error && error_text(error)) {
+                n = append(line, n, size, ": ");
+                n = append(line, n, size, error_text(error));
+        } else if (error) {
                 digits[--d] = '\0';
                 do
                         digits[--d] = (char)('0' + e % 10);
                 while ((e /= 10) && d);
-                n = append(line, n, sizeof(line) - 1, " (errno ");
-                n = append(line, n, sizeof(line) - 1, digits + d);
-                n = append(line, n, sizeof(line) - 1, ")");
+                n = append(line, n, size, ": error ");
+                n = append(line, n, size, digits + d);
         }
         line[n++] = '\n';
         IFP_SYS(write, 2, line, n);
+}
+
+void ifp_say(const char *what, long error)
+{
+        ifp_say_of(what, NULL, error);
 }
 
 void ifp_give_up(const char *what, long error)

@@ -209,6 +209,7 @@ extern struct ifp_config ifp_config;
 /* init.c: says it once on stderr, switches the shim off. */
 void ifp_give_up(const char *what, long error);
 void ifp_say(const char *what, long error); /* a line on stderr, nothing else */
+void ifp_say_of(const char *what, const char *thing, long error);
 
 /* segment.c */
 int ifp_segment_open(
