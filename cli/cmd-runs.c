@@ -79,10 +79,12 @@ static int list_runs(bool as_json)
         if (as_json)
                 return cmd_print_json("runs", list);
         runs = json_object_get(list, "runs");
-        if (!json_array_size(runs))
-                puts("no runs yet; infprof record CMD... makes one");
-        else if (!print_table(runs, table_output_width()))
+        if (!json_array_size(runs)) {
+                if (!run_find_unkept("runs"))
+                        puts("no runs yet; infprof record CMD... makes one");
+        } else if (!print_table(runs, table_output_width())) {
                 return CMD_NO;
+        }
         json_array_foreach(json_object_get(list, "unreadable"), i, file)
         {
                 cmd_error("runs", "%s", text_string(file, "reason", "?"));

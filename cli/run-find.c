@@ -144,6 +144,21 @@ static int report_of_daemon(const char *verb, const char *run, json_t **ret)
         return r ? api_failed(verb, r, steal_ptr(why)) : CMD_DONE;
 }
 
+bool run_find_unkept(const char *verb)
+{
+        _cleanup_(json_decrefp) json_t *status = NULL;
+        _cleanup_(freep) char *why = NULL;
+        const json_t *first;
+
+        if (api_get("/v1/status", &status, &why))
+                return false;
+        first = json_array_get(json_object_get(status, "not_written"), 0);
+        if (first)
+                cmd_error(verb, "run %s could not be kept: %s", text_string(first, "run", "?"),
+                          text_string(first, "reason", "?"));
+        return first != NULL;
+}
+
 static int report_of_latest(const char *verb, json_t **ret)
 {
         _cleanup_(json_decrefp) json_t *list = NULL;
@@ -155,7 +170,8 @@ static int report_of_latest(const char *verb, json_t **ret)
                 return r;
         newest = json_array_get(json_object_get(list, "runs"), 0);
         if (!newest) {
-                cmd_error(verb, "there is no run yet; infprof record CMD… makes one");
+                if (!run_find_unkept(verb))
+                        cmd_error(verb, "there is no run yet; infprof record CMD… makes one");
                 return CMD_NOTHING;
         }
         file = text_string(newest, "file", NULL);

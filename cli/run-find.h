@@ -20,3 +20,6 @@ int run_find_report(const char *verb, const char *run, json_t **ret);
  * what the daemon knows besides.
  */
 int run_find_all(const char *verb, json_t **ret);
+
+/* Says of a run which the daemon could not write to a file why; false: there is none. */
+bool run_find_unkept(const char *verb);
