@@ -316,6 +316,8 @@ void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all
         ifp_fast_again(tls);
 }
 
+static uint32_t unsettled[IFP_MAX_STUBS]; /* calls by handlers, before the op had a number */
+
 /* The first call of a stub gives its op a number; a thread's first call takes a lane. */
 static uint64_t settle(void *arg)
 {
@@ -341,7 +343,11 @@ static uint64_t settle(void *arg)
                         stub->hot_left = (uint32_t)(offsetof(struct ifp_lane, hot_left) + op * 4u);
                 else if (!stub->hook || stub->hook->rare)
                         stub->plain_op = (uint64_t)op << 48;
-                stub->op = (uint16_t)op;
+                __atomic_store_n(&stub->op, (uint16_t)op, __ATOMIC_RELEASE);
+                __atomic_fetch_add(
+                        &ifp_crowd()->time[op][ifp_phase].untimed,
+                        __atomic_exchange_n(&unsettled[stub - ifp_stubs], 0, __ATOMIC_RELAXED),
+                        __ATOMIC_RELAXED);
         }
         tls->busy = busy;
         return 0;
@@ -359,10 +365,18 @@ static uint32_t next_gap(struct ifp_tls *tls)
         return n > 1 ? (uint32_t)((uint64_t)x * (2 * (n - 1) + 1) >> 32) : 0;
 }
 
-/* The thread found no lane, or this is a handler that interrupted the shim itself. */
 static void count_in_crowd(struct ifp_lane *lane, uint32_t op)
 {
         __atomic_fetch_add(&lane->time[op][ifp_phase].untimed, 1, __ATOMIC_RELAXED);
+}
+
+/* This is a handler that interrupted the shim itself. */
+static void count_in_between(struct ifp_stub *stub)
+{
+        if (stub->op)
+                count_in_crowd(ifp_crowd(), stub->op);
+        else
+                __atomic_fetch_add(&unsettled[stub - ifp_stubs], 1, __ATOMIC_RELAXED);
 }
 
 /* Opens a span of the stub's own op; NULL: too deep, it is counted only. */
@@ -386,8 +400,8 @@ struct ifp_open *ifp_enter(struct ifp_stub *stub, uint64_t sp, const struct ifp_
         struct ifp_open *o;
 
         if (IFP_UNLIKELY(tls->busy || ifp_off)) {
-                if (!ifp_off && stub->op && !stub->hook && ifp_alive())
-                        count_in_crowd(ifp_crowd(), stub->op);
+                if (!ifp_off && !stub->hook && ifp_alive())
+                        count_in_between(stub);
                 return NULL;
         }
         if (IFP_UNLIKELY(!lane || !stub->op || !ifp_alive())) {
