@@ -169,7 +169,8 @@ static void load(struct engine *e, const struct options *o)
 
 static int32_t *tokenize(struct engine *e, const char *text, int *ret_n)
 {
-        int32_t length = (int32_t)strlen(text), room = length + 8;
+        int32_t length = (int32_t)strlen(text);
+        int32_t room = 3 * length + 8; /* a space becomes a sign of three bytes */
         int32_t *tokens = calloc((size_t)room, sizeof(*tokens));
 
         if (!tokens)

@@ -62,4 +62,26 @@ def prefill_and_decode_are_told_apart(s):
           {"prefill": stats["prefill_calls"], "decode": stats["decode_calls"]}, "calls by phase")
 
 
+@case
+def paired_spans_agree_with_direct_ones(s):
+    """As if a version's per-op functions were static: from the marks around a node comes the same time."""
+    names = ("MUL_MAT", "FLASH_ATTN_EXT", "ADD")
+    prompt = "the quick brown fox jumps over the lazy dog " * 4
+    for threads in (1, 2):
+        best = {None: {}, "1": {}}
+        for attempt in range(16):  # other work on the machine only ever makes a run slower
+            for paired in best:
+                _, _, doc = profile(s, "--threads", threads, "--prompt", prompt, "--tokens", 2, "--rounds", 4,
+                                    preset="small", env={"INFPROF_GGML_PAIRED": paired})
+                for name in names:
+                    row = ops(doc)[name]["phases"]["prefill"]
+                    best[paired].setdefault(name, []).append((row["calls"], row["total_ns"]))
+            calls = {k: {n: v[0][0] for n, v in rows.items()} for k, rows in best.items()}
+            equal(calls["1"], calls[None], "nodes")
+            off = {n: min(t for _, t in best["1"][n]) / min(t for _, t in best[None][n]) - 1 for n in names}
+            if all(abs(x) <= 0.1 for x in off.values()):
+                break
+        check(all(abs(x) <= 0.1 for x in off.values()), f"paired against direct at {threads} threads: {off}")
+
+
 main()
