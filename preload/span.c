@@ -420,11 +420,10 @@ struct ifp_open *ifp_enter(struct ifp_stub *stub, uint64_t sp, const struct ifp_
                 o = stub->hook->enter(tls, stub, args, sp);
         else
                 o = ifp_hook_push(tls, stub, sp);
-        if (!o)
-                return NULL;
         if (IFP_UNLIKELY(stub->hot_left)) {
-                lane->hot_left[stub->op] = next_gap(tls);
-                o->flags = IFP_REC_SAMPLED;
+                lane->hot_left[stub->op] = next_gap(tls); /* also where there is no room for it */
+                if (o)
+                        o->flags = IFP_REC_SAMPLED;
         }
         return o; /* the stub stamps its start */
 }
