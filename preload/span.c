@@ -94,6 +94,8 @@ void ifp_open_pop(struct ifp_lane *lane, struct ifp_open *o)
         }
         o->state = IFP_OPEN_FREE;
         o->skip = 0;
+        o->flags = 0; /* the way in the .S file leaves these two as they are */
+        o->arg = 0;
         if (lane->top == offset)
                 lane->top = around;
 }
@@ -324,6 +326,7 @@ static uint64_t settle(void *arg)
         struct ifp_stub *stub = arg;
         struct ifp_tls *tls = &ifp_tls;
         uint16_t busy = tls->busy++;
+        uint32_t early;
 
         if (!ifp_alive())
                 ifp_first_record();
@@ -344,10 +347,10 @@ static uint64_t settle(void *arg)
                 else if (!stub->hook || stub->hook->rare)
                         stub->plain_op = (uint64_t)op << 48;
                 __atomic_store_n(&stub->op, (uint16_t)op, __ATOMIC_RELEASE);
-                __atomic_fetch_add(
-                        &ifp_crowd()->time[op][ifp_phase].untimed,
-                        __atomic_exchange_n(&unsettled[stub - ifp_stubs], 0, __ATOMIC_RELAXED),
-                        __ATOMIC_RELAXED);
+                early = __atomic_exchange_n(&unsettled[stub - ifp_stubs], 0, __ATOMIC_RELAXED);
+                if (early)
+                        __atomic_fetch_add(&ifp_crowd()->time[op][ifp_phase].untimed, early,
+                                           __ATOMIC_RELAXED);
         }
         tls->busy = busy;
         return 0;
