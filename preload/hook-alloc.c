@@ -103,7 +103,7 @@ static void add(uint64_t *p, uint64_t v, bool shared)
 
 static __attribute__((noinline)) void flush_pending(struct ifp_lane *lane)
 {
-        int64_t bytes = __atomic_exchange_n(&lane->pending_bytes, 0, __ATOMIC_RELAXED);
+        int64_t bytes = __atomic_exchange_n(&lane->reserved, 0, __ATOMIC_RELAXED);
         int64_t now = __atomic_add_fetch(&ifp_seg->live.live_bytes, bytes, __ATOMIC_RELAXED);
         int64_t peak = __atomic_load_n(&ifp_seg->live.peak_bytes, __ATOMIC_RELAXED);
 
@@ -114,8 +114,8 @@ static __attribute__((noinline)) void flush_pending(struct ifp_lane *lane)
 
 static inline void moved(struct ifp_lane *lane, int64_t bytes)
 {
-        ifp_local_add((uint64_t *)&lane->pending_bytes, (uint64_t)bytes);
-        if (IFP_UNLIKELY((uint64_t)(lane->pending_bytes + PENDING_BYTES) > 2u * PENDING_BYTES))
+        ifp_local_add(&lane->reserved, (uint64_t)bytes);
+        if (IFP_UNLIKELY((uint64_t)(lane->reserved + PENDING_BYTES) > 2u * PENDING_BYTES))
                 flush_pending(lane);
 }
 
@@ -166,8 +166,8 @@ static __attribute__((noinline)) void count_slow(struct step s, uint64_t sp)
         add(&row->frees, s.frees, tls->crowd);
         add(&row->freed_bytes, s.freed, tls->crowd);
         add(&row->failed, s.failed, tls->crowd);
-        add((uint64_t *)&lane->pending_bytes, s.usable - s.freed, tls->crowd);
-        if ((uint64_t)(lane->pending_bytes + PENDING_BYTES) > 2u * PENDING_BYTES)
+        add(&lane->reserved, s.usable - s.freed, tls->crowd);
+        if ((uint64_t)(lane->reserved + PENDING_BYTES) > 2u * PENDING_BYTES)
                 flush_pending(lane);
 }
 

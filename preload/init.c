@@ -211,7 +211,7 @@ void ifp_start_lane(void)
         row->usable_bytes += ifp_early.usable_bytes;
         row->frees += ifp_early.frees;
         row->freed_bytes += ifp_early.freed_bytes;
-        lane->pending_bytes += (int64_t)(ifp_early.usable_bytes - ifp_early.freed_bytes);
+        lane->reserved += ifp_early.usable_bytes - ifp_early.freed_bytes;
 }
 
 static void at_exit(int code, void *arg)

@@ -106,9 +106,9 @@ struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid, uint32_t sit
 
 static void flush_pending(struct ifp_lane *lane)
 {
-        int64_t bytes = lane->pending_bytes;
+        int64_t bytes = (int64_t)lane->reserved;
 
-        lane->pending_bytes = 0;
+        lane->reserved = 0;
         __atomic_fetch_add(&ifp_seg->live.live_bytes, bytes, __ATOMIC_RELAXED);
 }
 

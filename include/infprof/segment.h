@@ -13,6 +13,11 @@
  *   ops, objects, sites, names
  *              append-only; an entry is complete when its count in `live`,
  *              stored with release, covers it
+ *   stacks, frames
+ *              where memory was asked for: each distinct stack once, with what was
+ *              sampled there
+ *   allocator  what the allocator says of itself, about once a second
+ *   tokens     allocations of each decoded token
  *   pool       blocks of fold tables, handed out in order
  *   lanes      one a thread: identity, ring, exact rows, fold table, open ops.
  *              A lane is reused after its thread has ended.
@@ -31,16 +36,23 @@
 #include <infprof/ring.h>
 #include <infprof/version.h>
 
-#define IFP_MAGIC        0x31464f5250464e49ull /* "INFPROF1", little-endian */
-#define IFP_MAX_OPS      2048u
-#define IFP_MAX_OBJECTS  1024u
-#define IFP_MAX_SITES    2048u
-#define IFP_NAMES_BYTES  (512u << 10)
-#define IFP_POOL_BLOCKS  (128u << 10) /* of 512 bytes: 64 MiB */
-#define IFP_MAX_LANES    2048u
-#define IFP_MAX_OPEN     256u /* the floor included */
-#define IFP_MAX_PATTERNS 64u
-#define IFP_SEGMENT_NAME "infprof-segment" /* /proc/PID/maps shows /memfd:infprof-segment */
+#define IFP_MAGIC         0x31464f5250464e49ull /* "INFPROF1", little-endian */
+#define IFP_MAX_OPS       2048u
+#define IFP_MAX_OBJECTS   1024u
+#define IFP_MAX_SITES     2048u
+#define IFP_NAMES_BYTES   (512u << 10)
+#define IFP_POOL_BLOCKS   (128u << 10) /* of 512 bytes: 64 MiB */
+#define IFP_MAX_LANES     2048u
+#define IFP_MAX_OPEN      256u /* the floor included */
+#define IFP_MAX_PATTERNS  64u
+#define IFP_MAX_STACKS    (64u << 10)
+#define IFP_MAX_FRAMES    (1u << 20) /* of all stacks together */
+#define IFP_STACK_DEPTH   128u       /* of one stack; what lies further out is cut off */
+#define IFP_SIZE_CLASSES  48u        /* class i: usable bytes from 2^i up to 2^(i+1) - 1 */
+#define IFP_TOKEN_POINTS  1024u
+#define IFP_MAX_ARENAS    64u
+#define IFP_SHORT_LIFE_NS 1000000u          /* a block that was freed within this lived short */
+#define IFP_SEGMENT_NAME  "infprof-segment" /* /proc/PID/maps shows /memfd:infprof-segment */
 
 /* Ops with a fixed number. */
 #define IFP_OP_NONE  0u /* "not in any op": allocations only */
@@ -72,6 +84,8 @@ struct ifp_header {
                                    start */
         uint32_t hot_interval;  /* a hot op is stamped one time in this many, on average */
         uint32_t kernels_level; /* 0 = outer, 1 = inner too */
+        uint64_t heap_interval; /* mean of usable bytes between two samples; 1 = each allocation, 0
+                                   = none */
 };
 
 /* A pattern the user named kernels by, and what came of it so far. */
@@ -110,7 +124,7 @@ struct ifp_live {
         uint64_t threads_live;
         uint64_t threads_peak;
         uint64_t lanes_retaken; /* lanes taken again before the daemon had seen their thread end */
-        int64_t live_bytes;     /* usable; exact up to each lane's pending_bytes */
+        int64_t live_bytes;     /* usable; what lanes have not flushed yet is missing */
         int64_t peak_bytes;
         uint64_t prompt_tokens;
         uint64_t generated_tokens; /* decoded; first tokens of sequences come out of prefills */
@@ -121,8 +135,22 @@ struct ifp_live {
         char trouble_text[128];
         uint32_t n_patterns;
         struct ifp_pattern patterns[IFP_MAX_PATTERNS];
-        uint32_t daemon_default_switch; /* daemon: the first switch of new ops is the opposite of
-                                           this (0: on) */
+        uint32_t n_stacks;      /* entries complete, including the fixed one */
+        uint32_t n_frames;      /* of `frames`, handed out */
+        uint32_t object_epoch;  /* grows when objects were closed; begins at 1 */
+        uint32_t unwinding;     /* 0 not asked for, 1 by libunwind, 2 libunwind is missing: stacks
+                                   have one frame */
+        uint64_t samples;       /* allocations sampled, all stacks */
+        uint64_t samples_other; /* of these: the tables of stacks or frames were full */
+        uint64_t samples_short; /* of these: one frame only, from a handler that came in the midst
+                                   of unwinding */
+        uint64_t samples_untracked; /* of these: not followed to their end: counted as allocated,
+                                       and freed at once */
+        uint64_t unmaps, unmapped_bytes; /* munmap */
+        uint64_t maps_failed;            /* mmap, mremap, sbrk */
+        uint64_t n_retired_calls;        /* shim's own: calls of the lanes that ended, for tokens */
+        uint32_t daemon_default_switch;  /* daemon: the first switch of new ops is the opposite of
+                                            this (0: on) */
 };
 
 struct ifp_op {
@@ -141,8 +169,9 @@ struct ifp_object {
         uint64_t start, end; /* addresses it covers */
         uint32_t path;       /* into names */
         uint32_t load;       /* number of this load, never used twice */
-        uint32_t closed;     /* 1: no longer mapped; stored with release */
-        uint32_t reserved;
+        uint32_t closed;     /* object_epoch it was closed in, plus 1; 0: still mapped; stored with
+                                release */
+        uint32_t opened;     /* object_epoch it was opened in */
 };
 
 /* Where a thread was asked for. */
@@ -172,11 +201,126 @@ struct ifp_alloc_row {
         uint64_t asked_bytes;
         uint64_t usable_bytes;
         uint64_t frees;
-        uint64_t freed_bytes; /* usable */
-        uint64_t failed;      /* calls that returned NULL; not in `calls` */
-        uint64_t reserved[2];
+        uint64_t freed_bytes;  /* usable */
+        uint64_t failed;       /* calls that returned NULL; not in `calls` */
+        uint64_t maps;         /* mmap and mremap by the engine itself; growth by sbrk. Not in
+                                  `calls` */
+        uint64_t mapped_bytes; /* of these; what mremap and sbrk add */
 };
 _Static_assert(sizeof(struct ifp_alloc_row) == 64, "one cache line");
+
+/*
+ * A stack that allocations were sampled at. Its frames are return addresses, the innermost first:
+ * frames[first_frame .. first_frame + n_frames). An address lies in the object that
+ * was open in `epoch`: opened <= epoch, and closed == 0 or epoch < closed.
+ *
+ * Sums are of samples, each with the weight w = 1 / p, where p is the chance that
+ * a block of its usable size is sampled: p = 1 - exp(-usable / heap_interval). So they estimate
+ * all allocations without bias (Horvitz and Thompson 1952); at interval 1 they are exact.
+ * The variance of a sum of v is the sum of v^2 w (w - 1).
+ *
+ * in use = inherited + alloc - freed. Added to by any thread, atomically.
+ */
+struct ifp_stack {
+        uint64_t hash; /* of op, phase, epoch and frames */
+        uint32_t next; /* in its bucket, index; 0 = last. Shim's own */
+        uint32_t first_frame;
+        uint16_t n_frames;
+        uint16_t op; /* the op that was open: its leaf-most logical frame; 0 = none */
+        uint8_t phase;
+        uint8_t flags; /* IFP_STACK_* */
+        uint16_t reserved;
+        uint32_t epoch;
+        uint32_t reserved1;
+
+        uint64_t samples, samples_freed;
+        uint64_t alloc_objects, freed_objects; /* weighted, in units of 2^-16 */
+        uint64_t alloc_bytes, freed_bytes;     /* weighted, usable */
+        uint64_t asked_bytes;                  /* weighted */
+        uint64_t short_objects; /* of freed_objects: those that lived less than IFP_SHORT_LIFE_NS */
+        uint64_t lifetime_ticks; /* of the samples freed, not weighted */
+        /* w (w - 1) of objects in whole units; of bytes in units of heap_interval^2 * 2^-16 */
+        uint64_t alloc_objects_var, freed_objects_var;
+        uint64_t alloc_bytes_var, freed_bytes_var;
+        /* In use when this process was forked; units as above. Written before the hand-over. */
+        uint64_t inherited_objects, inherited_bytes, inherited_objects_var, inherited_bytes_var;
+        uint64_t reserved2[3];
+};
+_Static_assert(sizeof(struct ifp_stack) == 192, "three cache lines");
+
+#define IFP_STACK_OTHER 0u /* the stack of those that found no room; no frames */
+enum {
+        IFP_STACK_CUT = 1u << 0, /* more frames than IFP_STACK_DEPTH, the outer ones are missing */
+        IFP_STACK_ONE = 1u << 1, /* only the caller: see samples_short */
+};
+
+enum ifp_allocator_kind {
+        IFP_ALLOCATOR_UNKNOWN = 0,
+        IFP_ALLOCATOR_GLIBC = 1,
+        IFP_ALLOCATOR_JEMALLOC = 2,
+        IFP_ALLOCATOR_MIMALLOC = 3,
+        IFP_ALLOCATOR_TCMALLOC = 4,
+        IFP_N_ALLOCATORS = 5,
+};
+
+#define IFP_NOT_TOLD UINT64_MAX
+
+/* What the allocator behind the shim says of itself; bytes, IFP_NOT_TOLD where it does not say. */
+struct ifp_allocator {
+        uint32_t kind;
+        uint32_t library; /* into names; 0 = not known */
+        uint32_t seq;     /* odd while the shim writes what follows */
+        uint32_t n_arenas;
+        uint64_t ticks;   /* of this look; 0 = none yet */
+        uint64_t cost_ns; /* of all looks together */
+        uint64_t n_looks;
+        uint64_t allocated; /* in blocks the engine holds. glibc: uordblks + hblkhd */
+        uint64_t active;    /* in pages with such blocks. glibc: arena + hblkhd */
+        uint64_t metadata, resident, mapped, retained;
+        uint64_t free_bytes; /* glibc: fordblks */
+        uint64_t releasable; /* glibc: keepcost */
+        struct ifp_arena {
+                uint64_t allocated, active, resident, mapped;
+        } arenas[IFP_MAX_ARENAS];
+};
+
+/* Where the process stood when a decoded token was finished. */
+struct ifp_token_point {
+        uint64_t token; /* prompt and generated tokens so far */
+        uint64_t ticks;
+        int64_t live_bytes; /* exact */
+        uint64_t calls;     /* since the start */
+};
+
+/*
+ * Allocations between the end of one decode call and the end of the next, by all threads of
+ * the process, divided by the number of tokens of the call. Written by the thread that decodes.
+ */
+struct ifp_tokens {
+        uint64_t n;                            /* tokens */
+        uint64_t n_calls_zero;                 /* of these: without any allocation */
+        uint64_t calls, asked_bytes;           /* sums */
+        uint64_t calls_hist[IFP_HIST_BUCKETS]; /* tokens by calls; buckets of hist.h */
+        uint64_t bytes_hist[IFP_HIST_BUCKETS]; /* tokens by bytes asked for */
+        uint32_t n_points; /* every `stride`-th token; when full, every second is dropped */
+        uint32_t stride;
+        uint32_t seq; /* odd while points are rearranged */
+        uint32_t reserved;
+        struct ifp_token_point points[IFP_TOKEN_POINTS];
+};
+
+/* Exact, of one thread: what its rows do not say. */
+struct ifp_lane_memory {
+        uint64_t alloc_usable; /* of all rows; live = alloc_usable - freed_usable */
+        uint64_t freed_usable;
+        uint64_t alloc_due;    /* alloc_usable at which the shim has something to do */
+        uint64_t freed_due;    /* the same for freed_usable */
+        uint64_t sample_at;    /* alloc_usable at which the next sample is taken */
+        int64_t flushed_bytes; /* of live: what live_bytes has of it */
+        uint64_t reserved[2];
+        uint64_t calls[IFP_SIZE_CLASSES], asked_bytes[IFP_SIZE_CLASSES],
+                usable_bytes[IFP_SIZE_CLASSES], frees[IFP_SIZE_CLASSES];
+};
 
 /* A block of the pool is a fold entry or one octave of its histogram. */
 struct ifp_fold {
@@ -249,10 +393,10 @@ struct ifp_lane {
 
         /* line 1: the writer's */
         struct ifp_ring_writer writer;
-        uint64_t n_left;       /* spans that did not return */
-        uint64_t n_folded;     /* spans whose record went to the fold table */
-        uint64_t top;          /* innermost open op: offset of its entry in `open`; 0 = none */
-        int64_t pending_bytes; /* not yet added to live_bytes */
+        uint64_t n_left;   /* spans that did not return */
+        uint64_t n_folded; /* spans whose record went to the fold table */
+        uint64_t top;      /* innermost open op: offset of its entry in `open`; 0 = none */
+        uint64_t reserved;
 
         /* line 2: the reader's. Daemon */
         struct ifp_ring_reader reader;
@@ -263,6 +407,7 @@ struct ifp_lane {
         struct ifp_alloc_row alloc[IFP_MAX_OPS][IFP_N_PHASES];
         uint32_t fold[IFP_MAX_OPS][IFP_N_PHASES]; /* block index + 1; 0 = none */
         uint32_t hot_left[IFP_MAX_OPS];           /* calls until the next stamp */
+        _Alignas(64) struct ifp_lane_memory memory;
         _Alignas(4096) struct ifp_record ring[IFP_RING_SLOTS];
 };
 
@@ -280,6 +425,14 @@ struct ifp_segment {
         struct ifp_object objects[IFP_MAX_OBJECTS];
         struct ifp_site sites[IFP_MAX_SITES];
         char names[IFP_NAMES_BYTES]; /* names[0] is NUL */
+        union {
+                struct ifp_allocator allocator;
+                uint8_t allocator_page[4096];
+        };
+        _Alignas(4096) struct ifp_tokens tokens;
+        _Alignas(4096) uint32_t stack_buckets[IFP_MAX_STACKS]; /* shim's own: index, 0 = none */
+        struct ifp_stack stacks[IFP_MAX_STACKS];
+        uint64_t frames[IFP_MAX_FRAMES];
         _Alignas(4096) union ifp_block pool[IFP_POOL_BLOCKS];
         _Alignas(4096) struct ifp_lane lanes[];
 };

@@ -7,5 +7,5 @@
 #pragma once
 
 #define IFP_VERSION     "0.1.0"
-#define IFP_ABI_VERSION 1
-#define IFP_ABI_COMPAT  1
+#define IFP_ABI_VERSION 2
+#define IFP_ABI_COMPAT  2
