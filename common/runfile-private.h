@@ -23,11 +23,13 @@ struct runfile {
         char *why; /* of the last failed read */
         sqlite3_stmt *put[N_TABLES];
         struct runfile_process found; /* and its strings, as runfile_find_process gave them */
-        char *found_text[4];
+        char *found_text[5];
         struct runfile_run run;
         bool has_run;
         char *run_text[4];
-        uint64_t buckets[IFP_HIST_BUCKETS]; /* of the row last read */
+        uint32_t n_hists;                      /* of the row being read, so far */
+        uint64_t buckets[2][IFP_HIST_BUCKETS]; /* of the row last read: it has at most two
+                                                  histograms */
 };
 
 DEFINE_CLEANUP(sqlite3_stmt *, sqlite3_finalize, finalizep);

@@ -145,13 +145,13 @@ static bool read_column(struct runfile *rf, sqlite3_stmt *st, int i, const struc
                        (type == SQLITE_NULL && c->type == COLUMN_TEXT_OR_NONE);
         case COLUMN_HIST: {
                 const void *blob = sqlite3_column_blob(st, i);
+                uint64_t *buckets = rf->buckets[rf->n_hists++ % 2];
 
-                *(const uint64_t **)field = type == SQLITE_NULL ? NULL : rf->buckets;
+                *(const uint64_t **)field = type == SQLITE_NULL ? NULL : buckets;
                 if (type == SQLITE_NULL)
                         return true;
                 return type == SQLITE_BLOB &&
-                       !hist_decode(blob ? blob : "", (size_t)sqlite3_column_bytes(st, i),
-                                    rf->buckets);
+                       !hist_decode(blob ? blob : "", (size_t)sqlite3_column_bytes(st, i), buckets);
         }
         }
         return false;
@@ -160,6 +160,7 @@ static bool read_column(struct runfile *rf, sqlite3_stmt *st, int i, const struc
 static int read_row(struct runfile *rf, sqlite3_stmt *st, const struct table *t, void *row)
 {
         memset(row, 0, t->row_bytes);
+        rf->n_hists = 0;
         for (uint32_t i = 0; i < t->n_columns; i++) {
                 const struct column *c = &t->columns[i];
 
@@ -182,6 +183,18 @@ union any_row {
         struct runfile_thread_op thread_op;
         struct runfile_site site;
         struct runfile_second second;
+        struct runfile_size_class size_class;
+        struct runfile_frame frame;
+        struct runfile_stack stack;
+        struct runfile_memory memory;
+        struct runfile_arena arena;
+        struct runfile_mapped_file mapped_file;
+        struct runfile_token_alloc token_alloc;
+        struct runfile_token_point token_point;
+        struct runfile_mark mark;
+        struct runfile_mark_op mark_op;
+        struct runfile_mark_class mark_class;
+        struct runfile_mark_stack mark_stack;
         struct runfile_note note;
 };
 
@@ -248,6 +261,18 @@ DEFINE_ROWS(thread, TABLE_THREAD);
 DEFINE_ROWS(thread_op, TABLE_THREAD_OP);
 DEFINE_ROWS(site, TABLE_SITE);
 DEFINE_ROWS(second, TABLE_SECOND);
+DEFINE_ROWS(size_class, TABLE_SIZE_CLASS);
+DEFINE_ROWS(frame, TABLE_FRAME);
+DEFINE_ROWS(stack, TABLE_STACK);
+DEFINE_ROWS(memory, TABLE_MEMORY);
+DEFINE_ROWS(arena, TABLE_ARENA);
+DEFINE_ROWS(mapped_file, TABLE_MAPPED_FILE);
+DEFINE_ROWS(token_alloc, TABLE_TOKEN_ALLOC);
+DEFINE_ROWS(token_point, TABLE_TOKEN_POINT);
+DEFINE_ROWS(mark, TABLE_MARK);
+DEFINE_ROWS(mark_op, TABLE_MARK_OP);
+DEFINE_ROWS(mark_class, TABLE_MARK_CLASS);
+DEFINE_ROWS(mark_stack, TABLE_MARK_STACK);
 DEFINE_ROWS(note, TABLE_NOTE);
 
 int runfile_put_run(struct runfile *rf, const struct runfile_run *run)

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <infprof/segment.h>
+
 #include "common/runfile.h"
 
 /* One column of the struct `row_` under its own name, or under another. */
@@ -31,7 +33,9 @@
                 COL_AS("alloc_usable", alloc.usable_bytes, U64, "bytes usable in what was given"), \
                 COL_AS("free_calls", alloc.frees, U64, "blocks given back"),                       \
                 COL_AS("freed_usable", alloc.freed_bytes, U64, "bytes usable in these"),           \
-                COL_AS("alloc_failed", alloc.failed, U64, "calls answered NULL")
+                COL_AS("alloc_failed", alloc.failed, U64, "calls answered NULL"),                  \
+                COL_AS("maps", alloc.maps, U64, "mmap, mremap, sbrk by the engine itself"),        \
+                COL_AS("mapped_bytes", alloc.mapped_bytes, U64, "of these")
 
 #define ENDS "0 live, 1 exit code, 2 signal, 3 unknown, 4 cut, 5 exec"
 
@@ -106,6 +110,20 @@ static const struct column process_columns[] = {
         COL_AS("decode_ns", phase_ns[IFP_PHASE_DECODE], U64, ""),
         COL_AS("idle_ns", phase_ns[IFP_PHASE_IDLE], U64, ""),
         COL_BELOW(phase, IFP_N_PHASES, "at the last look"),
+        COL(heap_interval, U64, "usable bytes between two samples on average; 1: each, 0: none"),
+        COL_BELOW(unwinding, 3, "stacks: 0 not asked for, 1 by libunwind, 2 it is missing"),
+        COL(samples, U64, "allocations sampled"),
+        COL(samples_other, U64, "of these: the table of stacks was full"),
+        COL(samples_short, U64, "of these: only the caller is known"),
+        COL(samples_untracked, U64, "of these: not followed to their end"),
+        COL(unmaps, U64, "munmap by the engine itself"),
+        COL(unmapped_bytes, U64, "of these"),
+        COL(maps_failed, U64, "mmap, mremap, sbrk that failed"),
+        COL_BELOW(allocator, IFP_N_ALLOCATORS,
+                  "0 not known, 1 glibc, 2 jemalloc, 3 mimalloc, 4 tcmalloc"),
+        COL(allocator_library, TEXT_OR_NONE, "path of the object that serves malloc"),
+        COL(allocator_cost_ns, U64, "time it took to ask the allocator for its figures"),
+        COL(allocator_looks, U64, "times it was asked"),
 };
 _Static_assert(IFP_N_PHASES == 5, "a column for each phase");
 #undef ROW
@@ -201,6 +219,169 @@ static const struct column second_columns[] = {
 };
 #undef ROW
 
+#define ROW runfile_size_class
+static const struct column size_class_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(size_class, IFP_SIZE_CLASSES, "2^class to 2^(class+1) - 1 usable bytes"),
+        COL(calls, U64, "calls that gave such a block"),
+        COL(asked_bytes, U64, "bytes asked for"),
+        COL(usable_bytes, U64, "bytes usable in what was given"),
+        COL(frees, U64, "blocks given back"),
+};
+#undef ROW
+
+#define ROW runfile_frame
+static const struct column frame_columns[] = {
+        COL(process, U32, ""),
+        COL(frame, U32, "number in that process"),
+        COL(function, TEXT_OR_NONE, "demangled"),
+        COL(library, TEXT_OR_NONE, "path of the object"),
+        COL(offset, U64, "in the function, else in the object, else the address"),
+        COL(file, TEXT_OR_NONE, "source"),
+        COL(line, U32, "0: not known"),
+        COL(inlined, BOOL, "into the next frame out"),
+};
+#undef ROW
+
+#define COLS_SAMPLES                                                                               \
+        COL(samples, U64, "taken"), COL(samples_freed, U64, "of these: freed"),                    \
+                COL(alloc_objects, F64, "estimate: blocks allocated"),                             \
+                COL(freed_objects, F64, "estimate: of these, freed"),                              \
+                COL(alloc_bytes, F64, "estimate: usable bytes allocated"),                         \
+                COL(freed_bytes, F64, "estimate: of these, freed"),                                \
+                COL(asked_bytes, F64, "estimate: bytes asked for"),                                \
+                COL(short_objects, F64, "estimate: freed within a millisecond"),                   \
+                COL(lifetime_ns, F64, "sum over the samples freed"),                               \
+                COL(alloc_objects_var, F64, "variances of these estimates"),                       \
+                COL(freed_objects_var, F64, ""), COL(alloc_bytes_var, F64, ""),                    \
+                COL(freed_bytes_var, F64, "")
+
+#define ROW runfile_stack
+static const struct column stack_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(stack, IFP_MAX_STACKS, "number in that process; 0: found no room in the table"),
+        COL_BELOW(op, IFP_MAX_OPS, "the op that was open; 0: none"),
+        COL_BELOW(phase, IFP_N_PHASES, ""),
+        COL(cut, BOOL, "outer frames are missing"),
+        COL(one, BOOL, "only the caller is known"),
+        COL(frames, TEXT, "numbers in table frame, innermost first"),
+        COLS_SAMPLES,
+        COL(inherited_objects, F64, "estimate: in use since before the fork"),
+        COL(inherited_bytes, F64, "the same in bytes"),
+};
+#undef ROW
+
+#define ROW runfile_memory
+static const struct column memory_columns[] = {
+        COL(process, U32, ""),
+        COL(second, U64, "since the run began"),
+        COL(rss, U64_OR_NONE, "resident bytes"),
+        COL(pss, U64_OR_NONE, "shared pages divided among who shares them"),
+        COL(anonymous, U64_OR_NONE, "resident, not of files"),
+        COL(file, U64_OR_NONE, "resident, of files"),
+        COL(huge, U64_OR_NONE, "in huge pages"),
+        COL(swap, U64_OR_NONE, "swapped out"),
+        COL(minor_faults, U64_OR_NONE, "since the process began"),
+        COL(major_faults, U64_OR_NONE, "since the process began"),
+        COL(live_bytes, I64, "of the malloc family, usable"),
+        COL(calls, U64, "allocations since the process began"),
+        COL(asked_bytes, U64, "since the process began"),
+        COL(frees, U64, "since the process began"),
+        COL(mapped_bytes, U64, "by the engine itself, since the process began"),
+        COL(allocated, U64_OR_NONE, "the allocator: in blocks the engine holds"),
+        COL(active, U64_OR_NONE, "the allocator: in pages with such blocks"),
+        COL(metadata, U64_OR_NONE, "the allocator: for itself"),
+        COL(resident, U64_OR_NONE, "the allocator: resident"),
+        COL(mapped, U64_OR_NONE, "the allocator: mapped"),
+        COL(retained, U64_OR_NONE, "the allocator: kept, not resident"),
+        COL(free_bytes, U64_OR_NONE, "the allocator: in free blocks"),
+        COL(releasable, U64_OR_NONE, "the allocator: free at the top of the heap"),
+};
+#undef ROW
+
+#define ROW runfile_arena
+static const struct column arena_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(arena, IFP_MAX_ARENAS, "number"),
+        COL(allocated, U64_OR_NONE, "bytes in blocks"),
+        COL(active, U64_OR_NONE, "bytes in pages with such blocks"),
+        COL(resident, U64_OR_NONE, "resident bytes"),
+        COL(mapped, U64_OR_NONE, "mapped bytes"),
+};
+#undef ROW
+
+#define ROW runfile_mapped_file
+static const struct column mapped_file_columns[] = {
+        COL(process, U32, ""),
+        COL(path, TEXT, ""),
+        COL(size, U64, "of the file"),
+        COL(mapped_bytes, U64, "of it mapped"),
+        COL(resident_bytes, U64_OR_NONE, "of the file in memory"),
+        COL(nodes, TEXT_OR_NONE, "pages by NUMA node, where there is more than one"),
+};
+#undef ROW
+
+#define ROW runfile_token_alloc
+static const struct column token_alloc_columns[] = {
+        COL(process, U32, ""),
+        COL(n, U64, "decoded tokens that were looked at"),
+        COL(n_calls_zero, U64, "of these: nothing was allocated"),
+        COL(calls, U64, "allocations in all of them"),
+        COL(asked_bytes, U64, "bytes asked for in all of them"),
+        COL(calls_hist, HIST, "tokens by allocations; see infprof-runfile(5)"),
+        COL(bytes_hist, HIST, "tokens by bytes asked for"),
+};
+#undef ROW
+
+#define ROW runfile_token_point
+static const struct column token_point_columns[] = {
+        COL(process, U32, ""),
+        COL(token, U64, "prompt and generated tokens so far"),
+        COL(at_ns, U64, "since its process began"),
+        COL(live_bytes, I64, "usable bytes allocated and not freed"),
+        COL(calls, U64, "allocations since its process began"),
+};
+#undef ROW
+
+#define ROW runfile_mark
+static const struct column mark_columns[] = {
+        COL(process, U32, ""),        COL(mark, U32, "number"),
+        COL(name, TEXT, ""),          COL(at_ns, U64, "since the run began"),
+        COL(live_bytes, I64, "then"),
+};
+#undef ROW
+
+#define ROW runfile_mark_op
+static const struct column mark_op_columns[] = {
+        COL(process, U32, ""),
+        COL(mark, U32, ""),
+        COL_BELOW(op, IFP_MAX_OPS, "as in op_phase, up to the mark"),
+        COL_BELOW(phase, IFP_N_PHASES, ""),
+        COLS_ALLOC,
+};
+#undef ROW
+
+#define ROW runfile_mark_class
+static const struct column mark_class_columns[] = {
+        COL(process, U32, ""),
+        COL(mark, U32, ""),
+        COL_BELOW(size_class, IFP_SIZE_CLASSES, "as in size_class, up to the mark"),
+        COL(calls, U64, ""),
+        COL(asked_bytes, U64, ""),
+        COL(usable_bytes, U64, ""),
+        COL(frees, U64, ""),
+};
+#undef ROW
+
+#define ROW runfile_mark_stack
+static const struct column mark_stack_columns[] = {
+        COL(process, U32, ""),
+        COL(mark, U32, ""),
+        COL_BELOW(stack, IFP_MAX_STACKS, "as in stack, up to the mark"),
+        COLS_SAMPLES,
+};
+#undef ROW
+
 #define ROW runfile_note
 static const struct column note_columns[] = {
         COL(process, U32, "4294967295: the whole run"),
@@ -224,6 +405,18 @@ const struct table runfile_tables[N_TABLES] = {
         [TABLE_THREAD_OP] = TABLE(thread_op, 4, "figures by thread, op and phase"),
         [TABLE_SITE] = TABLE(site, 2, "where threads were asked for"),
         [TABLE_SECOND] = TABLE(second, 2, "what moved in each second"),
+        [TABLE_SIZE_CLASS] = TABLE(size_class, 2, "allocations by size"),
+        [TABLE_FRAME] = TABLE(frame, 2, "functions on stacks"),
+        [TABLE_STACK] = TABLE(stack, 2, "where memory was asked for"),
+        [TABLE_MEMORY] = TABLE(memory, 2, "the process's memory through the run"),
+        [TABLE_ARENA] = TABLE(arena, 2, "the allocator's arenas at its last word"),
+        [TABLE_MAPPED_FILE] = TABLE(mapped_file, 2, "large files and models that are mapped"),
+        [TABLE_TOKEN_ALLOC] = TABLE(token_alloc, 1, "allocations of each decoded token"),
+        [TABLE_TOKEN_POINT] = TABLE(token_point, 2, "live bytes against tokens"),
+        [TABLE_MARK] = TABLE(mark, 2, "named instants"),
+        [TABLE_MARK_OP] = TABLE(mark_op, 4, "allocations up to a mark"),
+        [TABLE_MARK_CLASS] = TABLE(mark_class, 3, "allocations by size up to a mark"),
+        [TABLE_MARK_STACK] = TABLE(mark_stack, 3, "samples up to a mark"),
         [TABLE_NOTE] = TABLE(note, 2, "what a reader must know"),
 };
 

@@ -199,6 +199,12 @@ static int check_identity(struct runfile *rf, char **ret_why)
                         "'%s' has run file version %lld and was written by a newer infprof; "
                         "this one (" IFP_VERSION ") reads version %d: use the newer one",
                         rf->path, (long long)version, RUNFILE_SCHEMA);
+        if (version > 0 && version < RUNFILE_SCHEMA)
+                return runfile_explain(
+                        ret_why, RUNFILE_E_FOREIGN,
+                        "'%s' has run file version %lld and was written by an older infprof; "
+                        "this one (" IFP_VERSION ") reads version %d: record the run again",
+                        rf->path, (long long)version, RUNFILE_SCHEMA);
         if (version != RUNFILE_SCHEMA)
                 return runfile_explain(
                         ret_why, RUNFILE_E_FOREIGN,

@@ -21,7 +21,7 @@
 #include <infprof/event.h>
 #include <infprof/hist.h>
 
-#define RUNFILE_SCHEMA 1 /* user_version of the database */
+#define RUNFILE_SCHEMA 2 /* user_version of the database */
 
 enum {
         RUNFILE_E_FOREIGN = 1, /* not a run file, or damaged */
@@ -84,6 +84,15 @@ struct runfile_process {
         uint64_t prompt_tokens, generated_tokens, sequences;
         uint64_t phase_ns[IFP_N_PHASES];
         uint32_t phase; /* at the last look */
+
+        /* memory */
+        uint64_t heap_interval; /* mean of usable bytes between two samples; 1 = each, 0 = none */
+        uint32_t unwinding;     /* live.unwinding of the segment: 0, 1, 2 */
+        uint64_t samples, samples_other, samples_short, samples_untracked;
+        uint64_t unmaps, unmapped_bytes, maps_failed;
+        uint32_t allocator;            /* enum ifp_allocator_kind */
+        const char *allocator_library; /* NULL: not known */
+        uint64_t allocator_cost_ns, allocator_looks;
 };
 
 struct runfile_op {
@@ -95,7 +104,7 @@ struct runfile_op {
 };
 
 struct runfile_alloc {
-        uint64_t calls, asked_bytes, usable_bytes, frees, freed_bytes, failed;
+        uint64_t calls, asked_bytes, usable_bytes, frees, freed_bytes, failed, maps, mapped_bytes;
 };
 
 /* Key: process, op, phase. */
@@ -150,6 +159,119 @@ struct runfile_second {
         uint32_t threads_live, phase;
 };
 
+/* Exact. Key: process, class: blocks of 2^class .. 2^(class+1) - 1 usable bytes. */
+struct runfile_size_class {
+        uint32_t process, size_class;
+        uint64_t calls, asked_bytes, usable_bytes, frees;
+};
+
+/*
+ * Key: process, frame: a logical frame, symbolised. Inlined functions are frames of their own.
+ */
+struct runfile_frame {
+        uint32_t process, frame;
+        const char *function; /* demangled; NULL: not resolved */
+        const char *library; /* path of the object; NULL: none ("[jit]" where code was generated) */
+        uint64_t offset;  /* of the call: in the function where that is known, else in the library,
+                             else the address */
+        const char *file; /* of the source; NULL: not known */
+        uint32_t line;    /* 0: not known */
+        bool inlined;     /* into the next frame out */
+};
+
+/*
+ * Key: process, stack. Estimates (exact where heap_interval is 1); bytes are usable.
+ * In use = alloc - freed, at the end of the run these are what was not given back.
+ */
+struct runfile_stack {
+        uint32_t process, stack; /* stack 0: those that found no room in the table */
+        uint32_t op, phase;      /* op as in the segment; 0 = none was open */
+        bool cut;                /* outer frames are missing */
+        bool one;                /* only the caller is known */
+        const char *frames;      /* "12,7,3": frame numbers, innermost first; "" = none */
+        uint64_t samples, samples_freed;
+        double alloc_objects, freed_objects, alloc_bytes, freed_bytes, asked_bytes;
+        double short_objects; /* freed within IFP_SHORT_LIFE_NS */
+        double lifetime_ns;   /* sum over the samples freed */
+        double alloc_objects_var, freed_objects_var, alloc_bytes_var, freed_bytes_var;
+        double inherited_objects, inherited_bytes; /* from before a fork; part of what is in use */
+};
+
+/* One look at the process from outside, and at what the allocator said last. Key: process, second
+ * since the run's start. RUNFILE_NOT_TOLD where it is not known. */
+#define RUNFILE_NOT_TOLD UINT64_MAX
+struct runfile_memory {
+        uint32_t process;
+        uint64_t second;
+        uint64_t rss, pss, anonymous, file, huge,
+                swap;                        /* smaps_rollup; file = rss - anonymous - shmem */
+        uint64_t minor_faults, major_faults; /* since the process's start */
+        int64_t live_bytes;                  /* malloc family, usable */
+        uint64_t calls, asked_bytes, frees, mapped_bytes; /* cumulative, since the start */
+        uint64_t allocated, active, metadata, resident, mapped, retained, free_bytes, releasable;
+};
+
+/* Key: process, arena. At the allocator's last word. */
+struct runfile_arena {
+        uint32_t process, arena;
+        uint64_t allocated, active, resident, mapped;
+};
+
+/* A file mapped into the process that is large (16 MiB) or a model (*.gguf, *.safetensors, *.onnx,
+ * *.bin). Key: process, path. At the last look. */
+struct runfile_mapped_file {
+        uint32_t process;
+        const char *path;
+        uint64_t size, mapped_bytes;
+        uint64_t resident_bytes; /* of the file, in the page cache (mincore); RUNFILE_NOT_TOLD */
+        const char *nodes;       /* "N0=123 N1=4": pages by node; NULL: one node, or not known */
+};
+
+/* Key: process. Allocations of each decoded token: struct ifp_tokens. */
+struct runfile_token_alloc {
+        uint32_t process;
+        uint64_t n, n_calls_zero, calls, asked_bytes;
+        const uint64_t *calls_hist,
+                *bytes_hist; /* IFP_HIST_BUCKETS counts of tokens; stored sparse */
+};
+
+/* Key: process, token. */
+struct runfile_token_point {
+        uint32_t process;
+        uint64_t token;
+        uint64_t at_ns; /* since the process's start */
+        int64_t live_bytes;
+        uint64_t calls;
+};
+
+/* A named instant (infprof mark), and where all stood then. Key: process, mark (0, 1, ...). */
+struct runfile_mark {
+        uint32_t process, mark;
+        const char *name;
+        uint64_t at_ns; /* since the run's start */
+        int64_t live_bytes;
+};
+
+/* Key: process, mark, op, phase: the row as it stood at the mark; what is zero is left out. */
+struct runfile_mark_op {
+        uint32_t process, mark, op, phase;
+        struct runfile_alloc alloc;
+};
+
+/* Key: process, mark, class. */
+struct runfile_mark_class {
+        uint32_t process, mark, size_class;
+        uint64_t calls, asked_bytes, usable_bytes, frees;
+};
+
+/* Key: process, mark, stack. */
+struct runfile_mark_stack {
+        uint32_t process, mark, stack;
+        uint64_t samples, samples_freed;
+        double alloc_objects, freed_objects, alloc_bytes, freed_bytes, asked_bytes, short_objects,
+                lifetime_ns, alloc_objects_var, freed_objects_var, alloc_bytes_var, freed_bytes_var;
+};
+
 /* Something that a reader of the run must know. Key: process (RUNFILE_WHOLE_RUN: none), text. */
 #define RUNFILE_WHOLE_RUN UINT32_MAX
 struct runfile_note {
@@ -192,6 +314,18 @@ int runfile_put_thread(struct runfile *rf, const struct runfile_thread *t);
 int runfile_put_thread_op(struct runfile *rf, const struct runfile_thread_op *row);
 int runfile_put_site(struct runfile *rf, const struct runfile_site *s);
 int runfile_put_second(struct runfile *rf, const struct runfile_second *s);
+int runfile_put_size_class(struct runfile *rf, const struct runfile_size_class *c);
+int runfile_put_frame(struct runfile *rf, const struct runfile_frame *f);
+int runfile_put_stack(struct runfile *rf, const struct runfile_stack *s);
+int runfile_put_memory(struct runfile *rf, const struct runfile_memory *m);
+int runfile_put_arena(struct runfile *rf, const struct runfile_arena *a);
+int runfile_put_mapped_file(struct runfile *rf, const struct runfile_mapped_file *f);
+int runfile_put_token_alloc(struct runfile *rf, const struct runfile_token_alloc *t);
+int runfile_put_token_point(struct runfile *rf, const struct runfile_token_point *p);
+int runfile_put_mark(struct runfile *rf, const struct runfile_mark *m);
+int runfile_put_mark_op(struct runfile *rf, const struct runfile_mark_op *m);
+int runfile_put_mark_class(struct runfile *rf, const struct runfile_mark_class *m);
+int runfile_put_mark_stack(struct runfile *rf, const struct runfile_mark_stack *m);
 int runfile_put_note(struct runfile *rf, const struct runfile_note *note);
 
 /*
@@ -216,6 +350,18 @@ typedef int (*runfile_thread_fn)(const struct runfile_thread *t, void *userdata)
 typedef int (*runfile_thread_op_fn)(const struct runfile_thread_op *row, void *userdata);
 typedef int (*runfile_site_fn)(const struct runfile_site *s, void *userdata);
 typedef int (*runfile_second_fn)(const struct runfile_second *s, void *userdata);
+typedef int (*runfile_size_class_fn)(const struct runfile_size_class *c, void *userdata);
+typedef int (*runfile_frame_fn)(const struct runfile_frame *f, void *userdata);
+typedef int (*runfile_stack_fn)(const struct runfile_stack *s, void *userdata);
+typedef int (*runfile_memory_fn)(const struct runfile_memory *m, void *userdata);
+typedef int (*runfile_arena_fn)(const struct runfile_arena *a, void *userdata);
+typedef int (*runfile_mapped_file_fn)(const struct runfile_mapped_file *f, void *userdata);
+typedef int (*runfile_token_alloc_fn)(const struct runfile_token_alloc *t, void *userdata);
+typedef int (*runfile_token_point_fn)(const struct runfile_token_point *p, void *userdata);
+typedef int (*runfile_mark_fn)(const struct runfile_mark *m, void *userdata);
+typedef int (*runfile_mark_op_fn)(const struct runfile_mark_op *m, void *userdata);
+typedef int (*runfile_mark_class_fn)(const struct runfile_mark_class *m, void *userdata);
+typedef int (*runfile_mark_stack_fn)(const struct runfile_mark_stack *m, void *userdata);
 typedef int (*runfile_note_fn)(const struct runfile_note *note, void *userdata);
 
 int runfile_each_process(struct runfile *rf, runfile_process_fn fn, void *userdata);
@@ -225,6 +371,18 @@ int runfile_each_thread(struct runfile *rf, runfile_thread_fn fn, void *userdata
 int runfile_each_thread_op(struct runfile *rf, runfile_thread_op_fn fn, void *userdata);
 int runfile_each_site(struct runfile *rf, runfile_site_fn fn, void *userdata);
 int runfile_each_second(struct runfile *rf, runfile_second_fn fn, void *userdata);
+int runfile_each_size_class(struct runfile *rf, runfile_size_class_fn fn, void *userdata);
+int runfile_each_frame(struct runfile *rf, runfile_frame_fn fn, void *userdata);
+int runfile_each_stack(struct runfile *rf, runfile_stack_fn fn, void *userdata);
+int runfile_each_memory(struct runfile *rf, runfile_memory_fn fn, void *userdata);
+int runfile_each_arena(struct runfile *rf, runfile_arena_fn fn, void *userdata);
+int runfile_each_mapped_file(struct runfile *rf, runfile_mapped_file_fn fn, void *userdata);
+int runfile_each_token_alloc(struct runfile *rf, runfile_token_alloc_fn fn, void *userdata);
+int runfile_each_token_point(struct runfile *rf, runfile_token_point_fn fn, void *userdata);
+int runfile_each_mark(struct runfile *rf, runfile_mark_fn fn, void *userdata);
+int runfile_each_mark_op(struct runfile *rf, runfile_mark_op_fn fn, void *userdata);
+int runfile_each_mark_class(struct runfile *rf, runfile_mark_class_fn fn, void *userdata);
+int runfile_each_mark_stack(struct runfile *rf, runfile_mark_stack_fn fn, void *userdata);
 int runfile_each_note(struct runfile *rf, runfile_note_fn fn, void *userdata);
 
 /* Time in TOKEN spans of the decode phase, and number of first tokens (TTFT spans), all processes.
