@@ -24,11 +24,11 @@ static int failed(const char *verb, int r, const char *why)
         return r > 0 ? CMD_NOTHING : CMD_NO;
 }
 
-static int ask(const char *id, json_t **ret, char **ret_why)
+static int ask(const struct run_document *what, const char *id, json_t **ret, char **ret_why)
 {
         _cleanup_(freep) char *escaped = api_escape(id), *path = NULL;
 
-        if (!escaped || asprintf(&path, "/v1/runs/%s/report", escaped) < 0)
+        if (!escaped || asprintf(&path, "/v1/runs/%s/%s", escaped, what->path) < 0)
                 return -ENOMEM;
         return api_get(path, ret, ret_why);
 }
@@ -45,11 +45,11 @@ static bool may_live(const json_t *summary)
  * A file that says that its run goes on: the daemon has what is not written
  * yet. Where none runs, but the engine does, one is started, and adopts it.
  */
-static bool ask_about_live(const json_t *summary, json_t **ret)
+static bool ask_about_live(const struct run_document *what, const json_t *summary, json_t **ret)
 {
         const char *id = text_string(summary, "id", "");
         _cleanup_(freep) char *why = NULL;
-        int r = ask(id, ret, &why);
+        int r = ask(what, id, ret, &why);
 
         if (r != API_E_ABSENT || !may_live(summary))
                 return !r;
@@ -57,7 +57,7 @@ static bool ask_about_live(const json_t *summary, json_t **ret)
         why = NULL;
         if (daemon_ensure(&why))
                 return false;
-        return !ask(id, ret, NULL);
+        return !ask(what, id, ret, NULL);
 }
 
 /* Nobody told the file: the daemon was killed, and then the engine ended. */
@@ -77,7 +77,8 @@ static void end_unseen(json_t *report)
                                           "after, and how it ended, is not known"));
 }
 
-static int report_of_file(const char *verb, const char *file, json_t **ret)
+static int document_of_file(const char *verb, const char *file, const struct run_document *what,
+                            json_t **ret)
 {
         _cleanup_(json_decrefp) json_t *summary = NULL;
         _cleanup_(freep) char *why = NULL;
@@ -85,9 +86,9 @@ static int report_of_file(const char *verb, const char *file, json_t **ret)
 
         if (r)
                 return failed(verb, r, why);
-        if (json_is_true(json_object_get(summary, "live")) && ask_about_live(summary, ret))
+        if (json_is_true(json_object_get(summary, "live")) && ask_about_live(what, summary, ret))
                 return CMD_DONE;
-        r = report_build_file(file, ret, &why);
+        r = what->build(file, what->userdata, ret, &why);
         if (r)
                 return failed(verb, r, why);
         if (json_is_true(json_object_get(summary, "live")) && !may_live(summary))
@@ -131,14 +132,15 @@ static int unknown_run(const char *verb, const char *run)
         return CMD_NOTHING;
 }
 
-static int report_of_daemon(const char *verb, const char *run, json_t **ret)
+static int document_of_daemon(const char *verb, const char *run, const struct run_document *what,
+                              json_t **ret)
 {
         _cleanup_(freep) char *id = NULL, *why = NULL;
         int r;
 
         if (asprintf(&id, "%s%s", is_number(run) ? "pid:" : "", run) < 0)
                 return CMD_NO;
-        r = ask(id, ret, &why);
+        r = ask(what, id, ret, &why);
         if (r == API_E_ABSENT || r == API_E_NOT_FOUND || r == -ENOENT)
                 return unknown_run(verb, run);
         return r ? api_failed(verb, r, steal_ptr(why)) : CMD_DONE;
@@ -159,7 +161,7 @@ bool run_find_unkept(const char *verb)
         return first != NULL;
 }
 
-static int report_of_latest(const char *verb, json_t **ret)
+static int document_of_latest(const char *verb, const struct run_document *what, json_t **ret)
 {
         _cleanup_(json_decrefp) json_t *list = NULL;
         const json_t *newest;
@@ -175,24 +177,37 @@ static int report_of_latest(const char *verb, json_t **ret)
                 return CMD_NOTHING;
         }
         file = text_string(newest, "file", NULL);
-        return file ? report_of_file(verb, file, ret)
-                    : report_of_daemon(verb, text_string(newest, "id", ""), ret);
+        return file ? document_of_file(verb, file, what, ret)
+                    : document_of_daemon(verb, text_string(newest, "id", ""), what, ret);
 }
 
-int run_find_report(const char *verb, const char *run, json_t **ret)
+int run_find_document(const char *verb, const char *run, const struct run_document *what,
+                      json_t **ret)
 {
         _cleanup_(freep) char *file = NULL;
 
         if (!run || !strcmp(run, "latest"))
-                return report_of_latest(verb, ret);
+                return document_of_latest(verb, what, ret);
         if (!strchr(run, '/')) {
                 file = file_of_id(run);
                 if (file)
-                        return report_of_file(verb, file, ret);
+                        return document_of_file(verb, file, what, ret);
                 if (access(run, F_OK) < 0)
-                        return report_of_daemon(verb, run, ret);
+                        return document_of_daemon(verb, run, what, ret);
         }
-        return report_of_file(verb, run, ret);
+        return document_of_file(verb, run, what, ret);
+}
+
+static int build_report(const char *file, const void *userdata, json_t **ret, char **ret_why)
+{
+        return report_build_file(file, ret, ret_why);
+}
+
+int run_find_report(const char *verb, const char *run, json_t **ret)
+{
+        static const struct run_document what = {.path = "report", .build = build_report};
+
+        return run_find_document(verb, run, &what, ret);
 }
 
 static const json_t *find_id(const json_t *runs, const char *id)

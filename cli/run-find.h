@@ -9,10 +9,22 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+/* A document about one run. */
+struct run_document {
+        const char *path; /* where the daemon has it, below /v1/runs/ID/ */
+        /* Makes it of a run file; errors are those of common/runfile.h. */
+        int (*build)(const char *file, const void *userdata, json_t **ret, char **ret_why);
+        const void *userdata;
+};
+
 /*
- * The report of `run` (NULL: the latest). 0, or the exit code after one line on stderr. `verb` is
+ * The document of `run` (NULL: the latest). 0, or the exit code after one line on stderr. `verb` is
  * for that line.
  */
+int run_find_document(const char *verb, const char *run, const struct run_document *what,
+                      json_t **ret);
+
+/* Of these: its report (infprof.report/1). */
 int run_find_report(const char *verb, const char *run, json_t **ret);
 
 /*
