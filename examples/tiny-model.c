@@ -90,15 +90,15 @@ static void layer_init(struct layer *l, const struct tiny_shape *s, float **pool
 
 struct tiny_model *tiny_model_new(const struct tiny_shape *shape, uint64_t seed)
 {
-        struct tiny_model *m = calloc(1, sizeof(*m));
+        struct tiny_model *m = tiny_calloc(1, sizeof(*m));
         size_t dim = shape->dim, batch = shape->n_batch, hidden = shape->hidden;
 
         if (!m)
                 return NULL;
         m->shape = *shape;
-        m->floats = calloc(n_floats(shape), sizeof(float));
-        m->layers = calloc(shape->n_layers, sizeof(*m->layers));
-        m->ops = calloc((size_t)shape->n_layers * OPS_PER_LAYER + OPS_AT_END, sizeof(*m->ops));
+        m->floats = tiny_calloc(n_floats(shape), sizeof(float));
+        m->layers = tiny_calloc(shape->n_layers, sizeof(*m->layers));
+        m->ops = tiny_calloc((size_t)shape->n_layers * OPS_PER_LAYER + OPS_AT_END, sizeof(*m->ops));
         if (!m->floats || !m->layers || !m->ops)
                 return tiny_model_free(m);
 
@@ -123,10 +123,10 @@ struct tiny_model *tiny_model_free(struct tiny_model *m)
 {
         if (!m)
                 return NULL;
-        free(m->floats);
-        free(m->layers);
-        free(m->ops);
-        free(m);
+        tiny_free(m->floats);
+        tiny_free(m->layers);
+        tiny_free(m->ops);
+        tiny_free(m);
         return NULL;
 }
 
@@ -214,6 +214,23 @@ int tiny_model_graph(struct tiny_model *m, const int *tokens, int n_tok, int pos
                        1);
         *ret_ops = m->ops;
         return (int)(op - m->ops);
+}
+
+size_t tiny_model_kv_bytes(const struct tiny_model *m)
+{
+        return 2 * (size_t)m->shape.n_layers * m->shape.dim * sizeof(float);
+}
+
+void tiny_model_kv(const struct tiny_model *m, int pos, void *ret_rows)
+{
+        size_t dim = (size_t)m->shape.dim;
+        float *to = ret_rows;
+
+        for (int i = 0; i < m->shape.n_layers; i++) {
+                memcpy(to, m->layers[i].k_cache + pos * dim, dim * sizeof(float));
+                memcpy(to + dim, m->layers[i].v_cache + pos * dim, dim * sizeof(float));
+                to += 2 * dim;
+        }
 }
 
 float *tiny_model_logits(struct tiny_model *m)

@@ -119,14 +119,14 @@ static void spawn(struct tiny_pool *pool, struct tiny_task *task, void *(*entry)
 }
 
 void tiny_pool_init(struct tiny_pool *pool, int n_threads, enum tiny_spawn spawn_mode,
-                    enum tk_alloc alloc, bool stamp, size_t scratch_bytes)
+                    const struct tk_ctx *like, size_t scratch_bytes)
 {
         *pool = (struct tiny_pool){
                 .n_threads = n_threads,
                 .spawn = spawn_mode,
                 .scratch_bytes = scratch_bytes,
-                .ctx = calloc(n_threads, sizeof(*pool->ctx)),
-                .tasks = calloc(n_threads, sizeof(*pool->tasks)),
+                .ctx = tiny_calloc(n_threads, sizeof(*pool->ctx)),
+                .tasks = tiny_calloc(n_threads, sizeof(*pool->tasks)),
         };
         if (!pool->ctx || !pool->tasks)
                 abort();
@@ -134,9 +134,11 @@ void tiny_pool_init(struct tiny_pool *pool, int n_threads, enum tiny_spawn spawn
                 struct tk_ctx *ctx = &pool->ctx[i];
 
                 pool->tasks[i] = (struct tiny_task){.pool = pool, .ith = i};
-                *ctx = (struct tk_ctx){.ith = i, .nth = n_threads, .alloc = alloc, .stamp = stamp};
+                *ctx = *like;
+                ctx->ith = i;
+                ctx->nth = n_threads;
                 ctx->scratch_bytes = scratch_bytes;
-                if (alloc == TK_ALLOC_NONE && !(ctx->scratch = malloc(scratch_bytes)))
+                if (ctx->alloc == TK_ALLOC_NONE && !(ctx->scratch = tiny_malloc(scratch_bytes)))
                         abort();
         }
         pthread_barrier_init(&pool->barrier, NULL, n_threads);
@@ -153,8 +155,8 @@ static void renew_arenas(struct tiny_pool *pool)
 
                 if (ctx->alloc != TK_ALLOC_ARENA)
                         continue;
-                free(ctx->scratch);
-                if (!(ctx->scratch = malloc(pool->scratch_bytes)))
+                tiny_free(ctx->scratch);
+                if (!(ctx->scratch = tiny_malloc(pool->scratch_bytes)))
                         abort();
         }
 }
@@ -190,7 +192,6 @@ void tiny_pool_done(struct tiny_pool *pool)
         }
         pthread_barrier_destroy(&pool->barrier);
         for (int i = 0; i < pool->n_threads; i++)
-                free(pool->ctx[i].scratch);
-        free(pool->ctx);
-        free(pool->tasks);
+                tiny_free(pool->ctx[i].scratch);
+        tiny_free(pool->tasks);
 }

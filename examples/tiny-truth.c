@@ -18,6 +18,16 @@ static int close_file(FILE *f)
         return 0;
 }
 
+static void add_memory(struct tk_memory *sum, const struct tk_memory *m)
+{
+        sum->calls += m->calls;
+        sum->asked += m->asked;
+        sum->usable += m->usable;
+        sum->frees += m->frees;
+        sum->freed += m->freed;
+        sum->failed += m->failed;
+}
+
 static struct tk_count merged(const struct tk_ctx *ctx, int n_ctx, int kernel)
 {
         struct tk_count sum = {0};
@@ -27,40 +37,120 @@ static struct tk_count merged(const struct tk_ctx *ctx, int n_ctx, int kernel)
                 sum.calls += c->calls;
                 sum.flops += c->flops;
                 sum.bytes += c->bytes;
-                sum.alloc_calls += c->alloc_calls;
-                sum.alloc_bytes += c->alloc_bytes;
-                sum.free_calls += c->free_calls;
+                add_memory(&sum.memory, &c->memory);
         }
         return sum;
+}
+
+/* Members of an object that is open. */
+static void write_memory(FILE *f, const struct tk_memory *m)
+{
+        fprintf(f,
+                "\"alloc_calls\": %ju, \"alloc_bytes\": %ju, \"usable_bytes\": %ju, "
+                "\"free_calls\": %ju, \"freed_bytes\": %ju, \"failed_calls\": %ju, "
+                "\"live_objects\": %ju, \"live_bytes\": %ju",
+                (uintmax_t)m->calls, (uintmax_t)m->asked, (uintmax_t)m->usable, (uintmax_t)m->frees,
+                (uintmax_t)m->freed, (uintmax_t)m->failed, (uintmax_t)(m->calls - m->frees),
+                (uintmax_t)(m->usable - m->freed));
+}
+
+static void write_kernels(FILE *f, const struct tk_ctx *ctx, int n_ctx)
+{
+        const char *comma = "";
+
+        fprintf(f, "\"kernels\": {");
+        for (int k = 0; k < TK_N_KERNELS; k++) {
+                struct tk_count c = merged(ctx, n_ctx, k);
+                if (!c.calls)
+                        continue;
+                fprintf(f, "%s\n  \"%s\": {\"calls\": %ju, \"flops\": %ju, \"bytes\": %ju, ", comma,
+                        tk_kernel_names[k], (uintmax_t)c.calls, (uintmax_t)c.flops,
+                        (uintmax_t)c.bytes);
+                write_memory(f, &c.memory);
+                fprintf(f, "}");
+                comma = ",";
+        }
+        fprintf(f, "}");
+}
+
+static struct tk_memory of_worker(const struct tk_ctx *ctx)
+{
+        struct tk_memory sum = {0};
+
+        for (int k = 0; k < TK_N_KERNELS; k++)
+                add_memory(&sum, &ctx->count[k].memory);
+        return sum;
+}
+
+/* The first worker is the engine's own thread. */
+static void write_workers(FILE *f, const struct tk_ctx *ctx, int n_ctx)
+{
+        fprintf(f, ",\n \"workers\": [");
+        for (int i = 0; i < n_ctx; i++) {
+                struct tk_memory sum = of_worker(&ctx[i]);
+                fprintf(f, "%s\n  {", i ? "," : "");
+                write_memory(f, &sum);
+                fprintf(f, "}");
+        }
+        fprintf(f, "]");
+}
+
+static void write_classes(FILE *f, const struct tk_ctx *ctx, int n_ctx)
+{
+        const char *comma = "";
+
+        fprintf(f, ",\n \"size_classes\": [");
+        for (int c = 0; c < TK_SIZE_CLASSES; c++) {
+                struct tk_memory sum = tiny_classes[c];
+                for (int i = 0; i < n_ctx; i++)
+                        add_memory(&sum, &ctx[i].classes[c]);
+                if (!sum.calls && !sum.frees)
+                        continue;
+                fprintf(f,
+                        "%s\n  {\"from_bytes\": %ju, \"calls\": %ju, \"asked_bytes\": %ju, "
+                        "\"usable_bytes\": %ju, \"frees\": %ju}",
+                        comma, (uintmax_t)1 << c, (uintmax_t)sum.calls, (uintmax_t)sum.asked,
+                        (uintmax_t)sum.usable, (uintmax_t)sum.frees);
+                comma = ",";
+        }
+        fprintf(f, "]");
+}
+
+static void write_total(FILE *f, const struct tk_ctx *ctx, int n_ctx)
+{
+        struct tk_memory sum = tiny_outside;
+
+        for (int i = 0; i < n_ctx; i++) {
+                struct tk_memory worker = of_worker(&ctx[i]);
+                add_memory(&sum, &worker);
+        }
+        fprintf(f, ",\n \"memory\": {");
+        write_memory(f, &sum);
+        fprintf(f, "},\n \"outside\": {");
+        write_memory(f, &tiny_outside);
+        fprintf(f, "},\n \"functions\": {\"tiny_mixed_alloc\": {");
+        write_memory(f, &tiny_mixed);
+        fprintf(f, "}}");
 }
 
 int tiny_truth_write(const char *path, const struct tiny_truth *truth, const struct tk_ctx *ctx,
                      int n_ctx)
 {
         FILE *f = fopen(path, "we");
-        const char *comma = "";
 
         if (!f)
                 return -errno;
-        fprintf(f, "{\"kernels\": {");
-        for (int k = 0; k < TK_N_KERNELS; k++) {
-                struct tk_count c = merged(ctx, n_ctx, k);
-                if (!c.calls)
-                        continue;
-                fprintf(f,
-                        "%s\n  \"%s\": {\"calls\": %ju, \"flops\": %ju, \"bytes\": %ju, "
-                        "\"alloc_calls\": %ju, \"alloc_bytes\": %ju, \"free_calls\": %ju}",
-                        comma, tk_kernel_names[k], (uintmax_t)c.calls, (uintmax_t)c.flops,
-                        (uintmax_t)c.bytes, (uintmax_t)c.alloc_calls, (uintmax_t)c.alloc_bytes,
-                        (uintmax_t)c.free_calls);
-                comma = ",";
-        }
+        fprintf(f, "{");
+        write_kernels(f, ctx, n_ctx);
+        write_workers(f, ctx, n_ctx);
+        write_classes(f, ctx, n_ctx);
+        write_total(f, ctx, n_ctx);
         fprintf(f,
-                "},\n \"spawns\": %ju, \"tokens\": %ju, \"prompt_tokens\": %ju, \"wall_ns\": %ju, "
-                "\"cpu_ns\": %ju, \"threads\": %d}\n",
+                ",\n \"spawns\": %ju, \"tokens\": %ju, \"prompt_tokens\": %ju, \"wall_ns\": %ju, "
+                "\"cpu_ns\": %ju, \"threads\": %d, \"kv_bytes_per_token\": %ju}\n",
                 (uintmax_t)truth->n_spawns, (uintmax_t)truth->n_tokens,
                 (uintmax_t)truth->n_prompt_tokens, (uintmax_t)truth->wall_ns,
-                (uintmax_t)truth->cpu_ns, truth->n_threads);
+                (uintmax_t)truth->cpu_ns, truth->n_threads, (uintmax_t)truth->kv_bytes_per_token);
         return close_file(f);
 }
 

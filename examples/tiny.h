@@ -42,6 +42,9 @@ int tiny_model_graph(struct tiny_model *model, const int *tokens, int n_tok, int
 /* After the graph ran: logits of the pass's last token, `vocab` of them, to be overwritten at will.
  */
 float *tiny_model_logits(struct tiny_model *model);
+/* Bytes of keys and values of one token, and the rows at position pos. */
+size_t tiny_model_kv_bytes(const struct tiny_model *model);
+void tiny_model_kv(const struct tiny_model *model, int pos, void *ret_rows);
 /* An op for `kernel` on the model's own buffers, small and always the same. */
 struct tiny_op tiny_model_sample_op(struct tiny_model *model, enum tk_kernel kernel);
 
@@ -65,21 +68,42 @@ struct tiny_pool {
         bool quit;
 };
 
+/* Of `like`, its choices alone are taken: alloc, keep, fail, stamp. */
 void tiny_pool_init(struct tiny_pool *pool, int n_threads, enum tiny_spawn spawn,
-                    enum tk_alloc alloc, bool stamp, size_t scratch_bytes);
+                    const struct tk_ctx *like, size_t scratch_bytes);
 /* Run the ops one after the other, each by all workers, `repeat` times each. */
 void tiny_pool_run(struct tiny_pool *pool, const struct tiny_op *ops, int n_ops, uint64_t repeat);
+/* All but the contexts, whose counts are still wanted: the caller's, to be freed. */
 void tiny_pool_done(struct tiny_pool *pool);
 
 /* One worker's part of an op. */
 void tiny_op_run(struct tk_ctx *ctx, const struct tiny_op *op);
+
+/* What the engine takes outside of all kernels; for its first thread only. */
+extern struct tk_memory tiny_outside, tiny_classes[TK_SIZE_CLASSES];
+void *tiny_malloc(size_t bytes);
+void *tiny_calloc(size_t n, size_t bytes);
+void tiny_free(void *p);
+
+struct tiny_kv;
+size_t tiny_kv_block_bytes(size_t bytes); /* what is asked for */
+struct tiny_kv *tiny_kv_grow(struct tiny_kv *head, const void *rows, size_t bytes);
+void tiny_kv_free(struct tiny_kv *head);
+
+/* n blocks through tiny_mixed_alloc, and about as many gone; in the end those that do not stay go.
+ */
+extern struct tk_memory tiny_mixed;
+void *tiny_mixed_alloc(size_t bytes);
+void tiny_mixed_step(uint64_t *rng, int n);
+void tiny_mixed_end(void);
 
 struct tiny_truth {
         uint64_t n_spawns;
         uint64_t n_tokens;
         uint64_t n_prompt_tokens;
         uint64_t wall_ns;
-        uint64_t cpu_ns; /* of all threads, while kernels were run */
+        uint64_t cpu_ns;             /* of all threads, while kernels were run */
+        uint64_t kv_bytes_per_token; /* as asked for; 0: the cache does not grow */
         int n_threads;
 };
 

@@ -16,7 +16,9 @@
 
 struct options {
         int threads, tokens, layers, dim, prompt, pace_ms;
-        uint64_t seed, repeat;
+        int mixed; /* blocks a token; 0: none */
+        uint64_t seed, repeat, keep, fail;
+        bool kv_grow;
         int repeat_kernel; /* TK_N_KERNELS: none */
         enum tiny_spawn spawn;
         enum tk_alloc alloc;
@@ -31,7 +33,13 @@ static const char usage[] =
         "  --layers N, --dim N    size of the model (4, 128; dim a multiple of 16)\n"
         "  --seed N               of weights, prompt and sampling (1)\n"
         "  --spawn pool|op        workers for the run, or threads for each op (pool)\n"
-        "  --alloc none|op|arena  where kernels take scratch memory (none)\n"
+        "  --alloc none|op|arena|mixed\n"
+        "                         where kernels take scratch memory (none); mixed: as none, and\n"
+        "                         blocks of all sizes are allocated with each token\n"
+        "  --keep N               with op: each Nth scratch block is never freed\n"
+        "  --fail N               with op: before each Nth, more is asked for than there is\n"
+        "  --mixed N              with mixed: so many blocks with each token (200)\n"
+        "  --kv fixed|grow        grow: a block is kept for each token (fixed)\n"
         "  --pace MS              sleep after each token (0)\n"
         "  --repeat-kernel K:N    generate nothing; each worker calls kernel K N times\n"
         "  --truth FILE           write what was counted, as JSON\n"
@@ -87,7 +95,8 @@ static void parse_repeat(struct options *o, char *text)
 static void parse(struct options *o, int argc, char **argv)
 {
         static const char *const spawns[] = {"pool", "op", NULL};
-        static const char *const allocs[] = {"none", "op", "arena", NULL};
+        static const char *const allocs[] = {"none", "op", "arena", "mixed", NULL};
+        static const char *const kvs[] = {"fixed", "grow", NULL};
         static const struct option longs[] = {
                 {"threads", 1, NULL, 'j'}, {"tokens", 1, NULL, 'n'},
                 {"layers", 1, NULL, 'l'},  {"dim", 1, NULL, 'd'},
@@ -95,9 +104,12 @@ static void parse(struct options *o, int argc, char **argv)
                 {"truth", 1, NULL, 't'},   {"spans", 1, NULL, 's'},
                 {"seed", 1, NULL, 'r'},    {"prompt", 1, NULL, 'p'},
                 {"pace", 1, NULL, 'P'},    {"repeat-kernel", 1, NULL, 'R'},
+                {"keep", 1, NULL, 'k'},    {"fail", 1, NULL, 'f'},
+                {"mixed", 1, NULL, 'm'},   {"kv", 1, NULL, 'K'},
                 {"help", 0, NULL, 'h'},    {0},
         };
-        int c;
+        enum { MIXED = TK_ALLOC_ARENA + 1 };
+        int c, alloc = TK_ALLOC_NONE, mixed = 200;
 
         opterr = 0;
         while ((c = getopt_long(argc, argv, "+:", longs, NULL)) != -1) {
@@ -129,7 +141,19 @@ static void parse(struct options *o, int argc, char **argv)
                         o->spawn = choice("spawn", optarg, spawns);
                         break;
                 case 'A':
-                        o->alloc = choice("alloc", optarg, allocs);
+                        alloc = choice("alloc", optarg, allocs);
+                        break;
+                case 'k':
+                        o->keep = (uint64_t)number("keep", optarg, 1, LONG_MAX);
+                        break;
+                case 'f':
+                        o->fail = (uint64_t)number("fail", optarg, 1, LONG_MAX);
+                        break;
+                case 'm':
+                        mixed = (int)number("mixed", optarg, 1, 10000000);
+                        break;
+                case 'K':
+                        o->kv_grow = choice("kv", optarg, kvs) != 0;
                         break;
                 case 't':
                         o->truth = optarg;
@@ -149,6 +173,8 @@ static void parse(struct options *o, int argc, char **argv)
                         bad("unknown option", argv[optind - 1]);
                 }
         }
+        o->alloc = alloc == MIXED ? TK_ALLOC_NONE : (enum tk_alloc)alloc;
+        o->mixed = alloc == MIXED ? mixed : 0;
         if (optind < argc)
                 bad("takes no arguments", argv[optind]);
 }
@@ -183,13 +209,39 @@ static int sample(struct tk_ctx *ctx, float *logits, int vocab, uint64_t *rng)
         return vocab - 1;
 }
 
+/* A copy of what the pass from `pos` has left in the cache, a block for each token. */
+static struct tiny_kv *keep_kv(struct tiny_kv *head, const struct tiny_model *model, int pos, int n)
+{
+        size_t bytes = tiny_model_kv_bytes(model);
+        void *rows = tiny_malloc(bytes);
+
+        if (!rows)
+                abort();
+        for (int i = 0; i < n; i++) {
+                tiny_model_kv(model, pos + i, rows);
+                head = tiny_kv_grow(head, rows, bytes);
+        }
+        tiny_free(rows);
+        return head;
+}
+
+static void put_token(const struct options *o, int token, bool last)
+{
+        printf("%d%c", token, last ? '\n' : ' ');
+        if (o->pace_ms) {
+                fflush(stdout);
+                usleep((useconds_t)o->pace_ms * 1000);
+        }
+}
+
 static void generate(const struct options *o, struct tiny_model *model, struct tiny_pool *pool,
                      int vocab)
 {
-        uint64_t rng = o->seed * 2654435761u + 88172645463325252u;
-        int *prompt = calloc(o->prompt, sizeof(*prompt)), *batch = prompt;
+        uint64_t rng = o->seed * 2654435761u + 88172645463325252u, mixed_rng = rng;
+        int *prompt = tiny_calloc(o->prompt, sizeof(*prompt)), *batch = prompt;
         int n_batch = o->prompt, pos = 0, token;
         const struct tiny_op *ops;
+        struct tiny_kv *kv = NULL;
 
         if (!prompt)
                 abort();
@@ -198,17 +250,18 @@ static void generate(const struct options *o, struct tiny_model *model, struct t
         for (int i = 0; i < o->tokens; i++) {
                 int n_ops = tiny_model_graph(model, batch, n_batch, pos, &ops);
                 tiny_pool_run(pool, ops, n_ops, 1);
+                if (o->kv_grow)
+                        kv = keep_kv(kv, model, pos, n_batch);
+                tiny_mixed_step(&mixed_rng, o->mixed);
                 pos += n_batch;
                 token = sample(&pool->ctx[0], tiny_model_logits(model), vocab, &rng);
-                printf("%d%c", token, i + 1 < o->tokens ? ' ' : '\n');
-                if (o->pace_ms) {
-                        fflush(stdout);
-                        usleep((useconds_t)o->pace_ms * 1000);
-                }
+                put_token(o, token, i + 1 == o->tokens);
                 batch = &token;
                 n_batch = 1;
         }
-        free(prompt);
+        tiny_mixed_end();
+        tiny_kv_free(kv);
+        tiny_free(prompt);
 }
 
 static int saved(int r, const char *path)
@@ -248,8 +301,10 @@ int main(int argc, char **argv)
         /* the most a kernel and those inside it hold at once: a packed batch, or two rows of scores
          */
         size_t floats = (size_t)shape.n_batch * shape.hidden + 2 * (size_t)shape.n_ctx + 1024;
+        struct tk_ctx like = {
+                .alloc = o.alloc, .keep = o.keep, .fail = o.fail, .stamp = o.spans != NULL};
         uint64_t start_ns = tk_now_ns(), start_cpu_ns = cpu_ns();
-        tiny_pool_init(&pool, o.threads, o.spawn, o.alloc, o.spans != NULL, floats * sizeof(float));
+        tiny_pool_init(&pool, o.threads, o.spawn, &like, floats * sizeof(float));
         if (repeat) {
                 struct tiny_op op = tiny_model_sample_op(model, o.repeat_kernel);
                 tiny_pool_run(&pool, &op, 1, o.repeat);
@@ -257,21 +312,26 @@ int main(int argc, char **argv)
                 generate(&o, model, &pool, shape.vocab);
         }
 
-        struct tiny_truth truth = {.n_spawns = pool.n_spawns,
-                                   .n_threads = o.threads,
-                                   .n_tokens = repeat ? 0 : o.tokens,
-                                   .n_prompt_tokens = repeat ? 0 : o.prompt,
-                                   .wall_ns = tk_now_ns() - start_ns,
-                                   .cpu_ns = cpu_ns() - start_cpu_ns};
+        struct tiny_truth truth = {
+                .n_spawns = pool.n_spawns,
+                .n_threads = o.threads,
+                .n_tokens = repeat ? 0 : o.tokens,
+                .n_prompt_tokens = repeat ? 0 : o.prompt,
+                .kv_bytes_per_token =
+                        o.kv_grow ? tiny_kv_block_bytes(tiny_model_kv_bytes(model)) : 0,
+                .wall_ns = tk_now_ns() - start_ns,
+                .cpu_ns = cpu_ns() - start_cpu_ns};
         if (!repeat)
                 fprintf(stderr, "tinyengine: %d tokens, %.1f tokens/s\n", o.tokens,
                         o.tokens * 1e9 / (double)truth.wall_ns);
+        tiny_pool_done(&pool);
+        tiny_model_free(model);
+        tk_gave(&tiny_outside, tiny_classes, pool.ctx); /* it goes when it has been written down */
         int failed = 0;
         if (o.truth)
                 failed |= saved(tiny_truth_write(o.truth, &truth, pool.ctx, o.threads), o.truth);
         if (o.spans)
                 failed |= saved(tiny_spans_write(o.spans, pool.ctx, o.threads), o.spans);
-        tiny_pool_done(&pool);
-        tiny_model_free(model);
+        free(pool.ctx);
         return failed;
 }

@@ -18,31 +18,52 @@ const char *const tk_kernel_names[TK_N_KERNELS] = {
 };
 
 struct scratch {
-        char *heap; /* to be freed, or NULL */
+        char *heap; /* or NULL */
+        int keep;   /* not to be freed */
         size_t mark;
 };
 
-/* Scratch for one call of `id`. Which member of the malloc family serves it differs by kernel, so
- * that all of them are met. */
+/* Asked for now and then, so that a failure can be counted. */
+static void ask_too_much(struct tk_ctx *ctx, struct tk_memory *of)
+{
+        size_t bytes = PTRDIFF_MAX;
+        void *p;
+
+        __asm__("" : "+r"(bytes)); /* no compiler may know better */
+        p = malloc(bytes);
+        free(tk_took(of, ctx->classes, p, bytes));
+}
+
+/* Which member of the malloc family serves a kernel differs, so that all of them are met. */
+static void *heap_take(struct tk_ctx *ctx, enum tk_kernel id, size_t bytes)
+{
+        struct tk_memory *of = &ctx->count[id].memory;
+        void *p;
+
+        ctx->n_heap++;
+        if (ctx->fail && ctx->n_heap % ctx->fail == 0)
+                ask_too_much(ctx, of);
+        if (id == TK_ATTENTION) {
+                p = calloc(bytes / sizeof(float), sizeof(float));
+        } else if (id == TK_SWIGLU) {
+                bytes = (bytes + 63) & ~(size_t)63;
+                p = aligned_alloc(64, bytes);
+        } else {
+                p = malloc(bytes);
+        }
+        if (!p)
+                abort();
+        return tk_took(of, ctx->classes, p, bytes);
+}
+
+/* Scratch for one call of `id`. */
 static void *scratch_take(struct tk_ctx *ctx, enum tk_kernel id, size_t bytes, struct scratch *s)
 {
-        struct tk_count *c = &ctx->count[id];
-
         s->heap = NULL;
         s->mark = ctx->scratch_used;
         if (ctx->alloc == TK_ALLOC_OP) {
-                if (id == TK_ATTENTION) {
-                        s->heap = calloc(bytes / sizeof(float), sizeof(float));
-                } else if (id == TK_SWIGLU) {
-                        bytes = (bytes + 63) & ~(size_t)63;
-                        s->heap = aligned_alloc(64, bytes);
-                } else {
-                        s->heap = malloc(bytes);
-                }
-                c->alloc_calls++;
-                c->alloc_bytes += bytes;
-                if (!s->heap)
-                        abort();
+                s->heap = heap_take(ctx, id, bytes);
+                s->keep = ctx->keep && ctx->n_heap % ctx->keep == 0;
                 return s->heap;
         }
         if (ctx->scratch_used + bytes > ctx->scratch_bytes)
@@ -54,10 +75,8 @@ static void *scratch_take(struct tk_ctx *ctx, enum tk_kernel id, size_t bytes, s
 
 static void scratch_give(struct tk_ctx *ctx, enum tk_kernel id, struct scratch *s)
 {
-        if (s->heap) {
-                free(s->heap);
-                ctx->count[id].free_calls++;
-        }
+        if (s->heap && !s->keep)
+                free(tk_gave(&ctx->count[id].memory, ctx->classes, s->heap));
         ctx->scratch_used = s->mark;
 }
 

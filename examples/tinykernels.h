@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,14 +30,23 @@ enum tk_alloc {
         TK_ALLOC_ARENA, /* taken from the context's arena, which is emptied when the kernel ends */
 };
 
-/* flops and bytes include the inner kernels a kernel calls; allocations are its own alone. */
+#define TK_SIZE_CLASSES 48 /* class i: usable bytes from 2^i up to 2^(i+1) - 1 */
+
+struct tk_memory {
+        uint64_t calls;
+        uint64_t asked; /* bytes */
+        uint64_t usable;
+        uint64_t frees;
+        uint64_t freed; /* usable bytes */
+        uint64_t failed;
+};
+
+/* flops and bytes include the inner kernels a kernel calls; memory is its own alone. */
 struct tk_count {
         uint64_t calls;
         uint64_t flops;
         uint64_t bytes;
-        uint64_t alloc_calls;
-        uint64_t alloc_bytes; /* as asked for */
-        uint64_t free_calls;
+        struct tk_memory memory;
 };
 
 /* Durations of the calls of one kernel, all of them, in memory that malloc knows nothing about. */
@@ -50,11 +60,15 @@ struct tk_ctx {
         int ith; /* this worker's part of the work, */
         int nth; /* of so many */
         enum tk_alloc alloc;
-        int stamp; /* stamp each call? */
+        uint64_t keep;   /* with TK_ALLOC_OP, each keep-th scratch block is never freed; 0: none */
+        uint64_t fail;   /* and before each fail-th one, more is asked for than there is */
+        uint64_t n_heap; /* scratch blocks so far */
+        int stamp;       /* stamp each call? */
         char *scratch;
         size_t scratch_bytes;
         size_t scratch_used;
         struct tk_count count[TK_N_KERNELS];
+        struct tk_memory classes[TK_SIZE_CLASSES];
         struct tk_spans spans[TK_N_KERNELS];
 };
 
@@ -81,6 +95,40 @@ float tk_vec_dot(struct tk_ctx *ctx, const float *a, const float *b, int n);
 /* dst += x * s */
 void tk_vec_mad(struct tk_ctx *ctx, float *dst, const float *x, float s, int n);
 void tk_nop(struct tk_ctx *ctx);
+
+/* A block that came, or NULL that came instead of one: to be counted with its maker and its class.
+ */
+static inline void *tk_took(struct tk_memory *of, struct tk_memory *classes, void *p, size_t asked)
+{
+        size_t usable = malloc_usable_size(p);
+        struct tk_memory *class;
+
+        if (!p) {
+                of->failed++;
+                return p;
+        }
+        class = &classes[63 - __builtin_clzll(usable)];
+        of->calls++;
+        of->asked += asked;
+        of->usable += usable;
+        class->calls++;
+        class->asked += asked;
+        class->usable += usable;
+        return p;
+}
+
+/* A block about to be freed, or NULL. */
+static inline void *tk_gave(struct tk_memory *of, struct tk_memory *classes, void *p)
+{
+        size_t usable = malloc_usable_size(p);
+
+        if (!p)
+                return p;
+        of->frees++;
+        of->freed += usable;
+        classes[63 - __builtin_clzll(usable)].frees++;
+        return p;
+}
 
 uint64_t tk_now_ns(void);
 void tk_spans_add(struct tk_spans *spans, uint64_t ns);

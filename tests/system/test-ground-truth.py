@@ -58,6 +58,31 @@ def allocations_belong_to_the_op_that_made_them(s):
         check(doc["memory"]["alloc_calls"] >= inside, "the process made no fewer than its kernels")
 
 
+ROWS = ("alloc_calls", "alloc_bytes", "usable_bytes", "free_calls", "freed_bytes")
+
+
+@case
+def every_byte_that_came_and_went_by_kernel(s):
+    for threads in (1, 3):
+        _, truth, doc = profile(s, "--threads", threads, "--alloc", "op", "--keep", "9", "--fail", "11", "--tokens", 8)
+        compare(doc, truth, ["calls", *ROWS])
+        equal({name: op["net_bytes"] for name, op in ops(doc).items()},
+              {name: k["live_bytes"] for name, k in truth["kernels"].items()}, "bytes kept by kernels")
+        equal(doc["memory"]["failed_calls"], truth["memory"]["failed_calls"], "failed calls")
+        check(truth["memory"]["failed_calls"] > 0 and truth["memory"]["live_bytes"] > 0, "something to see")
+
+
+@case
+def outside_of_kernels_more_of_the_same_is_the_difference(s):
+    # what libc takes for itself is the same in both
+    more, less = (profile(s, "--alloc", "mixed", "--kv", "grow", "--mixed", n)[1:] for n in (700, 300))
+    for f in (*ROWS, "live_bytes"):
+        equal(more[1]["memory"][f] - less[1]["memory"][f], more[0]["memory"][f] - less[0]["memory"][f], f)
+        if f != "live_bytes":
+            equal(more[1]["not_in_any_op"][f] - less[1]["not_in_any_op"][f],
+                  more[0]["outside"][f] - less[0]["outside"][f], f"{f} outside of kernels")
+
+
 @case
 def the_engine_is_not_disturbed(s):
     args = ["--threads", "2", "--tokens", "24", "--alloc", "op"]

@@ -19,7 +19,8 @@ def expected(threads, tokens, prompt, layers, dim, alloc=False):
     scores = sum(pos + t + 1 for pos, n in passes for t in range(n))  # (query, key) pairs of one head
     rows = layers * (5 * dim + 2 * hidden) * n_tok + VOCAB * tokens
     weights = layers * (4 * dim * dim + 3 * dim * hidden)
-    share = {"free_calls": 0, "alloc_calls": 0, "alloc_bytes": 0}
+    share = {"free_calls": 0, "alloc_calls": 0, "alloc_bytes": 0, "failed_calls": 0, "live_objects": 0,
+             "live_bytes": 0}
 
     def kernel(calls, flops, floats, alloc_floats=None):
         k = dict(share, calls=calls, flops=flops, bytes=4 * floats)
@@ -57,9 +58,37 @@ def expected(threads, tokens, prompt, layers, dim, alloc=False):
     }
 
 
+USABLE = ("usable_bytes", "freed_bytes")  # what the allocator gave: no formula of the shape
+
+
 def check_counts(got, wanted):
     for name in sorted({**got, **wanted}):
-        equal(got.get(name), wanted.get(name), f"counts of {name}")
+        k = got.get(name, {})
+        equal({f: v for f, v in k.items() if f not in USABLE}, wanted.get(name), f"counts of {name}")
+        check_usable(k, name)
+
+
+def check_usable(k, name):
+    between(k["alloc_bytes"], k["usable_bytes"], k["alloc_bytes"] + 4096 * k["alloc_calls"], f"usable of {name}")
+    equal(k["live_bytes"], k["usable_bytes"] - k["freed_bytes"], f"live bytes of {name}")
+    equal(k["live_objects"], k["alloc_calls"] - k["free_calls"], f"live objects of {name}")
+
+
+MEMORY = ("alloc_calls", "alloc_bytes", "usable_bytes", "free_calls", "freed_bytes", "failed_calls")
+
+
+def check_sums(truth):
+    """One sum, whichever way it is made."""
+    inside = {f: sum(k[f] for k in truth["kernels"].values()) for f in MEMORY}
+    equal({f: sum(w[f] for w in truth["workers"]) for f in MEMORY}, inside, "workers against kernels")
+    equal({f: inside[f] + truth["outside"][f] for f in MEMORY}, {f: truth["memory"][f] for f in MEMORY}, "total")
+    for f, of in (("alloc_calls", "calls"), ("alloc_bytes", "asked_bytes"), ("usable_bytes", "usable_bytes"),
+                  ("free_calls", "frees")):
+        equal(sum(c[of] for c in truth["size_classes"]), truth["memory"][f], f"{of} of all size classes")
+    for c in truth["size_classes"]:
+        between(c["calls"] * c["from_bytes"], c["usable_bytes"], c["calls"] * (2 * c["from_bytes"] - 1),
+                f"usable in the class from {c['from_bytes']}")
+    check_usable(truth["memory"], "all")
 
 
 @case
@@ -83,6 +112,58 @@ def allocations_are_counted_where_they_are_made(s):
 
 
 @case
+def what_is_kept_and_what_fails(s):
+    for threads in (1, 3):
+        args = ["--tokens", "6", "--threads", threads, "--alloc", "op"]
+        _, plain = engine(s, *args)
+        _, truth = engine(s, *args, "--keep", "10", "--fail", "7")
+        check_sums(plain)
+        check_sums(truth)
+        equal(plain["memory"]["live_objects"], 0, "blocks that stay")
+        blocks = [w["alloc_calls"] for w in plain["workers"]]
+        equal([w["alloc_calls"] for w in truth["workers"]], blocks, "blocks of each worker")
+        equal([w["live_objects"] for w in truth["workers"]], [n // 10 for n in blocks], "blocks kept by each")
+        equal([w["failed_calls"] for w in truth["workers"]], [n // 7 for n in blocks], "failures of each")
+        equal(truth["memory"]["live_objects"], sum(n // 10 for n in blocks), "blocks that stay")
+
+
+@case
+def a_cache_that_grows(s):
+    for layers, dim in ((2, 32), (3, 64)):
+        args = ["--layers", layers, "--dim", dim, "--prompt", "5"]
+        truths = [engine(s, *args, "--tokens", n, "--kv", "grow")[1] for n in (4, 10)]
+        block = 2 * layers * dim * 4 + 8
+        for n, truth in zip((4, 10), truths):
+            check_sums(truth)
+            equal(truth["kv_bytes_per_token"], block, "bytes a token")
+            equal(truth["memory"]["live_bytes"], 0, "what stays when it has gone")
+            fixed = engine(s, *args, "--tokens", n)[1]
+            # a pass has a buffer for one token's rows, and a block for each of its tokens
+            equal(truth["memory"]["alloc_calls"] - fixed["memory"]["alloc_calls"], n + 5 + n - 1, "calls")
+            equal(truth["memory"]["alloc_bytes"] - fixed["memory"]["alloc_bytes"],
+                  n * (block - 8) + (5 + n - 1) * block, "bytes")
+
+
+@case
+def blocks_of_all_sizes(s):
+    def mixed(*args):
+        truth = engine(s, "--alloc", "mixed", *args)[1]
+        check_sums(truth)
+        return truth["functions"]["tiny_mixed_alloc"]
+
+    one = mixed("--tokens", "20", "--mixed", "500")
+    equal(one["alloc_calls"], 20 * 500, "blocks")
+    between(500, one["live_objects"], 750, "one in 16 stays")
+    # as many in each of twelve octaves, uniform within: 1.5 times the octave's begin, on average
+    mean = sum(1.5 * 2**octave for octave in range(4, 16)) / 12
+    between(0.93 * mean, one["alloc_bytes"] / one["alloc_calls"], 1.07 * mean, "bytes a block")
+    equal(mixed("--tokens", "20", "--mixed", "500"), one, "the same again")
+    equal(mixed("--tokens", "20", "--mixed", "500", "--threads", "2"), one, "the same with two workers")
+    check(mixed("--tokens", "20", "--mixed", "500", "--seed", "2") != one, "another seed gives other blocks")
+    equal(mixed("--tokens", "2")["alloc_calls"], 400, "blocks by default")
+
+
+@case
 def spawns_are_counted(s):
     _, truth = engine(s, "--threads", "3", "--tokens", "4", "--layers", "2")
     equal(truth["spawns"], 2, "workers of a pool, the caller being one")
@@ -98,7 +179,8 @@ def the_text_depends_on_the_seed_alone(s):
     first = text("--threads", "1")
     equal(len(first.split()), 24, "tokens printed")
     for args in (["--threads", "2"], ["--threads", "4"], ["--threads", "2", "--spawn", "op"],
-                 ["--alloc", "op"], ["--alloc", "arena", "--threads", "2"],
+                 ["--alloc", "op"], ["--alloc", "arena", "--threads", "2"], ["--kv", "grow"],
+                 ["--alloc", "mixed"], ["--alloc", "op", "--keep", "3", "--fail", "5"],
                  ["--spans", s.path("spans.json")]):
         equal(text(*args), first, f"text with {args}")
     check(text("--seed", "2") != first, "another seed gives another text")
@@ -129,7 +211,8 @@ def one_kernel_can_be_repeated(s):
 @case
 def bad_options_get_one_line(s):
     for args in (["--threads", "0"], ["--threads", "two"], ["--tokens", "-1"], ["--dim", "40"], ["--dim"],
-                 ["--spawn", "fork"], ["--alloc", "none "], ["--what"], ["more"],
+                 ["--spawn", "fork"], ["--alloc", "none "], ["--what"], ["--keep", "0"],
+                 ["--kv", "shrink"], ["--fail", "x"], ["--mixed", "-3"], ["more"],
                  ["--repeat-kernel", "tk_nop"], ["--repeat-kernel", "tk_none:1"], ["--seed", "1x"],
                  ["--repeat-kernel", "tk_nop:0"]):
         run = s.run([s.tinyengine, *args], preload=False, code=2)
