@@ -18,6 +18,7 @@
  * n_tokens, token, embd, pos, n_seq_id, seq_id, logits.
  */
 #include "preload/engine.h"
+#include "preload/heap.h"
 
 #define N_OPS       256 /* op numbers remembered */
 #define N_SUBS      64  /* kinds of unary and glu ops */
@@ -498,6 +499,7 @@ static bool decode_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_
                 __atomic_fetch_add(&ifp_seg->live.prompt_tokens, (uint64_t)b->n_tokens,
                                    __ATOMIC_RELAXED);
         }
+        ifp_tokens_note(span->phase == IFP_PHASE_DECODE ? (uint32_t)b->n_tokens : 0, end);
         return true;
 }
 

@@ -7,6 +7,8 @@
  * Before the allocator behind us is known (the loader allocates while it looks for it),
  * requests are served from a small arena that is never given back.
  */
+#include "preload/count.h"
+#include "preload/heap.h"
 #include "preload/real.h"
 #include "preload/slots.h"
 
@@ -93,6 +95,13 @@ void ifp_alloc_init(void)
         chunk_headers = agree;
 }
 
+static inline uint32_t class_of(uint64_t usable)
+{
+        uint32_t c = 63u - (uint32_t)__builtin_clzll(usable | 1);
+
+        return c < IFP_SIZE_CLASSES ? c : IFP_SIZE_CLASSES - 1;
+}
+
 static void add(uint64_t *p, uint64_t v, bool shared)
 {
         if (IFP_UNLIKELY(shared))
@@ -101,44 +110,125 @@ static void add(uint64_t *p, uint64_t v, bool shared)
                 ifp_local_add(p, v);
 }
 
-static __attribute__((noinline)) void flush_pending(struct ifp_lane *lane)
-{
-        int64_t bytes = __atomic_exchange_n(&lane->reserved, 0, __ATOMIC_RELAXED);
-        int64_t now = __atomic_add_fetch(&ifp_seg->live.live_bytes, bytes, __ATOMIC_RELAXED);
-        int64_t peak = __atomic_load_n(&ifp_seg->live.peak_bytes, __ATOMIC_RELAXED);
+/* ---- live and peak ---------------------------------------------------------- */
 
+static uint64_t word(const uint64_t *p)
+{
+        return *(const volatile uint64_t *)p;
+}
+
+static int64_t pending(const struct ifp_lane_memory *m)
+{
+        return (int64_t)(word(&m->alloc_usable) - word(&m->freed_usable)) -
+               (int64_t)word((const uint64_t *)&m->flushed_bytes);
+}
+
+void ifp_memory_flush(struct ifp_lane_memory *m)
+{
+        int64_t bytes = pending(m), now, peak;
+
+        __atomic_fetch_add(&m->flushed_bytes, bytes, __ATOMIC_RELAXED);
+        now = __atomic_add_fetch(&ifp_seg->live.live_bytes, bytes, __ATOMIC_RELAXED);
+        peak = __atomic_load_n(&ifp_seg->live.peak_bytes, __ATOMIC_RELAXED);
         while (now > peak && !__atomic_compare_exchange_n(&ifp_seg->live.peak_bytes, &peak, now,
                                                           true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
                 ;
 }
 
-static inline void moved(struct ifp_lane *lane, int64_t bytes)
+/*
+ * When the shim next has something to do: at the next sample, and before more
+ * than PENDING_BYTES are unknown to live_bytes. Both sums only grow, so each has one limit; that
+ * what the other moves meanwhile brings it nearer than need be does no harm.
+ */
+void ifp_memory_due(struct ifp_lane_memory *m)
 {
-        ifp_local_add(&lane->reserved, (uint64_t)bytes);
-        if (IFP_UNLIKELY((uint64_t)(lane->reserved + PENDING_BYTES) > 2u * PENDING_BYTES))
-                flush_pending(lane);
+        int64_t bytes = pending(m);
+        uint64_t due;
+
+        if (bytes >= PENDING_BYTES || bytes <= -PENDING_BYTES) {
+                ifp_memory_flush(m);
+                bytes = 0;
+        }
+        due = word(&m->alloc_usable) + (uint64_t)(PENDING_BYTES - bytes);
+        if (ifp_seg->header.heap_interval && word(&m->sample_at) < due)
+                due = m->sample_at;
+        m->alloc_due = due;
+        m->freed_due = word(&m->freed_usable) + (uint64_t)(PENDING_BYTES + bytes);
 }
 
-/* What one call adds to a row. */
+static __attribute__((noinline)) void freed_due(struct ifp_lane_memory *m)
+{
+        ifp_memory_due(m);
+}
+
+static __attribute__((noinline)) void alloc_due(struct ifp_lane *lane, uint32_t op,
+                                                const void *caller, const void *p, uint64_t asked,
+                                                uint64_t usable)
+{
+        struct ifp_lane_memory *m = &lane->memory;
+        struct ifp_tls *tls = &ifp_tls;
+
+        if (ifp_seg->header.heap_interval && word(&m->alloc_usable) >= word(&m->sample_at)) {
+                IFP_KEEP_ERRNO;
+
+                /* at interval 1 it stays 0: each is taken */
+                if (ifp_seg->header.heap_interval > 1)
+                        m->sample_at = word(&m->alloc_usable) + ifp_heap_gap(tls);
+                ifp_heap_sample(tls, op, caller, p, asked, usable);
+        }
+        ifp_memory_due(m);
+}
+
+/* ---- counting ------------------------------------------------------------------ */
+
+/* What one call adds. */
 struct step {
+        const void *p, *caller;
         uint64_t calls, asked, usable, frees, freed, failed;
 };
 
+static void count_into(struct ifp_alloc_row *row, struct ifp_lane_memory *m, const struct step *s,
+                       bool shared)
+{
+        uint32_t c = class_of(s->frees ? s->freed : s->usable);
+
+        add(&row->calls, s->calls, shared);
+        add(&row->asked_bytes, s->asked, shared);
+        add(&row->usable_bytes, s->usable, shared);
+        add(&row->frees, s->frees, shared);
+        add(&row->freed_bytes, s->freed, shared);
+        add(&row->failed, s->failed, shared);
+        add(&m->calls[c], s->calls, shared);
+        add(&m->asked_bytes[c], s->asked, shared);
+        add(&m->usable_bytes[c], s->usable, shared);
+        add(&m->frees[c], s->frees, shared);
+        add(&m->alloc_usable, s->usable, shared);
+        add(&m->freed_usable, s->freed, shared);
+}
+
+/* Threads of the crowd share sums, so each block is drawn for by itself. */
+static void draw(struct ifp_tls *tls, const struct step *s)
+{
+        uint64_t interval = ifp_seg->header.heap_interval;
+        IFP_KEEP_ERRNO;
+
+        if (interval == 1 || (interval && ifp_heap_gap(tls) < s->usable))
+                ifp_heap_sample(tls, IFP_OP_NONE, s->caller, s->p, s->asked, s->usable);
+}
+
+/* Where there is no segment (yet). A fork child that allocates much gets one. */
 static void count_early(const struct step *s)
 {
-        __atomic_fetch_add(&ifp_early.calls, s->calls, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&ifp_early.asked_bytes, s->asked, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&ifp_early.usable_bytes, s->usable, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&ifp_early.frees, s->frees, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&ifp_early.freed_bytes, s->freed, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&ifp_early.failed, s->failed, __ATOMIC_RELAXED);
+        count_into(&ifp_early.row, &ifp_early.memory, s, true);
+        if (ifp_seg && !ifp_off && !ifp_alive() && ifp_seg->header.heap_interval &&
+            ifp_early.memory.alloc_usable >= ifp_seg->header.heap_interval)
+                ifp_first_record();
 }
 
 /* A thread without a lane, in the crowd, with ops set aside, or with frames gone. */
 static __attribute__((noinline)) void count_slow(struct step s, uint64_t sp)
 {
         struct ifp_tls *tls = &ifp_tls;
-        struct ifp_alloc_row *row;
         uint32_t op = IFP_OP_NONE;
         struct ifp_lane *lane;
 
@@ -159,16 +249,18 @@ static __attribute__((noinline)) void count_slow(struct step s, uint64_t sp)
                 if (lane->top && ifp_open_at(lane, lane->top)->state == IFP_OPEN_SET)
                         op = ifp_open_op(ifp_open_at(lane, lane->top));
         }
-        row = &lane->alloc[op][ifp_phase];
-        add(&row->calls, s.calls, tls->crowd);
-        add(&row->asked_bytes, s.asked, tls->crowd);
-        add(&row->usable_bytes, s.usable, tls->crowd);
-        add(&row->frees, s.frees, tls->crowd);
-        add(&row->freed_bytes, s.freed, tls->crowd);
-        add(&row->failed, s.failed, tls->crowd);
-        add(&lane->reserved, s.usable - s.freed, tls->crowd);
-        if ((uint64_t)(lane->reserved + PENDING_BYTES) > 2u * PENDING_BYTES)
-                flush_pending(lane);
+        count_into(&lane->alloc[op][ifp_phase], &lane->memory, &s, tls->crowd);
+        if (tls->crowd) {
+                if (s.calls)
+                        draw(tls, &s);
+                if (pending(&lane->memory) >= PENDING_BYTES ||
+                    pending(&lane->memory) <= -PENDING_BYTES)
+                        ifp_memory_flush(&lane->memory);
+        } else if (s.calls && word(&lane->memory.alloc_usable) >= lane->memory.alloc_due) {
+                alloc_due(lane, op, s.caller, s.p, s.asked, s.usable);
+        } else if (word(&lane->memory.freed_usable) >= lane->memory.freed_due) {
+                freed_due(&lane->memory);
+        }
 }
 
 /*
@@ -205,30 +297,49 @@ static inline struct ifp_lane *lane_of(const struct ifp_tls *tls)
         return IFP_LIKELY(ifp_alive()) ? tls->fast : NULL; /* NULL too where the shim allocates */
 }
 
+static inline uint32_t op_of(const struct ifp_lane *lane, const struct ifp_alloc_row *row)
+{
+        return (uint32_t)((uint64_t)(row - &lane->alloc[0][0]) / IFP_N_PHASES);
+}
+
 static inline __attribute__((always_inline)) void count_known(const void *p, size_t asked,
-                                                              uint64_t usable)
+                                                              uint64_t usable, const void *caller)
 {
         uint64_t sp = stack_pointer();
         struct ifp_lane *lane = lane_of(&ifp_tls);
         struct ifp_alloc_row *row = IFP_LIKELY(lane) ? row_of(lane, sp) : NULL;
+        struct ifp_lane_memory *m;
+        uint32_t c;
 
         if (IFP_UNLIKELY(!p)) {
                 count_slow((struct step){.failed = 1}, sp);
                 return;
         }
         if (IFP_UNLIKELY(!row)) {
-                count_slow((struct step){.calls = 1, .asked = asked, .usable = usable}, sp);
+                count_slow((struct step){.p = p,
+                                         .caller = caller,
+                                         .calls = 1,
+                                         .asked = asked,
+                                         .usable = usable},
+                           sp);
                 return;
         }
+        m = &lane->memory;
+        c = class_of(usable);
         ifp_local_add(&row->calls, 1);
         ifp_local_add(&row->asked_bytes, asked);
         ifp_local_add(&row->usable_bytes, usable);
-        moved(lane, (int64_t)usable);
+        ifp_local_add(&m->calls[c], 1);
+        ifp_local_add(&m->asked_bytes[c], asked);
+        ifp_local_add(&m->usable_bytes[c], usable);
+        ifp_local_add(&m->alloc_usable, usable);
+        if (IFP_UNLIKELY(word(&m->alloc_usable) >= word(&m->alloc_due)))
+                alloc_due(lane, op_of(lane, row), caller, p, asked, usable);
 }
 
-static void count_alloc(void *p, size_t asked)
+void ifp_count_alloc(const void *p, size_t asked, uint64_t usable)
 {
-        count_known(p, asked, p ? usable_of(p) : 0);
+        count_known(p, asked, usable, __builtin_return_address(0));
 }
 
 static inline __attribute__((always_inline)) void count_free_bytes(uint64_t usable)
@@ -236,17 +347,42 @@ static inline __attribute__((always_inline)) void count_free_bytes(uint64_t usab
         uint64_t sp = stack_pointer();
         struct ifp_lane *lane = lane_of(&ifp_tls);
         struct ifp_alloc_row *row = IFP_LIKELY(lane) ? row_of(lane, sp) : NULL;
+        struct ifp_lane_memory *m;
 
         if (IFP_UNLIKELY(!row)) {
                 count_slow((struct step){.frees = 1, .freed = usable}, sp);
                 return;
         }
+        m = &lane->memory;
         ifp_local_add(&row->frees, 1);
         ifp_local_add(&row->freed_bytes, usable);
-        moved(lane, -(int64_t)usable);
+        ifp_local_add(&m->frees[class_of(usable)], 1);
+        ifp_local_add(&m->freed_usable, usable);
+        if (IFP_UNLIKELY(word(&m->freed_usable) >= word(&m->freed_due)))
+                freed_due(m);
+}
+
+static inline __attribute__((always_inline)) void count_free(const void *p, uint64_t usable)
+{
+        if (IFP_UNLIKELY(ifp_live_filter[ifp_live_home(p)]))
+                ifp_heap_gone(p);
+        count_free_bytes(usable);
+}
+
+void ifp_count_free(const void *p, uint64_t usable)
+{
+        count_free(p, usable);
 }
 
 /* ---- the family ---------------------------------------------------------------- */
+
+#define CALLER __builtin_return_address(0)
+
+static inline __attribute__((always_inline)) void count_alloc(void *p, size_t asked,
+                                                              const void *caller)
+{
+        count_known(p, asked, p ? usable_of(p) : 0, caller);
+}
 
 static inline bool ready(void)
 {
@@ -256,14 +392,14 @@ static inline bool ready(void)
         return ifp_real.malloc_usable_size != NULL;
 }
 
-static __attribute__((noinline)) void *malloc_otherwise(size_t n)
+static __attribute__((noinline)) void *malloc_otherwise(size_t n, const void *caller)
 {
         void *p;
 
         if (!ready())
                 return arena_take(16, n);
         p = ifp_real.malloc(n);
-        count_alloc(p, n);
+        count_alloc(p, n, caller);
         return p;
 }
 
@@ -272,9 +408,9 @@ IFP_EXPORT void *malloc(size_t n)
         void *p;
 
         if (IFP_UNLIKELY(!chunk_headers))
-                return malloc_otherwise(n);
+                return malloc_otherwise(n, CALLER);
         p = ifp_real.malloc(n);
-        count_known(p, n, IFP_LIKELY(p) ? header_usable(p) : 0);
+        count_known(p, n, IFP_LIKELY(p) ? header_usable(p) : 0, CALLER);
         return p;
 }
 
@@ -285,7 +421,7 @@ IFP_EXPORT void *calloc(size_t n, size_t size)
         if (IFP_UNLIKELY(!ready())) /* the arena is zero, and used once */
                 return size && n > ARENA_BYTES / size ? NULL : arena_take(16, n * size);
         p = ifp_real.calloc(n, size);
-        count_alloc(p, p ? n * size : 0);
+        count_alloc(p, p ? n * size : 0, CALLER);
         return p;
 }
 
@@ -299,7 +435,7 @@ IFP_EXPORT void free(void *p)
         } else if (in_arena(p) || !ready()) {
                 return;
         }
-        count_free_bytes(usable_of(p));
+        count_free(p, usable_of(p));
         ifp_real.free(p);
 }
 
@@ -313,28 +449,41 @@ static void *realloc_from_arena(void *old, size_t n)
         return p;
 }
 
-/* One allocation and, where there was a block, one free. realloc(p, 0) frees and may give NULL. */
-static void count_realloc(void *old, uint64_t had, void *p, size_t n)
+/*
+ * One allocation and, where there was a block, one free. realloc(p, 0) frees and may give NULL.
+ * A sample is taken out before: right after, the address may be another thread's.
+ */
+static __attribute__((noinline)) void *realloc_block(void *old, size_t n, const void *caller)
 {
+        uint64_t had = old ? usable_of(old) : 0;
+        struct ifp_sample sample;
+        bool sampled = old && ifp_live_filter[ifp_live_home(old)] && ifp_live_take(old, &sample);
+        void *p = ifp_real.realloc(old, n);
+
+        if (sampled && (p || !n))
+                ifp_heap_freed(&sample);
+        else if (sampled)
+                ifp_live_add(old, &sample);
         if (old && (p || !n))
                 count_free_bytes(had);
         if (p || n)
-                count_alloc(p, n);
+                count_alloc(p, n, caller);
+        return p;
 }
 
-IFP_EXPORT void *realloc(void *old, size_t n)
+static inline __attribute__((always_inline)) void *realloc_any(void *old, size_t n,
+                                                               const void *caller)
 {
-        uint64_t had;
-        void *p;
-
         if (IFP_UNLIKELY(!ready()))
                 return old ? NULL : arena_take(16, n);
         if (IFP_UNLIKELY(in_arena(old)))
                 return realloc_from_arena(old, n);
-        had = old ? usable_of(old) : 0;
-        p = ifp_real.realloc(old, n);
-        count_realloc(old, had, p, n);
-        return p;
+        return realloc_block(old, n, caller);
+}
+
+IFP_EXPORT void *realloc(void *old, size_t n)
+{
+        return realloc_any(old, n, CALLER);
 }
 
 IFP_EXPORT void *reallocarray(void *old, size_t n, size_t size)
@@ -343,11 +492,11 @@ IFP_EXPORT void *reallocarray(void *old, size_t n, size_t size)
 
         if (__builtin_mul_overflow(n, size, &bytes)) {
                 if (ready())
-                        count_alloc(NULL, 0);
+                        count_alloc(NULL, 0, CALLER);
                 errno = ENOMEM;
                 return NULL;
         }
-        return realloc(old, bytes);
+        return realloc_any(old, bytes, CALLER);
 }
 
 IFP_EXPORT int posix_memalign(void **ret, size_t align, size_t n)
@@ -362,7 +511,7 @@ IFP_EXPORT int posix_memalign(void **ret, size_t align, size_t n)
                 return p ? 0 : ENOMEM;
         }
         error = ifp_real.posix_memalign(ret, align, n);
-        count_alloc(error ? NULL : *ret, n);
+        count_alloc(error ? NULL : *ret, n, CALLER);
         return error;
 }
 
@@ -374,7 +523,7 @@ IFP_EXPORT int posix_memalign(void **ret, size_t align, size_t n)
                 if (IFP_UNLIKELY(!ready()))                                                        \
                         return arena_take(align, n);                                               \
                 p = ifp_real.name(align, n);                                                       \
-                count_alloc(p, n);                                                                 \
+                count_alloc(p, n, CALLER);                                                         \
                 return p;                                                                          \
         }
 ALIGNED(aligned_alloc)
@@ -388,7 +537,7 @@ ALIGNED(memalign)
                 if (IFP_UNLIKELY(!ready()))                                                        \
                         return arena_take(4096, n);                                                \
                 p = ifp_real.name(n);                                                              \
-                count_alloc(p, n);                                                                 \
+                count_alloc(p, n, CALLER);                                                         \
                 return p;                                                                          \
         }
 BY_PAGE(valloc)

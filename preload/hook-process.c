@@ -6,6 +6,7 @@
  * clone. A vfork child runs on its parent's memory and counts as its parent.
  */
 #include "preload/engine.h"
+#include "preload/heap.h"
 #include "preload/real.h"
 #include "preload/slots.h"
 
@@ -24,7 +25,10 @@ void ifp_after_fork_child(void)
         tls->n_aside = 0;
         tls->uneven = 0;
         tls->paired = 0;
-        ifp_early = (struct ifp_alloc_row){0};
+        ifp_early = (struct ifp_early){0};
+        tls->sampling_sp = 0;
+        ifp_unwind_after_fork();
+        ifp_tokens_after_fork();
         ifp_tables_after_fork();
         ifp_stubs_after_fork();
         ifp_slots_after_fork();
@@ -65,6 +69,7 @@ void ifp_first_record(void)
                         ifp_give_up("a fork child gets no segment", ret);
                 } else {
                         ifp_wipe[0] = 1;
+                        ifp_heap_inherit();
                         ifp_start_lane();
                         ifp_handshake(ifp_segment_fd(), ifp_seg->header.segment_bytes);
                 }

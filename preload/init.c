@@ -9,9 +9,12 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "preload/heap.h"
 #include "preload/engine.h"
 #include "preload/real.h"
 #include "preload/slots.h"
+
+#define HEAP_INTERVAL (512u << 10)
 
 struct ifp_real ifp_real;
 struct ifp_config ifp_config;
@@ -148,6 +151,24 @@ static uint32_t number(const char *s)
         return v <= 1000000 ? v : 0;
 }
 
+/* 0 .. 2^30, in decimal digits. */
+static bool bytes(const char *s, uint64_t *ret)
+{
+        uint64_t v = 0;
+
+        if (!*s)
+                return false;
+        for (; *s; s++) {
+                if (*s < '0' || *s > '9')
+                        return false;
+                v = v * 10 + (uint64_t)(*s - '0');
+                if (v > 1u << 30)
+                        return false;
+        }
+        *ret = v;
+        return true;
+}
+
 /* Values outlive setenv and unsetenv of the engine, so they are copied. */
 static const char *keep(const char *value)
 {
@@ -165,6 +186,8 @@ static void read_environment(char **env)
 {
         const char *level = variable(env, "INFPROF_KERNELS_LEVEL");
         const char *interval = variable(env, "INFPROF_HOT_INTERVAL");
+        const char *heap = variable(env, "INFPROF_HEAP_INTERVAL");
+        const char *unwind = variable(env, "INFPROF_UNWIND");
 
         ifp_config.env = env;
         ifp_config.kernels = keep(variable(env, "INFPROF_KERNELS"));
@@ -177,6 +200,12 @@ static void read_environment(char **env)
                 ifp_config.level = 1;
         else if (level && *level && ifp_strcmp(level, "outer"))
                 ifp_say("INFPROF_KERNELS_LEVEL is neither outer nor inner: taken as outer", 0);
+        ifp_config.heap_interval = HEAP_INTERVAL;
+        if (heap && !bytes(heap, &ifp_config.heap_interval))
+                ifp_say("INFPROF_HEAP_INTERVAL is no number of bytes from 0 to 1073741824: 524288 "
+                        "is taken",
+                        0);
+        ifp_config.no_unwind = unwind && !ifp_strcmp(unwind, "off");
         ifp_config.hot_interval = number(interval);
         if (!ifp_config.hot_interval) {
                 if (interval)
@@ -203,15 +232,23 @@ void ifp_start_lane(void)
 {
         struct ifp_lane *lane = ifp_lane_take(&ifp_tls, 0, 0);
         struct ifp_alloc_row *row = &lane->alloc[IFP_OP_NONE][ifp_phase];
+        struct ifp_lane_memory *m = &lane->memory;
+        const uint64_t *early;
 
         ifp_seg->live.threads_live = ifp_seg->live.threads_peak = 1;
         /* what was allocated before there was a lane */
-        row->calls += ifp_early.calls;
-        row->asked_bytes += ifp_early.asked_bytes;
-        row->usable_bytes += ifp_early.usable_bytes;
-        row->frees += ifp_early.frees;
-        row->freed_bytes += ifp_early.freed_bytes;
-        lane->reserved += ifp_early.usable_bytes - ifp_early.freed_bytes;
+        early = (const uint64_t *)&ifp_early.row;
+        for (unsigned i = 0; i < sizeof(*row) / 8; i++)
+                ((uint64_t *)row)[i] += early[i];
+        m->alloc_usable += ifp_early.memory.alloc_usable;
+        m->freed_usable += ifp_early.memory.freed_usable;
+        for (unsigned i = 0; i < IFP_SIZE_CLASSES; i++) {
+                m->calls[i] += ifp_early.memory.calls[i];
+                m->asked_bytes[i] += ifp_early.memory.asked_bytes[i];
+                m->usable_bytes[i] += ifp_early.memory.usable_bytes[i];
+                m->frees[i] += ifp_early.memory.frees[i];
+        }
+        ifp_memory_due(m);
 }
 
 static void at_exit(int code, void *arg)
@@ -255,9 +292,35 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
         if (!open_segment())
                 return;
         ifp_measure();
+        ifp_heap_init();
         ifp_start_lane();
         ifp_wants_init();
         ifp_scan(NULL, 0);
         on_exit(at_exit, NULL);
         ifp_handshake(ifp_segment_fd(), ifp_seg->header.segment_bytes);
+}
+
+/*
+ * The program proper begins. Not before now can a library be loaded: an object opened by a
+ * constructor that runs before libc's would have libc set up without arguments and environment.
+ */
+int __libc_start_main(int (*fn)(int, char **, char **), int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
+
+IFP_EXPORT int __libc_start_main(int (*fn)(int, char **, char **), int argc, char **argv,
+                                 void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
+                                 void *stack_end)
+{
+        static __typeof__(__libc_start_main) *real;
+
+        real = (__typeof__(__libc_start_main) *)ifp_next("__libc_start_main");
+        if (ifp_seg && !ifp_off && ifp_alive() && ifp_seg->header.heap_interval) {
+                IFP_KEEP_ERRNO;
+                IFP_BUSY;
+
+                ifp_tls.fast = NULL; /* it allocates */
+                ifp_unwind_init();
+                ifp_fast_again(&ifp_tls);
+        }
+        return real(fn, argc, argv, init, fini, rtld_fini, stack_end);
 }

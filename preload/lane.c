@@ -7,14 +7,14 @@
  * apart by thread any more). The last lane is the crowd's: for threads that
  * find nothing at all, and for what a thread still does after its end.
  */
-#include "preload/shim.h"
+#include "preload/heap.h"
 
 #include <limits.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <time.h>
 
-struct ifp_alloc_row ifp_early;
+struct ifp_early ifp_early;
 
 static uint32_t lock;
 static uint16_t ended[IFP_MAX_LANES]; /* queue of lanes given up */
@@ -67,6 +67,7 @@ static struct ifp_lane *pick(void)
 static struct ifp_lane *join_crowd(struct ifp_tls *tls)
 {
         tls->crowd = 1;
+        tls->unwind = NULL;
         tls->fast = NULL;
         tls->lane = ifp_crowd();
         return tls->lane;
@@ -99,17 +100,13 @@ struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid, uint32_t sit
         tls->n_aside = 0;
         tls->uneven = 0;
         tls->paired = 0;
+        if (ifp_seg->header.heap_interval > 1 && !lane->memory.sample_at)
+                lane->memory.sample_at = lane->memory.alloc_usable + ifp_heap_gap(tls);
+        ifp_memory_due(&lane->memory);
+        ifp_unwind_lane(tls, (uint32_t)(lane - ifp_seg->lanes));
         tls->lane = tls->fast = lane;
         ifp_thread_key_arm();
         return lane;
-}
-
-static void flush_pending(struct ifp_lane *lane)
-{
-        int64_t bytes = (int64_t)lane->reserved;
-
-        lane->reserved = 0;
-        __atomic_fetch_add(&ifp_seg->live.live_bytes, bytes, __ATOMIC_RELAXED);
 }
 
 static uint64_t cpu_ns(void)
@@ -137,7 +134,7 @@ void ifp_lane_end(struct ifp_tls *tls)
         lane->end_ticks = ifp_ticks();
         join_crowd(tls);
         ifp_lock(&lock);
-        flush_pending(lane);
+        ifp_memory_flush(&lane->memory);
         __atomic_store_n(&lane->state, IFP_LANE_ENDED, __ATOMIC_RELEASE);
         push_ended((uint32_t)(lane - ifp_seg->lanes));
         ifp_unlock(&lock);

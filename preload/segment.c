@@ -4,7 +4,7 @@
  * append-only; an entry is published by its count. Additions are rare and take
  * one lock; looking up does not.
  */
-#include "preload/shim.h"
+#include "preload/heap.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -131,6 +131,7 @@ static void fill_header(struct ifp_segment *seg, uint32_t n_lanes, const struct 
         h->ppid = (int32_t)IFP_SYS(getppid);
         h->hot_interval = ifp_config.hot_interval;
         h->kernels_level = ifp_config.level;
+        h->heap_interval = ifp_config.heap_interval;
         IFP_SYS(getrandom, h->uuid, sizeof(h->uuid), 0);
         if (parent)
                 ifp_copy(h->parent_uuid, parent->header.uuid, sizeof(h->parent_uuid));
@@ -148,6 +149,11 @@ static void fill_header(struct ifp_segment *seg, uint32_t n_lanes, const struct 
         seg->live.phase_since = h->start_ticks;
         seg->live.n_ops = IFP_OP_FIRST;
         seg->live.names_bytes = 1;
+        seg->live.object_epoch = 1;
+        seg->live.n_stacks = 1;
+        seg->live.unwinding = h->heap_interval ? 2 : 0;
+        seg->stacks[IFP_STACK_OTHER].hash = 1; /* complete */
+        seg->tokens.stride = 1;
 }
 
 /* A fork child goes on with its parent's numbers for ops, objects and sites. */
@@ -168,6 +174,10 @@ static void inherit(struct ifp_segment *seg, const struct ifp_segment *parent)
         ifp_copy(seg->objects, parent->objects, from->n_objects * sizeof(parent->objects[0]));
         ifp_copy(seg->names, parent->names, from->names_bytes);
         ifp_copy(seg->switches, parent->switches, from->n_ops);
+        to->object_epoch = from->object_epoch;
+        to->unwinding = from->unwinding;
+        ifp_copy(&seg->allocator, &parent->allocator, sizeof(seg->allocator));
+        ifp_stacks_inherit(parent, seg);
 }
 
 /*
@@ -311,7 +321,7 @@ uint32_t ifp_object_add(const char *path, uint64_t base, uint64_t start, uint64_
         n = ifp_seg->live.n_objects;
         /* A load that ended gives its place up when the table is full; sites keep the path. */
         for (i = n; i == IFP_MAX_OBJECTS && n--;)
-                if (ifp_seg->objects[n].closed)
+                if (ifp_seg->objects[n].closed) /* stacks that lay in it cannot be told any more */
                         i = n;
         if (i < IFP_MAX_OBJECTS) {
                 struct ifp_object *o = &ifp_seg->objects[i];
@@ -321,6 +331,7 @@ uint32_t ifp_object_add(const char *path, uint64_t base, uint64_t start, uint64_
                 o->start = start;
                 o->end = end;
                 o->load = load;
+                o->opened = ifp_seg->live.object_epoch;
                 o->closed = 0;
                 if (i == ifp_seg->live.n_objects)
                         __atomic_store_n(&ifp_seg->live.n_objects, i + 1, __ATOMIC_RELEASE);
@@ -331,10 +342,15 @@ uint32_t ifp_object_add(const char *path, uint64_t base, uint64_t start, uint64_
         return i;
 }
 
+/* Stacks taken from now on are told apart from those before: another object may lie there next. */
 void ifp_object_close(uint32_t index)
 {
-        if (ifp_seg && index < IFP_MAX_OBJECTS)
-                __atomic_store_n(&ifp_seg->objects[index].closed, 1, __ATOMIC_RELEASE);
+        uint32_t epoch;
+
+        if (!ifp_seg || index >= IFP_MAX_OBJECTS)
+                return;
+        epoch = __atomic_add_fetch(&ifp_seg->live.object_epoch, 1, __ATOMIC_RELAXED);
+        __atomic_store_n(&ifp_seg->objects[index].closed, epoch, __ATOMIC_RELEASE);
 }
 
 /* Counts one more spawn from `address` (a return address). */

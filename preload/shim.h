@@ -41,7 +41,10 @@ struct ifp_tls {
         uint8_t counted;       /* in live.threads_live */
         uint8_t crowd;         /* lane is the crowd's: shared, atomic, untimed */
         uint8_t exit_round;
-        uint8_t uneven; /* open entries do not lie one on the other */
+        uint8_t uneven;       /* open entries do not lie one on the other */
+        uint64_t random;      /* of the samples' gaps */
+        uint64_t sampling_sp; /* frame of the sample being taken; 0 = none */
+        uint64_t *unwind;     /* libunwind's own two words for this thread */
 };
 
 /* The .S file knows these offsets. */
@@ -200,6 +203,8 @@ struct ifp_config {
         const char *runtime_dir; /* XDG_RUNTIME_DIR */
         uint32_t level;          /* INFPROF_KERNELS_LEVEL: 0 outer, 1 inner */
         uint32_t hot_interval;   /* INFPROF_HOT_INTERVAL */
+        uint64_t heap_interval;  /* INFPROF_HEAP_INTERVAL */
+        bool no_unwind;          /* INFPROF_UNWIND=off: as if libunwind were missing; for tests */
         bool quiet;
         char **env;  /* as main gets it; libc has none of its own yet */
         bool paired; /* INFPROF_GGML_PAIRED: as if per-op functions were static; for tests */
@@ -246,7 +251,16 @@ void ifp_lane_end(struct ifp_tls *tls);
 void ifp_lanes_init(void);
 void ifp_thread_key_init(void);
 void ifp_thread_key_arm(void);
-extern struct ifp_alloc_row ifp_early; /* allocations without a lane; atomic */
+/* Allocations without a lane; atomic. */
+struct ifp_early {
+        struct ifp_alloc_row row;
+        struct ifp_lane_memory memory;
+};
+extern struct ifp_early ifp_early;
+
+/* hook-alloc.c */
+void ifp_memory_due(struct ifp_lane_memory *m); /* sets its limits anew */
+void ifp_memory_flush(struct ifp_lane_memory *m);
 
 /* span.c, for engines: one span that is already over, not from a stub */
 void ifp_span_write(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t start,

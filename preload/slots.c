@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 
 #include "preload/engine.h"
+#include "preload/heap.h"
 #include "preload/kernels.h"
 
 #define MAX_OBJECTS 1024
@@ -102,12 +103,13 @@ static int collect(struct dl_phdr_info *info, size_t size, void *arg)
         *o = (struct object){.elf = e,
                              .file = ifp_basename(path),
                              .load = ++n_loads,
-                             .self = is_self(&e),
+                             .self = is_self(&e) || ifp_unwind_owns(e.soname),
                              .seen = true,
                              .fresh = true};
         o->index = ifp_object_add(path, e.base, e.start, e.end, o->load);
-        if (o->self)
+        if (is_self(&e))
                 ifp_strcpy(self_path, path, sizeof(self_path));
+        ifp_unwind_opened(&e);
         if (!started)
                 o->global = ++n_global;
         return 0;
@@ -121,6 +123,7 @@ static void object_gone(struct object *o)
         ifp_kernels_drop(o->load);
         ifp_stubs_release(o->load);
         ifp_object_close(o->index);
+        ifp_unwind_closed(&o->elf);
         for (uint32_t i = 0; i < n_roots; i++)
                 if (roots[i] == o->load)
                         roots[i--] = roots[--n_roots];

@@ -135,8 +135,9 @@ struct ifp_live {
         char trouble_text[128];
         uint32_t n_patterns;
         struct ifp_pattern patterns[IFP_MAX_PATTERNS];
-        uint32_t n_stacks;      /* entries complete, including the fixed one */
-        uint32_t n_frames;      /* of `frames`, handed out */
+        uint32_t n_stacks;      /* entries handed out, including the fixed one; may exceed
+      IFP_MAX_STACKS: then some were refused. See hash */
+        uint32_t n_frames;      /* of `frames`, handed out; may exceed IFP_MAX_FRAMES */
         uint32_t object_epoch;  /* grows when objects were closed; begins at 1 */
         uint32_t unwinding;     /* 0 not asked for, 1 by libunwind, 2 libunwind is missing: stacks
                                    have one frame */
@@ -169,9 +170,9 @@ struct ifp_object {
         uint64_t start, end; /* addresses it covers */
         uint32_t path;       /* into names */
         uint32_t load;       /* number of this load, never used twice */
-        uint32_t closed;     /* object_epoch it was closed in, plus 1; 0: still mapped; stored with
-                                release */
-        uint32_t opened;     /* object_epoch it was opened in */
+        uint32_t closed; /* the object_epoch that its closing began; 0: still mapped; stored with
+                            release */
+        uint32_t opened; /* object_epoch it was opened in */
 };
 
 /* Where a thread was asked for. */
@@ -222,7 +223,8 @@ _Static_assert(sizeof(struct ifp_alloc_row) == 64, "one cache line");
  * in use = inherited + alloc - freed. Added to by any thread, atomically.
  */
 struct ifp_stack {
-        uint64_t hash; /* of op, phase, epoch and frames */
+        uint64_t hash; /* of op, phase, epoch and frames; never 0; stored last, with release: until
+                          then the entry is not complete */
         uint32_t next; /* in its bucket, index; 0 = last. Shim's own */
         uint32_t first_frame;
         uint16_t n_frames;

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which allocations are sampled, and what a sample stands for.
+ *
+ * Points lie on the line of all usable bytes that a thread allocates, at gaps
+ * drawn from an exponential distribution (a Poisson process); a block that
+ * covers a point is sampled. So a block of u bytes is with probability p = 1 - exp(-u / interval),
+ * whatever came before it, and counts 1 / p times (Horvitz and Thompson,
+ * 1952): sums over samples have the true sums as their mean. The variance of such a sum of v is
+ * estimated by the sum of v^2 (1 - p) / p^2.
+ *
+ * Fixed point throughout: malloc's callers may be anything, so no vector
+ * register is touched here either.
+ */
+#include "preload/heap.h"
+
+#include <sys/mman.h>
+
+#define ONE        (1ull << 32)  /* 1.0 in Q32 */
+#define LN2        2977044472ull /* ln 2 in Q32 */
+#define OWN_FRAMES 8u            /* of the shim, which are left out */
+#define LARGE      32u           /* intervals; such a block is sampled but for one time in 10^13 */
+
+static uint64_t short_ticks;
+
+void ifp_heap_init(void)
+{
+        short_ticks = ifp_seg->header.ticks_per_second / (1000000000u / IFP_SHORT_LIFE_NS);
+        if (ifp_seg->header.heap_interval)
+                ifp_live_init();
+}
+
+/* ---- numbers ---------------------------------------------------------------- */
+
+static uint64_t mul32(uint64_t a, uint64_t b)
+{
+        return (uint64_t)((unsigned __int128)a * b >> 32);
+}
+
+/* splitmix64 (Steele, Lea and Flood, 2014) */
+static uint64_t random_word(struct ifp_tls *tls)
+{
+        uint64_t z;
+
+        if (!tls->random)
+                tls->random = ifp_ticks() ^ (uint64_t)(uintptr_t)tls << 20;
+        z = tls->random += 0x9e3779b97f4a7c15ull;
+        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+        z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+        return z ^ z >> 31;
+}
+
+/* ln of m in [1, 2), Q32 both: 2 artanh((m - 1) / (m + 1)), whose argument is at most 1/3. */
+static uint64_t ln_mantissa(uint64_t m)
+{
+        uint64_t s = ((m - ONE) << 31) / ((m + ONE) >> 1), square = mul32(s, s);
+        uint64_t power = s, sum = s;
+
+        for (uint32_t k = 3; k <= 15; k += 2) {
+                power = mul32(power, square);
+                sum += power / k;
+        }
+        return 2 * sum;
+}
+
+uint64_t ifp_heap_gap(struct ifp_tls *tls)
+{
+        uint64_t r = random_word(tls) | 1, ln;
+        uint32_t zeros = (uint32_t)__builtin_clzll(r);
+
+        /* r / 2^64 = m / 2^(zeros + 1) is even in (0, 1) */
+        ln = (uint64_t)(zeros + 1) * LN2 - ln_mantissa(r << zeros >> 31);
+        return mul32(ifp_seg->header.heap_interval, ln);
+}
+
+/* exp(-x) in Q32, x in Q32 below LARGE. */
+static uint64_t exp_minus(uint64_t x)
+{
+        uint64_t halvings = x / LN2, rest = x % LN2, term = ONE, up = 0, down = 0;
+
+        for (uint32_t k = 1; k < 12; k++) { /* the series of exp(-rest), its signs apart */
+                *(k & 1 ? &up : &down) += term;
+                term = mul32(term, rest) / k;
+        }
+        return (up - down) >> halvings;
+}
+
+struct weight {
+        uint64_t w;           /* Q32 */
+        uint64_t bytes;       /* usable * w */
+        uint64_t objects_var; /* w (w - 1) */
+        uint64_t bytes_var;   /* usable^2 w (w - 1) / interval^2, Q16 */
+};
+
+/*
+ * 1 / (1 - exp(-x)): below 1 by its series 1/x + 1/2 + x/12 - x^3/720 + x^5/30240
+ * (the Bernoulli numbers), which is exact to 10^-6 there.
+ */
+static uint64_t weight_of(uint64_t usable, uint64_t interval, uint64_t x)
+{
+        uint64_t square;
+
+        if (x >= LARGE * ONE)
+                return ONE;
+        if (x >= ONE)
+                return (uint64_t)(((unsigned __int128)1 << 64) / (ONE - exp_minus(x)));
+        square = mul32(x, x);
+        return (interval << 32) / usable + ONE / 2 + x / 12 - mul32(x, square) / 720 +
+               mul32(x, mul32(square, square)) / 30240;
+}
+
+static struct weight weigh(uint64_t usable)
+{
+        uint64_t interval = ifp_seg->header.heap_interval, x, more;
+        struct weight ret = {.w = ONE, .bytes = usable};
+
+        if (interval <= 1 || !usable || usable / interval >= LARGE)
+                return ret;
+        x = (usable << 32) / interval; /* usable < 2^35 here */
+        ret.w = weight_of(usable, interval, x);
+        more = ret.w - ONE;
+        ret.bytes = mul32(usable, ret.w);
+        ret.objects_var = (uint64_t)((unsigned __int128)ret.w * more >> 64);
+        ret.bytes_var = mul32(mul32(x, ret.w), mul32(x, more)) >> 16;
+        return ret;
+}
+
+/* ---- samples ------------------------------------------------------------------ */
+
+static void add(uint64_t *p, uint64_t v)
+{
+        if (v)
+                __atomic_fetch_add(p, v, __ATOMIC_RELAXED);
+}
+
+static void account_alloc(struct ifp_stack *stack, uint64_t asked, uint64_t usable)
+{
+        struct weight w = weigh(usable);
+
+        add(&stack->samples, 1);
+        add(&stack->alloc_objects, w.w >> 16);
+        add(&stack->alloc_bytes, w.bytes);
+        add(&stack->asked_bytes, mul32(asked, w.w));
+        add(&stack->alloc_objects_var, w.objects_var);
+        add(&stack->alloc_bytes_var, w.bytes_var);
+}
+
+void ifp_heap_freed(const struct ifp_sample *s)
+{
+        struct ifp_stack *stack;
+        struct weight w;
+        uint64_t life;
+
+        if (!ifp_seg || ifp_off ||
+            !ifp_alive()) /* of its segment a fork child inherits what is left */
+                return;
+        stack = &ifp_seg->stacks[s->stack];
+        w = weigh(s->usable);
+        life = ifp_ticks() - s->born;
+        add(&stack->freed_objects, w.w >> 16);
+        add(&stack->freed_bytes, w.bytes);
+        add(&stack->freed_objects_var, w.objects_var);
+        add(&stack->freed_bytes_var, w.bytes_var);
+        if (life < short_ticks)
+                add(&stack->short_objects, w.w >> 16);
+        add(&stack->lifetime_ticks, life);
+        add(&stack->samples_freed, 1);
+}
+
+void ifp_heap_gone(const void *p)
+{
+        struct ifp_sample s;
+
+        if (ifp_live_take(p, &s))
+                ifp_heap_freed(&s);
+}
+
+/*
+ * Is this thread in the midst of another sample? Then a signal handler has
+ * interrupted it, and unwinding is not to be entered again. A sample that
+ * was left by longjmp lies below where the stack stands now.
+ */
+static bool nested(const struct ifp_tls *tls, uint64_t sp)
+{
+        bool own = sp >= tls->stack_lo && sp < tls->stack_hi;
+
+        return tls->sampling_sp && !(own && sp > tls->sampling_sp);
+}
+
+static uint32_t stack_here(struct ifp_tls *tls, uint32_t op, const void *caller)
+{
+        uint64_t frames[IFP_STACK_DEPTH + OWN_FRAMES];
+        uint32_t n = 0, flags = 0;
+        bool cut = false;
+
+        if (nested(tls, (uint64_t)(uintptr_t)frames)) {
+                add(&ifp_seg->live.samples_short, 1);
+                flags = IFP_STACK_ONE;
+        } else {
+                tls->sampling_sp = (uint64_t)(uintptr_t)frames;
+                n = ifp_unwind(tls, frames, IFP_STACK_DEPTH + OWN_FRAMES, &cut);
+                tls->sampling_sp = 0;
+        }
+        if (!n) {
+                frames[0] = (uint64_t)(uintptr_t)caller;
+                n = 1;
+                flags = IFP_STACK_ONE;
+        }
+        if (n > IFP_STACK_DEPTH) {
+                n = IFP_STACK_DEPTH;
+                cut = true;
+        }
+        if (cut)
+                flags |= IFP_STACK_CUT;
+        return ifp_stack(op, ifp_phase, frames, n, flags);
+}
+
+void ifp_heap_sample(struct ifp_tls *tls, uint32_t op, const void *caller, const void *p,
+                     uint64_t asked, uint64_t usable)
+{
+        struct ifp_sample s = {.usable = usable, .stack = stack_here(tls, op, caller)};
+
+        account_alloc(&ifp_seg->stacks[s.stack], asked, usable);
+        add(&ifp_seg->live.samples, 1);
+        if (s.stack == IFP_STACK_OTHER)
+                add(&ifp_seg->live.samples_other, 1);
+        s.born = ifp_ticks();
+        if (!ifp_live_add(p, &s)) {
+                add(&ifp_seg->live.samples_untracked, 1);
+                ifp_heap_freed(&s);
+        }
+}
+
+/* ---- fork ---------------------------------------------------------------------- */
+
+static void inherit_one(const struct ifp_sample *s)
+{
+        struct ifp_stack *stack = &ifp_seg->stacks[s->stack];
+        struct weight w = weigh(s->usable);
+
+        stack->inherited_objects += w.w >> 16;
+        stack->inherited_bytes += w.bytes;
+        stack->inherited_objects_var += w.objects_var;
+        stack->inherited_bytes_var += w.bytes_var;
+}
+
+void ifp_heap_inherit(void)
+{
+        ifp_live_each(inherit_one);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sampled allocations: which are taken, where they were asked for, and which of
+ * them are still in use.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "preload/elf.h"
+#include "preload/shim.h"
+
+#pragma GCC visibility push(hidden)
+
+/* A block that was sampled. */
+struct ifp_sample {
+        uint64_t usable;
+        uint64_t born; /* ticks */
+        uint32_t stack;
+        uint32_t reserved;
+};
+
+/* ---- heap.c ---- */
+
+/* Reads header.heap_interval; after the segment is there. */
+void ifp_heap_init(void);
+
+/* Bytes to the next sample: exponential, with mean heap_interval. */
+uint64_t ifp_heap_gap(struct ifp_tls *tls);
+
+/* Takes a sample. `caller`: who called the allocator, for where nothing better is to be had. */
+void ifp_heap_sample(struct ifp_tls *tls, uint32_t op, const void *caller, const void *p,
+                     uint64_t asked, uint64_t usable);
+
+/* A block that may have been sampled goes. */
+void ifp_heap_gone(const void *p);
+
+/* A sample taken out of the table is accounted for: its block is freed. */
+void ifp_heap_freed(const struct ifp_sample *s);
+
+/* In a fork child whose segment has just been made: what it has of its parent's. */
+void ifp_heap_inherit(void);
+
+/* ---- live.c: blocks sampled and not yet freed ---- */
+
+#define IFP_LIVE_HOMES 8192u
+extern uint16_t ifp_live_filter[IFP_LIVE_HOMES]; /* samples by home; zero: none can be there */
+
+static inline uint32_t ifp_live_home(const void *p)
+{
+        return (uint32_t)((((uintptr_t)p >> 4) * 0x9e3779b97f4a7c15ull) >> 51);
+}
+
+void ifp_live_init(void);
+bool ifp_live_add(const void *p, const struct ifp_sample *s); /* false: no room */
+bool ifp_live_take(const void *p, struct ifp_sample *ret);    /* false: it was not sampled */
+void ifp_live_each(void (*fn)(const struct ifp_sample *s));
+
+/* ---- stacks.c ---- */
+
+/* The stack of these return addresses, the innermost first; 0: no room. */
+uint32_t ifp_stack(uint32_t op, uint32_t phase, const uint64_t *frames, uint32_t n, uint32_t flags);
+void ifp_stacks_init(void);
+void ifp_stacks_inherit(const struct ifp_segment *parent, struct ifp_segment *seg);
+
+/* ---- unwind.c ---- */
+
+/* Loads libunwind. Not before all objects of the program's start are known. */
+void ifp_unwind_init(void);
+/* Return addresses, the innermost first, without the shim's own; 0: none. `cut`: there are more. */
+uint32_t ifp_unwind(struct ifp_tls *tls, uint64_t *ret, uint32_t room, bool *ret_cut);
+void ifp_unwind_opened(const struct ifp_elf *e);
+void ifp_unwind_closed(const struct ifp_elf *e);
+void ifp_unwind_after_fork(void);
+void ifp_unwind_lane(struct ifp_tls *tls, uint32_t lane); /* it has this lane now */
+bool ifp_unwind_owns(const char *soname);                 /* an object that serves only us */
+
+/* ---- tokens.c ---- */
+
+/* A call that made `n` tokens by decoding, or one that made none (n = 0), is over. */
+void ifp_tokens_note(uint32_t n, uint64_t now);
+void ifp_tokens_after_fork(void);
+
+#pragma GCC visibility pop
