@@ -103,7 +103,7 @@ static uint64_t weight_of(uint64_t usable, uint64_t interval, uint64_t x)
         if (x >= LARGE * ONE)
                 return ONE;
         if (x >= ONE)
-                return (uint64_t)(((unsigned __int128)1 << 64) / (ONE - exp_minus(x)));
+                return 2 * ((1ull << 63) / (ONE - exp_minus(x)));
         square = mul32(x, x);
         return (interval << 32) / usable + ONE / 2 + x / 12 - mul32(x, square) / 720 +
                mul32(x, mul32(square, square)) / 30240;
@@ -116,7 +116,10 @@ static struct weight weigh(uint64_t usable)
 
         if (interval <= 1 || !usable || usable / interval >= LARGE)
                 return ret;
-        x = (usable << 32) / interval; /* usable < 2^35 here */
+        if (usable < 1ull << 32)
+                x = (usable << 32) / interval;
+        else
+                x = (uint64_t)(((unsigned __int128)usable << 32) / interval);
         ret.w = weight_of(usable, interval, x);
         more = ret.w - ONE;
         ret.bytes = mul32(usable, ret.w);

@@ -97,10 +97,9 @@ void ifp_alloc_init(void)
 
 static inline uint32_t class_of(uint64_t usable)
 {
-        uint32_t c = 63u - (uint32_t)__builtin_clzll(usable | 1);
-
-        return c < IFP_SIZE_CLASSES ? c : IFP_SIZE_CLASSES - 1;
+        return 63u ^ (uint32_t)__builtin_clzll(usable | 1);
 }
+_Static_assert(IFP_SIZE_CLASSES == 64, "class_of");
 
 static void add(uint64_t *p, uint64_t v, bool shared)
 {
@@ -220,9 +219,12 @@ static void draw(struct ifp_tls *tls, const struct step *s)
 static void count_early(const struct step *s)
 {
         count_into(&ifp_early.row, &ifp_early.memory, s, true);
-        if (ifp_seg && !ifp_off && !ifp_alive() && ifp_seg->header.heap_interval &&
-            ifp_early.memory.alloc_usable >= ifp_seg->header.heap_interval)
-                ifp_first_record();
+}
+
+static bool much_in_child(const struct step *s)
+{
+        return ifp_seg && !ifp_off && !ifp_alive() && ifp_seg->header.heap_interval &&
+               ifp_early.memory.alloc_usable + s->usable >= ifp_seg->header.heap_interval;
 }
 
 /* A thread without a lane, in the crowd, with ops set aside, or with frames gone. */
@@ -234,6 +236,8 @@ static __attribute__((noinline)) void count_slow(struct step s, uint64_t sp)
 
         if (tls->busy)
                 return;
+        if (IFP_UNLIKELY(!ifp_alive() && much_in_child(&s)))
+                ifp_first_record();
         if (!ifp_seg || ifp_off || !ifp_alive()) {
                 count_early(&s);
                 return;

@@ -48,7 +48,7 @@
 #define IFP_MAX_STACKS    (64u << 10)
 #define IFP_MAX_FRAMES    (1u << 20) /* of all stacks together */
 #define IFP_STACK_DEPTH   128u       /* of one stack; what lies further out is cut off */
-#define IFP_SIZE_CLASSES  48u        /* class i: usable bytes from 2^i up to 2^(i+1) - 1 */
+#define IFP_SIZE_CLASSES 64u        /* class i: usable bytes from 2^i up to 2^(i+1) - 1 */
 #define IFP_TOKEN_POINTS  1024u
 #define IFP_MAX_ARENAS    64u
 #define IFP_SHORT_LIFE_NS 1000000u          /* a block that was freed within this lived short */
