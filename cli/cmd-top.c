@@ -38,7 +38,7 @@ static void usage(void)
              "      --once            print once and end\n"
              "  -n, --count N         print N times and end\n"
              "  -j, --json            print documents (infprof.top/1); one a line, but for --once\n"
-             "      --tab TAB         ops (default), threads or spawns\n"
+             "      --tab TAB         ops (default), threads, spawns or memory\n"
              "      --sort COLUMN     as it is headed: self%, p99, ...\n"
              "      --filter TEXT     only what has TEXT in its name\n"
              "  -h, --help            this help\n"
@@ -49,28 +49,31 @@ static void usage(void)
              "Exit codes: 0 done, 3 there is no such run, or nothing is being profiled.");
 }
 
+/* In each table of the tab that has such a column. */
 static int find_sort(struct top *t)
 {
-        int i;
+        const struct top_tab_kind *tab = &top_tabs[t->view.tab];
+        char names[512] = "";
+        bool found = false;
 
-        if (!t->sort)
-                return 0;
-        i = top_find_column(t->view.tab, t->sort);
-        if (i < 0) {
-                char names[256] = "";
-                size_t n;
-                const struct top_column *columns = top_columns(t->view.tab, &n);
+        for (unsigned i = tab->first; t->sort && i < tab->first + tab->n; i++) {
+                int column = top_find_column(i, t->sort);
 
-                for (size_t c = 0; c < n; c++) {
-                        strcat(names, c ? ", " : "");
-                        strcat(names, columns[c].title);
+                if (column >= 0)
+                        t->view.sort[i] = (unsigned)column;
+                found |= column >= 0;
+                for (size_t c = 0; c < top_tables[i].n_columns; c++) {
+                        if (i > tab->first &&
+                            top_find_column(tab->first, top_tables[i].columns[c].title) >= 0)
+                                continue;
+                        strcat(names, names[0] ? ", " : "");
+                        strcat(names, top_tables[i].columns[c].title);
                 }
-                cmd_error("top", "--sort %s: the columns of %s are %s", t->sort,
-                          top_tab_name(t->view.tab), names);
-                return CMD_USAGE;
         }
-        t->view.sort[t->view.tab] = (unsigned)i;
-        return 0;
+        if (!t->sort || found)
+                return 0;
+        cmd_error("top", "--sort %s: the columns of %s are %s", t->sort, tab->name, names);
+        return CMD_USAGE;
 }
 
 static int parse_number(const char *option, const char *text, double low, double *ret)
@@ -91,11 +94,11 @@ static int parse_number(const char *option, const char *text, double low, double
 static int parse_tab(struct top *t, const char *name)
 {
         for (unsigned i = 0; i < TOP_N_TABS; i++)
-                if (!strcmp(top_tab_name(i), name)) {
+                if (!strcmp(top_tabs[i].name, name)) {
                         t->view.tab = i;
                         return 0;
                 }
-        cmd_error("top", "--tab is ops, threads or spawns, not %s", name);
+        cmd_error("top", "--tab is ops, threads, spawns or memory, not %s", name);
         return CMD_USAGE;
 }
 
@@ -163,7 +166,6 @@ static int print_one(struct top *t, long i)
                 json_dumpf(t->view.document, stdout, JSON_COMPACT);
                 putchar('\n');
         } else {
-                top_view_update(&t->view);
                 if (i)
                         putchar('\n');
                 top_print(&t->view);

@@ -30,7 +30,7 @@ bool text_is_utf8(void)
 /* Three significant digits. */
 static const char *three(char *buf, double v, const char *unit)
 {
-        int decimals = v < 9.995 ? 2 : v < 99.95 ? 1 : 0;
+        int decimals = fabs(v) < 9.995 ? 2 : fabs(v) < 99.95 ? 1 : 0;
 
         snprintf(buf, TEXT_CELL, "%.*f%s", decimals, v, unit);
         return buf;

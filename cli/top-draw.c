@@ -6,6 +6,7 @@
  *     command, pid, phase                     header
  *     tokens, threads, memory, cost
  *     1 ops 23  2 threads 5  3 spawns 12      tabs, order, filter
+ *       by op 3  by phase 2                   where the tab has several tables
  *     OP       CALLS/S TOTAL% ...             heading
  *     ...                                     rows, the selected one painted
  *     q quit  h help ...                      keys, or a prompt, or trouble
@@ -71,19 +72,33 @@ static int draw_header(const struct screen *s, int max_lines)
         return y + 1;
 }
 
+/* Answers the next free line. */
+static int draw_course(const struct screen *s, int y)
+{
+        char *course = top_course(s->view, (unsigned)tui_width());
+
+        if (course)
+                tui_put(y++, 0, TUI_PLAIN, course);
+        free(course);
+        return y;
+}
+
 static void draw_tabs(const struct screen *s, int y)
 {
         const struct top_view *v = s->view;
         char buf[192];
-        size_t n;
         int x = 0;
 
         for (unsigned t = 0; t < TOP_N_TABS; t++) {
-                snprintf(buf, sizeof(buf), "%u %s %zu", t + 1, top_tab_name(t), top_tab_size(v, t));
+                if (top_tabs[t].n > 1)
+                        snprintf(buf, sizeof(buf), "%u %s", t + 1, top_tabs[t].name);
+                else
+                        snprintf(buf, sizeof(buf), "%u %s %zu", t + 1, top_tabs[t].name,
+                                 top_table_size(v, top_tabs[t].first));
                 x = tui_put(y, x, t == v->tab ? TUI_TAB : TUI_PLAIN, buf) + 2;
         }
-        snprintf(buf, sizeof(buf), "by %s%s", top_columns(v->tab, &n)[v->sort[v->tab]].title,
-                 v->reverse[v->tab] ? ", reversed" : "");
+        snprintf(buf, sizeof(buf), "by %s%s", top_kind(v)->columns[v->sort[top_table(v)]].title,
+                 v->reverse[top_table(v)] ? ", reversed" : "");
         x = tui_put(y, x + 2, TUI_DIM, buf) + 2;
         if (v->filter[0]) {
                 snprintf(buf, sizeof(buf), "filter: %s", v->filter);
@@ -91,10 +106,26 @@ static void draw_tabs(const struct screen *s, int y)
         }
 }
 
+/* The tables of a tab that has several. Answers the next free line. */
+static int draw_tables(const struct screen *s, int y)
+{
+        const struct top_view *v = s->view;
+        const struct top_tab_kind *tab = &top_tabs[v->tab];
+        char buf[64];
+        int x = 2;
+
+        for (unsigned t = tab->first; t < tab->first + tab->n; t++) {
+                snprintf(buf, sizeof(buf), "%s %zu", top_tables[t].name, top_table_size(v, t));
+                x = tui_put(y, x, t == top_table(v) ? TUI_TAB : TUI_PLAIN, buf) + 2;
+        }
+        tui_put(y, x, TUI_DIM, "(v: next)");
+        return y + 1;
+}
+
 static void draw_row(const struct screen *s, int y, const struct top_row *row)
 {
-        size_t n;
-        const struct top_column *columns = top_columns(s->view->tab, &n);
+        const struct top_column *columns = top_kind(s->view)->columns;
+        size_t n = top_kind(s->view)->n_columns;
         enum tui_style style;
         char *cell;
         int x = 0;
@@ -106,9 +137,9 @@ static void draw_row(const struct screen *s, int y, const struct top_row *row)
                         continue;
                 cell = row ? top_cell_text(row, &columns[i], s->widths[i])
                            : top_heading_text(&columns[i], s->widths[i]);
-                style = row                                ? TUI_PLAIN
-                        : i == s->view->sort[s->view->tab] ? TUI_SORTED
-                                                           : TUI_HEADING;
+                style = row                                      ? TUI_PLAIN
+                        : i == s->view->sort[top_table(s->view)] ? TUI_SORTED
+                                                                 : TUI_HEADING;
                 if (x)
                         tui_put(y, x - 1, row ? TUI_PLAIN : TUI_HEADING, " ");
                 tui_put(y, x, style, cell ? cell : "");
@@ -140,10 +171,23 @@ static void draw_table(struct screen *s, int y, int rows)
         }
         if (!v->n_rows)
                 tui_put(y, 0, TUI_DIM,
-                        v->filter[0]        ? "nothing matches the filter"
-                        : v->tab == TOP_OPS ? "nothing yet; infprof record --kernels names further "
-                                              "functions to time"
-                                            : "nothing yet");
+                        v->filter[0] && top_table_size(v, top_table(v))
+                                ? "nothing matches the filter"
+                                : top_kind(v)->empty);
+}
+
+static void draw_keys(const struct screen *s, int y)
+{
+        const char *split_by = top_kind(s->view)->split_by;
+        char buf[96];
+
+        if (tui_width() < 72)
+                snprintf(buf, sizeof(buf), "q quit  h help  Tab  s sort  / filter");
+        else
+                snprintf(buf, sizeof(buf),
+                         "q quit  h help  Tab next  s sort  r reverse  / filter  space freeze%s%s",
+                         split_by ? "  t " : "", split_by ? split_by : "");
+        tui_put(y, 0, TUI_DIM, buf);
 }
 
 static void draw_footer(const struct screen *s, int y)
@@ -154,11 +198,7 @@ static void draw_footer(const struct screen *s, int y)
                 if (s->alert[0])
                         tui_put(y, 0, TUI_ALERT, s->alert);
                 else
-                        tui_put(y, 0, TUI_DIM,
-                                tui_width() >= 72
-                                        ? "q quit  h help  Tab next  s sort  r reverse  / filter  "
-                                          "space freeze  t threads"
-                                        : "q quit  h help  Tab  s sort  / filter");
+                        draw_keys(s, y);
                 return;
         }
         if (s->prompt == PROMPT_FILTER)
@@ -175,11 +215,12 @@ static void draw_help(void)
                 "infprof top: keys",
                 "",
                 "arrows, PgUp, PgDn, Home, End   move",
-                "Tab, 1 2 3                      ops, threads, spawns",
+                "Tab, 1 2 3 4                    ops, threads, spawns, memory",
+                "v                               the next table of a tab that has several",
                 "s or >, S or <                  sort by the next, the previous column",
                 "r or I                          reverse the order",
                 "/ or \\                          filter by name (Esc clears)",
-                "t or Enter                      split the selected op by thread",
+                "t or Enter                      split the selected op by thread, by phase",
                 "space or f                      freeze the screen; collecting goes on",
                 "d                               seconds between updates",
                 "n                               the next engine, where there are several",
@@ -190,7 +231,8 @@ static void draw_help(void)
                 "TOTAL%  share of the threads' time with the ops called from it",
                 "SELF%   without them; ~ marks an estimate (not every call is timed)",
                 "P50 P95 P99  half, 95 %, 99 % of the calls took no longer",
-                "LAST MIN     calls in each of the last seconds, newest to the right",
+                "LAST MIN     calls, or allocations, in each of the last seconds",
+                "NET     allocated in it less freed in it; below 0 where others' blocks are freed",
                 "",
                 "any key goes back",
         };
@@ -222,9 +264,13 @@ void screen_draw(struct screen *s)
         else if (!s->view->document)
                 draw_waiting(s);
         else {
-                y = draw_header(s, height >= 14 ? 3 : height >= 10 ? 2 : 1);
+                y = draw_header(s, height >= 20 ? 4 : height >= 14 ? 3 : height >= 10 ? 2 : 1);
+                if (height >= 14)
+                        y = draw_course(s, y);
                 if (tabs)
                         draw_tabs(s, y++);
+                if (tabs && top_tabs[s->view->tab].n > 1)
+                        y = draw_tables(s, y);
                 draw_table(s, y, height - y - footer);
                 if (footer)
                         draw_footer(s, height - 1);

@@ -23,25 +23,39 @@ static void move_selected(struct screen *s, long by)
         s->moved = s->selected > 0;
 }
 
-static void set_tab(struct screen *s, enum top_tab tab)
+static void set_table(struct screen *s, enum top_tab tab, enum top_table table)
 {
         s->view->tab = tab;
+        s->view->tables[tab] = table;
         s->selected = s->first = 0;
         s->moved = false;
         screen_refresh(s);
 }
 
+static void set_tab(struct screen *s, enum top_tab tab)
+{
+        set_table(s, tab, s->view->tables[tab]);
+}
+
+static void next_table(struct screen *s)
+{
+        const struct top_tab_kind *tab = &top_tabs[s->view->tab];
+
+        if (tab->n > 1)
+                set_table(s, s->view->tab,
+                          tab->first + (top_table(s->view) - tab->first + 1) % tab->n);
+}
+
 /* The next column that is on the screen. */
 static void set_sort(struct screen *s, int step)
 {
-        enum top_tab tab = s->view->tab;
-        size_t n, i = s->view->sort[tab];
+        enum top_table table = top_table(s->view);
+        size_t n = top_tables[table].n_columns, i = s->view->sort[table];
 
-        top_columns(tab, &n);
         do
                 i = (i + n + (size_t)step) % n;
-        while (!s->widths[i] && i != s->view->sort[tab]);
-        s->view->sort[tab] = (unsigned)i;
+        while (!s->widths[i] && i != s->view->sort[table]);
+        s->view->sort[table] = (unsigned)i;
         screen_refresh(s);
 }
 
@@ -59,10 +73,10 @@ static void split_selected(struct screen *s)
 {
         const struct top_row *r;
 
-        if (s->view->tab != TOP_OPS || s->selected >= s->view->n_rows)
+        if (!top_kind(s->view)->split || s->selected >= s->view->n_rows)
                 return;
         r = &s->view->rows[s->selected];
-        if (r->op) { /* on a thread: back to its op */
+        if (r->whole) { /* back to it */
                 screen_keep(s, screen_row_name(r), 0);
         }
         top_view_toggle_split(s->view, screen_row_name(r));
@@ -182,10 +196,8 @@ static void command_key(struct screen *s, int key)
         case TUI_KEY_LEFT:
                 set_tab(s, (s->view->tab + TOP_N_TABS - 1) % TOP_N_TABS);
                 break;
-        case '1':
-        case '2':
-        case '3':
-                set_tab(s, (enum top_tab)(key - '1'));
+        case 'v':
+                next_table(s);
                 break;
         case 's':
         case '>':
@@ -199,7 +211,7 @@ static void command_key(struct screen *s, int key)
                 break;
         case 'r':
         case 'I':
-                s->view->reverse[s->view->tab] = !s->view->reverse[s->view->tab];
+                s->view->reverse[top_table(s->view)] = !s->view->reverse[top_table(s->view)];
                 screen_refresh(s);
                 break;
         case '/':
@@ -239,6 +251,8 @@ void screen_key(struct screen *s, int key)
                 s->help = false;
         else if (s->prompt != PROMPT_NONE)
                 prompt_key(s, key);
+        else if (key >= '1' && key < '1' + TOP_N_TABS)
+                set_tab(s, (enum top_tab)(key - '1'));
         else if (!move_key(s, key))
                 command_key(s, key);
 }

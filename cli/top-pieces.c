@@ -8,8 +8,10 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "cli/spark.h"
 #include "cli/text.h"
 
 const char *top_end(const struct top_view *v, char *buf)
@@ -49,13 +51,101 @@ static void spawn_pieces(const struct top_view *v, char **pieces, size_t *n)
                 text_exact(c, text_number(s, "live")), text_exact(d, text_number(s, "peak_live")));
 }
 
+static void resident_pieces(const struct top_view *v, char **pieces, size_t *n)
+{
+        const json_t *now = json_object_get(v->document, "now");
+        double rss = text_number(now, "rss_bytes");
+        char a[TEXT_CELL], b[TEXT_CELL], c[TEXT_CELL], peak[TEXT_CELL + 8] = "";
+
+        if (v->tab == TOP_MEMORY)
+                snprintf(peak, sizeof(peak), ", %s peak",
+                         text_bytes(c, text_number(json_object_get(v->document, "memory"),
+                                                   "peak_bytes")));
+        add_piece(pieces, n, "memory %s live%s%s%s%s",
+                  text_bytes(a, text_number(now, "live_bytes")), peak, isnan(rss) ? "" : ", ",
+                  isnan(rss) ? "" : text_bytes(b, rss), isnan(rss) ? "" : " resident");
+}
+
+static void memory_pieces(const struct top_view *v, bool live, char **pieces, size_t *n)
+{
+        const json_t *m = json_object_get(v->document, "memory");
+        char a[TEXT_CELL], b[TEXT_CELL];
+        double per_token = text_number(m, "calls_per_token");
+
+        add_piece(pieces, n, "allocs/s %s (%s)",
+                  text_count(a, live ? text_number(m, "calls_per_second") : 0),
+                  text_bytes(b, live ? text_number(m, "bytes_per_second") : 0));
+        add_piece(pieces, n, "frees/s %s",
+                  text_count(a, live ? text_number(m, "frees_per_second") : 0));
+        if (!isnan(per_token))
+                add_piece(pieces, n, "allocs/token %s (%s)", text_count(a, per_token),
+                          text_bytes(b, text_number(m, "bytes_per_token")));
+        if (text_number(m, "failed_calls") > 0)
+                add_piece(pieces, n, "failed allocs %s",
+                          text_exact(a, text_number(m, "failed_calls")));
+}
+
+char *top_course(const struct top_view *v, unsigned width)
+{
+        const json_t *course =
+                json_object_get(json_object_get(v->document, "memory"), "live_spark");
+        char low[TEXT_CELL], high[TEXT_CELL], *line = NULL, *spark, *out = NULL;
+        unsigned room = (unsigned)json_array_size(course);
+        double least, most;
+        int n;
+
+        if (v->tab != TOP_MEMORY || !spark_range(course, &least, &most))
+                return NULL;
+        n = asprintf(&line, "live, last minute: %s to %s ", text_bytes(low, least),
+                     text_bytes(high, most));
+        if (n < 0 || (unsigned)n + 4 > width) {
+                free(line);
+                return NULL;
+        }
+        room = room < width - (unsigned)n ? room : width - (unsigned)n;
+        spark = spark_range_text(course, room);
+        if (spark && asprintf(&out, "%s%s", line, spark) < 0)
+                out = NULL;
+        free(spark);
+        free(line);
+        return out;
+}
+
+static void engine_pieces(const struct top_view *v, bool live, char **pieces, size_t *n)
+{
+        const json_t *now = json_object_get(v->document, "now");
+        char a[TEXT_CELL], b[TEXT_CELL];
+
+        if (!isnan(text_number(now, "tokens_per_second_mean")))
+                add_piece(pieces, n, "tokens/s %s now, %s mean",
+                          text_count(a, live ? text_number(now, "tokens_per_second") : 0),
+                          text_count(b, text_number(now, "tokens_per_second_mean")));
+        if (text_number(now, "generated") > 0)
+                add_piece(pieces, n, "generated %s", text_exact(a, text_number(now, "generated")));
+        add_piece(pieces, n, "threads %s", text_exact(a, text_number(now, "threads_live")));
+}
+
+static void cost_pieces(const struct top_view *v, bool live, char **pieces, size_t *n)
+{
+        const json_t *now = json_object_get(v->document, "now");
+        double cost = text_number(now, "overhead_fraction");
+        char a[TEXT_CELL];
+
+        if (v->tab != TOP_MEMORY)
+                add_piece(pieces, n, "spans/s %s",
+                          text_count(a, live ? text_number(now, "spans_per_second") : 0));
+        if (isnan(cost))
+                add_piece(pieces, n, "self-cost -");
+        else
+                add_piece(pieces, n, "self-cost %.*f %%", cost < 0.0995 ? 2 : 1, cost * 100);
+}
+
+/* What a tab is about comes first: a small screen has no room for more. */
 size_t top_pieces(const struct top_view *v, char *pieces[TOP_MAX_PIECES])
 {
         const json_t *run = json_object_get(v->document, "run");
-        const json_t *now = json_object_get(v->document, "now");
-        char a[TEXT_CELL], b[TEXT_CELL], end[TEXT_END];
-        const char *phase = text_string(now, "phase", NULL);
-        double cost = text_number(now, "overhead_fraction");
+        const char *phase = text_string(json_object_get(v->document, "now"), "phase", NULL);
+        char end[TEXT_END];
         bool live = !top_end(v, end);
         size_t n = 0;
 
@@ -69,26 +159,14 @@ size_t top_pieces(const struct top_view *v, char *pieces[TOP_MAX_PIECES])
                 add_piece(pieces, &n, "phase %s", phase);
         else
                 add_piece(pieces, &n, "live");
-        if (!isnan(text_number(now, "tokens_per_second_mean")))
-                add_piece(pieces, &n, "tokens/s %s now, %s mean",
-                          text_count(a, live ? text_number(now, "tokens_per_second") : 0),
-                          text_count(b, text_number(now, "tokens_per_second_mean")));
-        if (text_number(now, "generated") > 0)
-                add_piece(pieces, &n, "generated %s", text_exact(a, text_number(now, "generated")));
-        add_piece(pieces, &n, "threads %s", text_exact(a, text_number(now, "threads_live")));
-        if (isnan(text_number(now, "rss_bytes")))
-                add_piece(pieces, &n, "memory %s live",
-                          text_bytes(a, text_number(now, "live_bytes")));
-        else
-                add_piece(pieces, &n, "memory %s live, %s resident",
-                          text_bytes(a, text_number(now, "live_bytes")),
-                          text_bytes(b, text_number(now, "rss_bytes")));
-        add_piece(pieces, &n, "spans/s %s",
-                  text_count(a, live ? text_number(now, "spans_per_second") : 0));
-        if (isnan(cost))
-                add_piece(pieces, &n, "self-cost -");
-        else
-                add_piece(pieces, &n, "self-cost %.*f %%", cost < 0.0995 ? 2 : 1, cost * 100);
+        if (v->tab == TOP_MEMORY) {
+                resident_pieces(v, pieces, &n);
+                memory_pieces(v, live, pieces, &n);
+        }
+        engine_pieces(v, live, pieces, &n);
+        if (v->tab != TOP_MEMORY)
+                resident_pieces(v, pieces, &n);
+        cost_pieces(v, live, pieces, &n);
         if (v->tab == TOP_SPAWNS)
                 spawn_pieces(v, pieces, &n);
         return n;

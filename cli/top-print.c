@@ -31,14 +31,18 @@ static void print_pieces(const struct top_view *v)
                 free(clean);
                 free(pieces[i]);
         }
-        puts("\n");
+        putchar('\n');
+        if ((clean = top_course(v, LINE_WIDTH)))
+                puts(clean);
+        free(clean);
+        putchar('\n');
 }
 
 /* One line; blanks at its end are left out. */
 static void print_line(const struct top_view *v, const unsigned *widths, const struct top_row *row)
 {
-        size_t n;
-        const struct top_column *columns = top_columns(v->tab, &n);
+        const struct top_column *columns = top_kind(v)->columns;
+        size_t n = top_kind(v)->n_columns;
         unsigned blanks = 0;
 
         for (size_t i = 0; i < n; i++) {
@@ -66,23 +70,35 @@ static void print_line(const struct top_view *v, const unsigned *widths, const s
         putchar('\n');
 }
 
-void top_print(const struct top_view *v)
+static void print_table(const struct top_view *v)
 {
         unsigned widths[TOP_MAX_COLUMNS];
-        size_t n;
-        const struct top_column *columns = top_columns(v->tab, &n);
+        const struct top_table_kind *k = top_kind(v);
 
-        print_pieces(v);
         top_layout(v, UINT_MAX, widths);
-        for (size_t i = 0; i < n; i++)
-                if (columns[i].cell == TOP_CELL_SPARK)
+        for (size_t i = 0; i < k->n_columns; i++)
+                if (k->columns[i].cell == TOP_CELL_SPARK)
                         widths[i] = SPARK_WIDTH;
         print_line(v, widths, NULL);
         for (size_t i = 0; i < v->n_rows; i++)
                 print_line(v, widths, &v->rows[i]);
         if (!v->n_rows)
-                puts(v->filter[0]        ? "(nothing matches the filter)"
-                     : v->tab == TOP_OPS ? "(nothing yet; infprof record --kernels names further "
-                                           "functions to time)"
-                                         : "(nothing yet)");
+                printf("(%s)\n", v->filter[0] && top_table_size(v, top_table(v))
+                                         ? "nothing matches the filter"
+                                         : k->empty);
+}
+
+void top_print(struct top_view *v)
+{
+        const struct top_tab_kind *tab = &top_tabs[v->tab];
+
+        print_pieces(v);
+        for (unsigned t = 0; t < tab->n; t++) {
+                v->tables[v->tab] = tab->first + t;
+                if (top_view_update(v) < 0)
+                        return;
+                if (t)
+                        putchar('\n');
+                print_table(v);
+        }
 }

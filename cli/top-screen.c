@@ -32,7 +32,8 @@ void screen_alert(struct screen *s, const char *format, ...)
 
 const char *screen_row_name(const struct top_row *r)
 {
-        return text_string(r->op ? r->op : r->item, "name", text_string(r->item, "function", ""));
+        return text_string(r->whole ? r->whole : r->item, "name",
+                           text_string(r->item, "function", ""));
 }
 
 static double row_tid(const struct top_row *r)

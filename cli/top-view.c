@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A view of one document. The tables below say everything about the columns; the
- * rest walks them. Nothing here knows a terminal: widths come in, text goes out.
+ * A view of one document. top-tabs.c says everything about tables and columns; what is
+ * here walks them. Nothing here knows a terminal: widths come in, text goes out.
  */
 #include "cli/top-view.h"
 
@@ -17,95 +17,43 @@
 #include "cli/spark.h"
 #include "cli/text.h"
 
-static const struct top_column op_columns[] = {
-        {"OP", "name", TOP_CELL_TEXT, 14, 36, 0},
-        {"CALLS/S", "calls_per_second", TOP_CELL_COUNT, 7, 7, 1},
-        {"TOTAL%", "total_share", TOP_CELL_SHARE, 6, 6, 4},
-        {"SELF%", "self_share", TOP_CELL_SHARE, 5, 6, 2},
-        {"MEAN", "mean_ns", TOP_CELL_DURATION, 6, 7, 3},
-        {"P50", "p50_ns", TOP_CELL_DURATION, 6, 7, 7},
-        {"P95", "p95_ns", TOP_CELL_DURATION, 6, 7, 8},
-        {"P99", "p99_ns", TOP_CELL_DURATION, 6, 7, 5},
-        {"MAX", "max_ns", TOP_CELL_DURATION, 6, 7, 6},
-        {"LAST MIN", "spark", TOP_CELL_SPARK, 9, 60, 9},
-};
-
-static const struct top_column thread_columns[] = {
-        {"THREAD", "name", TOP_CELL_TEXT, 15, 16, 0},
-        {"TID", "tid", TOP_CELL_ID, 7, 7, 1},
-        {"STATE", "state", TOP_CELL_TEXT, 5, 5, 5},
-        {"SPANS", "spans", TOP_CELL_COUNT, 6, 6, 4},
-        {"BUSY", "busy_ns", TOP_CELL_DURATION, 6, 7, 3},
-        {"BUSY%", "share", TOP_CELL_SHARE, 5, 6, 2},
-        {"CPU", "cpu_ns", TOP_CELL_DURATION, 6, 7, 6},
-        {"ALLOCS", "alloc_calls", TOP_CELL_COUNT, 6, 6, 7},
-        {"SPAWNED BY", "spawned_by", TOP_CELL_TEXT, 14, 60, 8},
-};
-
-static const struct top_column spawn_columns[] = {
-        {"SPAWNED BY", "function", TOP_CELL_TEXT, 20, 60, 0},
-        {"COUNT", "count", TOP_CELL_COUNT, 6, 6, 1},
-        {"/S", "per_second", TOP_CELL_COUNT, 6, 6, 2},
-        {"OFFSET", "offset", TOP_CELL_HEX, 10, 14, 4},
-        {"LIBRARY", "library", TOP_CELL_TEXT, 18, 60, 3},
-};
-
-static const struct {
-        const char *name, *member;
-        const struct top_column *columns;
-        size_t n_columns;
-        unsigned sort;
-} tabs[TOP_N_TABS] = {
-        [TOP_OPS] = {"ops", "ops", op_columns, sizeof(op_columns) / sizeof(op_columns[0]), 3},
-        [TOP_THREADS] = {"threads", "threads", thread_columns,
-                         sizeof(thread_columns) / sizeof(thread_columns[0]), 5},
-        [TOP_SPAWNS] = {"spawns", "spawns", spawn_columns,
-                        sizeof(spawn_columns) / sizeof(spawn_columns[0]), 1},
-};
-
-const char *top_tab_name(enum top_tab tab)
+int top_find_column(enum top_table table, const char *title)
 {
-        return tabs[tab].name;
-}
-
-const struct top_column *top_columns(enum top_tab tab, size_t *ret_n)
-{
-        *ret_n = tabs[tab].n_columns;
-        return tabs[tab].columns;
-}
-
-int top_find_column(enum top_tab tab, const char *title)
-{
-        for (size_t i = 0; i < tabs[tab].n_columns; i++)
-                if (!strcasecmp(tabs[tab].columns[i].title, title))
+        for (size_t i = 0; i < top_tables[table].n_columns; i++)
+                if (!strcasecmp(top_tables[table].columns[i].title, title))
                         return (int)i;
         return -1;
 }
 
-static const json_t *tab_items(const struct top_view *v, enum top_tab tab)
+static const json_t *table_items(const struct top_view *v, enum top_table table)
 {
-        const json_t *items = json_object_get(v->document, tabs[tab].member);
+        const struct top_table_kind *k = &top_tables[table];
+        const json_t *o = v->document;
 
-        return tab == TOP_SPAWNS ? json_object_get(items, "sites") : items;
+        if (k->part_of)
+                o = json_object_get(o, k->part_of);
+        return json_object_get(o, k->member);
 }
 
-size_t top_tab_size(const struct top_view *v, enum top_tab tab)
+size_t top_table_size(const struct top_view *v, enum top_table table)
 {
-        return json_array_size(tab_items(v, tab));
+        return json_array_size(table_items(v, table));
 }
 
 void top_view_init(struct top_view *v)
 {
         *v = (struct top_view){0};
+        for (unsigned t = 0; t < TOP_N_TABLES; t++)
+                v->sort[t] = top_tables[t].sort;
         for (unsigned t = 0; t < TOP_N_TABS; t++)
-                v->sort[t] = tabs[t].sort;
+                v->tables[t] = top_tabs[t].first;
 }
 
 void top_view_done(struct top_view *v)
 {
         top_view_set(v, NULL);
         for (size_t i = 0; i < v->n_split; i++)
-                free(v->split[i]);
+                free(v->split[i].name);
         free(v->split);
         *v = (struct top_view){0};
 }
@@ -126,24 +74,24 @@ static const char *base_name(const char *path)
         return slash && slash[1] ? slash + 1 : path;
 }
 
-/* A figure of a row; of a thread's share in an op, those that can be told. */
+/* A figure of a row; of a part, those that can be told. */
 static double row_number(const struct top_row *r, const char *member)
 {
         double whole, part;
 
-        if (!r->op)
+        if (!r->whole)
                 return text_number(r->item, member);
         if (!strcmp(member, "mean_ns"))
                 return text_number(r->item, "total_ns") / text_number(r->item, "calls");
         if (!strcmp(member, "total_share")) {
-                whole = text_number(r->op, "total_ns");
+                whole = text_number(r->whole, "total_ns");
                 part = text_number(r->item, "total_ns");
         } else if (!strcmp(member, "self_share")) {
-                whole = text_number(r->op, "self_ns");
+                whole = text_number(r->whole, "self_ns");
                 part = text_number(r->item, "self_ns");
         } else
-                return NAN;
-        return whole > 0 ? part / whole * text_number(r->op, member) : NAN;
+                return text_number(r->item, member);
+        return whole > 0 ? part / whole * text_number(r->whole, member) : NAN;
 }
 
 static const char *row_text(const struct top_row *r, const char *member)
@@ -165,12 +113,14 @@ static bool has_ended(const struct top_row *r)
 static int compare(const void *va, const void *vb, void *userdata)
 {
         const struct top_view *v = userdata;
-        const struct top_column *by = &tabs[v->tab].columns[v->sort[v->tab]];
+        const struct top_table_kind *k = top_kind(v);
+        const struct top_column *by = &k->columns[v->sort[top_table(v)]];
         const struct top_row *a = va, *b = vb;
         double x, y;
         int r;
 
-        if (v->tab == TOP_THREADS && has_ended(a) != has_ended(b)) /* what lives comes first */
+        if (top_table(v) == TOP_TABLE_THREADS &&
+            has_ended(a) != has_ended(b)) /* what lives comes first */
                 return has_ended(a) - has_ended(b);
         if (by->cell == TOP_CELL_TEXT)
                 r = strcasecmp(row_text(a, by->member), row_text(b, by->member));
@@ -185,7 +135,12 @@ static int compare(const void *va, const void *vb, void *userdata)
                         return isnan(x) - isnan(y);
                 r = (x < y) - (x > y);
         }
-        if (v->reverse[v->tab])
+        if (!r && k->tie) {
+                x = row_number(a, k->tie);
+                y = row_number(b, k->tie);
+                r = (x < y) - (x > y);
+        }
+        if (v->reverse[top_table(v)])
                 r = -r;
         return r ? r : strcmp(row_text(a, "name"), row_text(b, "name"));
 }
@@ -198,35 +153,45 @@ static void sort_rows(const struct top_view *v, struct top_row *rows, size_t n)
 
 static bool is_wanted(const struct top_view *v, const json_t *item)
 {
-        static const char *const members[] = {"name", "function", "library", "spawned_by"};
-        const char *s;
+        const char *next = top_kind(v)->filtered, *s;
+        char member[32];
+        int n;
 
-        if (!v->filter[0])
+        if (!v->filter[0] || !next)
                 return true;
-        for (unsigned i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-                s = text_string(item, members[i], NULL);
-                if (s && strcasestr(v->tab == TOP_OPS && i ? "" : s, v->filter))
+        for (; sscanf(next, "%31s%n", member, &n) == 1; next += n) {
+                s = text_string(item, member, NULL);
+                if (s && strcasestr(s, v->filter))
                         return true;
         }
         return false;
 }
 
-static bool is_split(const struct top_view *v, const char *op)
+/* Its place among those split; n_split: it is not. */
+static size_t find_split(const struct top_view *v, const char *name)
 {
-        for (size_t i = 0; i < v->n_split; i++)
-                if (!strcmp(v->split[i], op))
-                        return true;
-        return false;
+        size_t i;
+
+        for (i = 0; i < v->n_split; i++)
+                if (v->split[i].table == top_table(v) && !strcmp(v->split[i].name, name))
+                        break;
+        return i;
 }
 
-int top_view_toggle_split(struct top_view *v, const char *op)
+static const json_t *parts_of(const struct top_view *v, const json_t *item)
 {
-        char **grown;
+        if (!top_kind(v)->split || find_split(v, text_string(item, "name", "")) == v->n_split)
+                return NULL;
+        return json_object_get(item, top_kind(v)->split);
+}
 
-        for (size_t i = 0; i < v->n_split; i++) {
-                if (strcmp(v->split[i], op) != 0)
-                        continue;
-                free(v->split[i]);
+int top_view_toggle_split(struct top_view *v, const char *name)
+{
+        size_t i = find_split(v, name);
+        struct top_split *grown;
+
+        if (i < v->n_split) {
+                free(v->split[i].name);
                 v->split[i] = v->split[--v->n_split];
                 return 0;
         }
@@ -234,8 +199,8 @@ int top_view_toggle_split(struct top_view *v, const char *op)
         if (!grown)
                 return -ENOMEM;
         v->split = grown;
-        v->split[v->n_split] = strdup(op);
-        if (!v->split[v->n_split])
+        v->split[i] = (struct top_split){top_table(v), strdup(name)};
+        if (!v->split[i].name)
                 return -ENOMEM;
         v->n_split++;
         return 0;
@@ -243,7 +208,7 @@ int top_view_toggle_split(struct top_view *v, const char *op)
 
 int top_view_update(struct top_view *v)
 {
-        const json_t *items = tab_items(v, v->tab), *item, *thread, *threads;
+        const json_t *items = table_items(v, top_table(v)), *item, *part, *parts;
         size_t i, j, n = 0, n_wanted = 0, room = json_array_size(items);
         struct top_row *wanted, *rows;
 
@@ -256,8 +221,7 @@ int top_view_update(struct top_view *v)
         json_array_foreach(items, i, item) if (is_wanted(v, item))
         {
                 wanted[n_wanted++].item = item;
-                if (v->tab == TOP_OPS && is_split(v, text_string(item, "name", "")))
-                        room += json_array_size(json_object_get(item, "threads"));
+                room += json_array_size(parts_of(v, item));
         }
         sort_rows(v, wanted, n_wanted);
         rows = calloc(room ? room : 1, sizeof(*rows));
@@ -267,11 +231,9 @@ int top_view_update(struct top_view *v)
         }
         for (i = 0; i < n_wanted; i++) {
                 rows[n++] = wanted[i];
-                if (v->tab != TOP_OPS || !is_split(v, text_string(wanted[i].item, "name", "")))
-                        continue;
-                threads = json_object_get(wanted[i].item, "threads");
-                json_array_foreach(threads, j, thread) rows[n + j] =
-                        (struct top_row){thread, wanted[i].item};
+                parts = parts_of(v, wanted[i].item);
+                json_array_foreach(parts, j, part) rows[n + j] =
+                        (struct top_row){part, wanted[i].item};
                 sort_rows(v, rows + n, j);
                 n += j;
         }
@@ -283,8 +245,8 @@ int top_view_update(struct top_view *v)
 
 void top_layout(const struct top_view *v, unsigned width, unsigned ret_widths[TOP_MAX_COLUMNS])
 {
-        const struct top_column *columns = tabs[v->tab].columns;
-        size_t n = tabs[v->tab].n_columns;
+        const struct top_column *columns = top_kind(v)->columns;
+        size_t n = top_kind(v)->n_columns;
         unsigned used = 0, need = 0, more;
 
         for (size_t i = 0; i < n; i++) {
@@ -345,13 +307,16 @@ char *top_heading_text(const struct top_column *c, unsigned width)
         return pad(c->title, width, c->cell != TOP_CELL_TEXT && c->cell != TOP_CELL_SPARK);
 }
 
-/* A thread under its op. */
+/* A part under its whole: a thread with its tid, a phase. */
 static char *branch_text(const struct top_row *r, unsigned width)
 {
-        char *line, *out;
+        double tid = text_number(r->item, "tid");
+        char number[TEXT_CELL] = "", *line, *out;
 
-        if (asprintf(&line, "%s %.0f %s", text_is_utf8() ? " └" : " `-",
-                     text_number(r->item, "tid"), text_string(r->item, "name", "")) < 0)
+        if (!isnan(tid))
+                snprintf(number, sizeof(number), " %.0f", tid);
+        if (asprintf(&line, "%s%s %s", text_is_utf8() ? " └" : " `-", number,
+                     text_string(r->item, "name", "")) < 0)
                 return NULL;
         out = pad(line, width, false);
         free(line);
@@ -365,7 +330,7 @@ char *top_cell_text(const struct top_row *r, const struct top_column *c, unsigne
 
         switch (c->cell) {
         case TOP_CELL_TEXT:
-                return r->op ? branch_text(r, width) : pad(row_text(r, c->member), width, false);
+                return r->whole ? branch_text(r, width) : pad(row_text(r, c->member), width, false);
         case TOP_CELL_SPARK:
                 return spark_text(json_object_get(r->item, c->member), width);
         case TOP_CELL_DURATION:
@@ -379,7 +344,7 @@ char *top_cell_text(const struct top_row *r, const struct top_column *c, unsigne
                 break;
         case TOP_CELL_SHARE:
                 text_share(buf, row_number(r, c->member));
-                if (json_is_true(json_object_get(r->op ? r->op : r->item, "estimated")) &&
+                if (json_is_true(json_object_get(r->whole ? r->whole : r->item, "estimated")) &&
                     strcmp(buf, "-") != 0) {
                         memmove(buf + 1, buf, strlen(buf) + 1);
                         buf[0] = '~';

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A view of one infprof.top/1 document: which of its tables, in which order,
- * filtered by what, with which ops split by thread. It turns into lines of text;
+ * filtered by what, with which rows split. It turns into lines of text;
  * the live screen and the plain form print the same ones.
  */
 #pragma once
@@ -10,46 +10,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum top_tab {
-        TOP_OPS,
-        TOP_THREADS,
-        TOP_SPAWNS,
-        TOP_N_TABS,
-};
-
-enum top_cell {
-        TOP_CELL_TEXT, /* to the left; all others to the right */
-        TOP_CELL_DURATION,
-        TOP_CELL_COUNT,
-        TOP_CELL_BYTES,
-        TOP_CELL_SHARE,
-        TOP_CELL_ID, /* an integer as it is */
-        TOP_CELL_HEX,
-        TOP_CELL_SPARK,
-};
-
-#define TOP_MAX_COLUMNS 12
-
-struct top_column {
-        const char *title;
-        const char *member; /* of the row's object */
-        enum top_cell cell;
-        unsigned width, max_width; /* cells; it grows up to max_width where there is room */
-        unsigned rank;             /* where there is none, the highest rank is left out first */
-};
+#include "cli/top-tabs.h"
 
 struct top_row {
         const json_t *item;
-        const json_t *op; /* `item` is this op's share on one thread; NULL: a row of its own */
+        const json_t *whole; /* `item` is a part of this row: an op's share on one thread, in one
+                                phase; NULL: a row of its own */
 };
 
 struct top_view {
         json_t *document; /* owned; NULL: none yet */
         enum top_tab tab;
-        unsigned sort[TOP_N_TABS];
-        bool reverse[TOP_N_TABS];
+        enum top_table tables[TOP_N_TABS]; /* the one that each tab shows */
+        unsigned sort[TOP_N_TABLES];
+        bool reverse[TOP_N_TABLES];
         char filter[128];
-        char **split; /* names of the ops split by thread */
+        struct top_split {
+                enum top_table table;
+                char *name;
+        } * split; /* rows that are shown with their parts */
         size_t n_split;
         struct top_row *rows;
         size_t n_rows;
@@ -64,15 +43,25 @@ void top_view_set(struct top_view *v, json_t *document);
 /* Brings the rows up to date with document, order, filter and splits. */
 int top_view_update(struct top_view *v);
 
-/* Splits the op by thread, or joins it again. */
-int top_view_toggle_split(struct top_view *v, const char *op);
+/* Splits the row of that name in the table that is shown, or joins it again. */
+int top_view_toggle_split(struct top_view *v, const char *name);
 
-const char *top_tab_name(enum top_tab tab);
-size_t top_tab_size(const struct top_view *v, enum top_tab tab);
-const struct top_column *top_columns(enum top_tab tab, size_t *ret_n);
+/* The table that is shown, and what kind it is. */
+static inline enum top_table top_table(const struct top_view *v)
+{
+        return v->tables[v->tab];
+}
+
+static inline const struct top_table_kind *top_kind(const struct top_view *v)
+{
+        return &top_tables[top_table(v)];
+}
+
+/* Its rows in the document. */
+size_t top_table_size(const struct top_view *v, enum top_table table);
 
 /* The column of that title (upper or lower case), or -1. */
-int top_find_column(enum top_tab tab, const char *title);
+int top_find_column(enum top_table table, const char *title);
 
 /* Widths of the columns on a screen of `width` cells; 0: left out. UINT_MAX: whatever is needed. */
 void top_layout(const struct top_view *v, unsigned width, unsigned ret_widths[TOP_MAX_COLUMNS]);
@@ -85,8 +74,11 @@ char *top_heading_text(const struct top_column *column, unsigned width);
 #define TOP_MAX_PIECES 16
 size_t top_pieces(const struct top_view *v, char *ret_pieces[TOP_MAX_PIECES]);
 
+/* The course of the last minute where the tab has one, `width` cells; to be freed; NULL: none. */
+char *top_course(const struct top_view *v, unsigned width);
+
 /* How the engine ended, or NULL while it lives; in buf[TEXT_END]. */
 const char *top_end(const struct top_view *v, char *buf);
 
-/* The plain form. */
-void top_print(const struct top_view *v);
+/* The plain form: all the tables of the tab. */
+void top_print(struct top_view *v);

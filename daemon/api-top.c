@@ -9,6 +9,7 @@
  *   a rate       what moved between the last two ticks, over the time between
  */
 #include "daemon/api-private.h"
+#include "daemon/api-top-private.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -27,10 +28,18 @@ static const char *const phase_names[IFP_N_PHASES] = {"unknown", "load", "prefil
 static const char *const kind_names[IFP_N_KINDS] = {"kernel", "node",  "graph", "call",
                                                     "wait",   "token", "ttft"};
 
+const char *top_kind_name(const struct op *op)
+{
+        return kind_names[op->kind];
+}
+
+const char *top_phase_name(uint32_t phase)
+{
+        return phase_names[phase];
+}
+
 struct view {
-        struct server *server;
-        struct run *run;
-        const struct process *only;
+        struct top_scope scope;
         double in_ops_ns;
 };
 
@@ -46,42 +55,14 @@ struct row {
         uint64_t buckets[IFP_HIST_BUCKETS];
 };
 
-static bool is_shown(const struct view *v, const struct process *p)
-{
-        return v->only ? p == v->only : p->run == v->run;
-}
-
-static json_t *integer(double v)
-{
-        return isfinite(v) ? json_integer((json_int_t)llround(v)) : json_null();
-}
-
-static json_t *real(double v)
-{
-        return isfinite(v) ? json_real(v) : json_null();
-}
-
-static json_t *text(const char *s)
-{
-        return s ? json_string(s) : json_null();
-}
-
 static bool is_nested(const struct op *op)
 {
         return op->kind != IFP_KIND_TOKEN && op->kind != IFP_KIND_TTFT;
 }
 
-/* Seconds between the last two ticks; 0: there was one at most. */
-static double interval(const struct process *p)
-{
-        return p->state == PROCESS_LIVE && p->tick_before_ns
-                       ? (double)(p->tick_ns - p->tick_before_ns) / 1e9
-                       : 0;
-}
-
 static double rate(const struct process *p, uint64_t now, uint64_t before)
 {
-        double s = interval(p);
+        double s = top_interval(p);
 
         return s > 0 ? (double)(now - before) / s : 0;
 }
@@ -120,28 +101,22 @@ static void row_add(struct row *row, const struct process *p, uint32_t i)
                         row->max = h.max;
         }
         row->calls = figures_calls(&row->sum);
-        if (interval(p) > 0)
-                row->rate += (double)op->spark[p->spark_at] / interval(p);
+        if (top_interval(p) > 0)
+                row->rate += (double)op->spark[p->spark_at] / top_interval(p);
         for (uint32_t s = 0; s < PROCESS_SPARK; s++)
                 row->spark[s] += op->spark[(p->spark_at + 1 + s) % PROCESS_SPARK];
 }
 
-static bool is_same(const struct op *a, const struct op *b)
-{
-        return a->kind == b->kind && !strcmp(a->name, b->name) &&
-               !strcmp(a->library ? a->library : "", b->library ? b->library : "");
-}
-
 /* Is this the first of the run's ops of that name? */
-static bool is_first(const struct view *v, const struct process *p, uint32_t i)
+static bool is_first(const struct top_scope *s, const struct process *p, uint32_t i)
 {
-        for (const struct process *q = v->server->processes; q; q = q->next) {
+        for (const struct process *q = s->server->processes; q; q = q->next) {
                 uint32_t n = q == p ? i : q->n_ops;
 
-                if (!is_shown(v, q))
+                if (!top_is_shown(s, q))
                         continue;
                 for (uint32_t k = IFP_OP_OTHER; k < n; k++)
-                        if (is_same(&q->ops[k], &p->ops[i]))
+                        if (top_is_same_op(&q->ops[k], &p->ops[i]))
                                 return false;
                 if (q == p)
                         return true;
@@ -153,8 +128,8 @@ static json_t *thread_split(const struct view *v, const struct op *op)
 {
         json_t *list = json_array();
 
-        for (const struct process *p = v->server->processes; p; p = p->next) {
-                if (!is_shown(v, p))
+        for (const struct process *p = v->scope.server->processes; p; p = p->next) {
+                if (!top_is_shown(&v->scope, p))
                         continue;
                 for (uint32_t i = 0; i < p->n_threads; i++) {
                         const struct thread *t = p->threads[i];
@@ -165,17 +140,18 @@ static json_t *thread_split(const struct view *v, const struct op *op)
                                 const struct figures *f = &t->tally.rows[k].f;
                                 const struct op *o = &p->ops[t->tally.rows[k].key / IFP_N_PHASES];
 
-                                if (!is_same(o, op))
+                                if (!top_is_same_op(o, op))
                                         continue;
                                 calls += figures_calls(f);
                                 add_times(p, o, f, &total, &self);
                         }
                         if (calls)
-                                json_array_append_new(
-                                        list, json_pack("{s:I, s:s, s:I, s:o, s:o}", "tid",
-                                                        (json_int_t)t->tid, "name", t->name,
-                                                        "calls", (json_int_t)calls, "total_ns",
-                                                        integer(total), "self_ns", integer(self)));
+                                json_array_append_new(list,
+                                                      json_pack("{s:I, s:s, s:I, s:o, s:o}", "tid",
+                                                                (json_int_t)t->tid, "name", t->name,
+                                                                "calls", (json_int_t)calls,
+                                                                "total_ns", top_integer(total),
+                                                                "self_ns", top_integer(self)));
                 }
         }
         return list;
@@ -200,15 +176,19 @@ static json_t *row_document(const struct view *v, const struct row *row)
         return json_pack(
                 "{s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, "
                 "s:o}",
-                "name", op->name, "kind", kind_names[op->kind], "library", text(op->library),
-                "calls", (json_int_t)row->calls, "calls_per_second", real(row->rate), "total_ns",
-                integer(timed ? row->total_ns : NAN), "self_ns",
-                integer(timed ? row->self_ns : NAN), "mean_ns",
-                integer(timed ? row->timed_ns / (double)timed : NAN), "p50_ns", quantile(row, 0.5),
-                "p95_ns", quantile(row, 0.95), "p99_ns", quantile(row, 0.99), "max_ns",
-                row->hist_count ? integer((double)clock_ns(&row->p->clock, row->max)) : json_null(),
-                "total_share", real(v->in_ops_ns > 0 && timed ? row->total_ns / v->in_ops_ns : NAN),
-                "self_share", real(v->in_ops_ns > 0 && timed ? row->self_ns / v->in_ops_ns : NAN),
+                "name", op->name, "kind", top_kind_name(op), "library", top_text(op->library),
+                "calls", (json_int_t)row->calls, "calls_per_second", top_real(row->rate),
+                "total_ns", top_integer(timed ? row->total_ns : NAN), "self_ns",
+                top_integer(timed ? row->self_ns : NAN), "mean_ns",
+                top_integer(timed ? row->timed_ns / (double)timed : NAN), "p50_ns",
+                quantile(row, 0.5), "p95_ns", quantile(row, 0.95), "p99_ns", quantile(row, 0.99),
+                "max_ns",
+                row->hist_count ? top_integer((double)clock_ns(&row->p->clock, row->max))
+                                : json_null(),
+                "total_share",
+                top_real(v->in_ops_ns > 0 && timed ? row->total_ns / v->in_ops_ns : NAN),
+                "self_share",
+                top_real(v->in_ops_ns > 0 && timed ? row->self_ns / v->in_ops_ns : NAN),
                 "estimated", op->hot && row->sum.untimed, "spark", spark, "threads",
                 thread_split(v, op));
 }
@@ -230,9 +210,9 @@ static struct row *row_new(const struct view *v, const struct process *p, uint32
         row->p = p;
         row->op = i;
         row->min = UINT64_MAX;
-        for (const struct process *q = v->server->processes; q; q = q->next)
-                for (uint32_t k = IFP_OP_OTHER; is_shown(v, q) && k < q->n_ops; k++)
-                        if (is_same(&q->ops[k], &p->ops[i]))
+        for (const struct process *q = v->scope.server->processes; q; q = q->next)
+                for (uint32_t k = IFP_OP_OTHER; top_is_shown(&v->scope, q) && k < q->n_ops; k++)
+                        if (top_is_same_op(&q->ops[k], &p->ops[i]))
                                 row_add(row, q, k);
         return row;
 }
@@ -243,11 +223,12 @@ static json_t *build_ops(struct view *v)
         size_t n = 0, room = 0;
         json_t *list = json_array();
 
-        for (const struct process *p = v->server->processes; p; p = p->next) {
-                for (uint32_t i = IFP_OP_OTHER; is_shown(v, p) && i < p->n_ops; i++) {
+        for (const struct process *p = v->scope.server->processes; p; p = p->next) {
+                for (uint32_t i = IFP_OP_OTHER; top_is_shown(&v->scope, p) && i < p->n_ops; i++) {
                         struct row *row;
 
-                        if (!p->ops[i].calls_now || !is_nested(&p->ops[i]) || !is_first(v, p, i))
+                        if (!p->ops[i].calls_now || !is_nested(&p->ops[i]) ||
+                            !is_first(&v->scope, p, i))
                                 continue;
                         if (n == room) {
                                 room = room ? 2 * room : 64;
@@ -287,9 +268,9 @@ static json_t *thread_document(const struct process *p, const struct thread *t)
                 "{s:I, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:I}", "tid", (json_int_t)t->tid, "name",
                 t->name, "state", t->ended ? "ended" : "live", "spans", (json_int_t)t->sum.timed,
                 "busy_ns", (json_int_t)clock_ns(&p->clock, t->busy_ticks), "share",
-                real((double)t->busy_ticks / life), "cpu_ns",
+                top_real((double)t->busy_ticks / life), "cpu_ns",
                 t->cpu_ns == UINT64_MAX ? json_null() : json_integer((json_int_t)t->cpu_ns),
-                "spawned_by", text(site_name(p, t->site)), "alloc_calls",
+                "spawned_by", top_text(site_name(p, t->site)), "alloc_calls",
                 (json_int_t)t->sum.alloc_calls);
 }
 
@@ -299,8 +280,8 @@ static json_t *build_threads(const struct view *v)
         json_t *list = json_array();
         uint32_t ended = 0;
 
-        for (const struct process *p = v->server->processes; p; p = p->next) {
-                if (!is_shown(v, p))
+        for (const struct process *p = v->scope.server->processes; p; p = p->next) {
+                if (!top_is_shown(&v->scope, p))
                         continue;
                 for (uint32_t i = p->n_threads; i-- > 0;)
                         if (!p->threads[i]->ended || ended++ < MAX_ENDED_THREADS)
@@ -317,8 +298,8 @@ static json_t *build_spawns(const struct view *v)
         uint64_t total = 0, live = 0, peak = 0;
         double per_second = 0;
 
-        for (const struct process *p = v->server->processes; p; p = p->next) {
-                if (!is_shown(v, p))
+        for (const struct process *p = v->scope.server->processes; p; p = p->next) {
+                if (!top_is_shown(&v->scope, p))
                         continue;
                 total += p->now.spawns;
                 live += p->state == PROCESS_LIVE ? p->now.threads_live : 0;
@@ -328,17 +309,18 @@ static json_t *build_spawns(const struct view *v)
                 for (uint32_t i = 0; i < p->n_sites; i++) {
                         const struct site *s = &p->sites[i];
 
-                        json_array_append_new(
-                                sites,
-                                json_pack("{s:o, s:o, s:I, s:I, s:o}", "function",
-                                          text(s->function), "library", text(s->library), "offset",
-                                          (json_int_t)s->offset, "count", (json_int_t)s->count,
-                                          "per_second", real(rate(p, s->at_tick, s->before))));
+                        json_array_append_new(sites,
+                                              json_pack("{s:o, s:o, s:I, s:I, s:o}", "function",
+                                                        top_text(s->function), "library",
+                                                        top_text(s->library), "offset",
+                                                        (json_int_t)s->offset, "count",
+                                                        (json_int_t)s->count, "per_second",
+                                                        top_real(rate(p, s->at_tick, s->before))));
                 }
         }
         return json_pack("{s:I, s:I, s:I, s:o, s:o}", "total", (json_int_t)total, "live",
                          (json_int_t)live, "peak_live", (json_int_t)peak, "per_second",
-                         real(per_second), "sites", sites);
+                         top_real(per_second), "sites", sites);
 }
 
 /* First tokens: they come out of a prefill. */
@@ -383,10 +365,10 @@ static json_t *build_now(const struct view *v)
         bool has_tokens = false;
         int64_t live_bytes = 0;
 
-        for (const struct process *p = v->server->processes; p; p = p->next) {
+        for (const struct process *p = v->scope.server->processes; p; p = p->next) {
                 const struct ifp_header *h = &p->segment.header;
 
-                if (!is_shown(v, p))
+                if (!top_is_shown(&v->scope, p))
                         continue;
                 if (!busiest || (p->state == PROCESS_LIVE) > (busiest->state == PROCESS_LIVE) ||
                     (p->state == busiest->state && p->now.spans > busiest->now.spans))
@@ -407,27 +389,28 @@ static json_t *build_now(const struct view *v)
         }
         return json_pack(
                 "{s:I, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "at_ns",
-                (json_int_t)run_duration_ns(v->run), "phase",
+                (json_int_t)run_duration_ns(v->scope.run), "phase",
                 phase_names[busiest ? busiest->now.phase : IFP_PHASE_UNKNOWN], "tokens_per_second",
-                real(has_tokens ? tokens : NAN), "tokens_per_second_mean",
-                real(token_time > 0 ? (double)decoded * 1e9 / token_time : NAN), "generated",
+                top_real(has_tokens ? tokens : NAN), "tokens_per_second_mean",
+                top_real(token_time > 0 ? (double)decoded * 1e9 / token_time : NAN), "generated",
                 has_tokens ? json_integer((json_int_t)(decoded + first)) : json_null(),
                 "threads_live", (json_int_t)threads, "live_bytes", (json_int_t)live_bytes,
-                "spans_per_second", real(spans), "overhead_fraction",
-                real(life > 0 && cost <= life ? cost / life : NAN), "rss_bytes",
+                "spans_per_second", top_real(spans), "overhead_fraction",
+                top_real(life > 0 && cost <= life ? cost / life : NAN), "rss_bytes",
                 resident ? json_integer((json_int_t)resident) : json_null());
 }
 
 json_t *api_top_document(struct server *s, struct run *run, const struct process *only)
 {
-        struct view v = {.server = s, .run = run, .only = only};
+        struct view v = {.scope = {s, run, only}};
         pid_t pid = only ? only->pid : run->pid;
         bool live = only ? only->state == PROCESS_LIVE : run_is_live(run);
         json_t *ops = build_ops(&v);
 
-        return json_pack("{s:s, s:{s:s, s:s, s:I, s:b, s:o}, s:o, s:o, s:o, s:o}", "schema",
+        return json_pack("{s:s, s:{s:s, s:s, s:I, s:b, s:o}, s:o, s:o, s:o, s:o, s:o}", "schema",
                          "infprof.top/1", "run", "id", run->id, "command", run->command, "pid",
                          (json_int_t)pid, "live", live, "exit",
                          report_exit((int)run->end, run->end_value), "now", build_now(&v), "ops",
-                         ops, "threads", build_threads(&v), "spawns", build_spawns(&v));
+                         ops, "threads", build_threads(&v), "spawns", build_spawns(&v), "memory",
+                         top_memory(&v.scope));
 }

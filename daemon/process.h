@@ -15,11 +15,12 @@
 #include "common/runfile.h"
 #include "daemon/clock.h"
 #include "daemon/drain.h"
+#include "daemon/rates.h"
 #include "daemon/segment.h"
 #include "daemon/tally.h"
 
 #define PROCESS_MAX_THREADS 4096u /* with a row of their own; further ones share one */
-#define PROCESS_SPARK       60u   /* seconds */
+#define PROCESS_SPARK       RATES_SPARK
 
 struct run;
 
@@ -64,6 +65,8 @@ struct op {
         uint32_t n_threads, n_threads_ended; /* that called it */
         uint64_t calls, calls_now;           /* at the last tick, at the last look */
         uint32_t spark[PROCESS_SPARK]; /* calls in each second, the newest at process.spark_at */
+        uint32_t alloc_spark[PROCESS_SPARK]; /* the same of allocations made in it */
+        struct readings readings;
         uint64_t written_mark[IFP_N_PHASES]; /* says whether its rows have changed since */
 };
 
@@ -148,6 +151,7 @@ struct process {
         struct gauges second_base;     /* at the beginning of the second that was written last */
         uint64_t second;               /* which one that is; UINT64_MAX: none yet */
         struct shim_counts shim;
+        struct rates rates;
         uint64_t tick_ns, tick_before_ns;
         uint32_t spark_at;
         uint32_t n_ticks;

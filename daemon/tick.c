@@ -98,6 +98,7 @@ static void take_sparks(struct process *p)
                 p->sites[i].before = p->sites[i].at_tick;
                 p->sites[i].at_tick = p->sites[i].count;
         }
+        rates_take(p);
 }
 
 static uint64_t load(const uint64_t *p)

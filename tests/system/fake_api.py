@@ -130,6 +130,44 @@ def sample_op(i, op):
     }
 
 
+MEMORY = [  # op, library, allocations a second, frees a second, bytes each
+    ("(not in any op)", None, 101.0, 505.0, 512),
+    ("llama_decode", "libllama.so", 13_130.0, 13_130.0, 96),
+    ("ggml_graph_compute", "libggml-cpu.so", 404.0, 0.0, 512),
+    ("MUL_MAT", "libggml-cpu.so", 0.0, 0.0, 4_194_304),
+]
+
+
+def sample_memory_row(name, calls, frees, size, rate, free_rate):
+    return {"name": name, "calls": calls, "asked_bytes": calls * size, "frees": frees, "failed_calls": 0,
+            "net_bytes": (calls - frees) * size, "calls_per_second": rate,
+            "bytes_per_second": rate * size, "frees_per_second": free_rate,
+            "net_bytes_per_second": (rate - free_rate) * size}
+
+
+def sample_memory():
+    ops = []
+    for i, (name, library, rate, free_rate, size) in enumerate(MEMORY):
+        calls, frees = int(rate * 93) or 3, int(free_rate * 93)
+        op = sample_memory_row(name, calls, frees, size, rate, free_rate)
+        parts = [sample_memory_row(phase, calls * part // 100, frees * part // 100, size, 0, 0)
+                 for phase, part in (("load", 2), ("decode", 98))]
+        op.update(kind="call" if library else None, library=library and f"/usr/lib/{library}",
+                  spark=[0] * 20 + [int(rate * (1 + (j + 3 * i) % 7) / 4) for j in range(40)],
+                  phases=[{k: v for k, v in part.items() if not k.endswith("_second")} for part in parts])
+        ops.append(op)
+    phases = [sample_memory_row("load", 4_811, 1_024, 9_216, 0.0, 0.0),
+              sample_memory_row("decode", 1_263_000, 1_262_992, 113, 0.0, 0.0)]
+    phases[0]["failed_calls"] = 2
+    sums = {k: sum(op[k] for op in ops) for k in ("calls_per_second", "bytes_per_second", "frees_per_second",
+                                                 "net_bytes_per_second", "calls", "asked_bytes", "frees")}
+    phases[1].update({k: v for k, v in sums.items() if k.endswith("_second")})
+    return {"peak_bytes": 53_687_091, "failed_calls": 2, **sums, "calls_per_token": 133.7,
+            "bytes_per_token": 15_206.25,
+            "live_spark": [None] * 12 + [44_000_000 + j * 88_218 + 700_000 * (j % 5) for j in range(48)],
+            "ops": ops, "phases": phases}
+
+
 def sample_top(live=True, exit=None):
     return {
         "schema": "infprof.top/1",
@@ -154,6 +192,7 @@ def sample_top(live=True, exit=None):
              "count": 9184, "per_second": 101.0},
             {"function": None, "library": "/opt/engine/llama-driver", "offset": 0x1f00, "count": 1,
              "per_second": 0.0}]},
+        "memory": sample_memory(),
     }
 
 

@@ -67,6 +67,34 @@ def top_shows_what_runs(s):
 
 
 @case
+def memory_of_what_runs(s):
+    run = engine(s, "--alloc", "op", pace=5)
+    wait_until(lambda: top(s)["memory"]["live_spark"][-3] is not None, 15, "three seconds")
+    document = top(s)
+    memory = document["memory"]
+    for member in ("calls", "asked_bytes", "frees", "failed_calls", "calls_per_second", "bytes_per_second",
+                   "frees_per_second", "net_bytes_per_second"):
+        for table in ("ops", "phases"):
+            near(sum(row[member] for row in memory[table]), memory[member], 1e-9, f"{member}, by {table}")
+        if not member.endswith("_second"):
+            for op in memory["ops"]:
+                equal(sum(part[member] for part in op["phases"]), op[member], f"{member} of {op['name']}, by phase")
+    for table in ("ops", "phases"):
+        equal(sum(row["net_bytes"] for row in memory[table]), document["now"]["live_bytes"], f"live, by {table}")
+    # each kernel takes its scratch memory and gives it back; a block a call
+    matmul = next(op for op in memory["ops"] if op["name"] == "tk_matmul")
+    timed = next(op for op in document["ops"] if op["name"] == "tk_matmul")
+    check(matmul["calls_per_second"] > 100, matmul)
+    near(matmul["calls_per_second"], timed["calls_per_second"], 0.02, "allocations and calls a second")
+    near(matmul["calls"], matmul["frees"], 0.02, "frees")
+    check(sum(matmul["spark"]) <= matmul["calls"] and len(matmul["spark"]) == 60, matmul["spark"])
+    equal(len(memory["live_spark"]), 60, "seconds")
+    known = [n for n in memory["live_spark"] if n is not None]
+    check(max(known) <= memory["peak_bytes"] + (64 << 10), (max(known), memory["peak_bytes"]))
+    end(run)
+
+
+@case
 def the_screen_follows_an_engine_to_its_end(s):
     run = engine(s)
     terminal = Terminal(s, 100, 30)

@@ -53,6 +53,7 @@ def once_prints_the_table(s):
     picture(s, "once-ascii", s.infprof("top", "--once", "4711", env={"LANG": "C"}).stdout)
     picture(s, "once-threads", s.infprof("top", "--once", "--tab", "threads", RUN).stdout)
     picture(s, "once-spawns", s.infprof("top", "--once", "--tab", "spawns", "--sort", "spawned by").stdout)
+    picture(s, "once-memory", s.infprof("top", "--once", "--tab", "memory", "--sort", "net").stdout)
     picture(s, "once-filter", s.infprof("top", "--once", "--filter", "ggml", "--sort", "p99").stdout)
     api.close()
 
@@ -125,6 +126,48 @@ def the_screen_at_80x24(s):
         picture(s, "80x24-spawns", terminal.shows("not resolved"))
         terminal.type("h")
         picture(s, "80x24-help", terminal.shows("any key goes back"))
+
+
+@case
+def the_memory_tab(s):
+    with screen(s) as (terminal, _):
+        terminal.shows("GET_ROWS")
+        terminal.type("4")
+        picture(s, "80x24-memory", terminal.shows("ALLOC/S"))
+        terminal.type("s")
+        terminal.shows("by FREE/S")
+        terminal.type("Down", "t")
+        picture(s, "80x24-memory-split", terminal.shows("└ decode", "└ load"))
+        terminal.type("v")
+        picture(s, "80x24-memory-phases", terminal.shows("PHASE", "by BYTES/S"))
+        # each table keeps its order, each tab its table
+        terminal.type("v")
+        terminal.shows("by FREE/S", "└ decode")
+        terminal.type("v", "1")
+        terminal.shows("by SELF%", gone=["└"])
+        terminal.type("BTab")
+        terminal.shows("PHASE")
+        terminal.type("v")
+        terminal.resize(132, 43)
+        picture(s, "132x43-memory", terminal.shows("└ decode", "13.6k (1.45M)   frees/s"))
+        terminal.resize(40, 12)
+        picture(s, "40x12-memory", terminal.shows("└ decode", gone=["FREE/S"]))
+
+
+@case
+def memory_that_is_not_known_is_not_zero(s):
+    api = fake(s)
+    top = sample_top()
+    top["now"]["rss_bytes"] = None
+    top["memory"].update(calls_per_token=None, bytes_per_token=None, failed_calls=0, live_spark=60 * [None], ops=[])
+    api.answers[f"GET /v1/runs/{RUN}/top"] = top
+    picture(s, "once-memory-unknown", s.infprof("top", "--once", "--tab", "memory").stdout)
+    # of a daemon that has no such member
+    del top["memory"]
+    text = s.infprof("top", "--once", "--tab", "memory").stdout
+    check("allocs/s - (-)" in text and text.count("(nothing was allocated yet)") >= 2, text)
+    equal(s.infprof("top", "--once", "--tab", "memory", "--sort", "p99", code=2).stdout, "", "no such column")
+    api.close()
 
 
 @case

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the parts of the document infprof.top/1: which processes it is of, and its values. */
+#pragma once
+
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+#include "daemon/server.h"
+
+/* A run, or one process of it. */
+struct top_scope {
+        const struct server *server;
+        const struct run *run;
+        const struct process *only;
+};
+
+static inline bool top_is_shown(const struct top_scope *s, const struct process *p)
+{
+        return s->only ? p == s->only : p->run == s->run;
+}
+
+static inline bool top_is_same_op(const struct op *a, const struct op *b)
+{
+        return a->kind == b->kind && !strcmp(a->name, b->name) &&
+               !strcmp(a->library ? a->library : "", b->library ? b->library : "");
+}
+
+const char *top_kind_name(const struct op *op);
+const char *top_phase_name(uint32_t phase);
+
+/* Seconds between the last two ticks; 0: there was one at most. */
+static inline double top_interval(const struct process *p)
+{
+        return p->state == PROCESS_LIVE && p->tick_before_ns
+                       ? (double)(p->tick_ns - p->tick_before_ns) / 1e9
+                       : 0;
+}
+
+/* NaN and NULL are null. */
+static inline json_t *top_integer(double v)
+{
+        return isfinite(v) ? json_integer((json_int_t)llround(v)) : json_null();
+}
+
+static inline json_t *top_real(double v)
+{
+        return isfinite(v) ? json_real(v) : json_null();
+}
+
+static inline json_t *top_text(const char *s)
+{
+        return s ? json_string(s) : json_null();
+}
+
+/* daemon/api-top-memory.c: the member "memory" */
+json_t *top_memory(const struct top_scope *s);
