@@ -15,6 +15,12 @@ const char *const report_phase_names[IFP_N_PHASES] = {"unknown", "load", "prefil
                                                       "idle"};
 static const char *const kind_names[IFP_N_KINDS] = {"kernel", "node",  "graph", "call",
                                                     "wait",   "token", "ttft"};
+
+const char *report_kind_name(enum ifp_kind kind)
+{
+        return kind_names[kind];
+}
+
 void report_set(json_t *object, const char *key, json_t *value)
 {
         if (json_object_set_new(object, key, value) < 0)

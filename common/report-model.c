@@ -14,23 +14,6 @@
 #include "common/hist.h"
 #include "common/runfile-private.h"
 
-/* Makes room for one more in an array {items, n, room}; the new one is zeroed. */
-#define GROW(items, n, room)                                                                       \
-        ({                                                                                         \
-                void *new_ = *(n) < *(room) ? (void *)*(items) : NULL;                             \
-                if (!new_) {                                                                       \
-                        size_t want_ = *(room) ? *(room)*2 : 16;                                   \
-                        new_ = reallocarray(*(items), want_, sizeof(**(items)));                   \
-                        if (new_) {                                                                \
-                                *(items) = new_;                                                   \
-                                *(room) = want_;                                                   \
-                        }                                                                          \
-                }                                                                                  \
-                if (new_)                                                                          \
-                        memset(&(*(items))[*(n)], 0, sizeof(**(items)));                           \
-                new_ ? &(*(items))[(*(n))++] : NULL;                                               \
-        })
-
 struct loader {
         struct model *model;
         struct runfile *rf;
@@ -55,7 +38,7 @@ void figures_done(struct figures *f)
         f->points = (struct points){0};
 }
 
-static void add_alloc(struct runfile_alloc *to, const struct runfile_alloc *a)
+void alloc_add(struct runfile_alloc *to, const struct runfile_alloc *a)
 {
         to->calls = sum_u64(to->calls, a->calls);
         to->asked_bytes = sum_u64(to->asked_bytes, a->asked_bytes);
@@ -63,6 +46,8 @@ static void add_alloc(struct runfile_alloc *to, const struct runfile_alloc *a)
         to->frees = sum_u64(to->frees, a->frees);
         to->freed_bytes = sum_u64(to->freed_bytes, a->freed_bytes);
         to->failed = sum_u64(to->failed, a->failed);
+        to->maps = sum_u64(to->maps, a->maps);
+        to->mapped_bytes = sum_u64(to->mapped_bytes, a->mapped_bytes);
 }
 
 int figures_add(struct figures *to, const struct figures *f)
@@ -80,7 +65,7 @@ int figures_add(struct figures *to, const struct figures *f)
         to->sums_known &= f->sums_known;
         to->left = sum_u64(to->left, f->left);
         to->folded = sum_u64(to->folded, f->folded);
-        add_alloc(&to->alloc, &f->alloc);
+        alloc_add(&to->alloc, &f->alloc);
         for (size_t i = 0; i < f->points.n; i++) {
                 struct point *p = GROW(&to->points.at, &to->points.n, &to->points.room);
 
@@ -138,7 +123,10 @@ static int load_process(const struct runfile_process *row, void *userdata)
                 return -ENOMEM;
         *p = *row;
         p->uuid = NULL;
-        return copy_text(&p->command) | copy_text(&p->exe) | copy_text(&p->reason) ? -ENOMEM : 0;
+        return copy_text(&p->command) | copy_text(&p->exe) | copy_text(&p->reason) |
+                               copy_text(&p->allocator_library)
+                       ? -ENOMEM
+                       : 0;
 }
 
 static int compare_process(const void *key, const void *item)
@@ -235,7 +223,7 @@ static int compare_ref(const void *key, const void *item)
         return a->op < b->op ? -1 : a->op > b->op;
 }
 
-static struct model_op *find_ref(const struct model *m, uint32_t process, uint32_t op)
+struct model_op *model_op(const struct model *m, uint32_t process, uint32_t op)
 {
         struct model_op_ref key = {process, op, 0}, *ref;
 
@@ -248,7 +236,7 @@ static int load_op_phase(const struct runfile_op_phase *row, void *userdata)
         struct loader *l = userdata;
         struct model *m = l->model;
         const struct runfile_process *p = model_process(m, row->process);
-        struct model_op *op = find_ref(m, row->process, row->op);
+        struct model_op *op = model_op(m, row->process, row->op);
         struct figures f = {
                 .timed = row->timed,
                 .untimed = row->untimed,
@@ -306,7 +294,7 @@ static int load_thread_op(const struct runfile_thread_op *row, void *userdata)
 {
         struct loader *l = userdata;
         struct model *m = l->model;
-        struct model_op *op = find_ref(m, row->process, row->op);
+        struct model_op *op = model_op(m, row->process, row->op);
         struct model_thread key = {.row = {.process = row->process, .thread = row->thread}}, *t;
         struct model_thread_op *to;
 
@@ -416,6 +404,7 @@ void model_done(struct model *m)
                 free((char *)m->processes[i].command);
                 free((char *)m->processes[i].exe);
                 free((char *)m->processes[i].reason);
+                free((char *)m->processes[i].allocator_library);
         }
         for (size_t i = 0; i < m->n_ops; i++) {
                 struct model_op *op = m->ops[i];

@@ -8,8 +8,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "common/runfile.h"
+
+/* Makes room for one more in an array {items, n, room}; the new one is zeroed. */
+#define GROW(items, n, room)                                                                       \
+        ({                                                                                         \
+                void *new_ = *(n) < *(room) ? (void *)*(items) : NULL;                             \
+                if (!new_) {                                                                       \
+                        size_t want_ = *(room) ? *(room)*2 : 16;                                   \
+                        new_ = reallocarray(*(items), want_, sizeof(**(items)));                   \
+                        if (new_) {                                                                \
+                                *(items) = new_;                                                   \
+                                *(room) = want_;                                                   \
+                        }                                                                          \
+                }                                                                                  \
+                if (new_)                                                                          \
+                        memset(&(*(items))[*(n)], 0, sizeof(**(items)));                           \
+                new_ ? &(*(items))[(*(n))++] : NULL;                                               \
+        })
 
 /* So many calls took about so long: one bucket of one process's histogram. */
 struct point {
@@ -94,10 +113,12 @@ void model_done(struct model *m);
 
 void figures_init(struct figures *f);
 void figures_done(struct figures *f);
+void alloc_add(struct runfile_alloc *to, const struct runfile_alloc *a);
 int figures_add(struct figures *to, const struct figures *f); /* sums, extremes, histograms */
 
 /* Sums that stay at INT64_MAX where they would leave what JSON and SQL can say. */
 uint64_t sum_u64(uint64_t a, uint64_t b);
 
 const struct runfile_process *model_process(const struct model *m, uint32_t index);
+struct model_op *model_op(const struct model *m, uint32_t process, uint32_t op); /* NULL: op 0 */
 const struct model_site *model_site(const struct model *m, uint32_t process, uint32_t site);

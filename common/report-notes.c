@@ -12,7 +12,7 @@
 #include "common/cleanup.h"
 #include "common/fmt.h"
 
-__attribute__((format(printf, 2, 3))) static void note(json_t *notes, const char *format, ...)
+void report_note(json_t *notes, const char *format, ...)
 {
         _cleanup_(freep) char *s = NULL, *clean = NULL;
         va_list ap;
@@ -26,7 +26,7 @@ __attribute__((format(printf, 2, 3))) static void note(json_t *notes, const char
                 json_array_append_new(notes, json_string(clean));
 }
 
-static void note_processes(json_t *notes, const struct model *m)
+void report_note_processes(json_t *notes, const struct model *m)
 {
         size_t n_live = 0;
 
@@ -36,18 +36,20 @@ static void note_processes(json_t *notes, const struct model *m)
 
                 n_live += p->end == RUNFILE_END_LIVE;
                 if (p->end == RUNFILE_END_CUT)
-                        note(notes,
-                             "process %lld was cut off: %s; what it did after that is not here",
-                             (long long)p->pid, why);
+                        report_note(
+                                notes,
+                                "process %lld was cut off: %s; what it did after that is not here",
+                                (long long)p->pid, why);
                 else if (p->reason)
-                        note(notes, "process %lld: %s", (long long)p->pid, p->reason);
+                        report_note(notes, "process %lld: %s", (long long)p->pid, p->reason);
         }
         if (n_live && m->run.end != RUNFILE_END_LIVE)
-                note(notes, "%zu process%s of this run had not ended when it was last looked at",
-                     n_live, n_live > 1 ? "es" : "");
+                report_note(notes,
+                            "%zu process%s of this run had not ended when it was last looked at",
+                            n_live, n_live > 1 ? "es" : "");
         if (m->run.n_adoptions)
-                note(notes, "the collector was replaced %u time%s while the run went on",
-                     m->run.n_adoptions, m->run.n_adoptions > 1 ? "s" : "");
+                report_note(notes, "the collector was replaced %u time%s while the run went on",
+                            m->run.n_adoptions, m->run.n_adoptions > 1 ? "s" : "");
 }
 
 static void note_spans(json_t *notes, const struct report *r)
@@ -55,50 +57,58 @@ static void note_spans(json_t *notes, const struct report *r)
         char a[FMT_SIZE], b[FMT_SIZE];
 
         if (r->totals.lost)
-                note(notes, "%s spans were lost, which must not be: please report it",
-                     fmt_count(a, r->totals.lost));
+                report_note(notes, "%s spans were lost, which must not be: please report it",
+                            fmt_count(a, r->totals.lost));
         if (r->totals.folded)
-                note(notes,
-                     "%s of %s spans were folded, for the ring of their thread was full: counted, "
-                     "summed "
-                     "and in the quantiles, without a line in time",
-                     fmt_count(a, r->totals.folded), fmt_count(b, r->totals.spans));
+                report_note(notes,
+                            "%s of %s spans were folded, for the ring of their thread was full: "
+                            "counted, "
+                            "summed "
+                            "and in the quantiles, without a line in time",
+                            fmt_count(a, r->totals.folded), fmt_count(b, r->totals.spans));
         if (r->totals.left)
-                note(notes,
-                     "%s calls did not return (exception, longjmp, exit, end of the thread): "
-                     "counted, and "
-                     "closed at the next event of their thread",
-                     fmt_count(a, r->totals.left));
+                report_note(
+                        notes,
+                        "%s calls did not return (exception, longjmp, exit, end of the thread): "
+                        "counted, and "
+                        "closed at the next event of their thread",
+                        fmt_count(a, r->totals.left));
         if (r->totals.open)
-                note(notes, "%s calls are open or were when their process died: not in the figures",
-                     fmt_count(a, r->totals.open));
+                report_note(notes,
+                            "%s calls are open or were when their process died: not in the figures",
+                            fmt_count(a, r->totals.open));
         if (r->totals.unseen)
-                note(notes,
-                     "%s spans were read by a collector that died: counted and summed, but not in "
-                     "min, "
-                     "max, stddev and quantiles",
-                     fmt_count(a, r->totals.unseen));
+                report_note(notes,
+                            "%s spans were read by a collector that died: counted and summed, but "
+                            "not in "
+                            "min, "
+                            "max, stddev and quantiles",
+                            fmt_count(a, r->totals.unseen));
         if (r->totals.fold_refused)
-                note(notes,
-                     "%s spans found the fold tables full: counted and summed, but not in min, "
-                     "max, "
-                     "stddev and quantiles",
-                     fmt_count(a, r->totals.fold_refused));
+                report_note(
+                        notes,
+                        "%s spans found the fold tables full: counted and summed, but not in min, "
+                        "max, "
+                        "stddev and quantiles",
+                        fmt_count(a, r->totals.fold_refused));
         if (r->totals.stubs_refused)
-                note(notes, "%s wanted functions found no stub free and were not timed",
-                     fmt_count(a, r->totals.stubs_refused));
+                report_note(notes, "%s wanted functions found no stub free and were not timed",
+                            fmt_count(a, r->totals.stubs_refused));
         if (r->totals.ops_refused)
-                note(notes, "%s ops found the table of ops full and are together under one name",
-                     fmt_count(a, r->totals.ops_refused));
+                report_note(notes,
+                            "%s ops found the table of ops full and are together under one name",
+                            fmt_count(a, r->totals.ops_refused));
         if (r->totals.lanes_retaken)
-                note(notes,
-                     "%s threads ended before they were seen: their figures are in the ops, and "
-                     "with the "
-                     "thread that came after",
-                     fmt_count(a, r->totals.lanes_retaken));
+                report_note(
+                        notes,
+                        "%s threads ended before they were seen: their figures are in the ops, and "
+                        "with the "
+                        "thread that came after",
+                        fmt_count(a, r->totals.lanes_retaken));
         if (r->n_threads_brief)
-                note(notes, "%zu threads have no list of their ops here: only the busiest do",
-                     r->n_threads_brief);
+                report_note(notes,
+                            "%zu threads have no list of their ops here: only the busiest do",
+                            r->n_threads_brief);
 }
 
 /* Hot ops, calls too deep to be timed, and times that do not add up. */
@@ -115,31 +125,37 @@ static void note_ops(json_t *notes, const struct report *r)
                 if (!summary_init(&s, op->phase, IFP_N_PHASES, op->hot)) {
                         n_hot += s.estimated;
                         if (s.sum.untimed && !op->hot)
-                                note(notes,
-                                     "%s calls of %s were nested too deep to be timed, or made "
-                                     "by a signal handler as their thread began: counted "
-                                     "only",
-                                     fmt_count(a, s.sum.untimed), op->name);
+                                report_note(
+                                        notes,
+                                        "%s calls of %s were nested too deep to be timed, or made "
+                                        "by a signal handler as their thread began: counted "
+                                        "only",
+                                        fmt_count(a, s.sum.untimed), op->name);
                         else if (s.sum.untimed && !s.sum.timed)
-                                note(notes, "no call of %s was timed: counted only", op->name);
+                                report_note(notes, "no call of %s was timed: counted only",
+                                            op->name);
                         if (s.times_known && !s.self_known)
-                                note(notes,
-                                     "self time of %s is not known: ops called from it took longer "
-                                     "than it "
-                                     "did (more than one stack)",
-                                     op->name);
+                                report_note(notes,
+                                            "self time of %s is not known: ops called from it took "
+                                            "longer "
+                                            "than it "
+                                            "did (more than one stack)",
+                                            op->name);
                 }
                 summary_done(&s);
         }
         if (n_hot)
-                note(notes,
-                     "%zu op%s called so often that only some calls were timed: calls exact, times "
-                     "estimated (marked ~). Calls without a stamp, and what they allocate, count "
-                     "in the "
-                     "self time and allocations of the op around them",
-                     n_hot, n_hot > 1 ? "s are" : " is");
+                report_note(notes,
+                            "%zu op%s called so often that only some calls were timed: calls "
+                            "exact, times "
+                            "estimated (marked ~). Calls without a stamp, and what they allocate, "
+                            "count "
+                            "in the "
+                            "self time and allocations of the op around them",
+                            n_hot, n_hot > 1 ? "s are" : " is");
         if (!r->in_ops_known || r->in_ops_ns > r->lifetime_ns)
-                note(notes, "time outside ops is not known: ops took longer than the threads that "
+                report_note(notes,
+                            "time outside ops is not known: ops took longer than the threads that "
                             "ran them "
                             "(more than one stack, or a thread that was not seen)");
 }
@@ -148,10 +164,10 @@ json_t *report_notes(const struct report *r)
 {
         json_t *notes = json_array();
 
-        note_processes(notes, &r->model);
+        report_note_processes(notes, &r->model);
         note_spans(notes, r);
         note_ops(notes, r);
         for (size_t i = 0; i < r->model.n_notes; i++)
-                note(notes, "%s", r->model.notes[i]);
+                report_note(notes, "%s", r->model.notes[i]);
         return notes;
 }

@@ -46,6 +46,8 @@ void summary_done(struct summary *s);
 uint64_t figures_quantile(const struct figures *f, double q);
 
 /* What a reader must know, as sentences. */
+__attribute__((format(printf, 2, 3))) void report_note(json_t *notes, const char *format, ...);
+void report_note_processes(json_t *notes, const struct model *m);
 json_t *report_notes(const struct report *r);
 
 /* One member, taken over. */
@@ -62,6 +64,7 @@ int64_t report_get_integer(const json_t *o, const char *key); /* -1: none there 
 json_t *report_sorted(json_t **items, size_t n, int (*compare)(const void *, const void *));
 
 extern const char *const report_phase_names[IFP_N_PHASES];
+const char *report_kind_name(enum ifp_kind kind);
 
 /* In the stack of ops: all kinds but token and ttft. */
 bool report_is_nested(const struct model_op *op);
@@ -82,3 +85,4 @@ json_t *report_build_site_name(const struct model_site *s);
 
 /* id, command, pid, started_at, duration_ns, end, exit */
 json_t *report_run_head(const struct runfile_run *run);
+json_t *report_build_run(const struct model *m); /* and its processes */

@@ -111,7 +111,7 @@ static json_t *build_process(const struct model *m, const struct runfile_process
         return o;
 }
 
-static json_t *build_run(const struct model *m)
+json_t *report_build_run(const struct model *m)
 {
         const struct runfile_run *run = &m->run;
         json_t *o = report_run_head(run), *processes = json_array();
@@ -406,7 +406,7 @@ static int build(struct report *r, json_t **ret)
 
         add_up(r);
         report_set(o, "schema", json_string(REPORT_SCHEMA));
-        report_set(o, "run", build_run(&r->model));
+        report_set(o, "run", report_build_run(&r->model));
         report_set(o, "self", build_self(r));
         e = build_tokens(&r->model, &part);
         if (e)

@@ -6,6 +6,7 @@
 #include "common/runfile-private.h"
 
 #include <errno.h>
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,7 +138,7 @@ static bool read_column(struct runfile *rf, sqlite3_stmt *st, int i, const struc
                 return type == SQLITE_INTEGER;
         case COLUMN_F64:
                 *(double *)field = sqlite3_column_double(st, i);
-                return type == SQLITE_FLOAT && *(double *)field >= 0;
+                return type == SQLITE_FLOAT && *(double *)field >= 0 && *(double *)field <= DBL_MAX;
         case COLUMN_TEXT:
         case COLUMN_TEXT_OR_NONE:
                 *(const char **)field = (const char *)sqlite3_column_text(st, i);
