@@ -37,6 +37,12 @@ static uint64_t mul32(uint64_t a, uint64_t b)
         return (uint64_t)((unsigned __int128)a * b >> 32);
 }
 
+/* n times w, w in Q32, to the nearest. */
+static uint64_t whole(uint64_t n, uint64_t w)
+{
+        return (uint64_t)(((unsigned __int128)n * w + ONE / 2) >> 32);
+}
+
 /* splitmix64 (Steele, Lea and Flood, 2014) */
 static uint64_t random_word(struct ifp_tls *tls)
 {
@@ -122,7 +128,7 @@ static struct weight weigh(uint64_t usable)
                 x = (uint64_t)(((unsigned __int128)usable << 32) / interval);
         ret.w = weight_of(usable, interval, x);
         more = ret.w - ONE;
-        ret.bytes = mul32(usable, ret.w);
+        ret.bytes = whole(usable, ret.w);
         ret.objects_var = (uint64_t)((unsigned __int128)ret.w * more >> 64);
         ret.bytes_var = mul32(mul32(x, ret.w), mul32(x, more)) >> 16;
         return ret;
@@ -143,7 +149,7 @@ static void account_alloc(struct ifp_stack *stack, uint64_t asked, uint64_t usab
         add(&stack->samples, 1);
         add(&stack->alloc_objects, w.w >> 16);
         add(&stack->alloc_bytes, w.bytes);
-        add(&stack->asked_bytes, mul32(asked, w.w));
+        add(&stack->asked_bytes, whole(asked, w.w));
         add(&stack->alloc_objects_var, w.objects_var);
         add(&stack->alloc_bytes_var, w.bytes_var);
 }
