@@ -16,8 +16,19 @@ struct answer {
 struct answer answer_error(unsigned status, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
 
-/* daemon/api-routes.c; `q` is the body, an empty object where there was none */
-struct answer api_route(struct server *s, const char *method, const char *path, const json_t *q);
+struct answer answer_document(json_t *body); /* NULL: there was no memory for it */
+struct answer answer_no_run(const char *id);
+
+/* daemon/api-routes.c; `args` are those of the URL, all strings; `q` is the body. Both are empty
+ * objects where there was none. */
+struct answer api_route(struct server *s, const char *method, const char *path, const json_t *args,
+                        const json_t *q);
+
+/* "latest", "pid:N" (then *ret_only is the process) or an id. NULL: not in memory. */
+struct run *api_find_run(struct server *s, const char *id, const struct process **ret_only);
+
+/* daemon/api-mark.c */
+struct answer api_mark(struct server *s, const json_t *args);
 
 /* daemon/api-status.c */
 json_t *api_status_document(struct server *s);

@@ -30,15 +30,14 @@ struct answer answer_error(unsigned status, const char *format, ...)
         return a;
 }
 
-static struct answer answer_document(json_t *body)
+struct answer answer_document(json_t *body)
 {
         if (!body)
                 return answer_error(500, "out of memory");
         return (struct answer){.status = 200, .body = body};
 }
 
-/* "latest", "pid:N" or an id. */
-static struct run *find_run(struct server *s, const char *id, const struct process **ret_only)
+struct run *api_find_run(struct server *s, const char *id, const struct process **ret_only)
 {
         *ret_only = NULL;
         if (!strncmp(id, "pid:", 4)) {
@@ -67,7 +66,7 @@ static struct run *find_run(struct server *s, const char *id, const struct proce
         return runs_find(s, id);
 }
 
-static struct answer no_run(const char *id)
+struct answer answer_no_run(const char *id)
 {
         if (!strncmp(id, "pid:", 4))
                 return answer_error(404,
@@ -108,9 +107,9 @@ static struct answer report_from_disk(struct server *s, const char *id)
         json_t *runs, *newest;
 
         if (!s->state_dir)
-                return no_run(id);
+                return answer_no_run(id);
         if (!strcmp(id, "latest")) {
-                struct answer a = no_run("latest");
+                struct answer a = answer_no_run("latest");
 
                 if (report_list(s->state_dir, &runs, NULL))
                         return a;
@@ -123,18 +122,18 @@ static struct answer report_from_disk(struct server *s, const char *id)
                 return a;
         }
         if (!text_is_id(id))
-                return no_run(id);
+                return answer_no_run(id);
         path = text_format("%s/%s.infprof", s->state_dir, id);
         if (!path || access(path, F_OK) < 0 ||
             (!report_summary(path, &summary, NULL) && report_is_stale_link(path, summary)))
-                return no_run(id);
+                return answer_no_run(id);
         return from_file(path, NULL);
 }
 
 static struct answer get_report(struct server *s, const char *id)
 {
         const struct process *only;
-        struct run *run = find_run(s, id, &only);
+        struct run *run = api_find_run(s, id, &only);
 
         if (!run)
                 return report_from_disk(s, id);
@@ -148,10 +147,10 @@ static struct answer get_report(struct server *s, const char *id)
 static struct answer get_top(struct server *s, const char *id)
 {
         const struct process *only;
-        struct run *run = find_run(s, id, &only);
+        struct run *run = api_find_run(s, id, &only);
 
         if (!run)
-                return no_run(id);
+                return answer_no_run(id);
         return answer_document(api_top_document(s, run, only));
 }
 
@@ -236,7 +235,7 @@ static struct answer put_exit(struct server *s, const char *id, const json_t *q)
         if (!run)
                 run = runs_revive(s, id); /* `record` saw a daemon die in between */
         if (!run)
-                return no_run(id);
+                return answer_no_run(id);
         if (json_unpack_ex((json_t *)q, &e, 0, "{s?I, s?I !}", "code", &code, "signal", &sig))
                 return answer_error(400, "not an exit: %s", e.text);
         if ((code < 0) == (sig < 0) || code > 255 || sig > 64)
@@ -259,6 +258,7 @@ enum route {
         ROUTE_STATUS,
         ROUTE_RUNS,
         ROUTE_SWITCH,
+        ROUTE_MARK,
         ROUTE_STOP,
         ROUTE_REPORT,
         ROUTE_TOP,
@@ -273,6 +273,7 @@ static const struct {
         [ROUTE_STATUS] = {"/v1/status", "y", NULL, NULL, "GET"},
         [ROUTE_RUNS] = {"/v1/runs", "y", "y", NULL, "GET, POST"},
         [ROUTE_SWITCH] = {"/v1/switch", NULL, "y", NULL, "POST"},
+        [ROUTE_MARK] = {"/v1/mark", NULL, "y", NULL, "POST"},
         [ROUTE_STOP] = {"/v1/stop", NULL, "y", NULL, "POST"},
         [ROUTE_REPORT] = {"/v1/runs/ID/report", "y", NULL, NULL, "GET"},
         [ROUTE_TOP] = {"/v1/runs/ID/top", "y", NULL, NULL, "GET"},
@@ -298,7 +299,8 @@ static bool matches(const char *pattern, const char *path, char *ret_id, size_t 
         return true;
 }
 
-struct answer api_route(struct server *s, const char *method, const char *path, const json_t *q)
+struct answer api_route(struct server *s, const char *method, const char *path, const json_t *args,
+                        const json_t *q)
 {
         bool get = !strcmp(method, "GET") || !strcmp(method, "HEAD");
         char id[256] = "";
@@ -324,6 +326,8 @@ struct answer api_route(struct server *s, const char *method, const char *path, 
                 return get ? answer_document(api_runs_document(s)) : post_run(s, q);
         case ROUTE_SWITCH:
                 return post_switch(s, q);
+        case ROUTE_MARK:
+                return api_mark(s, args);
         case ROUTE_STOP:
                 return post_stop(s);
         case ROUTE_REPORT:

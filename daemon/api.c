@@ -86,12 +86,34 @@ static bool is_json(struct MHD_Connection *c)
                (!type[n] || type[n] == ';' || type[n] == ' ');
 }
 
+/* One argument of the URL. MHD has undone the %XX. */
+static enum MHD_Result take_argument(void *userdata, enum MHD_ValueKind kind, const char *key,
+                                     const char *value)
+{
+        char *k = text_copy(key, strlen(key)), *v = value ? text_copy(value, strlen(value)) : NULL;
+
+        if (k && v)
+                json_object_set_new(userdata, k, json_string(v));
+        free(k);
+        free(v);
+        return MHD_YES;
+}
+
+static json_t *arguments(struct MHD_Connection *c)
+{
+        json_t *args = json_object();
+
+        if (args)
+                MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, take_argument, args);
+        return args;
+}
+
 static struct answer answer(struct api *api, struct MHD_Connection *c, struct question *q,
                             const char *path, const char *method)
 {
         bool sends = !strcmp(method, "POST") || !strcmp(method, "PUT");
         struct answer a;
-        json_t *body = NULL;
+        json_t *body = NULL, *args;
         json_error_t e;
 
         if (!is_own_user(c))
@@ -109,7 +131,9 @@ static struct answer answer(struct api *api, struct MHD_Connection *c, struct qu
         } else {
                 body = json_object();
         }
-        a = api_route(api->server, method, path, body);
+        args = arguments(c);
+        a = api_route(api->server, method, path, args, body);
+        json_decref(args);
         json_decref(body);
         return a;
 }

@@ -12,29 +12,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/flush-private.h"
 #include "daemon/pattern.h"
 #include "daemon/lane.h"
-
-/* What SQL can hold. A number beyond it was no measurement. */
-static uint64_t sane(uint64_t v)
-{
-        return v <= INT64_MAX ? v : INT64_MAX;
-}
 
 static uint64_t ns(const struct process *p, uint64_t ticks)
 {
         return ticks < (1ull << 62) ? clock_ns(&p->clock, ticks) : INT64_MAX;
 }
 
-static struct runfile_alloc alloc_of(const struct figures *f)
+struct runfile_alloc flush_alloc_of(const struct figures *f)
 {
         return (struct runfile_alloc){
-                .calls = sane(f->alloc_calls),
-                .asked_bytes = sane(f->asked_bytes),
-                .usable_bytes = sane(f->usable_bytes),
-                .frees = sane(f->frees),
-                .freed_bytes = sane(f->freed_bytes),
-                .failed = sane(f->alloc_failed),
+                .calls = flush_sane(f->alloc_calls),
+                .asked_bytes = flush_sane(f->asked_bytes),
+                .usable_bytes = flush_sane(f->usable_bytes),
+                .frees = flush_sane(f->frees),
+                .freed_bytes = flush_sane(f->freed_bytes),
+                .failed = flush_sane(f->alloc_failed),
+                .maps = flush_sane(f->maps),
+                .mapped_bytes = flush_sane(f->mapped_bytes),
         };
 }
 
@@ -49,20 +46,20 @@ static int put_process(struct run *run, const struct process *p)
                 .ppid = p->ppid,
                 .command = p->command,
                 .exe = p->exe,
-                .started_at_ns = sane(h->start_real_ns),
+                .started_at_ns = flush_sane(h->start_real_ns),
                 .duration_ns = process_duration_ns(p),
                 .ticks_per_second = clock_per_second(&p->clock),
                 .end = p->end,
                 .end_value = p->end_value,
                 .reason = p->reason,
                 .trivial = p->trivial,
-                .spans = sane(g->spans),
-                .folded = sane(g->folded),
+                .spans = flush_sane(g->spans),
+                .folded = flush_sane(g->folded),
                 .lost = process_lost(p),
-                .left = sane(g->left),
+                .left = flush_sane(g->left),
                 .open = p->open,
-                .untimed = sane(g->untimed),
-                .unseen = sane(p->unseen + p->in_flight),
+                .untimed = flush_sane(g->untimed),
+                .unseen = flush_sane(p->unseen + p->in_flight),
                 .fold_refused = p->shim.fold_refused,
                 .stubs_refused = p->shim.stubs_refused,
                 .ops_refused = p->shim.ops_refused,
@@ -85,13 +82,15 @@ static int put_process(struct run *run, const struct process *p)
         };
 
         memcpy(row.phase_ns, g->phase_ns, sizeof(row.phase_ns));
+        flush_heap_process(p, &row);
         return runfile_put_process(run->file, &row);
 }
 
 /* Changes whenever a row of the op's phase would look different. */
 static uint64_t mark_of(const struct figures *f)
 {
-        return 1 + f->timed + f->untimed + f->alloc_calls + f->frees + f->alloc_failed;
+        return 1 + f->timed + f->untimed + f->alloc_calls + f->frees + f->alloc_failed + f->maps +
+               f->mapped_bytes;
 }
 
 static int put_op_phase(struct run *run, const struct process *p, uint32_t op, uint32_t phase)
@@ -107,16 +106,16 @@ static int put_op_phase(struct run *run, const struct process *p, uint32_t op, u
                 .process = p->index,
                 .op = op,
                 .phase = phase,
-                .timed = sane(f->timed),
-                .untimed = sane(f->untimed),
+                .timed = flush_sane(f->timed),
+                .untimed = flush_sane(f->untimed),
                 .total_ns = ns(p, f->total),
                 .child_ns = ns(p, f->child),
                 .min_ns = h.count ? ns(p, h.min) : UINT64_MAX,
                 .max_ns = h.count ? ns(p, h.max) : 0,
                 .sumsq_ns2 = h.sumsq * scale,
                 .left = h.left,
-                .folded = sane(h.folded),
-                .alloc = alloc_of(f),
+                .folded = flush_sane(h.folded),
+                .alloc = flush_alloc_of(f),
                 .hist = h.count ? buckets : NULL,
         };
         return runfile_put_op_phase(run->file, &row);
@@ -180,13 +179,13 @@ static int put_thread_ops(struct run *run, const struct process *p, const struct
                         .thread = t->index,
                         .op = t->tally.rows[k].key / IFP_N_PHASES,
                         .phase = t->tally.rows[k].key % IFP_N_PHASES,
-                        .timed = sane(f->timed),
-                        .untimed = sane(f->untimed),
+                        .timed = flush_sane(f->timed),
+                        .untimed = flush_sane(f->untimed),
                         .total_ns = ns(p, f->total),
                         .child_ns = ns(p, f->child),
                         .min_ns = range.min == UINT64_MAX ? UINT64_MAX : ns(p, range.min),
                         .max_ns = ns(p, range.max),
-                        .alloc = alloc_of(f),
+                        .alloc = flush_alloc_of(f),
                 };
 
                 r = runfile_put_thread_op(run->file, &row);
@@ -205,10 +204,10 @@ static int put_thread(struct run *run, const struct process *p, const struct thr
                 .started_ns = clock_since_start_ns(&p->clock, t->start_ticks),
                 .ended_ns = t->ended ? clock_since_start_ns(&p->clock, t->end_ticks) : UINT64_MAX,
                 .site = t->site,
-                .spans = sane(t->sum.timed),
-                .folded = sane(t->folded),
+                .spans = flush_sane(t->sum.timed),
+                .folded = flush_sane(t->folded),
                 .cpu_ns = t->cpu_ns,
-                .alloc = alloc_of(&t->sum),
+                .alloc = flush_alloc_of(&t->sum),
         };
         int r;
 
@@ -266,7 +265,7 @@ static int put_sites(struct run *run, const struct process *p)
                         .site = i,
                         .function = s->function,
                         .library = s->library,
-                        .offset = sane(s->offset),
+                        .offset = flush_sane(s->offset),
                         .count = s->count,
                 };
 
@@ -284,10 +283,10 @@ static int put_second(struct run *run, const struct process *p, uint64_t second)
         struct runfile_second row = {
                 .process = p->index,
                 .second = second,
-                .spans = sane(g->spans - b->spans),
-                .prompt_tokens = sane(g->prompt_tokens - b->prompt_tokens),
-                .generated_tokens = sane(g->generated_tokens - b->generated_tokens),
-                .spawns = sane(g->spawns - b->spawns),
+                .spans = flush_sane(g->spans - b->spans),
+                .prompt_tokens = flush_sane(g->prompt_tokens - b->prompt_tokens),
+                .generated_tokens = flush_sane(g->generated_tokens - b->generated_tokens),
+                .spawns = flush_sane(g->spawns - b->spawns),
                 .live_bytes = g->live_bytes,
                 .threads_live = (uint32_t)g->threads_live,
                 .phase = g->phase,
@@ -310,6 +309,8 @@ static int put_all_of(struct run *run, const struct process *p, uint64_t second)
                 r = put_sites(run, p);
         if (!r)
                 r = put_second(run, p, second);
+        if (!r)
+                r = flush_heap(run, p, second);
         if (!r)
                 r = pattern_put_notes(run->file, p);
         return r;
@@ -342,6 +343,7 @@ static void mark_written(struct process *p, uint64_t second)
                 p->second_base = p->in_file;
         }
         p->in_file = p->now;
+        flush_heap_written(p);
         p->write_all = p->dirty = false;
 }
 

@@ -21,6 +21,7 @@
 #include "common/demangle.h"
 #include "daemon/fold.h"
 #include "daemon/lane.h"
+#include "daemon/mark.h"
 #include "daemon/pattern.h"
 #include "daemon/procfs.h"
 #include "daemon/text.h"
@@ -248,6 +249,8 @@ struct process *process_free(struct process *p)
         if (!p)
                 return NULL;
         let_go(p);
+        heap_done(&p->heap);
+        p->marks = mark_free_all(p->marks);
         drain_done(&p->drain);
         for (uint32_t i = 0; i < p->n_threads; i++)
                 thread_free(p->threads[i]);
@@ -381,6 +384,8 @@ void process_end(struct process *p, enum runfile_end end, int value, uint64_t no
                 r = process_tick(p, now_ns, &why);
         if (!r)
                 r = folds_take(p, &why);
+        if (!r)
+                r = heap_end(p, &why);
         if (p->crowd.thread) {
                 p->crowd.thread->ended = true;
                 p->crowd.thread->end_ticks = p->end_ticks;

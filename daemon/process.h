@@ -15,6 +15,7 @@
 #include "common/runfile.h"
 #include "daemon/clock.h"
 #include "daemon/drain.h"
+#include "daemon/heap.h"
 #include "daemon/rates.h"
 #include "daemon/segment.h"
 #include "daemon/tally.h"
@@ -152,6 +153,8 @@ struct process {
         uint64_t second;               /* which one that is; UINT64_MAX: none yet */
         struct shim_counts shim;
         struct rates rates;
+        struct heap heap;
+        struct mark *marks; /* not yet written */
         uint64_t tick_ns, tick_before_ns;
         uint32_t spark_at;
         uint32_t n_ticks;

@@ -113,6 +113,8 @@ static struct figures figures_of(const struct process *p, const struct runfile_t
                 .frees = row->alloc.frees,
                 .freed_bytes = row->alloc.freed_bytes,
                 .alloc_failed = row->alloc.failed,
+                .maps = row->alloc.maps,
+                .mapped_bytes = row->alloc.mapped_bytes,
         };
 }
 
@@ -237,6 +239,8 @@ int process_resume(struct process *p, struct runfile *rf, uint32_t index, const 
                 r = runfile_each_thread(rf, load_thread, &x);
         if (rf && !r)
                 r = runfile_each_thread_op(rf, load_thread_op, &x);
+        if (rf && r >= 0)
+                r = heap_resume(p, rf, index);
         if (r >= 0) /* a damaged file: what could be read of it, will do */
                 r = add_unwatched(&x);
         free(x.left_over);

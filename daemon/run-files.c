@@ -15,6 +15,7 @@
 
 #include "common/cleanup.h"
 #include "daemon/flush.h"
+#include "daemon/mark.h"
 #include "daemon/text.h"
 
 /* The file at `path` if it has the process; else NULL. */
@@ -61,6 +62,15 @@ static int count_process(const struct runfile_process *row, void *userdata)
         return 0;
 }
 
+static int count_mark(const struct runfile_mark *row, void *userdata)
+{
+        struct run *run = userdata;
+
+        if (row->mark >= run->n_marks && row->mark < MARK_MAX)
+                run->n_marks = row->mark + 1;
+        return 0;
+}
+
 /* The run as its file has it, in memory again. */
 static int run_from_file(struct server *s, struct runfile *rf, const char *path, struct run **ret)
 {
@@ -82,6 +92,7 @@ static int run_from_file(struct server *s, struct runfile *rf, const char *path,
                 run->cpu_ns = row.daemon_cpu_ns;
                 if (runfile_each_process(rf, count_process, run))
                         run->n_processes += 1000; /* damaged: stay clear of what may be there */
+                (void)runfile_each_mark(rf, count_mark, run);
         }
         *ret = run;
         return 0;

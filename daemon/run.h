@@ -29,6 +29,7 @@ struct run {
         uint32_t n_live;
         uint32_t n_trivial; /* processes that are in the file only */
         uint32_t n_adoptions;
+        uint32_t n_marks;   /* ever; the next one's number */
         uint64_t cpu_ns;    /* CPU time of the daemon for it */
         uint64_t opened_ns; /* when the file was tried last */
 };

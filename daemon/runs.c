@@ -156,7 +156,7 @@ void runs_tell_end(struct run *run, enum runfile_end end, int value)
 bool runs_is_trivial(const struct process *p)
 {
         return p->state != PROCESS_CUT && !p->now.spans && !p->now.untimed && !p->now.spawns &&
-               process_duration_ns(p) < SHORT_NS;
+               !p->marks && process_duration_ns(p) < SHORT_NS;
 }
 
 bool runs_is_worth_a_file(struct server *s, const struct run *run)

@@ -359,12 +359,17 @@ static void tick(struct server *s, uint64_t now)
         s->next_tick_ns = now + (took * 10 > TICK_NS ? took * 10 : TICK_NS);
 }
 
-void server_refresh(struct server *s, struct run *run)
+void server_look(struct server *s, struct run *run)
 {
         uint64_t now = clock_mono_ns();
 
         round_of_all(s, now);
         tick_processes(s, run, now);
+}
+
+void server_refresh(struct server *s, struct run *run)
+{
+        server_look(s, run);
         run->dirty = true; /* time goes on in any case */
         for (struct process *p = s->processes; p; p = p->next)
                 p->dirty |= p->run == run && p->state == PROCESS_LIVE;

@@ -64,7 +64,10 @@ int server_attach(struct server *s, struct segment *segment, pid_t pid, bool ado
                   const char **ret_why);
 void server_refuse(struct server *s, pid_t pid, const char *reason);
 
-/* All figures up to this instant, in memory and in the run's file. */
+/* All figures of a run (NULL: of all) up to this instant, in memory. */
+void server_look(struct server *s, struct run *run);
+
+/* The same, and in the run's file. */
 void server_refresh(struct server *s, struct run *run);
 
 struct process *server_find_pid(struct server *s, pid_t pid);

@@ -66,7 +66,9 @@ static bool take_alloc(struct figures *f, const struct ifp_alloc_row *row)
         f->frees = load(&row->frees);
         f->freed_bytes = load(&row->freed_bytes);
         f->alloc_failed = load(&row->failed);
-        return f->alloc_calls | f->frees | f->alloc_failed;
+        f->maps = load(&row->maps);
+        f->mapped_bytes = load(&row->mapped_bytes);
+        return f->alloc_calls | f->frees | f->alloc_failed | f->maps | f->mapped_bytes;
 }
 
 /* Stretches of data begin and end on pages, so they hold whole rows only where rows divide pages.

@@ -10,6 +10,7 @@
 struct figures {
         uint64_t timed, untimed, total, child;
         uint64_t alloc_calls, asked_bytes, usable_bytes, frees, freed_bytes, alloc_failed;
+        uint64_t maps, mapped_bytes;
 };
 
 struct tally_row {

@@ -61,7 +61,7 @@ static void count_calls(struct process *p)
                 usable += p->total[k].usable_bytes;
                 freed += p->total[k].freed_bytes;
         }
-        p->now.live_bytes = (int64_t)(usable - freed);
+        p->now.live_bytes = (int64_t)(usable - freed + (uint64_t)p->heap.inherited_bytes);
         for (uint32_t op = 0; op < p->n_ops; op++) {
                 uint64_t calls = 0;
 
@@ -213,6 +213,8 @@ int process_tick(struct process *p, uint64_t now_ns, const char **ret_why)
                 r = sites_take(p, p->end_ticks ? UINT32_MAX : SITES_A_TICK, ret_why);
         if (!r)
                 r = take_trouble(p);
+        if (!r)
+                r = heap_take(p, ret_why);
         if (r)
                 return r;
         ask_threads(p);
@@ -222,6 +224,7 @@ int process_tick(struct process *p, uint64_t now_ns, const char **ret_why)
         if (now_ns - p->tick_ns < LEAST_TICK_NS)
                 return 0;
         take_sparks(p);
+        heap_interval_over(p);
         p->segment_bytes = segment_resident(&p->segment);
         p->before = p->at_tick;
         p->at_tick = p->now;

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the parts of the writing. */
+#pragma once
+
+#include "daemon/process.h"
+#include "daemon/run.h"
+
+/* What SQL can hold. A number beyond it was no measurement. */
+static inline uint64_t flush_sane(uint64_t v)
+{
+        return v <= INT64_MAX ? v : INT64_MAX;
+}
+
+/* daemon/flush.c */
+struct runfile_alloc flush_alloc_of(const struct figures *f);
+
+/* daemon/flush-heap.c */
+void flush_heap_process(const struct process *p, struct runfile_process *row);
+int flush_heap(struct run *run, const struct process *p, uint64_t second);
+void flush_heap_written(struct process *p); /* the commit is through */
