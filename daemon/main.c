@@ -21,6 +21,7 @@
 #include "common/paths.h"
 #include "daemon/adopt.h"
 #include "daemon/bury.h"
+#include "daemon/notify.h"
 #include "daemon/server.h"
 
 enum {
@@ -175,7 +176,9 @@ int main(int argc, char **argv)
         }
         adopt_all(s);
         bury_all(s);
+        notify("READY=1");
         r = server_serve(s);
+        notify("STOPPING=1");
         server_free(s);
         close(lock);
         if (r)
