@@ -83,6 +83,49 @@ def the_unit_keeps_the_users_namespaces(s):
     equal(bad, set(), "settings that need a namespace")
 
 
+def members(analyze, name):
+    """The system calls of systemd's group, with those of groups in it."""
+    run = subprocess.run([analyze, "syscall-filter", name], capture_output=True, text=True, timeout=60, check=True)
+    found = set()
+    for word in (line.split()[0] for line in run.stdout.splitlines()[1:] if line.strip()):
+        if word.startswith("@"):
+            found |= members(analyze, word)
+        elif not word.startswith("#"):
+            found.add(word)
+    return found
+
+
+@case
+def all_it_calls_is_allowed(s):
+    strace, analyze = shutil.which("strace"), shutil.which("systemd-analyze")
+    if not strace or not analyze:
+        skip("there is no strace or no systemd-analyze here")
+    text, command = unit(s)
+    allowed = set()
+    for word in re.findall(r"^SystemCallFilter=(.*)$", text, re.M)[0].split():
+        allowed |= members(analyze, word) if word.startswith("@") else {word}
+    tracer = s.start([strace, "-f", "-qq", "-o", s.path("trace"), *command], preload=False)
+    wait_until(lambda: tracer.returncode is not None or s.infprof("status", code=None).returncode == 0, 10,
+               "it serves")
+    if tracer.returncode is not None:
+        skip(f"strace traces nothing here: {tracer.stderr.strip()}")
+    engine = s.run([s.cli, "record", "--kernels", "libtinykernels.so:tk_*", s.tinyengine, "--tokens", "300",
+                    "--pace", "5", "--alloc", "op", "--spawn", "op"], preload=False)
+    equal(engine.returncode, 0, "exit")
+    for verb in ("report", "runs", "status"):
+        s.infprof(verb)
+    s.infprof("stop")
+    equal(tracer.wait(), 0, "exit")
+    with open(s.path("trace"), encoding="utf-8", errors="replace") as f:
+        lines = f.read().splitlines()
+    called = {m.group(1) for m in (re.match(r"\d+ +(\w+)\(", line) for line in lines) if m}
+    check({"recvmsg", "mmap", "openat", "execve"} <= called, called)
+    equal(called - allowed, set(), "system calls that the unit refuses")
+    equal([line for line in lines if "PROT_WRITE|PROT_EXEC" in line], [], "memory written and executed")
+    families = {m.group(1) for m in (re.search(r" socket\((\w+)", line) for line in lines) if m}
+    equal(families, {"AF_UNIX"}, "sockets")
+
+
 @case
 def it_is_ready_when_it_says_so(s):
     _, command = unit(s)
