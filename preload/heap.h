@@ -73,8 +73,8 @@ uint32_t ifp_unwind(struct ifp_tls *tls, uint64_t *ret, uint32_t room, bool *ret
 void ifp_unwind_opened(const struct ifp_elf *e);
 void ifp_unwind_closed(const struct ifp_elf *e);
 void ifp_unwind_after_fork(void);
-void ifp_unwind_lane(struct ifp_tls *tls, uint32_t lane); /* it has this lane now */
-bool ifp_unwind_owns(const char *soname);                 /* an object that serves only us */
+void ifp_unwind_end(struct ifp_tls *tls); /* the thread is over */
+bool ifp_unwind_owns(const char *soname); /* an object that serves only us */
 
 /* ---- tokens.c ---- */
 

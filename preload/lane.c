@@ -67,8 +67,8 @@ static struct ifp_lane *pick(void)
 static struct ifp_lane *join_crowd(struct ifp_tls *tls)
 {
         tls->crowd = 1;
-        tls->unwind = NULL;
         tls->fast = NULL;
+        ifp_unwind_end(tls);
         tls->lane = ifp_crowd();
         return tls->lane;
 }
@@ -103,7 +103,6 @@ struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid, uint32_t sit
         if (ifp_seg->header.heap_interval > 1 && !lane->memory.sample_at)
                 lane->memory.sample_at = lane->memory.alloc_usable + ifp_heap_gap(tls);
         ifp_memory_due(&lane->memory);
-        ifp_unwind_lane(tls, (uint32_t)(lane - ifp_seg->lanes));
         tls->lane = tls->fast = lane;
         ifp_thread_key_arm();
         return lane;

@@ -10,9 +10,9 @@
  * - What is loaded it learns from a copy of the program headers kept here. Only
  *   within dlopen, whose new objects are not known here yet, is the loader asked: this thread
  *   holds its lock then.
- * - Its two words of thread-local storage lie in a table by lane, so that
+ * - Its two words of thread-local storage lie in a table here, so that
  *   __tls_get_addr never allocates, and the cache of frames of a thread that ended serves
- *   the next one.
+ *   the next one. (A cache takes 256 KiB; a thread has one from its first sample to its end.)
  */
 #include <link.h>
 
@@ -40,7 +40,9 @@ static uint32_t n_images;
 static uint64_t shim_start, shim_end;
 static int (*backtrace_real)(void **buffer, int size);
 static uint64_t blocks[IFP_MAX_LANES][TLS_BYTES / 8];
-static uint32_t its_lock;
+static uint16_t free_blocks[IFP_MAX_LANES]; /* a stack: the one used last is warm */
+static uint32_t n_blocks, n_free_blocks;    /* ever used; of these, free now */
+static uint32_t its_lock, blocks_lock;
 static bool loading;
 
 /* ---- what is loaded ------------------------------------------------------------ */
@@ -323,25 +325,45 @@ void ifp_unwind_init(void)
         ifp_seg->live.unwinding = 1;
 }
 
-void ifp_unwind_lane(struct ifp_tls *tls, uint32_t lane)
+/* The last thread's that ended, if there is one. Not entered by a handler: it finds a sample under
+ * way. */
+static uint64_t *take_block(void)
 {
-        tls->unwind = blocks[lane];
+        uint64_t *block = NULL;
+
+        ifp_lock(&blocks_lock);
+        if (n_free_blocks)
+                block = blocks[free_blocks[--n_free_blocks]];
+        else if (n_blocks < IFP_MAX_LANES)
+                block = blocks[n_blocks++];
+        ifp_unlock(&blocks_lock);
+        return block;
 }
 
-/* Caches that another thread may have been writing are begun anew. The child's first lane is 0. */
+void ifp_unwind_end(struct ifp_tls *tls)
+{
+        uint64_t *block = tls->unwind;
+
+        tls->unwind = NULL;
+        if (!block)
+                return;
+        ifp_lock(&blocks_lock);
+        free_blocks[n_free_blocks++] = (uint16_t)((block - blocks[0]) / (TLS_BYTES / 8));
+        ifp_unlock(&blocks_lock);
+}
+
+/* Caches that another thread may have been writing are begun anew. */
 void ifp_unwind_after_fork(void)
 {
-        uint64_t *mine = ifp_tls.unwind, kept[TLS_BYTES / 8] = {0};
-
-        for (uint32_t i = 0; mine && i < TLS_BYTES / 8; i++)
-                kept[i] = mine[i];
-        for (uint32_t l = 0; l < IFP_MAX_LANES; l++)
+        its_lock = blocks_lock = 0;
+        n_free_blocks = 0;
+        for (uint32_t b = 0; b < n_blocks; b++) {
+                if (blocks[b] == ifp_tls.unwind)
+                        continue;
                 for (uint32_t i = 0; i < TLS_BYTES / 8; i++)
-                        if (blocks[l][i])
-                                blocks[l][i] = 0;
-        for (uint32_t i = 0; i < TLS_BYTES / 8; i++)
-                blocks[0][i] = kept[i];
-        its_lock = 0;
+                        blocks[b][i] = 0;
+                free_blocks[n_free_blocks++] = (uint16_t)b;
+        }
 }
 
 /* ---- a stack ----------------------------------------------------------------------- */
@@ -370,9 +392,13 @@ uint32_t ifp_unwind(struct ifp_tls *tls, uint64_t *ret, uint32_t room, bool *ret
         int got;
 
         *ret_cut = false;
-        if (!backtrace_real || !tls->unwind || tls->crowd ||
-            !room_on(tls, (uint64_t)(uintptr_t)&got))
+        if (!backtrace_real || tls->crowd || !room_on(tls, (uint64_t)(uintptr_t)&got))
                 return 0;
+        if (IFP_UNLIKELY(!tls->unwind)) {
+                tls->unwind = take_block();
+                if (!tls->unwind)
+                        return 0;
+        }
         got = backtrace_real((void **)(uintptr_t)ret, (int)room);
         for (int i = 0; i < got; i++)
                 if (ret[i] && (ret[i] < shim_start || ret[i] >= shim_end))
