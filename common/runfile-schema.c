@@ -445,7 +445,17 @@ static const char views_sql[] =
         "  sum(s.prompt_tokens) AS prompt_tokens, sum(s.generated_tokens) AS generated_tokens,\n"
         "  sum(s.spawns) AS spawns, sum(s.live_bytes) AS live_bytes,\n"
         "  sum(s.threads_live) AS threads_live FROM second s GROUP BY s.second ORDER BY "
-        "s.second;\n";
+        "s.second;\n"
+        "CREATE VIEW v_stacks AS SELECT s.process, s.stack, o.name AS op, p.name AS phase, "
+        "s.samples,\n"
+        "  round(s.alloc_objects) AS alloc_objects, round(s.alloc_bytes) AS alloc_bytes,\n"
+        "  round(s.inherited_objects + s.alloc_objects - s.freed_objects) AS inuse_objects,\n"
+        "  round(s.inherited_bytes + s.alloc_bytes - s.freed_bytes) AS inuse_bytes,\n"
+        "  (SELECT group_concat(ifnull(f.function, ifnull(f.library, '?')), ' < ')\n"
+        "   FROM (SELECT value FROM json_each('[' || s.frames || ']') ORDER BY key) j\n"
+        "   JOIN frame f ON f.process = s.process AND f.frame = j.value) AS functions\n"
+        "  FROM stack s LEFT JOIN op o USING (process, op) JOIN phases p USING (phase)\n"
+        "  ORDER BY s.alloc_bytes DESC;\n";
 
 static const char *declaration(enum column_type type)
 {

@@ -503,7 +503,9 @@ static void missing_halves_are_damage(void **state)
                 unlink(file);
                 assert_int_equal(fixture_write(file, &truth), 0);
                 assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-                if (sqlite3_exec(db, "DROP VIEW v_ops; DROP VIEW v_threads; DROP VIEW v_seconds;",
+                if (sqlite3_exec(db,
+                                 "DROP VIEW v_ops; DROP VIEW v_threads; DROP VIEW v_seconds;"
+                                 " DROP VIEW v_stacks;",
                                  NULL, NULL, NULL) ||
                     sqlite3_exec(db, changes[i], NULL, NULL, NULL))
                         fail_msg("%s: %s", changes[i], sqlite3_errmsg(db));
