@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What was seen at each second: `allocator`, `outside`, `timeline` and `mapped_files`. The looks
+ * at all processes are gone through in the order of time, and what each process showed last is
+ * kept in one sum: gauges until the process is gone, counters for good. A figure that some
+ * processes do not tell is the sum of those that do.
+ *
+ * efficiency = useful / held. Useful: what the allocator says that the engine holds in
+ * blocks, else live bytes. Held: what the allocator says is resident, else anonymous memory, which
+ * has thread stacks and the engine's own mappings in it. More useful than held is memory that was
+ * never touched: then nothing is said.
+ */
+#include "common/report-memory-private.h"
+
+#include <errno.h>
+#include <math.h>
+
+#include "common/cleanup.h"
+#include "common/report-private.h"
+
+#define MAX_POINTS 600
+
+static const char *const kinds[IFP_N_ALLOCATORS] = {"unknown", "glibc", "jemalloc", "mimalloc",
+                                                    "tcmalloc"};
+
+/* A process's look comes, or the process is gone. */
+struct event {
+        uint64_t second;
+        const struct memory_look *look; /* NULL: gone */
+        size_t process;
+};
+
+struct looks {
+        struct look *at; /* one for each second that has a look */
+        size_t n;
+        const struct runfile_process *main; /* the process that allocated most */
+        struct look last;                   /* as its last look was taken */
+        bool seen;
+        double useful, held; /* sums over the looks that know both */
+};
+
+const struct runfile_process *memory_main_process(const struct memory *m)
+{
+        const struct memory_process *p = m->processes;
+        size_t main = 0;
+
+        for (size_t i = 1; i < m->model.n_processes; i++)
+                if (p[i].calls > p[main].calls)
+                        main = i;
+        return m->model.n_processes ? &m->model.processes[main] : NULL;
+}
+
+static void tell(struct look *l, int figure, uint64_t v)
+{
+        l->value[figure] = v == RUNFILE_NOT_TOLD ? 0 : v > INT64_MAX ? INT64_MAX : (int64_t)v;
+        l->told[figure] = v != RUNFILE_NOT_TOLD;
+}
+
+/* One row as figures. */
+static struct look look_of(const struct runfile_memory *row)
+{
+        uint64_t live = row->live_bytes > 0 ? (uint64_t)row->live_bytes : 0;
+        struct look l = {.second = row->second};
+
+        tell(&l, GAUGE_RSS, row->rss);
+        tell(&l, GAUGE_PSS, row->pss);
+        tell(&l, GAUGE_ANONYMOUS, row->anonymous);
+        tell(&l, GAUGE_FILE, row->file);
+        tell(&l, GAUGE_HUGE, row->huge);
+        tell(&l, GAUGE_SWAP, row->swap);
+        tell(&l, GAUGE_LIVE, live);
+        l.value[GAUGE_LIVE] = row->live_bytes;
+        tell(&l, GAUGE_ALLOCATED, row->allocated);
+        tell(&l, GAUGE_ACTIVE, row->active);
+        tell(&l, GAUGE_METADATA, row->metadata);
+        tell(&l, GAUGE_RESIDENT, row->resident);
+        tell(&l, GAUGE_MAPPED, row->mapped);
+        tell(&l, GAUGE_RETAINED, row->retained);
+        tell(&l, GAUGE_FREE, row->free_bytes);
+        tell(&l, GAUGE_RELEASABLE, row->releasable);
+        tell(&l, GAUGE_HELD, row->resident != RUNFILE_NOT_TOLD ? row->resident : row->anonymous);
+        tell(&l, GAUGE_USEFUL,
+             !l.told[GAUGE_HELD]                  ? RUNFILE_NOT_TOLD
+             : row->allocated != RUNFILE_NOT_TOLD ? row->allocated
+                                                  : live);
+        if (row->allocated != RUNFILE_NOT_TOLD && row->active != RUNFILE_NOT_TOLD) {
+                tell(&l, GAUGE_IN_BLOCKS, row->allocated);
+                tell(&l, GAUGE_IN_PAGES, row->active);
+        }
+        tell(&l, COUNTER_CALLS, row->calls);
+        tell(&l, COUNTER_ASKED, row->asked_bytes);
+        tell(&l, COUNTER_FREES, row->frees);
+        tell(&l, COUNTER_MAPPED, row->mapped_bytes);
+        tell(&l, COUNTER_MINOR_FAULTS, row->minor_faults);
+        tell(&l, COUNTER_MAJOR_FAULTS, row->major_faults);
+        return l;
+}
+
+/* In the place of what the process showed before, figures `first` up to `end`. */
+static void replace(struct look *sum, const struct look *old, const struct look *new, int first,
+                    int end)
+{
+        for (int i = first; i < end; i++) {
+                /* bounded so that no number of processes leaves int64: figures of a file */
+                __builtin_sub_overflow(sum->value[i], old->value[i], &sum->value[i]);
+                if (__builtin_add_overflow(sum->value[i], new->value[i], &sum->value[i]))
+                        sum->value[i] = INT64_MAX;
+                sum->told[i] += new->told[i] - old->told[i];
+        }
+}
+
+static int compare_events(const void *a, const void *b)
+{
+        const struct event *p = a, *q = b;
+
+        if (p->second != q->second)
+                return p->second < q->second ? -1 : 1;
+        if (!p->look != !q->look) /* what goes, goes first */
+                return p->look ? 1 : -1;
+        return p->process < q->process ? -1 : p->process > q->process;
+}
+
+/* The looks of each process in turn, and its going after the last. */
+static size_t collect_events(const struct memory *m, struct event *events)
+{
+        uint64_t to = m->to_ns / 1000000000u;
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->n_looks; i++) {
+                const struct memory_look *look = &m->looks[i];
+                uint64_t ended = m->processes[look->process].ended_ns;
+                bool last = i + 1 == m->n_looks || m->looks[i + 1].process != look->process;
+
+                if (!m->windowed || look->row.second <= to)
+                        events[n++] = (struct event){look->row.second, look, look->process};
+                if (last && ended != UINT64_MAX) {
+                        ended /= 1000000000u;
+                        if (ended < look->row.second)
+                                ended = look->row.second;
+                        events[n++] = (struct event){ended + 1, NULL, look->process};
+                }
+        }
+        if (n)
+                qsort(events, n, sizeof(*events), compare_events);
+        return n;
+}
+
+static int go_through(const struct memory *m, struct looks *l)
+{
+        _cleanup_(freep) struct event *events = calloc(2 * m->n_looks + 1, sizeof(*events));
+        _cleanup_(freep) struct look *now = calloc(m->model.n_processes + 1, sizeof(*now));
+        uint64_t from = m->windowed ? m->from_ns / 1000000000u : 0;
+        struct look sum = {0}, nothing = {0};
+        size_t n, next;
+
+        l->at = calloc(m->n_looks + 1, sizeof(*l->at));
+        if (!events || !now || !l->at)
+                return -ENOMEM;
+        n = collect_events(m, events);
+        for (size_t i = 0; i < n; i = next) {
+                bool looked = false, main = false;
+
+                for (next = i; next < n && events[next].second == events[i].second; next++) {
+                        struct look *mine = &now[events[next].process], look = nothing;
+
+                        if (!events[next].look) {
+                                replace(&sum, mine, &nothing, 0, N_GAUGES);
+                                continue;
+                        }
+                        look = look_of(&events[next].look->row);
+                        replace(&sum, mine, &look, 0, N_FIGURES);
+                        *mine = look;
+                        looked = true;
+                        main |= &m->model.processes[events[next].process] == l->main;
+                }
+                sum.second = events[i].second;
+                if (main) {
+                        l->last = sum;
+                        l->seen = true;
+                }
+                if (looked && sum.second >= from)
+                        l->at[l->n++] = sum;
+        }
+        return 0;
+}
+
+static json_t *value(const struct look *l, int figure)
+{
+        return l->told[figure] ? json_integer(l->value[figure]) : json_null();
+}
+
+static double ratio(const struct look *l, int part, int whole)
+{
+        return l->told[part] && l->told[whole] && l->value[whole] > 0 && l->value[part] >= 0 &&
+                               l->value[part] <= l->value[whole]
+                       ? (double)l->value[part] / (double)l->value[whole]
+                       : NAN;
+}
+
+static json_t *efficiency(const struct look *l)
+{
+        return report_fraction(ratio(l, GAUGE_USEFUL, GAUGE_HELD));
+}
+
+static json_t *fragmentation(const struct look *l)
+{
+        return report_fraction(1 - ratio(l, GAUGE_IN_BLOCKS, GAUGE_IN_PAGES));
+}
+
+static const struct {
+        const char *name;
+        int figure;
+} outside_members[] = {{"rss", GAUGE_RSS},   {"pss", GAUGE_PSS},   {"anonymous", GAUGE_ANONYMOUS},
+                       {"file", GAUGE_FILE}, {"huge", GAUGE_HUGE}, {"swap", GAUGE_SWAP}},
+  allocator_members[] = {{"allocated", GAUGE_ALLOCATED}, {"active", GAUGE_ACTIVE},
+                         {"metadata", GAUGE_METADATA},   {"resident", GAUGE_RESIDENT},
+                         {"mapped", GAUGE_MAPPED},       {"retained", GAUGE_RETAINED},
+                         {"free_bytes", GAUGE_FREE},     {"releasable", GAUGE_RELEASABLE}},
+  counters[] = {{"calls", COUNTER_CALLS},
+                {"asked_bytes", COUNTER_ASKED},
+                {"frees", COUNTER_FREES},
+                {"mapped_bytes", COUNTER_MAPPED},
+                {"minor_faults", COUNTER_MINOR_FAULTS},
+                {"major_faults", COUNTER_MAJOR_FAULTS}};
+
+#define PUT_ALL(o, look, members)                                                                  \
+        do {                                                                                       \
+                for (size_t i_ = 0; i_ < sizeof(members) / sizeof((members)[0]); i_++)             \
+                        report_set(o, (members)[i_].name, value(look, (members)[i_].figure));      \
+        } while (0)
+
+static json_t *build_arenas(const struct memory *m, const struct runfile_process *main)
+{
+        json_t *arenas = json_array();
+
+        for (size_t i = 0; i < m->n_arenas; i++) {
+                const struct runfile_arena *a = &m->arenas[i];
+                json_t *o;
+
+                if (a->process != main->index)
+                        continue;
+                o = json_object();
+                report_set(o, "arena", json_integer(a->arena));
+                report_set(o, "allocated",
+                           report_integer_or_null(a->allocated != RUNFILE_NOT_TOLD, a->allocated));
+                report_set(o, "active",
+                           report_integer_or_null(a->active != RUNFILE_NOT_TOLD, a->active));
+                report_set(o, "resident",
+                           report_integer_or_null(a->resident != RUNFILE_NOT_TOLD, a->resident));
+                report_set(o, "mapped",
+                           report_integer_or_null(a->mapped != RUNFILE_NOT_TOLD, a->mapped));
+                json_array_append_new(arenas, o);
+        }
+        return arenas;
+}
+
+static json_t *build_allocator(struct memory *m, const struct looks *l)
+{
+        uint64_t n_looks = 0, cost_ns = 0;
+        json_t *o;
+
+        if (!l->main || (!l->main->allocator && !l->seen))
+                return json_null();
+        for (size_t i = 0; i < m->model.n_processes; i++) {
+                n_looks = sum_u64(n_looks, m->model.processes[i].allocator_looks);
+                cost_ns = sum_u64(cost_ns, m->model.processes[i].allocator_cost_ns);
+        }
+        o = json_object();
+        report_set(o, "kind", json_string(kinds[l->main->allocator]));
+        report_set(o, "library", report_text(l->main->allocator_library));
+        PUT_ALL(o, &l->last, allocator_members);
+        report_set(o, "useful", value(&l->last, GAUGE_USEFUL));
+        report_set(o, "held", value(&l->last, GAUGE_HELD));
+        report_set(o, "efficiency", efficiency(&l->last));
+        report_set(
+                o, "mean_efficiency",
+                report_fraction(l->held > 0 && l->useful <= l->held ? l->useful / l->held : NAN));
+        report_set(o, "fragmentation", fragmentation(&l->last));
+        report_set(o, "arenas", build_arenas(m, l->main));
+        report_set(o, "looks", report_integer(n_looks));
+        report_set(o, "cost_ns", report_integer(cost_ns));
+        m->held_is_resident = l->last.told[GAUGE_RESIDENT];
+        m->held_is_anonymous = l->last.told[GAUGE_HELD] > l->last.told[GAUGE_RESIDENT];
+        m->useful_over_held = l->last.told[GAUGE_USEFUL] && l->last.told[GAUGE_HELD] &&
+                              l->last.value[GAUGE_USEFUL] > l->last.value[GAUGE_HELD];
+        return o;
+}
+
+/* The faults up to the window's end, less those before it began. */
+static json_t *faults(const struct memory *m, int figure)
+{
+        int64_t sum = 0;
+        bool told = false;
+
+        for (size_t i = 0; i < m->n_looks; i++) {
+                const struct memory_look *look = &m->looks[i];
+                const struct memory_look *next = i + 1 < m->n_looks ? look + 1 : NULL;
+                struct look l = look_of(&look->row);
+
+                if (next && next->process != look->process)
+                        next = NULL;
+                if (!l.told[figure])
+                        continue;
+                /* the last look of its process at or before an end of the window */
+                if (look->row.second <= m->to_ns / 1000000000u &&
+                    (!next || next->row.second > m->to_ns / 1000000000u)) {
+                        told = true;
+                        if (__builtin_add_overflow(sum, l.value[figure], &sum))
+                                sum = INT64_MAX;
+                }
+                if (m->from && look->row.second < m->from_ns / 1000000000u &&
+                    (!next || next->row.second >= m->from_ns / 1000000000u))
+                        (void)__builtin_sub_overflow(sum, l.value[figure], &sum);
+        }
+        return told ? json_integer(sum > 0 ? sum : 0) : json_null();
+}
+
+static json_t *build_outside(const struct memory *m, const struct looks *l)
+{
+        int64_t peak = 0;
+        bool told = false;
+        json_t *o;
+
+        for (size_t i = 0; i < l->n; i++)
+                if (l->at[i].told[GAUGE_RSS]) {
+                        told = true;
+                        if (l->at[i].value[GAUGE_RSS] > peak)
+                                peak = l->at[i].value[GAUGE_RSS];
+                }
+        if (!told && !l->last.told[GAUGE_RSS])
+                return json_null();
+        o = json_object();
+        PUT_ALL(o, &l->last, outside_members);
+        report_set(o, "rss_peak", told ? json_integer(peak) : json_null());
+        report_set(o, "minor_faults", faults(m, COUNTER_MINOR_FAULTS));
+        report_set(o, "major_faults", faults(m, COUNTER_MAJOR_FAULTS));
+        return o;
+}
+
+/* Of each stretch of seconds the one where most was resident, so that the peak stays; of the last
+ * stretch the last, so that counters end where they do. */
+static const struct look *pick(const struct looks *l, size_t first, size_t end)
+{
+        const struct look *best = &l->at[end - 1];
+
+        for (size_t i = first; end < l->n && i < end; i++) {
+                int by = l->at[i].told[GAUGE_RSS] ? GAUGE_RSS : GAUGE_LIVE;
+
+                if (l->at[i].value[by] > best->value[by])
+                        best = &l->at[i];
+        }
+        return best;
+}
+
+static json_t *build_timeline(const struct looks *l)
+{
+        size_t step = (l->n + MAX_POINTS - 1) / MAX_POINTS;
+        json_t *timeline = json_array();
+
+        for (size_t i = 0; i < l->n; i += step) {
+                const struct look *look = pick(l, i, i + step < l->n ? i + step : l->n);
+                json_t *o = json_object();
+
+                report_set(o, "second", report_integer(look->second));
+                PUT_ALL(o, look, outside_members);
+                report_set(o, "live_bytes", value(look, GAUGE_LIVE));
+                PUT_ALL(o, look, counters);
+                report_set(o, "allocated", value(look, GAUGE_ALLOCATED));
+                report_set(o, "active", value(look, GAUGE_ACTIVE));
+                report_set(o, "resident", value(look, GAUGE_RESIDENT));
+                report_set(o, "retained", value(look, GAUGE_RETAINED));
+                report_set(o, "efficiency", efficiency(look));
+                report_set(o, "fragmentation", fragmentation(look));
+                json_array_append_new(timeline, o);
+        }
+        return timeline;
+}
+
+int memory_build_looks(struct memory *m, json_t *document)
+{
+        struct looks l = {.main = memory_main_process(m)};
+        int r = go_through(m, &l);
+
+        if (!r) {
+                for (size_t i = 0; i < l.n; i++)
+                        if (l.at[i].told[GAUGE_USEFUL] && l.at[i].value[GAUGE_USEFUL] >= 0) {
+                                l.useful += (double)l.at[i].value[GAUGE_USEFUL];
+                                l.held += (double)l.at[i].value[GAUGE_HELD];
+                        }
+                report_set(document, "allocator", build_allocator(m, &l));
+                report_set(document, "outside", build_outside(m, &l));
+                report_set(document, "mapped_files", memory_build_files(m));
+                report_set(document, "timeline", build_timeline(&l));
+        }
+        free(l.at);
+        return r;
+}
+
+json_t *memory_build_files(const struct memory *m)
+{
+        json_t *files = json_array();
+
+        for (size_t i = 0; i < m->n_files; i++) {
+                const struct memory_file *f = &m->files[i];
+                json_t *o = json_object();
+
+                report_set(o, "path", report_text(f->path));
+                report_set(o, "size", report_integer(f->size));
+                report_set(o, "mapped_bytes", report_integer(f->mapped_bytes));
+                report_set(o, "resident_bytes",
+                           report_integer_or_null(f->resident_bytes != RUNFILE_NOT_TOLD,
+                                                  f->resident_bytes));
+                report_set(o, "nodes", report_text(f->nodes));
+                json_array_append_new(files, o);
+        }
+        return files;
+}
