@@ -19,6 +19,8 @@ enum cmd_exit {
 
 /* argv[0] is the verb. The result is the exit code. */
 int cmd_doctor(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+int cmd_flame(int argc, char **argv);
 int cmd_pause(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_report(int argc, char **argv);

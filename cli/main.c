@@ -23,6 +23,8 @@ static const struct command commands[] = {
         {"record", cmd_record, "run a command under the profiler and keep the run"},
         {"top", cmd_top, "watch an engine live"},
         {"report", cmd_report, "what was measured in a run"},
+        {"flame", cmd_flame, "a flame graph of memory in use, or of all that was allocated"},
+        {"export", cmd_export, "a run in the format of another tool: pprof"},
         {"runs", cmd_runs, "the runs that are kept, and their removal"},
         {"pause", cmd_pause, "switch ops off in running engines"},
         {"resume", cmd_resume, "switch them on again"},
