@@ -76,9 +76,8 @@ static void split_selected(struct screen *s)
         if (!top_kind(s->view)->split || s->selected >= s->view->n_rows)
                 return;
         r = &s->view->rows[s->selected];
-        if (r->whole) { /* back to it */
-                screen_keep(s, screen_row_name(r), 0);
-        }
+        if (r->whole) /* back to it */
+                screen_keep(s, &(struct top_row){.item = r->whole});
         top_view_toggle_split(s->view, screen_row_name(r));
         s->moved = true;
         screen_refresh(s);

@@ -80,6 +80,9 @@ static void memory_pieces(const struct top_view *v, bool live, char **pieces, si
         if (!isnan(per_token))
                 add_piece(pieces, n, "allocs/token %s (%s)", text_count(a, per_token),
                           text_bytes(b, text_number(m, "bytes_per_token")));
+        if (text_number(m, "heap_interval_bytes") > 1)
+                add_piece(pieces, n, "sites: one sample in %s",
+                          text_bytes(a, text_number(m, "heap_interval_bytes")));
         if (text_number(m, "failed_calls") > 0)
                 add_piece(pieces, n, "failed allocs %s",
                           text_exact(a, text_number(m, "failed_calls")));

@@ -26,8 +26,7 @@ struct screen {
         bool alert_stays;
         size_t selected, first; /* rows */
         bool moved;             /* the user has chosen a row: it is kept in sight */
-        char *kept;             /* its name */
-        double kept_tid;
+        char *kept;             /* what it is: see row_key() */
         unsigned widths[TOP_MAX_COLUMNS];
         int table_rows; /* that fit */
         bool quit;
@@ -37,7 +36,7 @@ struct screen {
 /* top-screen.c. Rows have changed: brings them up to date, and finds the selected one again. */
 void screen_refresh(struct screen *s);
 void screen_select(struct screen *s, size_t row);
-void screen_keep(struct screen *s, const char *name, double tid);
+void screen_keep(struct screen *s, const struct top_row *row);
 const char *screen_row_name(const struct top_row *row);
 __attribute__((format(printf, 2, 3))) void screen_alert(struct screen *s, const char *format, ...);
 

@@ -36,28 +36,39 @@ const char *screen_row_name(const struct top_row *r)
                            text_string(r->item, "function", ""));
 }
 
-static double row_tid(const struct top_row *r)
+/* What tells a row from the others of its table, whatever its figures; to be freed. */
+static char *row_key(const struct top_row *r)
 {
         double tid = text_number(r->item, "tid");
+        char *key;
 
-        return tid > 0 ? tid : 0;
+        if (asprintf(&key, "%s\n%s\n%s\n%s\n%s\n%.0f", r->whole ? screen_row_name(r) : "",
+                     text_string(r->item, "name", text_string(r->item, "function", "")),
+                     text_string(r->item, "caller", ""), text_string(r->item, "op", ""),
+                     text_string(r->item, "library", ""), tid > 0 ? tid : 0) < 0)
+                return NULL;
+        return key;
 }
 
-void screen_keep(struct screen *s, const char *name, double tid)
+void screen_keep(struct screen *s, const struct top_row *row)
 {
-        char *copy = name ? strdup(name) : NULL;
-
         free(s->kept);
-        s->kept = copy;
-        s->kept_tid = tid;
+        s->kept = row ? row_key(row) : NULL;
 }
 
 void screen_select(struct screen *s, size_t row)
 {
-        const struct top_row *r = row < s->view->n_rows ? &s->view->rows[row] : NULL;
-
         s->selected = row;
-        screen_keep(s, r ? screen_row_name(r) : NULL, r ? row_tid(r) : 0);
+        screen_keep(s, row < s->view->n_rows ? &s->view->rows[row] : NULL);
+}
+
+static bool is_kept(const struct screen *s, const struct top_row *row)
+{
+        char *key = row_key(row);
+        bool is = key && !strcmp(key, s->kept);
+
+        free(key);
+        return is;
 }
 
 void screen_refresh(struct screen *s)
@@ -66,8 +77,7 @@ void screen_refresh(struct screen *s)
 
         top_view_update(v);
         for (size_t i = 0; s->moved && s->kept && i < v->n_rows; i++)
-                if (row_tid(&v->rows[i]) == s->kept_tid &&
-                    !strcmp(screen_row_name(&v->rows[i]), s->kept)) {
+                if (is_kept(s, &v->rows[i])) {
                         s->selected = i;
                         break;
                 }

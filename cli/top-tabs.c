@@ -62,6 +62,17 @@ static const struct top_column memory_phase_columns[] = {
         {"FAILED", "failed_calls", TOP_CELL_COUNT, 6, 7, 8},
 };
 
+static const struct top_column memory_site_columns[] = {
+        {"SITE", "name", TOP_CELL_TEXT, 24, 48, 0},
+        {"BYTES/S", "bytes_per_second", TOP_CELL_BYTES, 7, 7, 1},
+        {"ALLOC/S", "calls_per_second", TOP_CELL_COUNT, 7, 7, 6},
+        {"IN USE", "inuse_bytes", TOP_CELL_BYTES, 6, 7, 2},
+        {"BYTES", "alloc_bytes", TOP_CELL_BYTES, 6, 7, 4},
+        {"CALLED BY", "caller", TOP_CELL_TEXT, 20, 48, 3},
+        {"OP", "op", TOP_CELL_TEXT, 12, 24, 5},
+        {"LIBRARY", "library", TOP_CELL_TEXT, 14, 30, 7},
+};
+
 #define COLUMNS(list) .columns = list, .n_columns = sizeof(list) / sizeof((list)[0])
 
 const struct top_table_kind top_tables[TOP_N_TABLES] = {
@@ -101,11 +112,20 @@ const struct top_table_kind top_tables[TOP_N_TABLES] = {
                                      .sort = 2,
                                      .tie = "asked_bytes",
                                      .empty = "nothing was allocated yet"},
+        [TOP_TABLE_MEMORY_SITES] = {.name = "by site",
+                                    .member = "sites",
+                                    .part_of = "memory",
+                                    COLUMNS(memory_site_columns),
+                                    .sort = 1,
+                                    .tie = "inuse_bytes",
+                                    .filtered = "name caller op library function",
+                                    .empty = "nothing was sampled yet; infprof record "
+                                             "--heap-interval samples more often"},
 };
 
 const struct top_tab_kind top_tabs[TOP_N_TABS] = {
         [TOP_OPS] = {"ops", TOP_TABLE_OPS, 1},
         [TOP_THREADS] = {"threads", TOP_TABLE_THREADS, 1},
         [TOP_SPAWNS] = {"spawns", TOP_TABLE_SPAWNS, 1},
-        [TOP_MEMORY] = {"memory", TOP_TABLE_MEMORY_OPS, 2},
+        [TOP_MEMORY] = {"memory", TOP_TABLE_MEMORY_OPS, 3},
 };

@@ -23,6 +23,7 @@ enum top_table {
         TOP_TABLE_SPAWNS,
         TOP_TABLE_MEMORY_OPS,
         TOP_TABLE_MEMORY_PHASES,
+        TOP_TABLE_MEMORY_SITES,
         TOP_N_TABLES,
 };
 

@@ -209,5 +209,7 @@ json_t *top_memory(const struct top_scope *s)
                       "live_spark", build_course(s), "ops", build_ops(s), "phases",
                       build_phases(s));
         set_rates(o, &row);
+        json_object_set_new(o, "heap_interval_bytes", top_heap_interval(s));
+        json_object_set_new(o, "sites", top_sites(s));
         return o;
 }

@@ -55,3 +55,7 @@ static inline json_t *top_text(const char *s)
 
 /* daemon/api-top-memory.c: the member "memory" */
 json_t *top_memory(const struct top_scope *s);
+
+/* daemon/api-top-sites.c: its members "heap_interval_bytes" and "sites" */
+json_t *top_heap_interval(const struct top_scope *s);
+json_t *top_sites(const struct top_scope *s);

@@ -250,6 +250,7 @@ struct process *process_free(struct process *p)
                 return NULL;
         let_go(p);
         heap_done(&p->heap);
+        places_done(&p->places);
         p->marks = mark_free_all(p->marks);
         drain_done(&p->drain);
         for (uint32_t i = 0; i < p->n_threads; i++)
@@ -386,6 +387,8 @@ void process_end(struct process *p, enum runfile_end end, int value, uint64_t no
                 r = folds_take(p, &why);
         if (!r)
                 r = heap_end(p, &why);
+        if (!r)
+                r = places_take(p, false);
         if (p->crowd.thread) {
                 p->crowd.thread->ended = true;
                 p->crowd.thread->end_ticks = p->end_ticks;

@@ -16,6 +16,7 @@
 #include "daemon/clock.h"
 #include "daemon/drain.h"
 #include "daemon/heap.h"
+#include "daemon/places.h"
 #include "daemon/rates.h"
 #include "daemon/segment.h"
 #include "daemon/tally.h"
@@ -154,6 +155,7 @@ struct process {
         struct shim_counts shim;
         struct rates rates;
         struct heap heap;
+        struct places places;
         struct mark *marks; /* not yet written */
         uint64_t tick_ns, tick_before_ns;
         uint32_t spark_at;

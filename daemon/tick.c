@@ -225,6 +225,9 @@ int process_tick(struct process *p, uint64_t now_ns, const char **ret_why)
                 return 0;
         take_sparks(p);
         heap_interval_over(p);
+        r = places_take(p, true);
+        if (r)
+                return r;
         p->segment_bytes = segment_resident(&p->segment);
         p->before = p->at_tick;
         p->at_tick = p->now;

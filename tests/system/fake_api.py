@@ -138,6 +138,27 @@ MEMORY = [  # op, library, allocations a second, frees a second, bytes each
 ]
 
 
+SITES = [  # function, library, caller, op, bytes a second, bytes each, in use, since the start
+    ("llama_context::process_ubatch(llama_ubatch const&, llm_graph_type)", "libllama.so", "llama_context::decode",
+     "llama_decode", 838_860.0, 112, 0, 78_013_980),
+    ("llm_graph_context::build_attn(llm_graph_input_attn_kv*, ggml_tensor*) const", "libllama.so",
+     "llm_build_llama::llm_build_llama", "llama_decode", 419_430.0, 96, 524_288, 39_006_990),
+    ("ggml_graph_plan", "libggml-cpu.so", "ggml_backend_cpu_graph_compute", "ggml_graph_compute", 0.0, 512,
+     18_874_368, 19_398_656),
+    ("ggml_aligned_malloc", "libggml-base.so", "ggml_backend_cpu_buffer_type_alloc_buffer", None, 0.0, 16_777_216,
+     33_554_432, 33_554_432),
+    (None, "/opt/node", None, None, 0.0, 64, 524_288, 1_048_576),
+]
+
+
+def sample_site(function, library, caller, op, rate, size, inuse, total):
+    return {"name": function.split("(")[0] if function else "node+0x1d3f00", "function": function,
+            "library": library if "/" in library else f"/usr/lib/{library}", "caller": caller, "op": op,
+            "samples": max(1, total >> 19), "alloc_bytes": total, "alloc_objects": total // size,
+            "inuse_bytes": inuse, "inuse_objects": inuse // size, "bytes_per_second": rate,
+            "calls_per_second": rate / size}
+
+
 def sample_memory_row(name, calls, frees, size, rate, free_rate):
     return {"name": name, "calls": calls, "asked_bytes": calls * size, "frees": frees, "failed_calls": 0,
             "net_bytes": (calls - frees) * size, "calls_per_second": rate,
@@ -165,7 +186,8 @@ def sample_memory():
     return {"peak_bytes": 53_687_091, "failed_calls": 2, **sums, "calls_per_token": 133.7,
             "bytes_per_token": 15_206.25,
             "live_spark": [None] * 12 + [44_000_000 + j * 88_218 + 700_000 * (j % 5) for j in range(48)],
-            "ops": ops, "phases": phases}
+            "ops": ops, "phases": phases, "heap_interval_bytes": 524_288,
+            "sites": [sample_site(*site) for site in SITES]}
 
 
 def sample_top(live=True, exit=None):

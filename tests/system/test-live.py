@@ -89,6 +89,11 @@ def memory_of_what_runs(s):
     near(matmul["calls"], matmul["frees"], 0.02, "frees")
     check(sum(matmul["spark"]) <= matmul["calls"] and len(matmul["spark"]) == 60, matmul["spark"])
     equal(len(memory["live_spark"]), 60, "seconds")
+    # the places: of an op as it is open, in use no more than was sampled there
+    equal(memory["heap_interval_bytes"], 512 << 10, "interval")
+    wait_until(lambda: any(site["op"] == "tk_softmax" for site in top(s)["memory"]["sites"]), 20, "a sample in an op")
+    for site in top(s)["memory"]["sites"]:
+        check(site["name"] and site["samples"] > 0 and site["inuse_bytes"] <= site["alloc_bytes"], site)
     known = [n for n in memory["live_spark"] if n is not None]
     check(max(known) <= memory["peak_bytes"] + (64 << 10), (max(known), memory["peak_bytes"]))
     end(run)
