@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Categories: rules that give each stack of allocations one name, "KV cache" or
- * "tokenisation". A rule file is text, one rule a line, the first that matches wins:
+ * "tokenisation". A rule file is text, one rule a line; the first rule that matches wins:
  *
  *     # a comment
  *     tokenisation = llama_tokenize* libllama*:*llm_tokenizer*
  *     compute      = op:MUL_MAT phase:decode
  *     include builtin
  *
- * NAME = PATTERN [PATTERN...]: NAME ends at the "=", and may hold spaces. A pattern is one of
+ * NAME = PATTERN [PATTERN...]: NAME is all before the "=", and may hold blanks. A rule matches when
+ * one of its patterns does. A pattern is one of
  *
- *     [LIBRARY:]FUNCTION   some frame's function; a C++ function also by its name without what is
- *                          in parentheses behind it. LIBRARY is held against the object's file
- *                          name, or its whole path where it holds a "/"
- *     op:NAME              the op that was open; "op:-": none
- *     phase:NAME           the phase of the engine
+ *     FUNCTION           a function on the stack, wherever: by the name in full, without its
+ *                        parameters, or without its return type too
+ *     LIBRARY:FUNCTION   the same, in a library: by the name of its file, or by its path where
+ *                        LIBRARY holds a "/"
+ *     op:NAME            the op that was open; "op:-" is none
+ *     phase:NAME         what the engine was doing
  *
- * Globs as in fnmatch(3), without escapes; upper and lower case differ. A pattern that holds
- * blanks, "#", '"' or a ":" that is no separator stands in double quotes. A rule matches when one
- * of its patterns does. "include builtin" puts the rules that infprof comes with there.
+ * In each, "*" stands for any text and "?" for one byte; upper and lower case differ. What holds a
+ * blank, a "#" or a ":" that separates nothing stands in double quotes ("::" needs none).
+ * "include builtin" puts the rules that infprof comes with there. CRLF is as good as LF.
  *
  * The file is somebody else's: any bytes are answered with rules or with an error.
  */
@@ -39,13 +41,13 @@ struct categories_frame {
 };
 
 struct categories_stack {
-        const char *op;                        /* NULL: none was open */
-        const char *phase;                     /* "decode" */
-        const struct categories_frame *frames; /* innermost first */
+        const char *op;    /* NULL: none was open */
+        const char *phase; /* "decode" */
+        const struct categories_frame *frames;
         size_t n_frames;
 };
 
-/* The rules infprof comes with. */
+/* The rules infprof comes with (data/categories/builtin.rules). */
 int categories_builtin(struct categories **ret);
 
 /* The rules of a file. Errors as above or a negative errno; `ret_why`, one line, is to be freed. */
