@@ -244,6 +244,7 @@ static void put_legend(const struct drawing *d, double y)
                        {FLAME_NOTE, "", "frames that are not known"}};
         double x = PAD;
 
+        fputs("<g id=\"legend\">\n", d->out);
         for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
                 struct flame_node sample = {.kind = entries[i].kind,
                                             .name = (char *)entries[i].name};
@@ -257,6 +258,7 @@ static void put_legend(const struct drawing *d, double y)
                         x, y - 9.5, colour(&sample), x + 17, y, entries[i].text);
                 x += 17 + 6.7 * (double)strlen(entries[i].text) + 22;
         }
+        fputs("</g>\n", d->out);
 }
 
 static const char style[] =

@@ -128,7 +128,7 @@ function percent(part, whole) {
 function tell(f) {
   let text = '';
   if (f) {
-    const about = f.about + (focus.parent && f.size <= focus.size ?
+    const about = f.about + (focus.parent && f !== focus && f.size <= focus.size ?
       `; ${percent(f.size, focus.size)} of what is zoomed to` : '');
     const room = Math.floor((width - 2 * PAD) / CHAR) - columns(about) - 4;
     text = (columns(f.name) <= room ? f.name : cut(f.name, Math.max(room, 12))) + ': ' + about;
@@ -194,6 +194,7 @@ function search(text) {
       covered = f.from + f.size;
     }
   }
+  $('legend').style.display = re && width < 1100 ? 'none' : '';  // there is no room for both
   $('matched').textContent = re ? `Matched: ${percent(sum, total)}, ${amount(sum)}` : '';
 }
 
