@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/cleanup.h"
+#include "common/fmt.h"
 #include "daemon/server.h"
 
 /* A run, or one process of it. */
@@ -48,9 +50,12 @@ static inline json_t *top_real(double v)
         return isfinite(v) ? json_real(v) : json_null();
 }
 
+/* Names of symbols may be anything, what is in a document may not. */
 static inline json_t *top_text(const char *s)
 {
-        return s ? json_string(s) : json_null();
+        _cleanup_(freep) char *clean = s ? fmt_utf8(s) : NULL;
+
+        return clean ? json_string(clean) : json_null();
 }
 
 /* daemon/api-top-memory.c: the member "memory" */

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/frame-name.h"
+#include "common/function-name.h"
 #include "daemon/frames.h"
 #include "daemon/process.h"
 #include "daemon/text.h"
@@ -109,8 +109,8 @@ static int find(struct places *p, const struct key *k, uint32_t *ret)
 static char *frame_name(const struct runfile_frame *f)
 {
         if (f->function)
-                return frame_short_name(f->function);
-        return text_format("%s%s0x%llx", f->library ? frame_base_name(f->library) : "",
+                return function_brief(f->function);
+        return text_format("%s%s0x%llx", f->library ? function_library(f->library) : "",
                            f->library ? "+" : "", (unsigned long long)f->offset);
 }
 
@@ -122,7 +122,7 @@ static uint32_t find_frame(const struct process *p, const struct heap_stack *s, 
 
         for (*ret_name = NULL; i < s->n_frames; i++) {
                 if (!frames_get(p->heap.frames, s->frames[i], &f) ||
-                    frame_is_plumbing(f.function, f.library))
+                    function_is_plumbing(f.function, f.library))
                         continue;
                 *ret_name = frame_name(&f);
                 if (!*ret_name || !but || strcmp(*ret_name, but) != 0)

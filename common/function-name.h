@@ -8,13 +8,13 @@
  * A demangled name without parameters, template arguments and return type:
  * "std::vector<int>& ns::f<int>(int) const" is "ns::f". To be freed; NULL: no memory.
  */
-char *frame_short_name(const char *function);
+char *function_brief(const char *function);
 
 /* The last part of a path; NULL of NULL. */
-const char *frame_base_name(const char *path);
+const char *function_library(const char *path);
 
 /*
  * Does the frame only hand on somebody's wish for memory? So do the C and C++ libraries, what C++
  * and Rust make of their templates, and allocators. Both may be NULL.
  */
-bool frame_is_plumbing(const char *function, const char *library);
+bool function_is_plumbing(const char *function, const char *library);

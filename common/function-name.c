@@ -4,14 +4,14 @@
  * out, but for names that are made of brackets themselves. A name that is not as
  * expected comes out longer than it had to be, never empty.
  */
-#include "common/frame-name.h"
+#include "common/function-name.h"
 
 #include <ctype.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char *frame_base_name(const char *path)
+const char *function_library(const char *path)
 {
         const char *slash = path ? strrchr(path, '/') : NULL;
 
@@ -62,7 +62,7 @@ static void drop_end(char *s, const char *end)
                 s[n - m] = '\0';
 }
 
-char *frame_short_name(const char *function)
+char *function_brief(const char *function)
 {
         static const char anonymous[] = "(anonymous namespace)";
         char *out = malloc(strlen(function) + 1), *to = out, *name = out;
@@ -116,7 +116,7 @@ static bool is_any(const char *s, const char *const *list)
         return false;
 }
 
-bool frame_is_plumbing(const char *function, const char *library)
+bool function_is_plumbing(const char *function, const char *library)
 {
         static const char *const libraries[] = {"libc.so",     "libc-2.",     "libstdc++.",
                                                 "libc++.",     "libc++abi.",  "libgcc_s.",
@@ -138,11 +138,11 @@ bool frame_is_plumbing(const char *function, const char *library)
         char *name;
         bool is;
 
-        if (begins_with_any(frame_base_name(library), libraries))
+        if (begins_with_any(function_library(library), libraries))
                 return true;
         if (!function)
                 return false;
-        name = frame_short_name(function);
+        name = function_brief(function);
         is = begins_with_any(name, prefixes) || is_any(name, names);
         free(name);
         return is;

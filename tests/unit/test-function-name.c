@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* common/frame-name.c: what is left of long names, and which of them say nothing. */
+/* common/function-name.c: what is left of long names, and which of them say nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/frame-name.h"
+#include "common/function-name.h"
 
 static void names_are_short(void **state)
 {
@@ -43,7 +43,7 @@ static void names_are_short(void **state)
         };
 
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-                char *got = frame_short_name(names[i][0]);
+                char *got = function_brief(names[i][0]);
 
                 assert_string_equal(got, names[i][1]);
                 free(got);
@@ -52,19 +52,19 @@ static void names_are_short(void **state)
 
 static void plumbing_is_known(void **state)
 {
-        assert_true(frame_is_plumbing(NULL, "/lib/x86_64-linux-gnu/libc.so.6"));
-        assert_true(frame_is_plumbing("strdup", "/lib/x86_64-linux-gnu/libc.so.6"));
-        assert_true(frame_is_plumbing("f", "libstdc++.so.6"));
-        assert_true(frame_is_plumbing("operator new(unsigned long)", "/opt/engine"));
-        assert_true(frame_is_plumbing("void std::vector<f>::g<h>(i)", "/opt/engine"));
-        assert_true(
-                frame_is_plumbing("__gnu_cxx::new_allocator<int>::allocate(unsigned long)", NULL));
-        assert_true(frame_is_plumbing("malloc", "/opt/static-engine"));
-        assert_false(frame_is_plumbing(NULL, NULL));
-        assert_false(frame_is_plumbing(NULL, "/opt/libcublas.so"));
-        assert_false(frame_is_plumbing("ns::take(std::vector<int>)", "/opt/engine"));
-        assert_false(frame_is_plumbing("malloc_arena_of_mine", "/opt/engine"));
-        assert_false(frame_is_plumbing("std::string ns::name()", "/opt/engine"));
+        assert_true(function_is_plumbing(NULL, "/lib/x86_64-linux-gnu/libc.so.6"));
+        assert_true(function_is_plumbing("strdup", "/lib/x86_64-linux-gnu/libc.so.6"));
+        assert_true(function_is_plumbing("f", "libstdc++.so.6"));
+        assert_true(function_is_plumbing("operator new(unsigned long)", "/opt/engine"));
+        assert_true(function_is_plumbing("void std::vector<f>::g<h>(i)", "/opt/engine"));
+        assert_true(function_is_plumbing("__gnu_cxx::new_allocator<int>::allocate(unsigned long)",
+                                         NULL));
+        assert_true(function_is_plumbing("malloc", "/opt/static-engine"));
+        assert_false(function_is_plumbing(NULL, NULL));
+        assert_false(function_is_plumbing(NULL, "/opt/libcublas.so"));
+        assert_false(function_is_plumbing("ns::take(std::vector<int>)", "/opt/engine"));
+        assert_false(function_is_plumbing("malloc_arena_of_mine", "/opt/engine"));
+        assert_false(function_is_plumbing("std::string ns::name()", "/opt/engine"));
 }
 
 int main(void)
