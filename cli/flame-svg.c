@@ -185,7 +185,7 @@ static int put_node(const struct flame_node *node, double from, void *userdata)
                 return 0;
         y = top_of(d, node->depth);
         brief = node->kind == FLAME_OP ? frame_op_of_name(node->name)
-                                       : frame_short_name(node->name);
+                                       : frame_brief_name(node->name);
         label = brief ? frame_label(node->name, brief, columns_in(w)) : NULL;
         if (!label)
                 return -1;

@@ -115,7 +115,7 @@ static size_t verbatim(const char *s, const char *begin)
         return n + strspn(s + n, "<>=-");
 }
 
-char *frame_short_name(const char *name)
+char *frame_brief_name(const char *name)
 {
         char *out = malloc(2 * strlen(name) + 8), *to = out;
 

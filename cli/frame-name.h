@@ -32,7 +32,7 @@ const char *frame_library(const char *path);
  * `name` without what is in its outermost brackets: "f<…>(…)" for "f<int>(char)". To be freed;
  * NULL: no memory. Where the brackets do not match, a copy.
  */
-char *frame_short_name(const char *name);
+char *frame_brief_name(const char *name);
 
 /* Columns of a fixed-width font that UTF-8 text takes. */
 size_t frame_columns(const char *text);

@@ -214,7 +214,7 @@ static void short_names(void **state)
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                char *brief = frame_short_name(cases[i].name);
+                char *brief = frame_brief_name(cases[i].name);
 
                 assert_string_equal(brief, cases[i].brief);
                 free(brief);
@@ -237,7 +237,7 @@ static void labels(void **state)
                      {2, ""},
                      {0, ""}};
         const char *name = cases[0].label;
-        char *brief = frame_short_name(name), *wide;
+        char *brief = frame_brief_name(name), *wide;
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 char *label = frame_label(name, brief, cases[i].columns);
