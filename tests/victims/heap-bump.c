@@ -40,7 +40,7 @@ static void *take(size_t align, size_t n)
                 errno = ENOMEM;
                 return NULL;
         }
-        n = (n + WORD - 1) & ~(size_t)(WORD - 1);
+        n = n ? (n + WORD - 1) & ~(size_t)(WORD - 1) : WORD;
         at = __atomic_fetch_add(&used, n + align + HEAD + WORD, __ATOMIC_RELAXED);
         if (at + n + align + HEAD > ROOM) {
                 errno = ENOMEM;

@@ -223,14 +223,17 @@ static void child(void)
 
 static void forks(void)
 {
+        struct heap_truth had = {0}; /* what all children together had from the start */
         pthread_t thread[N_THREADS];
         int status;
 
         truth = heap_shared();
         for (long i = 0; i < N_THREADS; i++)
                 pthread_create(&thread[i], NULL, busy, NULL);
-        for (int i = 0; i < 1000 && n; i++)
+        for (int i = 0; i < 1000; i++)
                 inherited[i] = days_fork_alloc(100);
+        for (long i = 0; i < 1000 * n; i++)
+                heap_took(&had, inherited[i % 1000], 100);
         for (long i = 0; i < n; i++) {
                 pid_t pid = fork();
 
@@ -243,6 +246,7 @@ static void forks(void)
         for (long i = 0; i < N_THREADS; i++)
                 pthread_join(thread[i], NULL);
         heap_print("forked", truth);
+        heap_print("inherited", &had);
         truth = &own;
 }
 
@@ -264,6 +268,24 @@ static void nothing(void)
                 HEAP_FREE(truth, q);
                 free(NULL);
         }
+}
+
+/* ---- which blocks the allocator maps by themselves: it learns from those that were freed */
+
+static void thresholds(void)
+{
+        static char text[512];
+        size_t length = 0;
+
+        for (size_t size = 100000; size < 8000000; size *= 2) {
+                void *p = HEAP_MALLOC(truth, size);
+
+                HEAP_HIDE(p);
+                length += (size_t)snprintf(text + length, sizeof(text) - length, "%zu ",
+                                           mallinfo2().hblks);
+        }
+        truth->calls = -1;
+        puts(text);
 }
 
 #define FAILS(call)                                                                                \
@@ -322,7 +344,7 @@ static char *on_stack(void)
 
 static void wrong(const char *what)
 {
-        char *p = malloc(200), *q = malloc(3000), *page;
+        char *p = calloc(1, 200), *q = calloc(1, 3000), *page;
 
         HEAP_HIDE(q);
         truth->calls = -1; /* says nothing */
@@ -354,10 +376,13 @@ static void wrong(const char *what)
                 munmap(page, 4096);
                 wrong_free(page + 4096);
         } else if (!strcmp(what, "overrun")) {
-                memset(p, 0x41, 230);
-                wrong_free(p);
+                do { /* until one lies right behind the other */
+                        p = q;
+                        q = malloc(3000);
+                        HEAP_HIDE(q);
+                } while (q != p + 3008);
+                memset(p, 0x41, 3020);
                 wrong_free(q);
-                p = malloc(100000);
         }
         HEAP_HIDE(p);
         printf("went on\n");
@@ -369,8 +394,9 @@ int main(int argc, char **argv)
                 const char *name;
                 void (*fn)(void);
         } days[] = {
-                {"signals", signals}, {"tls", tls},    {"exit", at_exit},    {"missing", missing},
-                {"threads", threads}, {"fork", forks}, {"nothing", nothing}, {"huge", huge},
+                {"signals", signals}, {"tls", tls},         {"exit", at_exit},
+                {"missing", missing}, {"threads", threads}, {"fork", forks},
+                {"nothing", nothing}, {"huge", huge},       {"thresholds", thresholds},
         };
 
         if (argc != 3)

@@ -36,6 +36,9 @@ struct throws {
         char bytes[56];
         throws()
         {
+                throws *self = this;
+
+                HEAP_HIDE(self); /* or new would be left out */
                 throw 1;
         }
 };
@@ -91,7 +94,7 @@ static void by_name()
         GO(::operator new[](768, align), 768, ::operator delete[](p, (size_t)768, align));
         GO(::operator new[](768, align, std::nothrow), 768,
            ::operator delete[](p, align, std::nothrow));
-        GO(::operator new(0), 0, ::operator delete(p));
+        GO(::operator new(0), 1, ::operator delete(p)); /* libstdc++ asks for one */
 #undef GO
         ::operator delete(nullptr);
         ::operator delete[](nullptr);
@@ -116,7 +119,7 @@ static void failing()
                 HEAP_HIDE(p);
                 abort();
         } catch (const std::bad_alloc &) {
-                truth.failed++; /* and the exception, which is libstdc++'s own */
+                truth.failed++; /* and the exception, which is libstdc++'s own; so with nothrow */
         }
         took(::operator new(much, std::nothrow), much);
         took(::operator new[](much, std::nothrow), much);
