@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "cli/flame.h"
-#include "cli/frame-name.h"
+#include "cli/flame-name.h"
 #include "cli/memory-source.h"
 #include "cli/out-file.h"
 #include "cli/text.h"
@@ -255,7 +255,7 @@ static char *subtitle_of(const struct request *request, const json_t *document,
         fprintf(f, " · run %s · %s", text_string(run, "id", "?"), text_string(run, "command", "?"));
         if (fclose(f) == EOF)
                 return NULL;
-        return frame_one_line(text);
+        return flame_one_line(text);
 }
 
 static int draw(const struct request *request, const json_t *document,
@@ -266,7 +266,7 @@ static int draw(const struct request *request, const json_t *document,
         if (request->folded)
                 return flame_folded(out, root);
         subtitle = subtitle_of(request, document, root, sum);
-        title = frame_one_line(title_of(request, document));
+        title = flame_one_line(title_of(request, document));
         if (!subtitle || !title)
                 return -1;
         return flame_svg(out, root,

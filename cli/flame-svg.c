@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/frame-name.h"
+#include "cli/flame-name.h"
 #include "common/cleanup.h"
 #include "common/fmt.h"
 
@@ -184,9 +184,9 @@ static int put_node(const struct flame_node *node, double from, void *userdata)
         if (node->value < d->smallest || end == begin)
                 return 0;
         y = top_of(d, node->depth);
-        brief = node->kind == FLAME_OP ? frame_op_of_name(node->name)
-                                       : frame_brief_name(node->name);
-        label = brief ? frame_label(node->name, brief, columns_in(w)) : NULL;
+        brief = node->kind == FLAME_OP ? flame_op_of_name(node->name)
+                                       : flame_short_name(node->name);
+        label = brief ? flame_label(node->name, brief, columns_in(w)) : NULL;
         if (!label)
                 return -1;
         fprintf(d->out, "<g class=\"%s\" data-a=\"%lld\" data-v=\"%lld\"", class_of(node->kind),
@@ -311,11 +311,11 @@ static void put_head(const struct drawing *d, const struct flame_text *text, dou
 /* What stands around the frames. The buttons are shown by the script, which makes them work. */
 static int put_surroundings(const struct drawing *d, const struct flame_text *text, double height)
 {
-        _cleanup_(freep) char *title = frame_cut(text->title, 90);
+        _cleanup_(freep) char *title = flame_cut(text->title, 90);
         _cleanup_(freep) char *subtitle = NULL;
         FILE *out = d->out;
 
-        subtitle = frame_cut(text->subtitle, (size_t)((WIDTH - 2 * PAD) / CHAR));
+        subtitle = flame_cut(text->subtitle, (size_t)((WIDTH - 2 * PAD) / CHAR));
         if (!title || !subtitle)
                 return -1;
         put_text(out, "text", "id=\"title\" class=\"centre\" x=\"600\" y=\"27\"", title);

@@ -11,9 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/frame-name.h"
+#include "cli/flame-name.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
+#include "common/function-name.h"
 
 DEFINE_CLEANUP(struct flame_node *, flame_tree_free, flame_tree_freep);
 
@@ -103,15 +104,15 @@ static int step(struct flame_node **node, double value, const char *name, const 
 static int step_frame(struct flame_node **node, double value, const json_t *frame)
 {
         bool inlined = json_is_true(json_object_get(frame, "inlined"));
-        _cleanup_(freep) char *name = frame_name(frame);
+        _cleanup_(freep) char *name = flame_name(frame);
 
-        return step(node, value, name, frame_library(text_string(frame, "library", NULL)),
+        return step(node, value, name, function_library(text_string(frame, "library", NULL)),
                     inlined ? FLAME_INLINED : FLAME_FRAME);
 }
 
 static int step_op(struct flame_node **node, double value, const char *op)
 {
-        _cleanup_(freep) char *name = frame_op_name(op);
+        _cleanup_(freep) char *name = flame_op_name(op);
 
         return step(node, value, name, NULL, FLAME_OP);
 }
@@ -119,7 +120,7 @@ static int step_op(struct flame_node **node, double value, const char *op)
 static int add_stack(struct flame_node *node, const json_t *stack, double value, bool by_phase)
 {
         const json_t *frames = json_object_get(stack, "frames");
-        const char *op = text_string(stack, "op", NULL), *note = frame_missing(stack);
+        const char *op = text_string(stack, "op", NULL), *note = flame_missing(stack);
         int r = 0;
 
         node->value += value;

@@ -37,7 +37,7 @@ function read() {
   }
 }
 
-// Labels: the same steps as frame_label() in frame-name.c takes.
+// Labels: the same steps as flame_label() in flame-name.c takes.
 
 function columns(text) {
   let n = 0;

@@ -20,7 +20,7 @@
 #include <zlib.h>
 
 #include "cli/build-id.h"
-#include "cli/frame-name.h"
+#include "cli/flame-name.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 
@@ -226,7 +226,7 @@ static uint64_t physical(struct builder *b, const json_t *frames, size_t *at)
                 const json_t *frame = json_array_get(frames, (*at)++);
                 const char *library = text_string(frame, "library", NULL);
                 const char *file = text_string(frame, "file", NULL);
-                _cleanup_(freep) char *name = frame_name(frame);
+                _cleanup_(freep) char *name = flame_name(frame);
 
                 inlined = json_is_true(json_object_get(frame, "inlined"));
                 l->mapping_id = mapping(b, library);
@@ -315,14 +315,14 @@ static void add_sample(struct builder *b, const json_t *stack)
                 return;
         }
         if (op) {
-                _cleanup_(freep) char *name = frame_op_name(op);
+                _cleanup_(freep) char *name = flame_op_name(op);
 
                 s->location_id[s->n_location_id++] = logical(b, name);
         }
         for (size_t at = 0; at < json_array_size(frames) && !b->failed;)
                 s->location_id[s->n_location_id++] = physical(b, frames, &at);
-        if (frame_missing(stack))
-                s->location_id[s->n_location_id++] = logical(b, frame_missing(stack));
+        if (flame_missing(stack))
+                s->location_id[s->n_location_id++] = logical(b, flame_missing(stack));
         for (s->n_value = 0; s->n_value < N_VALUES; s->n_value++)
                 s->value[s->n_value] = llround(text_number(stack, values[s->n_value].member));
         label_text(b, s, "phase", text_string(stack, "phase", NULL));
@@ -390,7 +390,7 @@ static int64_t comment(struct builder *b)
 
         if (asprintf(&text, "infprof run %s: %s", text_string(run, "id", "?"),
                      text_string(run, "command", "?")) >= 0)
-                clean = frame_one_line(text);
+                clean = flame_one_line(text);
         b->failed |= !clean;
         return clean ? string(b, clean) : 0;
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "cli/flame.h"
-#include "cli/frame-name.h"
+#include "cli/flame-name.h"
 #include "common/cleanup.h"
 
 /* A document whose stacks are told as "f<g<h": innermost first, '~' before what is inlined. */
@@ -214,7 +214,7 @@ static void short_names(void **state)
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                char *brief = frame_brief_name(cases[i].name);
+                char *brief = flame_short_name(cases[i].name);
 
                 assert_string_equal(brief, cases[i].brief);
                 free(brief);
@@ -237,17 +237,17 @@ static void labels(void **state)
                      {2, ""},
                      {0, ""}};
         const char *name = cases[0].label;
-        char *brief = frame_brief_name(name), *wide;
+        char *brief = flame_short_name(name), *wide;
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                char *label = frame_label(name, brief, cases[i].columns);
+                char *label = flame_label(name, brief, cases[i].columns);
 
                 assert_string_equal(label, cases[i].label);
                 free(label);
         }
         free(brief);
-        assert_int_equal(frame_columns("aé漢…"), 5);
-        wide = frame_cut("漢漢漢", 5);
+        assert_int_equal(flame_columns("aé漢…"), 5);
+        wide = flame_cut("漢漢漢", 5);
         assert_string_equal(wide, "漢漢…");
         free(wide);
 }
@@ -266,7 +266,7 @@ static void names_of_frames(void **state)
                 _cleanup_(json_decrefp) json_t *frame =
                         json_pack("{s:s?, s:s?, s:I}", "function", cases[i].function, "library",
                                   cases[i].library, "offset", (json_int_t)cases[i].offset);
-                char *name = frame_name(frame);
+                char *name = flame_name(frame);
 
                 assert_string_equal(name, cases[i].name);
                 free(name);

@@ -12,37 +12,34 @@
  * "function", or "lib.so+0x1234", "0x7f12..." where it is not known which: one line without
  * control characters, valid UTF-8; to be freed. NULL: no memory.
  */
-char *frame_name(const json_t *frame);
+char *flame_name(const json_t *frame);
 
 /* `s` as one line without control characters, valid UTF-8; to be freed; NULL: no memory. */
-char *frame_one_line(const char *s);
+char *flame_one_line(const char *s);
 
 /* "[op NAME]": the leaf-most logical frame of a stack; to be freed. */
-char *frame_op_name(const char *op);
-char *frame_op_of_name(const char *name); /* the other way */
+char *flame_op_name(const char *op);
+char *flame_op_of_name(const char *name); /* the other way */
 
 /* What stands at the base of a stack (a member of "stacks") for frames that it does not have; NULL:
  * none is missing. */
-const char *frame_missing(const json_t *stack);
-
-/* The last part of a path. */
-const char *frame_library(const char *path);
+const char *flame_missing(const json_t *stack);
 
 /*
  * `name` without what is in its outermost brackets: "f<…>(…)" for "f<int>(char)". To be freed;
  * NULL: no memory. Where the brackets do not match, a copy.
  */
-char *frame_brief_name(const char *name);
+char *flame_short_name(const char *name);
 
 /* Columns of a fixed-width font that UTF-8 text takes. */
-size_t frame_columns(const char *text);
+size_t flame_columns(const char *text);
 
 /* `text`, cut off with "…" where it takes more columns than that; to be freed; NULL: no memory. */
-char *frame_cut(const char *text, size_t columns);
+char *flame_cut(const char *text, size_t columns);
 
 /*
  * `name` as well as it can be told in so many columns: whole, else `brief` (what is short for it),
  * else that without the scopes around it, else cut off; "" where even that makes no sense. To be
  * freed; NULL: no memory.
  */
-char *frame_label(const char *name, const char *brief, size_t columns);
+char *flame_label(const char *name, const char *brief, size_t columns);

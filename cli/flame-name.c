@@ -2,9 +2,9 @@
 /*
  * Names of frames. They come from a stranger's symbol tables, so they may be of any length and
  * hold anything: what is made here is always one line of valid UTF-8. flame.js shortens in the
- * same way as frame_label() does.
+ * same way as flame_label() does.
  */
-#include "cli/frame-name.h"
+#include "cli/flame-name.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -15,11 +15,12 @@
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/fmt.h"
+#include "common/function-name.h"
 
 #define ELLIPSIS "…"
 
 /* One line: what a terminal, XML or a line-oriented format could take for something else is '?'. */
-char *frame_one_line(const char *s)
+char *flame_one_line(const char *s)
 {
         char *clean = fmt_utf8(s);
 
@@ -36,38 +37,31 @@ char *frame_one_line(const char *s)
         return clean;
 }
 
-const char *frame_library(const char *path)
-{
-        const char *slash = path ? strrchr(path, '/') : NULL;
-
-        return slash && slash[1] ? slash + 1 : path;
-}
-
-char *frame_name(const json_t *frame)
+char *flame_name(const json_t *frame)
 {
         const char *function = text_string(frame, "function", NULL);
-        const char *library = frame_library(text_string(frame, "library", NULL));
+        const char *library = function_library(text_string(frame, "library", NULL));
         json_int_t offset = json_integer_value(json_object_get(frame, "offset"));
         _cleanup_(freep) char *name = NULL;
 
         if (function && *function)
-                return frame_one_line(function);
+                return flame_one_line(function);
         if (library && *library == '[') /* "[jit]": an address says nothing there */
-                return frame_one_line(library);
+                return flame_one_line(library);
         if (asprintf(&name, "%s%s0x%" PRIx64, library ? library : "", library ? "+" : "",
                      (uint64_t)offset) < 0)
                 return NULL;
-        return frame_one_line(name);
+        return flame_one_line(name);
 }
 
-char *frame_op_name(const char *op)
+char *flame_op_name(const char *op)
 {
         _cleanup_(freep) char *name = NULL;
 
-        return asprintf(&name, "[op %s]", op) < 0 ? NULL : frame_one_line(name);
+        return asprintf(&name, "[op %s]", op) < 0 ? NULL : flame_one_line(name);
 }
 
-const char *frame_missing(const json_t *stack)
+const char *flame_missing(const json_t *stack)
 {
         if (json_is_true(json_object_get(stack, "other")))
                 return "[table of stacks full]";
@@ -76,7 +70,7 @@ const char *frame_missing(const json_t *stack)
         return json_is_true(json_object_get(stack, "cut")) ? "[outer frames missing]" : NULL;
 }
 
-char *frame_op_of_name(const char *name)
+char *flame_op_of_name(const char *name)
 {
         size_t n = strlen(name);
 
@@ -115,7 +109,7 @@ static size_t verbatim(const char *s, const char *begin)
         return n + strspn(s + n, "<>=-");
 }
 
-char *frame_brief_name(const char *name)
+char *flame_short_name(const char *name)
 {
         char *out = malloc(2 * strlen(name) + 8), *to = out;
 
@@ -154,7 +148,7 @@ static size_t next_character(const char *s, size_t *ret_columns)
         return n;
 }
 
-size_t frame_columns(const char *text)
+size_t flame_columns(const char *text)
 {
         size_t columns = 0, c;
 
@@ -174,12 +168,12 @@ static const char *last_part(const char *name)
         return part;
 }
 
-char *frame_cut(const char *text, size_t columns)
+char *flame_cut(const char *text, size_t columns)
 {
         size_t used = 0, bytes = 0, c;
         char *out;
 
-        if (frame_columns(text) <= columns || !columns)
+        if (flame_columns(text) <= columns || !columns)
                 return strdup(columns ? text : "");
         for (const char *s = text; *s; s = text + bytes) {
                 size_t n = strnlen(s, next_character(s, &c));
@@ -194,13 +188,13 @@ char *frame_cut(const char *text, size_t columns)
         return out;
 }
 
-char *frame_label(const char *name, const char *brief, size_t columns)
+char *flame_label(const char *name, const char *brief, size_t columns)
 {
         if (columns < 3)
                 return strdup("");
-        if (frame_columns(name) <= columns)
+        if (flame_columns(name) <= columns)
                 return strdup(name);
-        if (frame_columns(brief) <= columns)
+        if (flame_columns(brief) <= columns)
                 return strdup(brief);
-        return frame_cut(last_part(brief), columns);
+        return flame_cut(last_part(brief), columns);
 }
