@@ -54,7 +54,7 @@ struct top_table_kind {
         const struct top_column *columns;
         size_t n_columns;
         unsigned sort;        /* the column at the beginning */
-        const char *tie;      /* the member that decides between equals, before the name; NULL */
+        const char *tie[2];   /* members that decide between equals, before the name; NULL: none */
         const char *split;    /* the array in a row that `t` shows; NULL: there is none */
         const char *split_by; /* what that is */
         const char *filtered; /* NULL: no filter; else the members looked at, with blanks between */

@@ -135,9 +135,9 @@ static int compare(const void *va, const void *vb, void *userdata)
                         return isnan(x) - isnan(y);
                 r = (x < y) - (x > y);
         }
-        if (!r && k->tie) {
-                x = row_number(a, k->tie);
-                y = row_number(b, k->tie);
+        for (unsigned i = 0; !r && i < 2 && k->tie[i]; i++) {
+                x = row_number(a, k->tie[i]);
+                y = row_number(b, k->tie[i]);
                 r = (x < y) - (x > y);
         }
         if (v->reverse[top_table(v)])

@@ -100,6 +100,26 @@ def memory_of_what_runs(s):
 
 
 @case
+def the_memory_tab_of_what_runs(s):
+    run = engine(s, "--alloc", "op")
+    terminal = Terminal(s, 80, 24)
+    try:
+        terminal.infprof("top", "-d", "0.2")
+        terminal.shows("tk_matmul")
+        terminal.type("4")
+        terminal.shows("live, last minute", "by op", "tk_matmul", "(not in any op)", "one sample in 512K")
+        terminal.type("v")
+        terminal.shows("PHASE")
+        terminal.type("v")
+        terminal.shows("SITE", "tk_softmax", seconds=20)
+        terminal.type("q")
+        terminal.shows("exit=0")
+    finally:
+        terminal.close()
+    end(run)
+
+
+@case
 def the_screen_follows_an_engine_to_its_end(s):
     run = engine(s)
     terminal = Terminal(s, 100, 30)

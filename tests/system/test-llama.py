@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The real llama.cpp under the shim, with nothing but LD_PRELOAD."""
 
+import json
 import statistics
 
-from harness import between, case, check, equal, main, near
+from harness import between, case, check, equal, main, near, wait_until
 
 
 def profile(s, *args, preset="tiny", **more):
@@ -54,6 +55,28 @@ def ops_explain_the_time_of_a_pass(s):
     inside = sum(op["self_ns"] for op in doc["ops"] if op["kind"] in ("node", "wait"))
     between(0.7 * whole, inside, whole, "time in nodes")
     equal(doc["self"]["lost"], 0, "lost spans")
+
+
+@case
+def top_tells_what_a_token_allocates(s):
+    run = s.start(s.llama("--model", s.model("tiny"), "--tokens", 100000))
+
+    def memory():
+        got = s.infprof("top", "--once", "--json", code=None)
+        check(run.returncode is None, run.stderr)
+        document = json.loads(got.stdout) if got.returncode == 0 else None
+        return document["memory"] if document and document["memory"]["calls_per_token"] else None
+
+    got = wait_until(memory, 60, "tokens")
+    decode = wait_until(lambda: next((p for p in memory()["phases"] if p["name"] == "decode" and
+                                      p["calls_per_second"] > 0), None), 20, "allocations in decode")
+    # llama.cpp allocates some in each token, most of them in llama_decode itself
+    check(got["calls_per_token"] >= 1 and got["bytes_per_token"] >= got["calls_per_token"], got["calls_per_token"])
+    check(decode["calls"] > 0 and decode["frees"] > 0, decode)
+    ops = {op["name"]: op for op in memory()["ops"]}
+    check(ops["llama_decode"]["calls"] > 0.5 * decode["calls"], sorted(ops))
+    run.kill()
+    run.wait()
 
 
 @case
