@@ -26,56 +26,24 @@
 #include "cli/api-client.h"
 #include "cli/daemon-start.h"
 #include "cli/exe-check.h"
+#include "cli/record-env.h"
+#include "cli/record-options.h"
 #include "cli/text.h"
-#include "common/paths.h"
-
-enum {
-        RECORD_FAILED = 125,
-        RECORD_CANNOT_RUN = 126,
-        RECORD_NOT_FOUND = 127,
-};
 
 static const int forwarded[] = {SIGINT,  SIGTERM, SIGHUP,   SIGQUIT,
                                 SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT};
 
 struct record {
-        const char *output; /* as given, or NULL */
-        char *file;         /* absolute, or NULL: the daemon chooses */
-        const char *kernels;
-        const char *level;
-        bool force;
+        struct record_options options;
+        struct record_env env;
+        char *file; /* absolute, or NULL: the daemon chooses */
         char *exe;
-        char *shim;
-        char **argv;
         char stamp[32]; /* the run's id without the pid */
         char *warning;  /* of the daemon, about the run's file; NULL: none */
         bool has_daemon;
         bool registered; /* the daemon knows the run */
         bool kept;
 };
-
-static void usage(void)
-{
-        puts("usage: infprof record [-o FILE] [--kernels SPEC] [--kernels-level LEVEL] [--] CMD "
-             "[ARG...]\n"
-             "\n"
-             "Runs CMD under the profiler and keeps the run. CMD's exit code is passed on; where a "
-             "signal\n"
-             "ended CMD, infprof ends by the same. Signals sent to infprof go on to CMD.\n"
-             "\n"
-             "  -o, --output FILE        keep the run in FILE, not in the state directory\n"
-             "  -f, --force              replace FILE when it exists\n"
-             "  -k, --kernels SPEC       further functions to time: OBJECT:SYMBOL,... where both "
-             "are "
-             "globs,\n"
-             "                           as in 'libfoo.so*:conv_*,myengine:step_*'\n"
-             "      --kernels-level LEVEL\n"
-             "                           outer (default), or inner: also what kernels call inside\n"
-             "  -h, --help               this help\n"
-             "\n"
-             "Exit codes of infprof itself: 125 it failed, 126 CMD cannot be run, 127 CMD is not "
-             "found.");
-}
 
 /* The command as a line that a shell would take. */
 static char *quote_command(char **argv)
@@ -118,27 +86,28 @@ static int prepare_output(struct record *r)
         struct stat st;
         int n;
 
-        if (!r->output)
+        if (!r->options.output)
                 return 0;
-        if (r->output[0] != '/')
+        if (r->options.output[0] != '/')
                 cwd = getcwd(NULL, 0);
-        n = asprintf(&r->file, "%s%s%s", cwd ? cwd : "", cwd ? "/" : "", r->output);
+        n = asprintf(&r->file, "%s%s%s", cwd ? cwd : "", cwd ? "/" : "", r->options.output);
         free(cwd);
         if (n < 0)
                 return -ENOMEM;
         if (lstat(r->file, &st) == 0) {
                 if (!S_ISREG(st.st_mode)) {
                         cmd_error("record", "%s is not a regular file; choose another name",
-                                  r->output);
+                                  r->options.output);
                         return -EEXIST;
                 }
-                if (!r->force) {
+                if (!r->options.force) {
                         cmd_error("record", "%s exists; choose another name or give --force",
-                                  r->output);
+                                  r->options.output);
                         return -EEXIST;
                 }
                 if (unlink(r->file) < 0) {
-                        cmd_error("record", "cannot replace %s: %s", r->output, strerror(errno));
+                        cmd_error("record", "cannot replace %s: %s", r->options.output,
+                                  strerror(errno));
                         return -EEXIST;
                 }
         }
@@ -147,32 +116,9 @@ static int prepare_output(struct record *r)
         n = access(slash == r->file ? "/" : r->file, W_OK | X_OK) < 0 ? -errno : 0;
         *slash = '/';
         if (n < 0)
-                cmd_error("record", "cannot write %s: %s; choose another place with -o", r->output,
-                          strerror(-n));
+                cmd_error("record", "cannot write %s: %s; choose another place with -o",
+                          r->options.output, strerror(-n));
         return n;
-}
-
-static int prepare_shim(struct record *r)
-{
-        if (ifp_find_part("INFPROF_SHIM", "../preload/libinfprof.so", IFP_LIBDIR "/libinfprof.so",
-                          &r->shim) < 0) {
-                cmd_error("record", "libinfprof.so is not found; set INFPROF_SHIM to its path");
-                return -ENOENT;
-        }
-        if (access(r->shim, R_OK) < 0) {
-                cmd_error("record", "cannot read the shim %s: %s; set INFPROF_SHIM to its path",
-                          r->shim, strerror(errno));
-                return -ENOENT;
-        }
-        if (strpbrk(r->shim, " :\t\n")) {
-                cmd_error("record",
-                          "the path of the shim, %s, has a space or colon in it, which LD_PRELOAD "
-                          "cannot "
-                          "hold; set INFPROF_SHIM to another",
-                          r->shim);
-                return -EINVAL;
-        }
-        return 0;
 }
 
 /* Says in one line when the shim will not get in. */
@@ -185,31 +131,6 @@ static void warn_about(const struct record *r)
                 cmd_error("record", "nothing of it will be seen: %s %s; %s", check.path,
                           exe_verdict_text(check.verdict), exe_verdict_remedy(check.verdict));
         exe_check_done(&check);
-}
-
-/* Prepends the shim to what is preloaded already. */
-static int set_environment(const struct record *r, const char *id)
-{
-        const char *old = getenv("LD_PRELOAD");
-        char *preload;
-        int e = 0;
-
-        if (!old || !*old)
-                e |= setenv("LD_PRELOAD", r->shim, 1);
-        else if (!strstr(old, r->shim)) {
-                if (asprintf(&preload, "%s:%s", r->shim, old) < 0)
-                        return -ENOMEM;
-                e |= setenv("LD_PRELOAD", preload, 1);
-                free(preload);
-        }
-        e |= setenv("INFPROF_RUN", id, 1);
-        if (r->kernels)
-                e |= setenv("INFPROF_KERNELS", r->kernels, 1);
-        if (r->level)
-                e |= setenv("INFPROF_KERNELS_LEVEL", r->level, 1);
-        if (!r->has_daemon) /* it has been tried and said; the shim need not do both again */
-                e |= setenv("INFPROF_DAEMON", "off", 1);
-        return e ? -ENOMEM : 0;
 }
 
 static void make_id(const struct record *r, pid_t pid, char *buf, size_t n)
@@ -226,11 +147,11 @@ __attribute__((noreturn)) static void become(const struct record *r, int go, int
         make_id(r, getpid(), id, sizeof(id));
         if (read(go, &byte, 1) != 1) /* infprof itself is gone: so is the run */
                 _exit(RECORD_FAILED);
-        if (set_environment(r, id) < 0)
+        if (record_env_set(&r->env, &r->options, id, r->has_daemon) < 0)
                 _exit(RECORD_FAILED);
         sigaction(SIGCHLD, chld, NULL);
         sigprocmask(SIG_SETMASK, mask, NULL);
-        execvp(r->exe, r->argv);
+        execvp(r->exe, r->options.argv);
         error = errno;
         if (write(tell, &error, sizeof(error)) < 0)
                 _exit(RECORD_FAILED);
@@ -254,7 +175,7 @@ static void note_answer(struct record *r, const json_t *answer)
 /* Tells the daemon of the run that is about to begin. */
 static void announce(struct record *r, pid_t pid)
 {
-        char id[64], *command = quote_command(r->argv), *why = NULL;
+        char id[64], *command = quote_command(r->options.argv), *why = NULL;
         json_t *body, *answer = NULL;
         int e;
 
@@ -320,7 +241,8 @@ static void say_where(const struct record *r, const char *id)
                           r->warning);
         else
                 fprintf(stderr, "infprof: the run is kept in %s; read it with: infprof report %s\n",
-                        r->file ? r->file : "the state directory", r->output ? r->output : id);
+                        r->file ? r->file : "the state directory",
+                        r->options.output ? r->options.output : id);
 }
 
 /*
@@ -398,7 +320,7 @@ static int run(struct record *r)
                 cmd_error("record", "cannot start the command: %s", strerror(errno));
         close(go[1]);
         if (read(tell[0], &error, sizeof(error)) == sizeof(error))
-                cmd_error("record", "cannot run %s: %s", r->argv[0], strerror(error));
+                cmd_error("record", "cannot run %s: %s", r->options.argv[0], strerror(error));
         close(tell[0]);
         status = attend(pid, &set);
         if (r->registered) {
@@ -409,79 +331,6 @@ static int run(struct record *r)
         return end_like(status);
 }
 
-/* Does each item read OBJECT:SYMBOL? (The shim says the same of the variable, and goes on.) */
-static bool kernels_ok(const char *spec)
-{
-        for (const char *item = spec; *item; item += strcspn(item, ", \n")) {
-                size_t n;
-
-                item += strspn(item, ", \n");
-                n = strcspn(item, ", \n");
-                if (n) {
-                        const char *colon = memchr(item, ':', n);
-
-                        if (colon && colon != item && colon + 1 != item + n)
-                                continue;
-                        cmd_error("record",
-                                  "--kernels: each item must read OBJECT:SYMBOL, as in "
-                                  "libfoo.so*:conv_*; '%.*s' does not",
-                                  (int)n, item);
-                        return false;
-                }
-        }
-        return true;
-}
-
-static int parse(struct record *r, int argc, char **argv)
-{
-        static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-                                                {"force", no_argument, NULL, 'f'},
-                                                {"kernels", required_argument, NULL, 'k'},
-                                                {"kernels-level", required_argument, NULL, 'l'},
-                                                {"help", no_argument, NULL, 'h'},
-                                                {}};
-        int o;
-
-        opterr = 0;
-        while ((o = getopt_long(argc, argv, "+:o:fk:h", options, NULL)) != -1) {
-                switch (o) {
-                case 'o':
-                        r->output = optarg;
-                        break;
-                case 'f':
-                        r->force = true;
-                        break;
-                case 'k':
-                        r->kernels = optarg;
-                        break;
-                case 'l':
-                        r->level = optarg;
-                        break;
-                case 'h':
-                        usage();
-                        return CMD_DONE;
-                default:
-                        return cmd_bad_option(argc, argv, o);
-                }
-        }
-        if (r->kernels && !kernels_ok(r->kernels))
-                return CMD_USAGE;
-        if (r->level && strcmp(r->level, "outer") != 0 && strcmp(r->level, "inner") != 0) {
-                cmd_error("record", "--kernels-level is outer or inner, not %s", r->level);
-                return CMD_USAGE;
-        }
-        if (r->output && !*r->output) {
-                cmd_error("record", "-o needs the name of a file");
-                return CMD_USAGE;
-        }
-        if (optind >= argc) {
-                cmd_error("record", "which command? infprof record [OPTION...] [--] CMD [ARG...]");
-                return CMD_USAGE;
-        }
-        r->argv = argv + optind;
-        return -1; /* go on */
-}
-
 int cmd_record(int argc, char **argv)
 {
         struct record r = {0};
@@ -489,24 +338,24 @@ int cmd_record(int argc, char **argv)
         struct tm tm;
         int code;
 
-        code = parse(&r, argc, argv);
+        code = record_parse(&r.options, argc, argv);
         if (code >= 0)
                 return code;
-        code = exe_find(r.argv[0], &r.exe);
+        code = exe_find(r.options.argv[0], &r.exe);
         if (code < 0) {
-                cmd_error("record", "cannot run %s: %s", r.argv[0],
+                cmd_error("record", "cannot run %s: %s", r.options.argv[0],
                           code == -ENOENT ? "no such command" : strerror(-code));
                 return code == -ENOENT ? RECORD_NOT_FOUND : RECORD_CANNOT_RUN;
         }
         localtime_r(&now, &tm);
         strftime(r.stamp, sizeof(r.stamp), "%Y%m%d-%H%M%S", &tm);
         code = RECORD_FAILED;
-        if (prepare_output(&r) == 0 && prepare_shim(&r) == 0) {
+        if (record_env_init(&r.env, &r.options) == 0 && prepare_output(&r) == 0) {
                 warn_about(&r);
                 code = run(&r);
         }
         free(r.exe);
-        free(r.shim);
+        record_env_done(&r.env);
         free(r.file);
         free(r.warning);
         return code;
