@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The document "infprof.diff/1" (doc/diff.schema.json) of two runs' memory: what B has
- * beside A. Rows are {a, b, delta, ratio}: delta is b - a, ratio is b / a; null where one
- * of the two is not known, the ratio also where a is 0.
+ * The document "infprof.diff/1" (doc/diff.schema.json): what run B has beside run A, of
+ * memory. Figures are {a, b, delta, ratio}: delta is b - a, ratio b / a; null where one of
+ * the two is not known, the ratio also where a is 0. Where they are estimates, they have the
+ * standard error of delta beside them, and whether it is more than that can explain.
  */
 #pragma once
 
@@ -11,8 +12,8 @@
 #define DIFF_SCHEMA "infprof.diff/1"
 
 enum {
-        DIFF_E_FOREIGN = 1, /* one of the two is no "infprof.memory/1" */
+        DIFF_E_FOREIGN = 1, /* one of the two is no document "infprof.memory/1" */
 };
 
-/* `a` and `b` are documents infprof.memory/1. `ret_why` is one line, to be freed. */
+/* Of two documents infprof.memory/1. `ret_why` is one line, to be freed. */
 int report_diff_memory(json_t **ret, const json_t *a, const json_t *b, char **ret_why);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What was seen at each second: `allocator`, `outside`, `timeline` and `mapped_files`. The looks
- * at all processes are gone through in the order of time, and what each process showed last is
- * kept in one sum: gauges until the process is gone, counters for good. A figure that some
+ * What was seen at each second: `timeline`, and what `allocator` and `outside` are made from. The
+ * looks at all processes are gone through in the order of time, and what each process showed last
+ * is kept in one sum: gauges until the process is gone, counters for good. A figure that some
  * processes do not tell is the sum of those that do.
  *
  * efficiency = useful / held. Useful: what the allocator says that the engine holds in
@@ -20,23 +20,11 @@
 
 #define MAX_POINTS 600
 
-static const char *const kinds[IFP_N_ALLOCATORS] = {"unknown", "glibc", "jemalloc", "mimalloc",
-                                                    "tcmalloc"};
-
 /* A process's look comes, or the process is gone. */
 struct event {
         uint64_t second;
         const struct memory_look *look; /* NULL: gone */
         size_t process;
-};
-
-struct looks {
-        struct look *at; /* one for each second that has a look */
-        size_t n;
-        const struct runfile_process *main; /* the process that allocated most */
-        struct look last;                   /* as its last look was taken */
-        bool seen;
-        double useful, held; /* sums over the looks that know both */
 };
 
 const struct runfile_process *memory_main_process(const struct memory *m)
@@ -56,8 +44,7 @@ static void tell(struct look *l, int figure, uint64_t v)
         l->told[figure] = v != RUNFILE_NOT_TOLD;
 }
 
-/* One row as figures. */
-static struct look look_of(const struct runfile_memory *row)
+struct look look_of(const struct runfile_memory *row)
 {
         uint64_t live = row->live_bytes > 0 ? (uint64_t)row->live_bytes : 0;
         struct look l = {.second = row->second};
@@ -174,17 +161,15 @@ static int go_through(const struct memory *m, struct looks *l)
                         main |= &m->model.processes[events[next].process] == l->main;
                 }
                 sum.second = events[i].second;
-                if (main) {
+                if (main)
                         l->last = sum;
-                        l->seen = true;
-                }
                 if (looked && sum.second >= from)
                         l->at[l->n++] = sum;
         }
         return 0;
 }
 
-static json_t *value(const struct look *l, int figure)
+json_t *look_value(const struct look *l, int figure)
 {
         return l->told[figure] ? json_integer(l->value[figure]) : json_null();
 }
@@ -197,144 +182,53 @@ static double ratio(const struct look *l, int part, int whole)
                        : NAN;
 }
 
-static json_t *efficiency(const struct look *l)
+json_t *look_efficiency(const struct look *l)
 {
         return report_fraction(ratio(l, GAUGE_USEFUL, GAUGE_HELD));
 }
 
-static json_t *fragmentation(const struct look *l)
+json_t *look_fragmentation(const struct look *l)
 {
         return report_fraction(1 - ratio(l, GAUGE_IN_BLOCKS, GAUGE_IN_PAGES));
 }
 
-static const struct {
+struct named {
         const char *name;
         int figure;
-} outside_members[] = {{"rss", GAUGE_RSS},   {"pss", GAUGE_PSS},   {"anonymous", GAUGE_ANONYMOUS},
-                       {"file", GAUGE_FILE}, {"huge", GAUGE_HUGE}, {"swap", GAUGE_SWAP}},
-  allocator_members[] = {{"allocated", GAUGE_ALLOCATED}, {"active", GAUGE_ACTIVE},
-                         {"metadata", GAUGE_METADATA},   {"resident", GAUGE_RESIDENT},
-                         {"mapped", GAUGE_MAPPED},       {"retained", GAUGE_RETAINED},
-                         {"free_bytes", GAUGE_FREE},     {"releasable", GAUGE_RELEASABLE}},
-  counters[] = {{"calls", COUNTER_CALLS},
-                {"asked_bytes", COUNTER_ASKED},
-                {"frees", COUNTER_FREES},
-                {"mapped_bytes", COUNTER_MAPPED},
-                {"minor_faults", COUNTER_MINOR_FAULTS},
-                {"major_faults", COUNTER_MAJOR_FAULTS}};
+};
 
-#define PUT_ALL(o, look, members)                                                                  \
-        do {                                                                                       \
-                for (size_t i_ = 0; i_ < sizeof(members) / sizeof((members)[0]); i_++)             \
-                        report_set(o, (members)[i_].name, value(look, (members)[i_].figure));      \
-        } while (0)
+static const struct named outside[] = {{"rss", GAUGE_RSS},
+                                       {"pss", GAUGE_PSS},
+                                       {"anonymous", GAUGE_ANONYMOUS},
+                                       {"file", GAUGE_FILE},
+                                       {"huge", GAUGE_HUGE},
+                                       {"swap", GAUGE_SWAP},
+                                       {NULL, 0}};
+static const struct named allocator[] = {{"allocated", GAUGE_ALLOCATED},
+                                         {"active", GAUGE_ACTIVE},
+                                         {"metadata", GAUGE_METADATA},
+                                         {"resident", GAUGE_RESIDENT},
+                                         {"mapped", GAUGE_MAPPED},
+                                         {"retained", GAUGE_RETAINED},
+                                         {"free_bytes", GAUGE_FREE},
+                                         {"releasable", GAUGE_RELEASABLE},
+                                         {NULL, 0}};
+static const struct named counters[] = {{"calls", COUNTER_CALLS},
+                                        {"asked_bytes", COUNTER_ASKED},
+                                        {"frees", COUNTER_FREES},
+                                        {"mapped_bytes", COUNTER_MAPPED},
+                                        {"minor_faults", COUNTER_MINOR_FAULTS},
+                                        {"major_faults", COUNTER_MAJOR_FAULTS},
+                                        {NULL, 0}};
 
-static json_t *build_arenas(const struct memory *m, const struct runfile_process *main)
+void look_put(json_t *o, const struct look *l, enum look_part part)
 {
-        json_t *arenas = json_array();
+        const struct named *n = part == LOOK_OUTSIDE     ? outside
+                                : part == LOOK_ALLOCATOR ? allocator
+                                                         : counters;
 
-        for (size_t i = 0; i < m->n_arenas; i++) {
-                const struct runfile_arena *a = &m->arenas[i];
-                json_t *o;
-
-                if (a->process != main->index)
-                        continue;
-                o = json_object();
-                report_set(o, "arena", json_integer(a->arena));
-                report_set(o, "allocated",
-                           report_integer_or_null(a->allocated != RUNFILE_NOT_TOLD, a->allocated));
-                report_set(o, "active",
-                           report_integer_or_null(a->active != RUNFILE_NOT_TOLD, a->active));
-                report_set(o, "resident",
-                           report_integer_or_null(a->resident != RUNFILE_NOT_TOLD, a->resident));
-                report_set(o, "mapped",
-                           report_integer_or_null(a->mapped != RUNFILE_NOT_TOLD, a->mapped));
-                json_array_append_new(arenas, o);
-        }
-        return arenas;
-}
-
-static json_t *build_allocator(struct memory *m, const struct looks *l)
-{
-        uint64_t n_looks = 0, cost_ns = 0;
-        json_t *o;
-
-        if (!l->main || (!l->main->allocator && !l->seen))
-                return json_null();
-        for (size_t i = 0; i < m->model.n_processes; i++) {
-                n_looks = sum_u64(n_looks, m->model.processes[i].allocator_looks);
-                cost_ns = sum_u64(cost_ns, m->model.processes[i].allocator_cost_ns);
-        }
-        o = json_object();
-        report_set(o, "kind", json_string(kinds[l->main->allocator]));
-        report_set(o, "library", report_text(l->main->allocator_library));
-        PUT_ALL(o, &l->last, allocator_members);
-        report_set(o, "useful", value(&l->last, GAUGE_USEFUL));
-        report_set(o, "held", value(&l->last, GAUGE_HELD));
-        report_set(o, "efficiency", efficiency(&l->last));
-        report_set(
-                o, "mean_efficiency",
-                report_fraction(l->held > 0 && l->useful <= l->held ? l->useful / l->held : NAN));
-        report_set(o, "fragmentation", fragmentation(&l->last));
-        report_set(o, "arenas", build_arenas(m, l->main));
-        report_set(o, "looks", report_integer(n_looks));
-        report_set(o, "cost_ns", report_integer(cost_ns));
-        m->held_is_resident = l->last.told[GAUGE_RESIDENT];
-        m->held_is_anonymous = l->last.told[GAUGE_HELD] > l->last.told[GAUGE_RESIDENT];
-        m->useful_over_held = l->last.told[GAUGE_USEFUL] && l->last.told[GAUGE_HELD] &&
-                              l->last.value[GAUGE_USEFUL] > l->last.value[GAUGE_HELD];
-        return o;
-}
-
-/* The faults up to the window's end, less those before it began. */
-static json_t *faults(const struct memory *m, int figure)
-{
-        int64_t sum = 0;
-        bool told = false;
-
-        for (size_t i = 0; i < m->n_looks; i++) {
-                const struct memory_look *look = &m->looks[i];
-                const struct memory_look *next = i + 1 < m->n_looks ? look + 1 : NULL;
-                struct look l = look_of(&look->row);
-
-                if (next && next->process != look->process)
-                        next = NULL;
-                if (!l.told[figure])
-                        continue;
-                /* the last look of its process at or before an end of the window */
-                if (look->row.second <= m->to_ns / 1000000000u &&
-                    (!next || next->row.second > m->to_ns / 1000000000u)) {
-                        told = true;
-                        if (__builtin_add_overflow(sum, l.value[figure], &sum))
-                                sum = INT64_MAX;
-                }
-                if (m->from && look->row.second < m->from_ns / 1000000000u &&
-                    (!next || next->row.second >= m->from_ns / 1000000000u))
-                        (void)__builtin_sub_overflow(sum, l.value[figure], &sum);
-        }
-        return told ? json_integer(sum > 0 ? sum : 0) : json_null();
-}
-
-static json_t *build_outside(const struct memory *m, const struct looks *l)
-{
-        int64_t peak = 0;
-        bool told = false;
-        json_t *o;
-
-        for (size_t i = 0; i < l->n; i++)
-                if (l->at[i].told[GAUGE_RSS]) {
-                        told = true;
-                        if (l->at[i].value[GAUGE_RSS] > peak)
-                                peak = l->at[i].value[GAUGE_RSS];
-                }
-        if (!told && !l->last.told[GAUGE_RSS])
-                return json_null();
-        o = json_object();
-        PUT_ALL(o, &l->last, outside_members);
-        report_set(o, "rss_peak", told ? json_integer(peak) : json_null());
-        report_set(o, "minor_faults", faults(m, COUNTER_MINOR_FAULTS));
-        report_set(o, "major_faults", faults(m, COUNTER_MAJOR_FAULTS));
-        return o;
+        for (; n->name; n++)
+                report_set(o, n->name, look_value(l, n->figure));
 }
 
 /* Of each stretch of seconds the one where most was resident, so that the peak stays; of the last
@@ -362,15 +256,15 @@ static json_t *build_timeline(const struct looks *l)
                 json_t *o = json_object();
 
                 report_set(o, "second", report_integer(look->second));
-                PUT_ALL(o, look, outside_members);
-                report_set(o, "live_bytes", value(look, GAUGE_LIVE));
-                PUT_ALL(o, look, counters);
-                report_set(o, "allocated", value(look, GAUGE_ALLOCATED));
-                report_set(o, "active", value(look, GAUGE_ACTIVE));
-                report_set(o, "resident", value(look, GAUGE_RESIDENT));
-                report_set(o, "retained", value(look, GAUGE_RETAINED));
-                report_set(o, "efficiency", efficiency(look));
-                report_set(o, "fragmentation", fragmentation(look));
+                look_put(o, look, LOOK_OUTSIDE);
+                report_set(o, "live_bytes", look_value(look, GAUGE_LIVE));
+                look_put(o, look, LOOK_COUNTERS);
+                report_set(o, "allocated", look_value(look, GAUGE_ALLOCATED));
+                report_set(o, "active", look_value(look, GAUGE_ACTIVE));
+                report_set(o, "resident", look_value(look, GAUGE_RESIDENT));
+                report_set(o, "retained", look_value(look, GAUGE_RETAINED));
+                report_set(o, "efficiency", look_efficiency(look));
+                report_set(o, "fragmentation", look_fragmentation(look));
                 json_array_append_new(timeline, o);
         }
         return timeline;
@@ -387,31 +281,11 @@ int memory_build_looks(struct memory *m, json_t *document)
                                 l.useful += (double)l.at[i].value[GAUGE_USEFUL];
                                 l.held += (double)l.at[i].value[GAUGE_HELD];
                         }
-                report_set(document, "allocator", build_allocator(m, &l));
-                report_set(document, "outside", build_outside(m, &l));
+                report_set(document, "allocator", memory_build_allocator(m, &l));
+                report_set(document, "outside", memory_build_outside(m, &l));
                 report_set(document, "mapped_files", memory_build_files(m));
                 report_set(document, "timeline", build_timeline(&l));
         }
         free(l.at);
         return r;
-}
-
-json_t *memory_build_files(const struct memory *m)
-{
-        json_t *files = json_array();
-
-        for (size_t i = 0; i < m->n_files; i++) {
-                const struct memory_file *f = &m->files[i];
-                json_t *o = json_object();
-
-                report_set(o, "path", report_text(f->path));
-                report_set(o, "size", report_integer(f->size));
-                report_set(o, "mapped_bytes", report_integer(f->mapped_bytes));
-                report_set(o, "resident_bytes",
-                           report_integer_or_null(f->resident_bytes != RUNFILE_NOT_TOLD,
-                                                  f->resident_bytes));
-                report_set(o, "nodes", report_text(f->nodes));
-                json_array_append_new(files, o);
-        }
-        return files;
 }

@@ -156,6 +156,15 @@ struct look {
         uint32_t told[N_FIGURES]; /* by so many processes; 0: not known */
 };
 
+/* The looks of the window, one for each second that has one. */
+struct looks {
+        struct look *at;
+        size_t n;
+        const struct runfile_process *main; /* the process that allocated most */
+        struct look last;                   /* as that was looked at last */
+        double useful, held;                /* sums over the looks that know both */
+};
+
 struct memory_look {
         size_t process;
         struct runfile_memory row;
@@ -250,6 +259,16 @@ double memory_inuse_stderr(const struct memory *m, const double *sums); /* NaN: 
 /* The process that allocated most; NULL: there is none. */
 const struct runfile_process *memory_main_process(const struct memory *m);
 
+/* One row as figures. */
+struct look look_of(const struct runfile_memory *row);
+
+/* Members of an object from a look, null where nobody told. */
+enum look_part { LOOK_OUTSIDE, LOOK_ALLOCATOR, LOOK_COUNTERS };
+void look_put(json_t *o, const struct look *l, enum look_part part);
+json_t *look_value(const struct look *l, int figure);
+json_t *look_efficiency(const struct look *l);
+json_t *look_fragmentation(const struct look *l);
+
 /* Parts of the document. */
 json_t *memory_build_samples(const struct memory *m);
 int memory_build_stacks(struct memory *m, json_t **ret);
@@ -257,6 +276,8 @@ json_t *memory_build_leaks(const struct memory *m);
 json_t *memory_build_per_token(const struct memory *m);
 int memory_build_kv(struct memory *m, json_t **ret);
 int memory_build_looks(struct memory *m, json_t *document); /* allocator, outside, timeline */
+json_t *memory_build_allocator(struct memory *m, const struct looks *l);
+json_t *memory_build_outside(const struct memory *m, const struct looks *l);
 json_t *memory_build_files(const struct memory *m);
 json_t *memory_build_marks(const struct memory *m);
 json_t *memory_notes(const struct memory *m);
