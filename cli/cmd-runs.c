@@ -11,10 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/report-view.h"
 #include "cli/run-find.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "cli/view.h"
 #include "common/cleanup.h"
 #include "common/fmt.h"
 
@@ -58,8 +58,8 @@ static bool print_table(const json_t *runs, unsigned width)
                 if (!isnan(per_second))
                         snprintf(rate, sizeof(rate), "%.1f", per_second);
                 table_add(t, (const char *[]){text_string(run, "id", "?"),
-                                              report_local_time(when, run), took, rate,
-                                              report_ending(ending, run),
+                                              view_local_time(when, run), took, rate,
+                                              view_ending(ending, run),
                                               text_string(run, "command", "?")});
         }
         ok = table_print(t, stdout, width);

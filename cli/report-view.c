@@ -3,155 +3,37 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/table.h"
 #include "cli/text.h"
+#include "cli/view.h"
 #include "common/cleanup.h"
 #include "common/fmt.h"
 
-#define LABEL           "%-11s"
 #define MAX_THREAD_ROWS 32
-
-/* A figure of `o` as text, "-" where it is not known. In buf[FMT_SIZE]. */
-static const char *figure(char *buf, const json_t *o, const char *member,
-                          const char *(*format)(char *, uint64_t))
-{
-        const json_t *v = json_object_get(o, member);
-
-        return json_is_integer(v) && json_integer_value(v) >= 0
-                       ? format(buf, (uint64_t)json_integer_value(v))
-                       : strcpy(buf, "-");
-}
-
-static const char *bytes(char *buf, const json_t *o, const char *member)
-{
-        const json_t *v = json_object_get(o, member);
-
-        return json_is_integer(v) ? fmt_bytes(buf, json_integer_value(v)) : strcpy(buf, "-");
-}
-
-static const char *share(char *buf, const json_t *o, const char *member)
-{
-        double v = text_number(o, member);
-
-        return isnan(v) ? strcpy(buf, "-") : fmt_share(buf, v);
-}
 
 static double ratio(double part, double whole)
 {
         return whole > 0 ? part / whole : NAN;
 }
 
-const char *report_ending(char *buf, const json_t *run)
-{
-        const char *end = text_string(run, "end", "");
-
-        if (text_exit(buf, json_object_get(run, "exit")))
-                return buf;
-        if (!strcmp(end, "live"))
-                return strcpy(buf, json_is_false(json_object_get(run, "live")) ? "end not seen"
-                                                                               : "still running");
-        if (!strcmp(end, "cut"))
-                return strcpy(buf, "cut off");
-        if (!strcmp(end, "exec"))
-                return strcpy(buf, "became another program");
-        return strcpy(buf, "ended, not known how");
-}
-
-const char *report_local_time(char *buf, const json_t *run)
-{
-        struct tm tm = {0};
-        time_t t;
-
-        if (!strptime(text_string(run, "started_at", ""), "%Y-%m-%dT%H:%M:%S", &tm))
-                return strcpy(buf, "-");
-        t = timegm(&tm);
-        localtime_r(&t, &tm);
-        strftime(buf, 32, "%Y-%m-%d %H:%M:%S", &tm);
-        return buf;
-}
-
-/* One line of the head: a label and a sentence. */
-struct head {
-        FILE *f;
-        unsigned width;
-};
-
-__attribute__((format(printf, 3, 4))) static void say(const struct head *h, const char *label,
-                                                      const char *format, ...)
-{
-        _cleanup_(freep) char *line = NULL;
-        char padded[32];
-        va_list ap;
-
-        va_start(ap, format);
-        if (vasprintf(&line, format, ap) < 0)
-                line = NULL;
-        va_end(ap);
-        snprintf(padded, sizeof(padded), LABEL, label);
-        if (line)
-                table_wrap(h->f, padded, line, h->width);
-}
-
-static void print_processes(const struct head *h, const json_t *run)
-{
-        const json_t *p;
-        size_t i, n_trivial = 0, n = json_array_size(json_object_get(run, "processes"));
-        char ending[TEXT_END], took[FMT_SIZE];
-
-        json_array_foreach(json_object_get(run, "processes"), i, p)
-        {
-                n_trivial += json_is_true(json_object_get(p, "trivial"));
-        }
-        json_array_foreach(json_object_get(run, "processes"), i, p)
-        {
-                const char *reason = text_string(p, "reason", NULL);
-
-                /* the only one is told of already */
-                if (json_is_true(json_object_get(p, "trivial")) || n - n_trivial < 2)
-                        continue;
-                say(h, "process", "%.0f %s: ran %s, %s%s%s", text_number(p, "pid"),
-                    text_string(p, "command", "?"), figure(took, p, "duration_ns", fmt_ns),
-                    report_ending(ending, p), reason ? ": " : "", reason ? reason : "");
-        }
-        if (n_trivial)
-                say(h, n - n_trivial < 2 ? "processes" : "",
-                    "and %zu more that did nothing worth a line", n_trivial);
-}
-
-static void print_run(const struct head *h, const json_t *run)
-{
-        char ending[TEXT_END], took[FMT_SIZE], when[32];
-
-        say(h, "run", "%s", text_string(run, "id", "?"));
-        say(h, "command", "%s", text_string(run, "command", "?"));
-        say(h, "started", "%s, pid %.0f; ran %s; %s", report_local_time(when, run),
-            text_number(run, "pid"), figure(took, run, "duration_ns", fmt_ns),
-            report_ending(ending, run));
-        if (text_string(run, "machine", NULL))
-                say(h, "machine", "%s", text_string(run, "machine", ""));
-        print_processes(h, run);
-}
-
-static void print_time(const struct head *h, const json_t *report)
+static void print_time(const struct view *h, const json_t *report)
 {
         const json_t *rest = json_object_get(report, "not_in_any_op");
         char threads[FMT_SIZE], all[FMT_SIZE], in[FMT_SIZE], out[FMT_SIZE], part[FMT_SIZE];
         double fraction = ratio(text_number(rest, "in_ops_ns"), text_number(rest, "thread_ns"));
         size_t n = json_array_size(json_object_get(report, "threads"));
 
-        say(h, "time", "%s on %s thread%s: %s in ops%s%s%s, %s not in any op",
-            figure(all, rest, "thread_ns", fmt_ns), fmt_count(threads, n), n == 1 ? "" : "s",
-            figure(in, rest, "in_ops_ns", fmt_ns), isnan(fraction) ? "" : " (",
-            isnan(fraction) ? "" : fmt_share(part, fraction), isnan(fraction) ? "" : ")",
-            figure(out, rest, "self_ns", fmt_ns));
+        view_say(h, "time", "%s on %s thread%s: %s in ops%s%s%s, %s not in any op",
+                 view_figure(all, rest, "thread_ns", fmt_ns), fmt_count(threads, n),
+                 n == 1 ? "" : "s", view_figure(in, rest, "in_ops_ns", fmt_ns),
+                 isnan(fraction) ? "" : " (", isnan(fraction) ? "" : fmt_share(part, fraction),
+                 isnan(fraction) ? "" : ")", view_figure(out, rest, "self_ns", fmt_ns));
 }
 
-static void print_phases(const struct head *h, const json_t *report)
+static void print_phases(const struct view *h, const json_t *report)
 {
         const char *name;
         json_t *phase;
@@ -161,15 +43,15 @@ static void print_phases(const struct head *h, const json_t *report)
         json_object_foreach(json_object_get(report, "phases"), name, phase)
         {
                 int n = snprintf(line + used, sizeof(line) - used, "%s%s %s", used ? ", " : "",
-                                 name, figure(took, phase, "duration_ns", fmt_ns));
+                                 name, view_figure(took, phase, "duration_ns", fmt_ns));
 
                 used += n > 0 && (size_t)n < sizeof(line) - used ? (size_t)n : 0;
         }
         if (used)
-                say(h, "phases", "%s", line);
+                view_say(h, "phases", "%s", line);
 }
 
-static void print_tokens(const struct head *h, const json_t *t)
+static void print_tokens(const struct view *h, const json_t *t)
 {
         char prompt[FMT_SIZE], generated[FMT_SIZE], first[FMT_SIZE], p50[FMT_SIZE], p95[FMT_SIZE],
                 p99[FMT_SIZE], mean[FMT_SIZE], rate[TEXT_CELL];
@@ -181,28 +63,32 @@ static void print_tokens(const struct head *h, const json_t *t)
                 strcpy(rate, "-");
         else
                 snprintf(rate, sizeof(rate), per_second < 99.95 ? "%.2f" : "%.1f", per_second);
-        say(h, "tokens", "%s prompt, %s generated; %s tokens/s; first after %s",
-            figure(prompt, t, "prompt", fmt_count), figure(generated, t, "generated", fmt_count),
-            rate, figure(first, t, "ttft_ns", fmt_ns));
+        view_say(h, "tokens", "%s prompt, %s generated; %s tokens/s; first after %s",
+                 view_figure(prompt, t, "prompt", fmt_count),
+                 view_figure(generated, t, "generated", fmt_count), rate,
+                 view_figure(first, t, "ttft_ns", fmt_ns));
         if (!isnan(text_number(t, "mean_ns")))
-                say(h, "per token", "mean %s, median %s, p95 %s, p99 %s",
-                    figure(mean, t, "mean_ns", fmt_ns), figure(p50, t, "p50_ns", fmt_ns),
-                    figure(p95, t, "p95_ns", fmt_ns), figure(p99, t, "p99_ns", fmt_ns));
+                view_say(h, "per token", "mean %s, median %s, p95 %s, p99 %s",
+                         view_figure(mean, t, "mean_ns", fmt_ns),
+                         view_figure(p50, t, "p50_ns", fmt_ns),
+                         view_figure(p95, t, "p95_ns", fmt_ns),
+                         view_figure(p99, t, "p99_ns", fmt_ns));
 }
 
-static void print_memory(const struct head *h, const json_t *m)
+static void print_memory(const struct view *h, const json_t *m)
 {
         char calls[FMT_SIZE], frees[FMT_SIZE], asked[FMT_SIZE], usable[FMT_SIZE], freed[FMT_SIZE],
                 live[FMT_SIZE], peak[FMT_SIZE];
 
-        say(h, "memory", "%s allocations of %s (%s usable), %s frees of %s; live %s, peak %s",
-            figure(calls, m, "alloc_calls", fmt_count), bytes(asked, m, "alloc_bytes"),
-            bytes(usable, m, "usable_bytes"), figure(frees, m, "free_calls", fmt_count),
-            bytes(freed, m, "freed_bytes"), bytes(live, m, "live_bytes"),
-            bytes(peak, m, "peak_bytes"));
+        view_say(h, "memory", "%s allocations of %s (%s usable), %s frees of %s; live %s, peak %s",
+                 view_figure(calls, m, "alloc_calls", fmt_count),
+                 view_bytes(asked, m, "alloc_bytes"), view_bytes(usable, m, "usable_bytes"),
+                 view_figure(frees, m, "free_calls", fmt_count),
+                 view_bytes(freed, m, "freed_bytes"), view_bytes(live, m, "live_bytes"),
+                 view_bytes(peak, m, "peak_bytes"));
 }
 
-static void print_self(const struct head *h, const json_t *s)
+static void print_self(const struct view *h, const json_t *s)
 {
         char spans[FMT_SIZE], folded[FMT_SIZE], lost[FMT_SIZE], left[FMT_SIZE], segment[FMT_SIZE],
                 part[FMT_SIZE], cpu[FMT_SIZE], cost[32];
@@ -212,14 +98,16 @@ static void print_self(const struct head *h, const json_t *s)
                 strcpy(cost, "-");
         else
                 snprintf(cost, sizeof(cost), "%.0fns", per_span);
-        say(h, "profiler",
-            "%s spans, %s folded, %s lost, %s left; %s a span, %s of %s; %s shared memory, "
-            "collector %s CPU",
-            figure(spans, s, "spans", fmt_count), figure(folded, s, "folded", fmt_count),
-            figure(lost, s, "lost", fmt_count), figure(left, s, "left", fmt_count), cost,
-            share(part, s, "overhead_fraction"),
-            strcmp(text_string(s, "overhead_of", ""), "cpu_time") ? "thread time" : "CPU time",
-            bytes(segment, s, "segment_bytes"), figure(cpu, s, "daemon_cpu_ns", fmt_ns));
+        view_say(h, "profiler",
+                 "%s spans, %s folded, %s lost, %s left; %s a span, %s of %s; %s shared memory, "
+                 "collector %s CPU",
+                 view_figure(spans, s, "spans", fmt_count),
+                 view_figure(folded, s, "folded", fmt_count),
+                 view_figure(lost, s, "lost", fmt_count), view_figure(left, s, "left", fmt_count),
+                 cost, view_share(part, s, "overhead_fraction"),
+                 strcmp(text_string(s, "overhead_of", ""), "cpu_time") ? "thread time" : "CPU time",
+                 view_bytes(segment, s, "segment_bytes"),
+                 view_figure(cpu, s, "daemon_cpu_ns", fmt_ns));
 }
 
 /* ---- tables ---- */
@@ -270,23 +158,23 @@ static const char *op_cell(char *buf, const json_t *row, const struct op_column 
                 buf[0] = '~';
         switch (c->kind) {
         case CELL_COUNT:
-                figure(to, row, c->member, fmt_count);
+                view_figure(to, row, c->member, fmt_count);
                 break;
         case CELL_TIME:
-                figure(to, row, c->member, fmt_ns);
+                view_figure(to, row, c->member, fmt_ns);
                 break;
         case CELL_BYTES:
-                bytes(to, row, c->member);
+                view_bytes(to, row, c->member);
                 break;
         default:
-                share(to, row, c->member);
+                view_share(to, row, c->member);
         }
         return buf;
 }
 
 /* The rows [from, to) as one table. */
 static bool print_rows(const json_t *rows, size_t from, size_t to, enum report_by by,
-                       const struct head *h)
+                       const struct view *h)
 {
         struct table_column columns[N_OP_COLUMNS];
         const struct op_column *of[N_OP_COLUMNS];
@@ -329,7 +217,7 @@ static bool same_group(const json_t *a, const json_t *b, enum report_by by)
         }
 }
 
-static void print_group_heading(const struct head *h, const json_t *row, enum report_by by)
+static void print_group_heading(const struct view *h, const json_t *row, enum report_by by)
 {
         _cleanup_(freep) char *name = NULL;
 
@@ -343,7 +231,7 @@ static void print_group_heading(const struct head *h, const json_t *row, enum re
         }
 }
 
-static bool print_ops(const struct head *h, const json_t *rows, enum report_by by)
+static bool print_ops(const struct view *h, const json_t *rows, enum report_by by)
 {
         size_t n = json_array_size(rows), next;
 
@@ -394,20 +282,20 @@ static void add_thread(struct table *t, const json_t *thread, const char *id)
                 spans[FMT_SIZE], allocs[FMT_SIZE], size[FMT_SIZE];
         _cleanup_(freep) char *site = site_text(json_object_get(thread, "site"));
 
-        table_add(t,
-                  (const char *[N_THREAD_COLUMNS]){
-                          id,
-                          share(part, thread, "share"),
-                          figure(in, thread, "in_ops_ns", fmt_ns),
-                          figure(out, json_object_get(thread, "not_in_any_op"), "self_ns", fmt_ns),
-                          figure(life, thread, "lifetime_ns", fmt_ns),
-                          figure(cpu, thread, "cpu_ns", fmt_ns),
-                          figure(spans, thread, "spans", fmt_count),
-                          figure(allocs, thread, "alloc_calls", fmt_count),
-                          bytes(size, thread, "alloc_bytes"),
-                          name[0] ? name : "-",
-                          site,
-                  });
+        table_add(t, (const char *[N_THREAD_COLUMNS]){
+                             id,
+                             view_share(part, thread, "share"),
+                             view_figure(in, thread, "in_ops_ns", fmt_ns),
+                             view_figure(out, json_object_get(thread, "not_in_any_op"), "self_ns",
+                                         fmt_ns),
+                             view_figure(life, thread, "lifetime_ns", fmt_ns),
+                             view_figure(cpu, thread, "cpu_ns", fmt_ns),
+                             view_figure(spans, thread, "spans", fmt_count),
+                             view_figure(allocs, thread, "alloc_calls", fmt_count),
+                             view_bytes(size, thread, "alloc_bytes"),
+                             name[0] ? name : "-",
+                             site,
+                     });
 }
 
 static int compare_busy(const void *a, const void *b)
@@ -448,7 +336,7 @@ static json_t *sum_threads(json_t *const *threads, size_t n)
 }
 
 /* The busiest, and what the others did in one row: an engine may make a thread for every token. */
-static bool print_threads(const struct head *h, const json_t *report)
+static bool print_threads(const struct view *h, const json_t *report)
 {
         json_t *array = json_object_get(report, "threads");
         size_t n = json_array_size(array), n_shown = n > MAX_THREAD_ROWS ? MAX_THREAD_ROWS - 1 : n;
@@ -483,7 +371,7 @@ static bool print_threads(const struct head *h, const json_t *report)
         return ok;
 }
 
-static bool print_spawns(const struct head *h, const json_t *s)
+static bool print_spawns(const struct view *h, const json_t *s)
 {
         static const struct table_column columns[] = {{"count", true, false, 0},
                                                       {"asked for at", false, true, 0}};
@@ -494,10 +382,11 @@ static bool print_spawns(const struct head *h, const json_t *s)
         size_t i;
 
         fputc('\n', h->f);
-        say(h, "spawns", "%s, %s live, at most %s thread%s at a time, %s a second",
-            figure(total, s, "total", fmt_count), figure(live, s, "live", fmt_count),
-            figure(peak, s, "peak_live", fmt_count), text_number(s, "peak_live") == 1 ? "" : "s",
-            text_count(rate, text_number(s, "per_second")));
+        view_say(h, "spawns", "%s, %s live, at most %s thread%s at a time, %s a second",
+                 view_figure(total, s, "total", fmt_count), view_figure(live, s, "live", fmt_count),
+                 view_figure(peak, s, "peak_live", fmt_count),
+                 text_number(s, "peak_live") == 1 ? "" : "s",
+                 text_count(rate, text_number(s, "per_second")));
         if (!json_array_size(json_object_get(s, "sites")))
                 return true;
         t = table_new(columns, 2);
@@ -508,10 +397,10 @@ static bool print_spawns(const struct head *h, const json_t *s)
                 char count[FMT_SIZE];
                 _cleanup_(freep) char *where = site_text(site);
 
-                table_add(t, (const char *[]){figure(count, site, "count", fmt_count), where});
+                table_add(t, (const char *[]){view_figure(count, site, "count", fmt_count), where});
         }
         if (text_number(s, "unsited") > 0)
-                table_add(t, (const char *[]){figure(unsited, s, "unsited", fmt_count),
+                table_add(t, (const char *[]){view_figure(unsited, s, "unsited", fmt_count),
                                               "(not known)"});
         ok = table_print(t, h->f, h->width);
         table_free(t);
@@ -521,11 +410,9 @@ static bool print_spawns(const struct head *h, const json_t *s)
 bool report_print(const json_t *report, const json_t *rows, enum report_by by, unsigned width,
                   FILE *f)
 {
-        const struct head h = {f, width};
-        const json_t *note;
-        size_t i;
+        const struct view h = {f, width};
 
-        print_run(&h, json_object_get(report, "run"));
+        view_run(&h, json_object_get(report, "run"));
         print_time(&h, report);
         print_phases(&h, report);
         print_tokens(&h, json_object_get(report, "tokens"));
@@ -534,12 +421,7 @@ bool report_print(const json_t *report, const json_t *rows, enum report_by by, u
         if (!print_ops(&h, rows, by) || !print_threads(&h, report) ||
             !print_spawns(&h, json_object_get(report, "spawns")))
                 return false;
-        json_array_foreach(json_object_get(report, "notes"), i, note)
-        {
-                if (!i)
-                        fputc('\n', f);
-                table_wrap(f, "note: ", json_string_value(note), width);
-        }
+        view_notes(&h, report);
         return true;
 }
 

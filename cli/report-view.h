@@ -16,10 +16,3 @@ bool report_print(const json_t *report, const json_t *rows, enum report_by by, u
 
 /* Rows as RFC 4180: a line of names, then one line a row; times in ns, what is not known empty. */
 void report_print_csv(const json_t *rows, enum report_by by, FILE *f);
-
-/* "exit code 0", "killed by SIGSEGV", "still running", "cut off" ... of a run or process, in
- * buf[TEXT_END]. */
-const char *report_ending(char *buf, const json_t *run);
-
-/* RFC 3339 UTC to local time "2026-11-20 19:45:00", in buf[32]. */
-const char *report_local_time(char *buf, const json_t *run);

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/view.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/table.h"
+#include "cli/text.h"
+#include "common/cleanup.h"
+#include "common/fmt.h"
+
+#define LABEL "%-11s"
+
+const char *view_figure(char *buf, const json_t *o, const char *member,
+                        const char *(*format)(char *, uint64_t))
+{
+        const json_t *v = json_object_get(o, member);
+
+        return json_is_integer(v) && json_integer_value(v) >= 0
+                       ? format(buf, (uint64_t)json_integer_value(v))
+                       : strcpy(buf, "-");
+}
+
+const char *view_count(char *buf, const json_t *o, const char *member)
+{
+        return view_figure(buf, o, member, fmt_count);
+}
+
+const char *view_bytes(char *buf, const json_t *o, const char *member)
+{
+        const json_t *v = json_object_get(o, member);
+
+        return json_is_integer(v) ? fmt_bytes(buf, json_integer_value(v)) : strcpy(buf, "-");
+}
+
+const char *view_share(char *buf, const json_t *o, const char *member)
+{
+        double v = text_number(o, member);
+
+        return isnan(v) ? strcpy(buf, "-") : fmt_share(buf, v);
+}
+
+const char *view_ending(char *buf, const json_t *run)
+{
+        const char *end = text_string(run, "end", "");
+
+        if (text_exit(buf, json_object_get(run, "exit")))
+                return buf;
+        if (!strcmp(end, "live"))
+                return strcpy(buf, json_is_false(json_object_get(run, "live")) ? "end not seen"
+                                                                               : "still running");
+        if (!strcmp(end, "cut"))
+                return strcpy(buf, "cut off");
+        if (!strcmp(end, "exec"))
+                return strcpy(buf, "became another program");
+        return strcpy(buf, "ended, not known how");
+}
+
+const char *view_local_time(char *buf, const json_t *run)
+{
+        struct tm tm = {0};
+        time_t t;
+
+        if (!strptime(text_string(run, "started_at", ""), "%Y-%m-%dT%H:%M:%S", &tm))
+                return strcpy(buf, "-");
+        t = timegm(&tm);
+        localtime_r(&t, &tm);
+        strftime(buf, 32, "%Y-%m-%d %H:%M:%S", &tm);
+        return buf;
+}
+
+void view_say(const struct view *v, const char *label, const char *format, ...)
+{
+        _cleanup_(freep) char *line = NULL;
+        char padded[32];
+        va_list ap;
+
+        va_start(ap, format);
+        if (vasprintf(&line, format, ap) < 0)
+                line = NULL;
+        va_end(ap);
+        snprintf(padded, sizeof(padded), LABEL, label);
+        if (line)
+                table_wrap(v->f, padded, line, v->width);
+}
+
+static void print_processes(const struct view *v, const json_t *run)
+{
+        const json_t *p;
+        size_t i, n_trivial = 0, n = json_array_size(json_object_get(run, "processes"));
+        char ending[TEXT_END], took[FMT_SIZE];
+
+        json_array_foreach(json_object_get(run, "processes"), i, p)
+        {
+                n_trivial += json_is_true(json_object_get(p, "trivial"));
+        }
+        json_array_foreach(json_object_get(run, "processes"), i, p)
+        {
+                const char *reason = text_string(p, "reason", NULL);
+
+                /* the only one is told of already */
+                if (json_is_true(json_object_get(p, "trivial")) || n - n_trivial < 2)
+                        continue;
+                view_say(v, "process", "%.0f %s: ran %s, %s%s%s", text_number(p, "pid"),
+                         text_string(p, "command", "?"),
+                         view_figure(took, p, "duration_ns", fmt_ns), view_ending(ending, p),
+                         reason ? ": " : "", reason ? reason : "");
+        }
+        if (n_trivial)
+                view_say(v, n - n_trivial < 2 ? "processes" : "",
+                         "and %zu more that did nothing worth a line", n_trivial);
+}
+
+void view_run(const struct view *v, const json_t *run)
+{
+        char ending[TEXT_END], took[FMT_SIZE], when[32];
+
+        view_say(v, "run", "%s", text_string(run, "id", "?"));
+        view_say(v, "command", "%s", text_string(run, "command", "?"));
+        view_say(v, "started", "%s, pid %.0f; ran %s; %s", view_local_time(when, run),
+                 text_number(run, "pid"), view_figure(took, run, "duration_ns", fmt_ns),
+                 view_ending(ending, run));
+        if (text_string(run, "machine", NULL))
+                view_say(v, "machine", "%s", text_string(run, "machine", ""));
+        print_processes(v, run);
+}
+
+void view_notes(const struct view *v, const json_t *document)
+{
+        const json_t *note;
+        size_t i;
+
+        json_array_foreach(json_object_get(document, "notes"), i, note)
+        {
+                if (!i)
+                        fputc('\n', v->f);
+                table_wrap(v->f, "note: ", json_string_value(note), v->width);
+        }
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the views of documents have in common: the labelled lines of a head, and figures of a
+ * document's members. Each figure goes into buf[FMT_SIZE] and is returned; "-" is not known.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct view {
+        FILE *f;
+        unsigned width; /* columns; 0: no limit */
+};
+
+/* A label and a sentence, which is wrapped. */
+__attribute__((format(printf, 3, 4))) void view_say(const struct view *v, const char *label,
+                                                    const char *format, ...);
+
+const char *view_figure(char *buf, const json_t *o, const char *member,
+                        const char *(*format)(char *, uint64_t));
+const char *view_count(char *buf, const json_t *o, const char *member);
+const char *view_bytes(char *buf, const json_t *o, const char *member);
+const char *view_share(char *buf, const json_t *o, const char *member);
+
+/* Lines on which run this is: id, command, when and how it ended. */
+void view_run(const struct view *v, const json_t *run);
+
+/* "exit code 0", "killed by SIGSEGV", "still running", "cut off" ... of a run or process, in
+ * buf[TEXT_END]. */
+const char *view_ending(char *buf, const json_t *run);
+
+/* RFC 3339 UTC to local time "2026-11-20 19:45:00", in buf[32]. */
+const char *view_local_time(char *buf, const json_t *run);
+
+/* The document's notes, wrapped, after an empty line. */
+void view_notes(const struct view *v, const json_t *document);
