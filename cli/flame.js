@@ -297,7 +297,8 @@ graph.addEventListener('focusin', (e) => { const f = frameOf(e); if (f && f !== 
 $('reset').addEventListener('click', () => { zoom(frames[0]); select(frames[0]); });
 $('search').addEventListener('click', openSearch);
 $('search').style.display = '';
-window.addEventListener('keydown', key);
+// In somebody's page the other keys are that page's own.
+(svg === document.documentElement ? window : svg).addEventListener('keydown', key);
 window.addEventListener('resize', fit);
 fit();
 }());

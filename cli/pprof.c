@@ -293,6 +293,12 @@ static const struct {
 #define N_VALUES (sizeof(values) / sizeof(values[0]))
 #define N_LABELS 4
 
+/* pprof has no word for what is not known. */
+static int64_t whole(double value)
+{
+        return isfinite(value) ? llround(value) : 0;
+}
+
 static void add_sample(struct builder *b, const json_t *stack)
 {
         const json_t *frames = json_object_get(stack, "frames");
@@ -324,7 +330,7 @@ static void add_sample(struct builder *b, const json_t *stack)
         if (flame_missing(stack))
                 s->location_id[s->n_location_id++] = logical(b, flame_missing(stack));
         for (s->n_value = 0; s->n_value < N_VALUES; s->n_value++)
-                s->value[s->n_value] = llround(text_number(stack, values[s->n_value].member));
+                s->value[s->n_value] = whole(text_number(stack, values[s->n_value].member));
         label_text(b, s, "phase", text_string(stack, "phase", NULL));
         label_text(b, s, "category", text_string(stack, "category", NULL));
         label_text(b, s, "op", op);

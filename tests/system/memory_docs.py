@@ -18,12 +18,13 @@ def frame(function, library=EXE, offset=0x10, file=None, line=None, inlined=Fals
 
 def stack(frames, alloc_bytes, alloc_objects=1.0, inuse=0.0, op=None, phase="decode", category=None, **more):
     """`frames` innermost first; `inuse` is the share of it that is in use."""
+    values = {"alloc_objects": alloc_objects, "alloc_bytes": alloc_bytes, "alloc_bytes_stderr": alloc_bytes / 20,
+              "inuse_objects": alloc_objects * inuse, "inuse_bytes": alloc_bytes * inuse,
+              "inuse_bytes_stderr": abs(alloc_bytes * inuse / 20), "asked_bytes": alloc_bytes * 0.97,
+              "lifetime_ns": 125000}
     return {"op": op, "phase": phase, "category": category, "frames": frames, "cut": False, "one": False,
-            "samples": max(1, int(alloc_bytes) >> 19), "alloc_objects": alloc_objects,
-            "alloc_bytes": alloc_bytes, "alloc_bytes_stderr": alloc_bytes / 20,
-            "inuse_objects": alloc_objects * inuse, "inuse_bytes": alloc_bytes * inuse,
-            "inuse_bytes_stderr": alloc_bytes * inuse / 20, "asked_bytes": alloc_bytes * 0.97,
-            "lifetime_ns": None if inuse == 1 else 125000.0, "short_share": None if inuse == 1 else 0.5, **more}
+            "other": False, "samples": max(1, int(alloc_bytes) >> 19), "short_share": 0.5,
+            **{key: round(value) for key, value in values.items()}, **more}
 
 
 def document(stacks, **more):

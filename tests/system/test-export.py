@@ -3,6 +3,7 @@
 
 import contextlib
 import gzip
+import json
 import math
 import os
 import re
@@ -218,6 +219,23 @@ def between_marks(s):
     raw = Raw(pprof(s, "-raw", s.path("w.pb.gz")))
     equal((raw.head["Time"], raw.head["Duration"]), ("2026-11-20 19:45:02.25 +0000 UTC", "3.5s"), "time")
     equal(raw.samples[0]["values"][3], -5, "less may be in use than before")
+
+
+@case
+def what_is_not_known_is_nothing(s):
+    doc = document([stack([frame("main")], 10.0), stack([], 1.0, other=True, inuse_bytes=None, inuse_objects=None)])
+    raw = Raw(pprof(s, "-raw", export(s, doc)))
+    equal([sample["values"] for sample in raw.samples], [[1, 10, 0, 0], [1, 1, 0, 0]], "values")
+
+
+@case
+def made_up_documents_are_as_the_schema_says(s):
+    import jsonschema
+    with open(s.source("doc/memory.schema.json"), encoding="utf-8") as f:
+        schema = json.load(f)
+    validator = jsonschema.Draft202012Validator({"$ref": "#/$defs/stack", "$defs": schema["$defs"]})
+    for st in memory_docs.llama()["stacks"]:
+        validator.validate(st)
 
 
 @case

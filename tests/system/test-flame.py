@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import shutil
+import struct
 import subprocess
 import xml.etree.ElementTree as ET
 
@@ -240,6 +241,20 @@ def marks_are_passed_on(s):
         check("from mark a b" in about and "up to mark é&" in about, about)
         check("1000B more freed than allocated" in about, about)
         flame(s, "--heap", "--to", "z", "x")
+
+
+@case
+def it_is_read_without_a_script(s):
+    rsvg = shutil.which("rsvg-convert")
+    if not rsvg:
+        skip("there is no rsvg-convert here")
+    with serving(s, memory_docs.llama()):
+        flame(s, "--alloc", "-o", s.path("a.svg"), "x0")
+    s.run([rsvg, "-o", s.path("a.png"), s.path("a.svg")], preload=False)
+    with open(s.path("a.png"), "rb") as f:
+        head = f.read(24)
+    height = float(ET.parse(s.path("a.svg")).getroot().get("height"))
+    equal(struct.unpack(">II", head[16:]), (1200, int(height)), "size of the picture")
 
 
 # In a browser.
