@@ -63,12 +63,12 @@ static const struct top_column memory_phase_columns[] = {
 };
 
 static const struct top_column memory_site_columns[] = {
-        {"SITE", "name", TOP_CELL_TEXT, 24, 48, 0},
+        {"SITE", "name", TOP_CELL_SCOPED, 24, 48, 0},
         {"BYTES/S", "bytes_per_second", TOP_CELL_BYTES, 7, 7, 1},
         {"ALLOC/S", "calls_per_second", TOP_CELL_COUNT, 7, 7, 6},
         {"IN USE", "inuse_bytes", TOP_CELL_BYTES, 6, 7, 2},
         {"BYTES", "alloc_bytes", TOP_CELL_BYTES, 6, 7, 4},
-        {"CALLED BY", "caller", TOP_CELL_TEXT, 20, 48, 3},
+        {"CALLED BY", "caller", TOP_CELL_SCOPED, 20, 48, 3},
         {"OP", "op", TOP_CELL_TEXT, 12, 24, 5},
         {"LIBRARY", "library", TOP_CELL_TEXT, 14, 30, 7},
 };

@@ -28,7 +28,8 @@ enum top_table {
 };
 
 enum top_cell {
-        TOP_CELL_TEXT, /* to the left; all others to the right */
+        TOP_CELL_TEXT,   /* to the left; all others to the right */
+        TOP_CELL_SCOPED, /* text that may lose scopes: the end of a::b::c says most */
         TOP_CELL_DURATION,
         TOP_CELL_COUNT,
         TOP_CELL_BYTES,

@@ -105,6 +105,11 @@ static const char *row_text(const struct top_row *r, const char *member)
         return s ? s : "-";
 }
 
+static bool is_text(const struct top_column *c)
+{
+        return c->cell == TOP_CELL_TEXT || c->cell == TOP_CELL_SCOPED;
+}
+
 static bool has_ended(const struct top_row *r)
 {
         return !strcmp(text_string(r->item, "state", ""), "ended");
@@ -122,7 +127,7 @@ static int compare(const void *va, const void *vb, void *userdata)
         if (top_table(v) == TOP_TABLE_THREADS &&
             has_ended(a) != has_ended(b)) /* what lives comes first */
                 return has_ended(a) - has_ended(b);
-        if (by->cell == TOP_CELL_TEXT)
+        if (is_text(by))
                 r = strcasecmp(row_text(a, by->member), row_text(b, by->member));
         else if (by->cell == TOP_CELL_SPARK) {
                 x = spark_last(json_object_get(a->item, by->member));
@@ -270,7 +275,7 @@ void top_layout(const struct top_view *v, unsigned width, unsigned ret_widths[TO
                         if (!ret_widths[i])
                                 continue;
                         need = columns[i].max_width;
-                        if (columns[i].cell == TOP_CELL_TEXT) {
+                        if (is_text(&columns[i])) {
                                 unsigned longest = columns[i].width;
 
                                 for (size_t j = 0; j < v->n_rows; j++) {
@@ -304,7 +309,25 @@ static char *pad(const char *s, unsigned width, bool right)
 
 char *top_heading_text(const struct top_column *c, unsigned width)
 {
-        return pad(c->title, width, c->cell != TOP_CELL_TEXT && c->cell != TOP_CELL_SPARK);
+        return pad(c->title, width, !is_text(c) && c->cell != TOP_CELL_SPARK);
+}
+
+/* "ns::type::function" without as many scopes as it takes to fit. */
+static char *scoped_text(const char *name, unsigned width)
+{
+        const char *rest = name, *colons;
+        char *line, *out;
+
+        while (text_width(rest) + (rest > name) > width && (colons = strstr(rest, "::")) &&
+               colons[2])
+                rest = colons + 2;
+        if (rest == name)
+                return pad(name, width, false);
+        if (asprintf(&line, "%s%s", text_is_utf8() ? "…" : "~", rest) < 0)
+                return NULL;
+        out = pad(line, width, false);
+        free(line);
+        return out;
 }
 
 /* A part under its whole: a thread with its tid, a phase. */
@@ -329,6 +352,8 @@ char *top_cell_text(const struct top_row *r, const struct top_column *c, unsigne
         double n;
 
         switch (c->cell) {
+        case TOP_CELL_SCOPED:
+                return scoped_text(row_text(r, c->member), width);
         case TOP_CELL_TEXT:
                 return r->whole ? branch_text(r, width) : pad(row_text(r, c->member), width, false);
         case TOP_CELL_SPARK:
