@@ -100,6 +100,27 @@ def memory_of_what_runs(s):
 
 
 @case
+def sites_of_every_allocation_are_what_ops_count(s):
+    s.daemon_start("--stay")
+    run = s.run([s.cli, "record", "--heap-interval", "1", "--kernels", KERNELS, s.tinyengine, "--tokens", "60",
+                 "--alloc", "op", "--threads", "2"], preload=False)
+    equal(run.returncode, 0, "exit")
+    memory = top(s, json.loads(s.infprof("runs", "--json").stdout)["runs"][0]["id"])["memory"]
+    equal(memory["heap_interval_bytes"], 1, "interval")
+    objects, bytes_in_use = {}, {}
+    for site in memory["sites"]:
+        name = site["op"] or "(not in any op)"
+        objects[name] = objects.get(name, 0) + site["alloc_objects"]
+        bytes_in_use[name] = bytes_in_use.get(name, 0) + site["inuse_bytes"]
+    kernels = {op["name"]: op for op in memory["ops"] if op["name"].startswith("tk_")}
+    check(len(kernels) >= 4, sorted(kernels))
+    equal({name: objects.get(name) for name in kernels}, {name: op["calls"] for name, op in kernels.items()},
+          "allocations by op, of sites and of ops")
+    equal({name: bytes_in_use.get(name) for name in kernels}, {name: op["net_bytes"] for name, op in kernels.items()},
+          "bytes in use")
+
+
+@case
 def the_memory_tab_of_what_runs(s):
     run = engine(s, "--alloc", "op")
     terminal = Terminal(s, 80, 24)
