@@ -109,18 +109,23 @@ static uint64_t load_first(const uint64_t *p)
         return __atomic_load_n(p, __ATOMIC_ACQUIRE);
 }
 
+static void add_freed(struct heap_sums *sums, const struct ifp_stack_freed *f)
+{
+        sums->samples_freed += load_first(&f->samples);
+        sums->freed_objects += load_first(&f->objects);
+        sums->freed_bytes += load_first(&f->bytes);
+        sums->freed_objects_var += load_first(&f->objects_var);
+        sums->freed_bytes_var += load_first(&f->bytes_var);
+        sums->short_objects += load_first(&f->short_objects);
+        sums->lifetime_ticks += load_first(&f->lifetime_ticks);
+}
+
 static struct heap_sums take_sums(const struct ifp_stack *s)
 {
-        struct heap_sums sums = {
-                .samples_freed = load_first(&s->samples_freed),
-                .freed_objects = load_first(&s->freed_objects),
-                .freed_bytes = load_first(&s->freed_bytes),
-                .freed_objects_var = load_first(&s->freed_objects_var),
-                .freed_bytes_var = load_first(&s->freed_bytes_var),
-                .short_objects = load_first(&s->short_objects),
-                .lifetime_ticks = load_first(&s->lifetime_ticks),
-        };
+        struct heap_sums sums = {0};
 
+        add_freed(&sums, &s->freed_own);
+        add_freed(&sums, &s->freed_else);
         sums.samples = heap_load(&s->samples);
         sums.alloc_objects = heap_load(&s->alloc_objects);
         sums.alloc_bytes = heap_load(&s->alloc_bytes);
@@ -174,8 +179,14 @@ int heap_take_stacks(struct process *p, const char **ret_why)
         if (n < p->heap.n_stacks)
                 return bad(ret_why, "the number of its stacks runs backwards");
         r = room_for(&p->heap, n);
-        for (uint32_t i = 0; !r && i < n; i++)
+        p->heap.counts.samples = p->heap.counts.samples_other = 0;
+        for (uint32_t i = 0; !r && i < n; i++) {
                 r = take_one(p, i, ret_why);
+                p->heap.counts.samples =
+                        heap_bounded(p->heap.counts.samples + p->heap.stacks[i].sums.samples);
+        }
+        if (n)
+                p->heap.counts.samples_other = p->heap.stacks[IFP_STACK_OTHER].sums.samples;
         return r;
 }
 

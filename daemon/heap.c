@@ -98,10 +98,10 @@ static int take_counts(struct process *p, const char **ret_why)
 {
         const struct ifp_live *live = &p->segment.map->live;
         struct heap_counts c = {
-                .samples_other = heap_bounded(heap_load(&live->samples_other)),
+                .samples = p->heap.counts.samples, /* summed up with the stacks */
+                .samples_other = p->heap.counts.samples_other,
                 .samples_short = heap_bounded(heap_load(&live->samples_short)),
                 .samples_untracked = heap_bounded(heap_load(&live->samples_untracked)),
-                .samples = heap_bounded(heap_load(&live->samples)),
                 .unmaps = heap_bounded(heap_load(&live->unmaps)),
                 .unmapped_bytes = heap_bounded(heap_load(&live->unmapped_bytes)),
                 .maps_failed = heap_bounded(heap_load(&live->maps_failed)),

@@ -136,44 +136,62 @@ static struct weight weigh(uint64_t usable)
 
 /* ---- samples ------------------------------------------------------------------ */
 
-static void add(uint64_t *p, uint64_t v)
+static inline void add(uint64_t *p, uint64_t v, bool own)
 {
-        if (v)
+        if (own)
+                ifp_local_add(p, v);
+        else if (v)
                 __atomic_fetch_add(p, v, __ATOMIC_RELAXED);
 }
 
-static void account_alloc(struct ifp_stack *stack, uint64_t asked, uint64_t usable)
+static inline bool is_own(const struct ifp_tls *tls, const struct ifp_stack *stack)
 {
+        return stack->lane == tls->lane_number && tls->lane && !tls->crowd;
+}
+
+static void account_alloc(const struct ifp_tls *tls, struct ifp_stack *stack, uint64_t asked,
+                          uint64_t usable)
+{
+        bool own = is_own(tls, stack), exact = ifp_seg->header.heap_interval == 1;
         struct weight w = weigh(usable);
 
-        add(&stack->samples, 1);
-        add(&stack->alloc_objects, w.w >> 16);
-        add(&stack->alloc_bytes, w.bytes);
-        add(&stack->asked_bytes, whole(asked, w.w));
-        add(&stack->alloc_objects_var, w.objects_var);
-        add(&stack->alloc_bytes_var, w.bytes_var);
+        add(&stack->samples, 1, own);
+        add(&stack->alloc_objects, w.w >> 16, own);
+        add(&stack->alloc_bytes, w.bytes, own);
+        add(&stack->asked_bytes, exact ? asked : whole(asked, w.w), own);
+        if (exact)
+                return;
+        add(&stack->alloc_objects_var, w.objects_var, own);
+        add(&stack->alloc_bytes_var, w.bytes_var, own);
 }
 
 void ifp_heap_freed(const struct ifp_sample *s)
 {
+        const struct ifp_tls *tls = &ifp_tls;
+        struct ifp_stack_freed *freed;
         struct ifp_stack *stack;
         struct weight w;
         uint64_t life;
+        bool own;
 
         if (!ifp_seg || ifp_off ||
             !ifp_alive()) /* of its segment a fork child inherits what is left */
                 return;
         stack = &ifp_seg->stacks[s->stack];
+        own = is_own(tls, stack);
+        freed = own ? &stack->freed_own : &stack->freed_else;
         w = weigh(s->usable);
         life = ifp_ticks() - s->born;
-        add(&stack->freed_objects, w.w >> 16);
-        add(&stack->freed_bytes, w.bytes);
-        add(&stack->freed_objects_var, w.objects_var);
-        add(&stack->freed_bytes_var, w.bytes_var);
+        add(&freed->objects, w.w >> 16, own);
+        add(&freed->bytes, w.bytes, own);
+        if (ifp_seg->header.heap_interval > 1) {
+                add(&freed->objects_var, w.objects_var, own);
+                add(&freed->bytes_var, w.bytes_var, own);
+        }
         if (life < short_ticks)
-                add(&stack->short_objects, w.w >> 16);
-        add(&stack->lifetime_ticks, life);
-        add(&stack->samples_freed, 1);
+                add(&freed->short_objects, w.w >> 16, own);
+        add(&freed->lifetime_ticks, life, own);
+        add(&freed->samples, 1, own);
 }
 
 void ifp_heap_gone(const void *p)
@@ -196,14 +214,15 @@ static bool nested(const struct ifp_tls *tls, uint64_t sp)
         return tls->sampling_sp && !(own && sp > tls->sampling_sp);
 }
 
-static uint32_t stack_here(struct ifp_tls *tls, uint32_t op, const void *caller)
+static inline __attribute__((always_inline)) uint32_t stack_here(struct ifp_tls *tls, uint32_t op,
+                                                                 const void *caller)
 {
         uint64_t frames[IFP_STACK_DEPTH + OWN_FRAMES];
         uint32_t n = 0, flags = 0;
         bool cut = false;
 
         if (nested(tls, (uint64_t)(uintptr_t)frames)) {
-                add(&ifp_seg->live.samples_short, 1);
+                add(&ifp_seg->live.samples_short, 1, false);
                 flags = IFP_STACK_ONE;
         } else {
                 tls->sampling_sp = (uint64_t)(uintptr_t)frames;
@@ -221,21 +240,19 @@ static uint32_t stack_here(struct ifp_tls *tls, uint32_t op, const void *caller)
         }
         if (cut)
                 flags |= IFP_STACK_CUT;
-        return ifp_stack(op, ifp_phase, frames, n, flags);
+        return ifp_stack(tls, op, ifp_phase, frames, n, flags);
 }
 
 void ifp_heap_sample(struct ifp_tls *tls, uint32_t op, const void *caller, const void *p,
                      uint64_t asked, uint64_t usable)
 {
+        IFP_KEEP_ERRNO;
         struct ifp_sample s = {.usable = usable, .stack = stack_here(tls, op, caller)};
 
-        account_alloc(&ifp_seg->stacks[s.stack], asked, usable);
-        add(&ifp_seg->live.samples, 1);
-        if (s.stack == IFP_STACK_OTHER)
-                add(&ifp_seg->live.samples_other, 1);
+        account_alloc(tls, &ifp_seg->stacks[s.stack], asked, usable);
         s.born = ifp_ticks();
         if (!ifp_live_add(p, &s)) {
-                add(&ifp_seg->live.samples_untracked, 1);
+                add(&ifp_seg->live.samples_untracked, 1, false);
                 ifp_heap_freed(&s);
         }
 }

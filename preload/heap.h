@@ -60,7 +60,8 @@ void ifp_live_each(void (*fn)(const struct ifp_sample *s));
 /* ---- stacks.c ---- */
 
 /* The stack of these return addresses, the innermost first; 0: no room. */
-uint32_t ifp_stack(uint32_t op, uint32_t phase, const uint64_t *frames, uint32_t n, uint32_t flags);
+uint32_t ifp_stack(const struct ifp_tls *tls, uint32_t op, uint32_t phase, const uint64_t *frames,
+                   uint32_t n, uint32_t flags);
 void ifp_stacks_init(void);
 void ifp_stacks_inherit(const struct ifp_segment *parent, struct ifp_segment *seg);
 

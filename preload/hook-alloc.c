@@ -55,20 +55,38 @@ static size_t arena_size(const void *p)
 /*
  * glibc keeps a block's size, with three flags, in the word before it; asking
  * malloc_usable_size costs more than all the counting. Used only where init
- * has seen the two agree.
+ * has seen the two agree. That a block mapped by itself is another 8 bytes short is seen at the
+ * first such block of the engine's: one of ours, once freed, would move the threshold from which
+ * the allocator maps.
  */
-static bool chunk_headers;
+static bool chunk_headers, mapped_agree;
 
 static inline uint64_t header_word(const void *p)
 {
         return *(const uint64_t *)((uintptr_t)p - 8);
 }
 
+static __attribute__((noinline)) uint64_t usable_mapped(void *p)
+{
+        uint64_t usable = (header_word(p) & ~7ull) - 16;
+
+        if (IFP_LIKELY(mapped_agree))
+                return usable;
+        if (ifp_real.malloc_usable_size(p) != usable) {
+                chunk_headers = false;
+                return ifp_real.malloc_usable_size(p);
+        }
+        mapped_agree = true;
+        return usable;
+}
+
 static inline uint64_t header_usable(const void *p)
 {
         uint64_t size = header_word(p);
 
-        return (size & ~7ull) - 8 - (size & 2 /* mapped: another 8 */) * 4;
+        if (IFP_UNLIKELY(size & 2)) /* mapped */
+                return usable_mapped((void *)(uintptr_t)p);
+        return (size & ~7ull) - 8;
 }
 
 static inline uint64_t usable_of(void *p)
@@ -78,7 +96,7 @@ static inline uint64_t usable_of(void *p)
 
 void ifp_alloc_init(void)
 {
-        static const size_t sizes[] = {1, 24, 25, 100, 1000, 5000, 70000, 300000, 5000000};
+        static const size_t sizes[] = {1, 24, 25, 100, 1000, 5000};
         bool agree = ifp_next_is_libc("malloc") && ifp_next_is_libc("malloc_usable_size");
 
         /* Another allocator's block may have nothing before it that can be read. */
@@ -167,15 +185,14 @@ static __attribute__((noinline)) void alloc_due(struct ifp_lane *lane, uint32_t 
         struct ifp_lane_memory *m = &lane->memory;
         struct ifp_tls *tls = &ifp_tls;
 
-        if (ifp_seg->header.heap_interval && word(&m->alloc_usable) >= word(&m->sample_at)) {
-                IFP_KEEP_ERRNO;
+        bool take = ifp_seg->header.heap_interval && word(&m->alloc_usable) >= word(&m->sample_at);
 
-                /* at interval 1 it stays 0: each is taken */
-                if (ifp_seg->header.heap_interval > 1)
-                        m->sample_at = word(&m->alloc_usable) + ifp_heap_gap(tls);
-                ifp_heap_sample(tls, op, caller, p, asked, usable);
-        }
+        /* at interval 1 it stays 0: each is taken */
+        if (take && ifp_seg->header.heap_interval > 1)
+                m->sample_at = word(&m->alloc_usable) + ifp_heap_gap(tls);
         ifp_memory_due(m);
+        if (take) /* last, so that its frame takes the place of this one */
+                ifp_heap_sample(tls, op, caller, p, asked, usable);
 }
 
 /* ---- counting ------------------------------------------------------------------ */
@@ -209,7 +226,6 @@ static void count_into(struct ifp_alloc_row *row, struct ifp_lane_memory *m, con
 static void draw(struct ifp_tls *tls, const struct step *s)
 {
         uint64_t interval = ifp_seg->header.heap_interval;
-        IFP_KEEP_ERRNO;
 
         if (interval == 1 || (interval && ifp_heap_gap(tls) < s->usable))
                 ifp_heap_sample(tls, IFP_OP_NONE, s->caller, s->p, s->asked, s->usable);

@@ -103,6 +103,7 @@ struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid, uint32_t sit
         if (ifp_seg->header.heap_interval > 1 && !lane->memory.sample_at)
                 lane->memory.sample_at = lane->memory.alloc_usable + ifp_heap_gap(tls);
         ifp_memory_due(&lane->memory);
+        tls->lane_number = (uint16_t)(lane - ifp_seg->lanes);
         tls->lane = tls->fast = lane;
         ifp_thread_key_arm();
         return lane;

@@ -153,6 +153,7 @@ static void fill_header(struct ifp_segment *seg, uint32_t n_lanes, const struct 
         seg->live.n_stacks = 1;
         seg->live.unwinding = h->heap_interval ? 2 : 0;
         seg->stacks[IFP_STACK_OTHER].hash = 1; /* complete */
+        seg->stacks[IFP_STACK_OTHER].lane = IFP_STACK_SHARED;
         seg->tokens.stride = 1;
 }
 

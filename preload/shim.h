@@ -45,6 +45,7 @@ struct ifp_tls {
         uint64_t random;      /* of the samples' gaps */
         uint64_t sampling_sp; /* frame of the sample being taken; 0 = none */
         uint64_t *unwind;     /* libunwind's own two words for this thread */
+        uint16_t lane_number; /* index of lane */
 };
 
 /* The .S file knows these offsets. */

@@ -48,7 +48,7 @@
 #define IFP_MAX_STACKS    (64u << 10)
 #define IFP_MAX_FRAMES    (1u << 20) /* of all stacks together */
 #define IFP_STACK_DEPTH   128u       /* of one stack; what lies further out is cut off */
-#define IFP_SIZE_CLASSES 64u        /* class i: usable bytes from 2^i up to 2^(i+1) - 1 */
+#define IFP_SIZE_CLASSES  64u        /* class i: usable bytes from 2^i up to 2^(i+1) - 1 */
 #define IFP_TOKEN_POINTS  1024u
 #define IFP_MAX_ARENAS    64u
 #define IFP_SHORT_LIFE_NS 1000000u          /* a block that was freed within this lived short */
@@ -141,10 +141,8 @@ struct ifp_live {
         uint32_t object_epoch;  /* grows when objects were closed; begins at 1 */
         uint32_t unwinding;     /* 0 not asked for, 1 by libunwind, 2 libunwind is missing: stacks
                                    have one frame */
-        uint64_t samples;       /* allocations sampled, all stacks */
-        uint64_t samples_other; /* of these: the tables of stacks or frames were full */
-        uint64_t samples_short; /* of these: one frame only, from a handler that came in the midst
-                                   of unwinding */
+        uint64_t samples_short; /* samples with one frame only, from a handler that came in the
+ midst of unwinding */
         uint64_t samples_untracked; /* of these: not followed to their end: counted as allocated,
                                        and freed at once */
         uint64_t unmaps, unmapped_bytes; /* munmap */
@@ -210,47 +208,58 @@ struct ifp_alloc_row {
 };
 _Static_assert(sizeof(struct ifp_alloc_row) == 64, "one cache line");
 
+/* Samples of a stack whose blocks were freed. */
+struct ifp_stack_freed {
+        uint64_t samples;
+        uint64_t objects; /* weighted, in units of 2^-16 */
+        uint64_t bytes;   /* weighted, usable */
+        uint64_t objects_var, bytes_var;
+        uint64_t short_objects;  /* of objects: those that lived less than IFP_SHORT_LIFE_NS */
+        uint64_t lifetime_ticks; /* of these samples, not weighted */
+};
+
 /*
- * A stack that allocations were sampled at. Its frames are return addresses, the innermost first:
- * frames[first_frame .. first_frame + n_frames). An address lies in the object that
- * was open in `epoch`: opened <= epoch, and closed == 0 or epoch < closed.
+ * A stack that allocations were sampled at, on one thread: several threads have an entry each,
+ * so that its sums need no locked instruction. Its frames are return addresses, the innermost
+ * first: frames[first_frame .. first_frame + n_frames). An address lies in the object that was open
+ * in `epoch`: opened <= epoch, and closed == 0 or epoch < closed.
  *
  * Sums are of samples, each with the weight w = 1 / p, where p is the chance that
  * a block of its usable size is sampled: p = 1 - exp(-usable / heap_interval). So they estimate
  * all allocations without bias (Horvitz and Thompson 1952); at interval 1 they are exact.
- * The variance of a sum of v is the sum of v^2 w (w - 1).
+ * The variance of a sum of v is the sum of v^2 w (w - 1): of objects in whole units, of bytes in
+ * units of heap_interval^2 * 2^-16.
  *
- * in use = inherited + alloc - freed. Added to by any thread, atomically.
+ * in use = inherited + alloc - freed_own - freed_else.
  */
 struct ifp_stack {
-        uint64_t hash; /* of op, phase, epoch and frames; never 0; stored last, with release: until
-                          then the entry is not complete */
+        uint64_t hash; /* of lane, op, phase, epoch and frames; never 0; stored last, with release:
+                          until then the entry is not complete */
         uint32_t next; /* in its bucket, index; 0 = last. Shim's own */
         uint32_t first_frame;
         uint16_t n_frames;
         uint16_t op; /* the op that was open: its leaf-most logical frame; 0 = none */
         uint8_t phase;
         uint8_t flags; /* IFP_STACK_* */
-        uint16_t reserved;
+        uint16_t lane; /* whose it is; IFP_STACK_SHARED: anybody's, added to atomically */
         uint32_t epoch;
-        uint32_t reserved1;
+        uint32_t reserved;
 
-        uint64_t samples, samples_freed;
-        uint64_t alloc_objects, freed_objects; /* weighted, in units of 2^-16 */
-        uint64_t alloc_bytes, freed_bytes;     /* weighted, usable */
-        uint64_t asked_bytes;                  /* weighted */
-        uint64_t short_objects; /* of freed_objects: those that lived less than IFP_SHORT_LIFE_NS */
-        uint64_t lifetime_ticks; /* of the samples freed, not weighted */
-        /* w (w - 1) of objects in whole units; of bytes in units of heap_interval^2 * 2^-16 */
-        uint64_t alloc_objects_var, freed_objects_var;
-        uint64_t alloc_bytes_var, freed_bytes_var;
-        /* In use when this process was forked; units as above. Written before the hand-over. */
+        uint64_t samples;
+        uint64_t alloc_objects; /* as in ifp_stack_freed */
+        uint64_t alloc_bytes;
+        uint64_t asked_bytes; /* weighted */
+        uint64_t alloc_objects_var, alloc_bytes_var;
+        struct ifp_stack_freed freed_own;  /* by a thread of that lane */
+        struct ifp_stack_freed freed_else; /* by others; atomically */
+        /* In use when this process was forked. Written before the hand-over. */
         uint64_t inherited_objects, inherited_bytes, inherited_objects_var, inherited_bytes_var;
-        uint64_t reserved2[3];
+        uint64_t reserved1[4];
 };
-_Static_assert(sizeof(struct ifp_stack) == 192, "three cache lines");
+_Static_assert(sizeof(struct ifp_stack) == 256, "four cache lines");
 
-#define IFP_STACK_OTHER 0u /* the stack of those that found no room; no frames */
+#define IFP_STACK_SHARED UINT16_MAX
+#define IFP_STACK_OTHER  0u /* the stack of those that found no room; no frames */
 enum {
         IFP_STACK_CUT = 1u << 0, /* more frames than IFP_STACK_DEPTH, the outer ones are missing */
         IFP_STACK_ONE = 1u << 1, /* only the caller: see samples_short */

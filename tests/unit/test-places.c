@@ -92,9 +92,9 @@ static void release(struct world *w, uint32_t i, uint64_t objects, uint64_t byte
 {
         struct ifp_stack *s = &w->f.seg->stacks[i];
 
-        s->samples_freed += objects;
-        s->freed_objects += objects << 16;
-        s->freed_bytes += objects * bytes;
+        s->freed_own.samples += objects;
+        s->freed_own.objects += objects << 16;
+        s->freed_own.bytes += objects * bytes;
 }
 
 static const struct place *place(const struct world *w, uint32_t op, const char *name)
