@@ -122,9 +122,9 @@ static size_t collect_events(const struct memory *m, struct event *events)
                         events[n++] = (struct event){look->row.second, look, look->process};
                 if (last && ended != UINT64_MAX) {
                         ended /= 1000000000u;
-                        if (ended < look->row.second)
-                                ended = look->row.second;
-                        events[n++] = (struct event){ended + 1, NULL, look->process};
+                        if (ended <= look->row.second)
+                                ended = look->row.second + 1;
+                        events[n++] = (struct event){ended, NULL, look->process};
                 }
         }
         if (n)

@@ -45,14 +45,13 @@ static void note_estimates(json_t *notes, const struct memory *m, uint64_t inter
                 report_note(notes, "processes of this run were sampled at different intervals");
         memory_sum_stacks(m, sums);
         if (interval > 1 || mixed)
-                report_note(
-                        notes,
-                        "stacks, categories and leaks are estimates from samples, one in %s "
-                        "allocated: %s of %s allocated in all are that near with two chances in "
-                        "three; other counts and bytes are exact",
-                        fmt_bytes(a, (int64_t)interval),
-                        fmt_bytes(b, (int64_t)rounded(sqrt(sums[SUM_ALLOC_BYTES_VAR]))),
-                        fmt_bytes(c, (int64_t)rounded(sums[SUM_ALLOC_BYTES])));
+                report_note(notes,
+                            "stacks, categories and leaks are estimates, from one sample in %s "
+                            "allocated on average: together they say %s were allocated, and two "
+                            "times in three are less than %s off; other counts and bytes are exact",
+                            fmt_bytes(a, (int64_t)interval),
+                            fmt_bytes(b, (int64_t)rounded(sums[SUM_ALLOC_BYTES])),
+                            fmt_bytes(c, (int64_t)rounded(sqrt(sums[SUM_ALLOC_BYTES_VAR]))));
         if (sums[SUM_INHERITED_BYTES] > 0)
                 report_note(notes,
                             "%s in use were there already when a process was forked: they count in "
@@ -83,19 +82,18 @@ static void note_samples(json_t *notes, const struct memory *m)
                                    "install libunwind8");
         if (other)
                 report_note(notes,
-                            "%s of %s samples found the table of stacks full and are together in "
-                            "one row without frames: nothing is lost from the sums",
+                            "the table of stacks is full: %s of %s samples are together in one row "
+                            "without frames; nothing is lost from the sums",
                             fmt_count(a, other), fmt_count(b, samples));
         if (one && !missing)
-                report_note(
-                        notes,
-                        "%s samples know only their caller: they were taken while the stack was "
-                        "being unwound, or where that is not safe",
-                        fmt_count(a, one));
+                report_note(notes,
+                            "of %s samples only the caller is known: taken while the stack was "
+                            "being unwound, or where that is not safe",
+                            fmt_count(a, one));
         if (untracked)
                 report_note(notes,
-                            "%s samples could not be followed to their end: they count as "
-                            "allocated and as freed at once",
+                            "what became of %s samples is not known: they count as allocated, and "
+                            "as freed at once",
                             fmt_count(a, untracked));
         if (n_cut)
                 report_note(notes, "%zu stack%s deeper than %u frames: the outermost are cut off",

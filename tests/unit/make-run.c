@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes the fixture's run to a file, for tests of commands that read one. */
+/* Writes a fixture's run to a file, for tests of commands that read one. */
 #include <stdio.h>
+#include <string.h>
 
+#include "memory-fixture.h"
 #include "run-fixture.h"
 
 int main(int argc, char **argv)
 {
         struct fixture_truth truth;
 
-        if (argc != 2) {
-                fprintf(stderr, "usage: %s FILE\n", argv[0]);
-                return 2;
-        }
-        return fixture_write(argv[1], &truth) != 0;
+        if (argc == 2)
+                return fixture_write(argv[1], &truth) != 0;
+        if (argc == 3 && !strcmp(argv[1], "--memory"))
+                return memory_fixture_write(argv[2], MEMORY_FIXTURE) != 0;
+        if (argc == 3 && !strcmp(argv[1], "--memory-improved"))
+                return memory_fixture_write(argv[2], MEMORY_FIXTURE_IMPROVED) != 0;
+        fprintf(stderr, "usage: %s [--memory | --memory-improved] FILE\n", argv[0]);
+        return 2;
 }
