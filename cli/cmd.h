@@ -18,9 +18,12 @@ enum cmd_exit {
 };
 
 /* argv[0] is the verb. The result is the exit code. */
+int cmd_diff(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_flame(int argc, char **argv);
+int cmd_mark(int argc, char **argv);
+int cmd_memory(int argc, char **argv);
 int cmd_pause(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_report(int argc, char **argv);

@@ -140,3 +140,8 @@ void view_notes(const struct view *v, const json_t *document)
                 table_wrap(v->f, "note: ", json_string_value(note), v->width);
         }
 }
+
+const char *view_plus_minus(void)
+{
+        return text_is_utf8() ? " \u00b1 " : " +- ";
+}

@@ -37,3 +37,6 @@ const char *view_local_time(char *buf, const json_t *run);
 
 /* The document's notes, wrapped, after an empty line. */
 void view_notes(const struct view *v, const json_t *document);
+
+/* What stands between a figure and its error. */
+const char *view_plus_minus(void);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/memory-rows.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/text.h"
+#include "common/categories.h"
+#include "common/cleanup.h"
+#include "common/report-memory.h"
+
+const char *const memory_by_names[MEMORY_N_BY] = {"alloc", "inuse", "alloc-objects",
+                                                  "inuse-objects"};
+const char *const memory_by_members[MEMORY_N_BY] = {"alloc_bytes", "inuse_bytes", "alloc_objects",
+                                                    "inuse_objects"};
+
+bool memory_by_is_bytes(enum memory_by by)
+{
+        return by == MEMORY_BY_ALLOC || by == MEMORY_BY_INUSE;
+}
+
+bool memory_by_is_inuse(enum memory_by by)
+{
+        return by == MEMORY_BY_INUSE || by == MEMORY_BY_INUSE_OBJECTS;
+}
+
+bool memory_is_phase(const char *name)
+{
+        static const char *const names[] = {"load", "prefill", "decode", "idle", "unknown"};
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (!strcmp(name, names[i]))
+                        return true;
+        return false;
+}
+
+double memory_sum(const json_t *rows, const char *member)
+{
+        const json_t *row;
+        double sum = 0;
+        size_t i;
+
+        json_array_foreach(rows, i, row)
+        {
+                double v = text_number(row, member);
+
+                sum += isnan(v) ? 0 : v;
+        }
+        return sum;
+}
+
+/* The rows in descending order of a member, those equal as they were. */
+struct ranked {
+        json_t *row;
+        double value;
+        size_t place;
+};
+
+static int compare_ranked(const void *a, const void *b)
+{
+        const struct ranked *p = a, *q = b;
+
+        if (p->value != q->value)
+                return p->value > q->value ? -1 : 1;
+        return p->place > q->place ? 1 : -1;
+}
+
+json_t *memory_sorted(const json_t *rows, const char *member)
+{
+        size_t n = json_array_size(rows);
+        _cleanup_(freep) struct ranked *ranked = calloc(n + 1, sizeof(*ranked));
+        json_t *array = ranked ? json_array() : NULL;
+
+        if (!array)
+                return NULL;
+        for (size_t i = 0; i < n; i++) {
+                double value = text_number(json_array_get(rows, i), member);
+
+                ranked[i] = (struct ranked){.row = json_array_get(rows, i),
+                                            .value = isnan(value) ? -HUGE_VAL : value,
+                                            .place = i};
+        }
+        qsort(ranked, n, sizeof(*ranked), compare_ranked);
+        for (size_t i = 0; i < n; i++)
+                json_array_append(array, ranked[i].row);
+        return array;
+}
+
+int memory_sort_stacks(json_t *document, enum memory_by by)
+{
+        json_t *stacks = memory_sorted(json_object_get(document, "stacks"), memory_by_members[by]);
+
+        return json_object_set_new(document, "stacks", stacks) ? -ENOMEM : 0;
+}
+
+/* What the op did in the phase, as a row of its own; NULL: nothing. */
+static json_t *op_in_phase(const json_t *op, const char *phase)
+{
+        static const char *const kept[] = {"name", "kind", "library"};
+        json_t *figures = json_object_get(json_object_get(op, "phases"), phase), *row, *phases;
+
+        if (!figures)
+                return NULL;
+        row = json_object();
+        for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+                json_object_set(row, kept[i], json_object_get(op, kept[i]));
+        json_object_update(row, figures);
+        phases = json_object();
+        json_object_set(phases, phase, figures);
+        json_object_set_new(row, "phases", phases);
+        return row;
+}
+
+static int keep_ops(json_t *document, const char *phase)
+{
+        _cleanup_(json_decrefp) json_t *ops = json_array();
+        const json_t *op;
+        size_t i;
+
+        json_array_foreach(json_object_get(document, "ops"), i, op)
+        {
+                json_t *row = op_in_phase(op, phase);
+
+                if (row)
+                        json_array_append_new(ops, row);
+        }
+        return json_object_set_new(document, "ops", memory_sorted(ops, "asked_bytes")) ? -ENOMEM
+                                                                                       : 0;
+}
+
+static int categorize(json_t *document, const struct categories *c)
+{
+        struct categories *builtin = NULL;
+        int r = c ? 0 : categories_builtin(&builtin);
+
+        if (!r)
+                r = report_memory_categorize(document, c ? c : builtin);
+        categories_free(builtin);
+        return r;
+}
+
+int memory_keep_phase(json_t *document, const char *phase, const struct categories *c)
+{
+        json_t *stacks = json_array(), *stack;
+        size_t i;
+        int r;
+
+        json_array_foreach(json_object_get(document, "stacks"), i, stack)
+        {
+                if (!strcmp(text_string(stack, "phase", ""), phase))
+                        json_array_append(stacks, stack);
+        }
+        json_object_set_new(document, "stacks", stacks);
+        r = keep_ops(document, phase);
+        return r ? r : categorize(document, c);
+}
