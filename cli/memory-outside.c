@@ -64,11 +64,12 @@ static bool print_series(const struct memory_view *m, const json_t *timeline, co
         spark = spark_range_text(series, cells < room ? cells : room);
         if (!spark)
                 return false;
-        if (least == most)
-                fprintf(m->v.f, "%-8s %s  %s%s\n", label, spark, height(a, most, unit), unit);
+        height(a, least, unit);
+        height(b, most, unit);
+        if (!strcmp(a, b))
+                fprintf(m->v.f, "%-8s %s  %s%s\n", label, spark, a, unit);
         else
-                fprintf(m->v.f, "%-8s %s  %s to %s%s\n", label, spark, height(a, least, unit),
-                        height(b, most, unit), unit);
+                fprintf(m->v.f, "%-8s %s  %s to %s%s\n", label, spark, a, b, unit);
         return true;
 }
 

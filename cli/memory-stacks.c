@@ -42,6 +42,13 @@ static const char *amount(char *buf, double v, bool is_bytes)
         return buf;
 }
 
+/* "12 blocks", in buf[FMT_SIZE + 8]. */
+static const char *blocks(char *buf, double n)
+{
+        amount(buf, n, false);
+        return strcat(buf, n == 1 ? " block" : " blocks");
+}
+
 /* Is the frame the C++ library's own, instantiated where it may be? */
 static bool is_plumbing(const json_t *frame)
 {
@@ -170,7 +177,8 @@ static void print_figures(const struct memory_view *m, size_t place, const json_
         double error = memory_by_is_bytes(by) ? text_number(stack, inuse ? "inuse_bytes_stderr"
                                                                          : "alloc_bytes_stderr")
                                               : NAN;
-        char a[FMT_SIZE], b[FMT_SIZE], c[FMT_SIZE], d[FMT_SIZE], e[FMT_SIZE], line[256], label[32];
+        char a[FMT_SIZE], b[FMT_SIZE + 8], c[FMT_SIZE], d[FMT_SIZE], e[FMT_SIZE], line[256],
+                label[32];
         _cleanup_(freep) char *first = NULL, *second = NULL;
 
         if (asprintf(&first, "%s%s%s%s%s%s  %s, %s%s%s%s", amount(a, value, memory_by_is_bytes(by)),
@@ -182,9 +190,9 @@ static void print_figures(const struct memory_view *m, size_t place, const json_
                 first = NULL;
         snprintf(label, sizeof(label), "%3zu.  ", place);
         table_wrap(m->v.f, label, first ? first : "?", m->v.width);
-        if (asprintf(&second, "%s in %s blocks, %s%s%s%s%s",
+        if (asprintf(&second, "%s in %s, %s%s%s%s%s",
                      amount(a, text_number(stack, "alloc_bytes"), true),
-                     amount(b, text_number(stack, "alloc_objects"), false),
+                     blocks(b, text_number(stack, "alloc_objects")),
                      nothing ? "all freed" : amount(d, text_number(stack, "inuse_bytes"), true),
                      nothing ? "" : " in ",
                      nothing ? "" : amount(e, text_number(stack, "inuse_objects"), false),
@@ -308,18 +316,28 @@ bool memory_print_leaks(const struct memory_view *m)
         double bytes = text_number(leaks, "bytes"), error = text_number(leaks, "stderr_bytes");
         bool ended = json_is_true(json_object_get(leaks, "ended"));
         bool windowed = json_is_object(json_object_get(m->document, "window"));
-        char a[FMT_SIZE], b[FMT_SIZE], c[FMT_SIZE];
+        const json_t *totals = json_object_get(m->document, "totals");
+        char a[FMT_SIZE + 8], b[FMT_SIZE], c[FMT_SIZE], exact[FMT_SIZE];
 
         if (!stacks)
                 return false;
+        memory_heading(
+                m, "%s: %s",
+                windowed
+                        ? "allocated between the marks and not freed, less what was freed of before"
+                : ended ? "never freed"
+                        : "in use now",
+                view_bytes(exact, totals, windowed ? "growth_bytes" : "live_bytes"));
         if (isnan(bytes))
                 return true;
-        memory_heading(m, "%s: %s blocks of %s%s%s; memory --by inuse shows their stacks",
-                       windowed ? "allocated between the marks and not freed"
-                       : ended  ? "never freed"
-                                : "in use now",
-                       amount(a, text_number(leaks, "objects"), false), amount(b, bytes, true),
-                       error >= 0.5 ? view_plus_minus() : "",
-                       error >= 0.5 ? amount(c, error, true) : "");
+        if (bytes == 0 && text_number(leaks, "objects") == 0) {
+                fputs("no sample is of these; record --heap-interval 1 samples each allocation\n",
+                      m->v.f);
+                return true;
+        }
+        memory_line(m, "of these, by samples, %s of %s%s%s; memory --by inuse shows their stacks",
+                    blocks(a, text_number(leaks, "objects")), amount(b, bytes, true),
+                    error >= 0.5 ? view_plus_minus() : "",
+                    error >= 0.5 ? amount(c, error, true) : "");
         return !(bytes > 0) || print_leak_rows(m, stacks);
 }

@@ -18,6 +18,10 @@ struct memory_view {
 __attribute__((format(printf, 2, 3))) void memory_heading(const struct memory_view *m,
                                                           const char *format, ...);
 
+/* A line, wrapped. */
+__attribute__((format(printf, 2, 3))) void memory_line(const struct memory_view *m,
+                                                       const char *format, ...);
+
 /* How many of `n` rows are shown. */
 size_t memory_shown(const struct memory_view *m, size_t n);
 /* "(7 more; -n 0 shows all)" where not all are. */

@@ -19,18 +19,33 @@ const char *const memory_section_names[MEMORY_N_SECTIONS] = {
         "leaks",  "allocator", "outside", "files",      "marks", "notes",
 };
 
-void memory_heading(const struct memory_view *m, const char *format, ...)
+static void print_line(const struct memory_view *m, const char *format, va_list ap)
 {
         _cleanup_(freep) char *line = NULL;
+
+        if (vasprintf(&line, format, ap) < 0)
+                line = NULL;
+        if (line)
+                table_wrap(m->v.f, "", line, m->v.width);
+}
+
+void memory_line(const struct memory_view *m, const char *format, ...)
+{
         va_list ap;
 
         va_start(ap, format);
-        if (vasprintf(&line, format, ap) < 0)
-                line = NULL;
+        print_line(m, format, ap);
         va_end(ap);
+}
+
+void memory_heading(const struct memory_view *m, const char *format, ...)
+{
+        va_list ap;
+
         fputc('\n', m->v.f);
-        if (line)
-                table_wrap(m->v.f, "", line, m->v.width);
+        va_start(ap, format);
+        print_line(m, format, ap);
+        va_end(ap);
 }
 
 size_t memory_shown(const struct memory_view *m, size_t n)
@@ -125,6 +140,15 @@ static void print_tokens(const struct memory_view *m)
                  fmt_share(part, without / tokens));
 }
 
+/* Few bytes with a decimal, for their error is less than one. In buf[FMT_SIZE]. */
+static const char *growth_of(char *buf, double v)
+{
+        if (fabs(v) >= 9.95)
+                return fmt_bytes(buf, llround(v));
+        snprintf(buf, FMT_SIZE, "%.1fB", v);
+        return buf;
+}
+
 static void print_kv(const struct memory_view *m)
 {
         const json_t *kv = json_object_get(m->document, "kv");
@@ -137,11 +161,10 @@ static void print_kv(const struct memory_view *m)
                 snprintf(fit, sizeof(fit), ", r2 %.2f", r2);
         view_say(&m->v, "growth",
                  "%s a token%s%s, live bytes from token %.0f to %.0f (%.0f points%s)",
-                 fmt_bytes(growth, llround(text_number(kv, "bytes_per_token"))),
+                 growth_of(growth, text_number(kv, "bytes_per_token")),
                  isnan(error) ? "" : view_plus_minus(),
-                 isnan(error) ? "" : fmt_bytes(of_error, llround(error)),
-                 text_number(kv, "from_token"), text_number(kv, "to_token"),
-                 text_number(kv, "points"), fit);
+                 isnan(error) ? "" : growth_of(of_error, error), text_number(kv, "from_token"),
+                 text_number(kv, "to_token"), text_number(kv, "points"), fit);
 }
 
 static bool print_head(const struct memory_view *m)
