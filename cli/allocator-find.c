@@ -63,7 +63,7 @@ static char *path_in(char *line, const char *soname)
         return strdup(path);
 }
 
-static int find(const char *soname, char **ret_path)
+int loader_find(const char *soname, char **ret_path)
 {
         _cleanup_(fclosep) FILE *f = NULL;
         _cleanup_(freep) char *line = NULL;
@@ -99,6 +99,6 @@ int allocator_find(const struct allocator *a, char **ret_path)
         int r = -ENOENT;
 
         for (size_t i = 0; a->sonames[i] && r == -ENOENT; i++)
-                r = find(a->sonames[i], ret_path);
+                r = loader_find(a->sonames[i], ret_path);
         return r;
 }

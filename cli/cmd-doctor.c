@@ -61,6 +61,8 @@ static size_t examine(struct finding *findings, const char *command)
                 doctor_parts_checks[i](&findings[n++]);
         for (size_t i = 0; i < doctor_n_machine_checks; i++)
                 doctor_machine_checks[i](&findings[n++]);
+        for (size_t i = 0; i < doctor_n_memory_checks; i++)
+                doctor_memory_checks[i](&findings[n++]);
         if (command)
                 doctor_check_command(&findings[n++], command);
         return n;
@@ -74,7 +76,7 @@ static void print_findings(const struct finding *findings, size_t n, bool works)
         for (size_t i = 0; i < n; i++) {
                 char *text = text_clean(findings[i].text, 10000);
 
-                printf("%s%-4s%s  %-8s  %s\n", color ? colors[findings[i].level] : "",
+                printf("%s%-4s%s  %-10s  %s\n", color ? colors[findings[i].level] : "",
                        levels[findings[i].level], color ? "\033[0m" : "", findings[i].check,
                        text ? text : "");
                 if (findings[i].remedy[0])

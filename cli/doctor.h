@@ -28,11 +28,14 @@ __attribute__((format(printf, 3, 4))) void finding_set(struct finding *f, enum f
 __attribute__((format(printf, 2, 3))) void finding_remedy(struct finding *f, const char *format,
                                                           ...);
 
-/* doctor-machine.c: kernel and processor. doctor-parts.c: the parts of infprof and their places. */
+/* doctor-machine.c: kernel and processor. doctor-parts.c: the parts of infprof and their places.
+ * doctor-memory.c: what tells who allocates. */
 extern const doctor_check doctor_machine_checks[];
 extern const size_t doctor_n_machine_checks;
 extern const doctor_check doctor_parts_checks[];
 extern const size_t doctor_n_parts_checks;
+extern const doctor_check doctor_memory_checks[];
+extern const size_t doctor_n_memory_checks;
 
 /* Whether a preload can enter `command`. */
 void doctor_check_command(struct finding *ret, const char *command);

@@ -12,7 +12,7 @@ import time
 from fake_api import RUN, FakeApi, sample_api, sample_status
 from harness import case, check, equal, main, one_line, wait_until
 
-VERBS = ["record", "top", "pause", "resume", "status", "stop", "doctor"]
+VERBS = ["record", "top", "memory", "diff", "mark", "pause", "resume", "status", "stop", "doctor"]
 
 
 def fake(s):
@@ -278,7 +278,7 @@ def doctor_looks_at_everything(s):
     equal(doc["schema"], "infprof.doctor/1", "schema")
     levels = {c["check"]: c["level"] for c in doc["checks"]}
     equal(set(levels), {"preload", "infprofd", "sockets", "runs", "memfd", "limits", "fork", "clock", "cores",
-                        "adoption", "perf", "bpf", "command"}, "checks")
+                        "adoption", "perf", "bpf", "stacks", "allocators", "command"}, "checks")
     equal(levels["command"], "ok", "sh")
     equal(run.returncode, 0 if "no" not in levels.values() else 1, "exit code")
     equal(doc["works"], "no" not in levels.values(), "works")
