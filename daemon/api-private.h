@@ -27,6 +27,10 @@ struct answer api_route(struct server *s, const char *method, const char *path, 
 /* "latest", "pid:N" (then *ret_only is the process) or an id. NULL: not in memory. */
 struct run *api_find_run(struct server *s, const char *id, const struct process **ret_only);
 
+/* daemon/api-run.c: documents built from a run's file */
+struct answer api_run_report(struct server *s, const char *id);
+struct answer api_run_memory(struct server *s, const char *id, const json_t *args);
+
 /* daemon/api-mark.c */
 struct answer api_mark(struct server *s, const json_t *args);
 

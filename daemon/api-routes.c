@@ -10,10 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/report.h"
 #include "daemon/text.h"
 
 struct answer answer_error(unsigned status, const char *format, ...)
@@ -74,74 +72,6 @@ struct answer answer_no_run(const char *id)
                                     "those that are",
                                     id + 4);
         return answer_error(404, "no run named %s; `infprof runs` lists them", id);
-}
-
-static struct answer from_file(const char *path, const char *trouble)
-{
-        _cleanup_(freep) char *why = NULL;
-        json_t *body;
-        int r;
-
-        r = report_build_file(path, &body, &why);
-        if (r)
-                return answer_error(503, "%s",
-                                    trouble ? trouble
-                                    : why   ? why
-                                            : "cannot read the run file");
-        if (trouble && json_is_array(json_object_get(body, "notes"))) {
-                char *note =
-                        text_format("not up to date, since it could not be written: %s", trouble);
-
-                if (note)
-                        json_array_append_new(json_object_get(body, "notes"), json_string(note));
-                free(note);
-        }
-        return answer_document(body);
-}
-
-/* The run is not in memory: a file of an earlier time. */
-static struct answer report_from_disk(struct server *s, const char *id)
-{
-        _cleanup_(json_decrefp) json_t *summary = NULL;
-        _cleanup_(freep) char *path = NULL;
-        json_t *runs, *newest;
-
-        if (!s->state_dir)
-                return answer_no_run(id);
-        if (!strcmp(id, "latest")) {
-                struct answer a = answer_no_run("latest");
-
-                if (report_list(s->state_dir, &runs, NULL))
-                        return a;
-                newest = json_array_get(json_object_get(runs, "runs"), 0);
-                if (newest) {
-                        json_decref(a.body);
-                        a = from_file(json_string_value(json_object_get(newest, "file")), NULL);
-                }
-                json_decref(runs);
-                return a;
-        }
-        if (!text_is_id(id))
-                return answer_no_run(id);
-        path = text_format("%s/%s.infprof", s->state_dir, id);
-        if (!path || access(path, F_OK) < 0 ||
-            (!report_summary(path, &summary, NULL) && report_is_stale_link(path, summary)))
-                return answer_no_run(id);
-        return from_file(path, NULL);
-}
-
-static struct answer get_report(struct server *s, const char *id)
-{
-        const struct process *only;
-        struct run *run = api_find_run(s, id, &only);
-
-        if (!run)
-                return report_from_disk(s, id);
-        server_refresh(s, run);
-        if (!run->path)
-                return answer_error(503, "run %s has no file%s%s", run->id,
-                                    run->trouble ? ": " : " yet", run->trouble ? run->trouble : "");
-        return from_file(run->path, run->trouble);
 }
 
 static struct answer get_top(struct server *s, const char *id)
@@ -261,6 +191,7 @@ enum route {
         ROUTE_MARK,
         ROUTE_STOP,
         ROUTE_REPORT,
+        ROUTE_MEMORY,
         ROUTE_TOP,
         ROUTE_EXIT,
         N_ROUTES,
@@ -276,6 +207,7 @@ static const struct {
         [ROUTE_MARK] = {"/v1/mark", NULL, "y", NULL, "POST"},
         [ROUTE_STOP] = {"/v1/stop", NULL, "y", NULL, "POST"},
         [ROUTE_REPORT] = {"/v1/runs/ID/report", "y", NULL, NULL, "GET"},
+        [ROUTE_MEMORY] = {"/v1/runs/ID/memory", "y", NULL, NULL, "GET"},
         [ROUTE_TOP] = {"/v1/runs/ID/top", "y", NULL, NULL, "GET"},
         [ROUTE_EXIT] = {"/v1/runs/ID/exit", NULL, NULL, "y", "PUT"},
 };
@@ -331,7 +263,9 @@ struct answer api_route(struct server *s, const char *method, const char *path, 
         case ROUTE_STOP:
                 return post_stop(s);
         case ROUTE_REPORT:
-                return get_report(s, id);
+                return api_run_report(s, id);
+        case ROUTE_MEMORY:
+                return api_run_memory(s, id, args);
         case ROUTE_TOP:
                 return get_top(s, id);
         case ROUTE_EXIT:

@@ -86,6 +86,10 @@ void fake_new(struct fake *f, uint32_t n_lanes)
         f->seg->live.names_bytes = 1;
         f->seg->live.n_ops = IFP_OP_FIRST;
         f->seg->live.phase_since = f->seg->header.start_ticks;
+        f->seg->live.object_epoch = 1;
+        f->seg->live.n_stacks = 1;
+        f->seg->stacks[IFP_STACK_OTHER].hash = 1;
+        f->seg->tokens.stride = 1;
 }
 
 void fake_free(struct fake *f)
@@ -190,6 +194,68 @@ bool fake_span(struct fake *f, uint32_t lane, uint32_t op, uint32_t phase, uint6
         ifp_local_add(&l->n_folded, 1);
         fold(f, l, op, phase, dur);
         return false;
+}
+
+static uint32_t size_class(uint64_t usable)
+{
+        uint32_t c = 0;
+
+        while (usable >>= 1)
+                c++;
+        return c < IFP_SIZE_CLASSES ? c : IFP_SIZE_CLASSES - 1;
+}
+
+void fake_alloc(struct fake *f, uint32_t lane, uint32_t op, uint32_t phase, uint64_t asked,
+                uint64_t usable)
+{
+        struct ifp_lane *l = &f->seg->lanes[lane];
+        struct ifp_alloc_row *row = &l->alloc[op][phase];
+        uint32_t c = size_class(usable);
+
+        ifp_local_add(&row->calls, 1);
+        ifp_local_add(&row->asked_bytes, asked);
+        ifp_local_add(&row->usable_bytes, usable);
+        ifp_local_add(&l->memory.alloc_usable, usable);
+        ifp_local_add(&l->memory.calls[c], 1);
+        ifp_local_add(&l->memory.asked_bytes[c], asked);
+        ifp_local_add(&l->memory.usable_bytes[c], usable);
+}
+
+void fake_release(struct fake *f, uint32_t lane, uint32_t op, uint32_t phase, uint64_t usable)
+{
+        struct ifp_lane *l = &f->seg->lanes[lane];
+
+        ifp_local_add(&l->alloc[op][phase].frees, 1);
+        ifp_local_add(&l->alloc[op][phase].freed_bytes, usable);
+        ifp_local_add(&l->memory.freed_usable, usable);
+        ifp_local_add(&l->memory.frees[size_class(usable)], 1);
+}
+
+void fake_flush(struct fake *f, uint32_t lane)
+{
+        struct ifp_lane_memory *m = &f->seg->lanes[lane].memory;
+        int64_t bytes = (int64_t)(m->alloc_usable - m->freed_usable) - m->flushed_bytes;
+
+        m->flushed_bytes += bytes;
+        __atomic_fetch_add(&f->seg->live.live_bytes, bytes, __ATOMIC_RELAXED);
+}
+
+uint32_t fake_stack(struct fake *f, uint32_t op, uint32_t phase, const uint64_t *addresses,
+                    uint16_t n)
+{
+        uint32_t i = __atomic_fetch_add(&f->seg->live.n_stacks, 1, __ATOMIC_RELAXED);
+        uint32_t first = __atomic_fetch_add(&f->seg->live.n_frames, n, __ATOMIC_RELAXED);
+        struct ifp_stack *s = &f->seg->stacks[i];
+
+        must(i < IFP_MAX_STACKS && first + n <= IFP_MAX_FRAMES, "stacks are full");
+        memcpy(&f->seg->frames[first], addresses, n * sizeof(*addresses));
+        s->first_frame = first;
+        s->n_frames = n;
+        s->op = (uint16_t)op;
+        s->phase = (uint8_t)phase;
+        s->epoch = f->seg->live.object_epoch;
+        __atomic_store_n(&s->hash, 1000 + i, __ATOMIC_RELEASE);
+        return i;
 }
 
 static int send_hello(int fd, const struct fake *f)

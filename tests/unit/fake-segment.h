@@ -31,6 +31,16 @@ void fake_lane_end(struct fake *f, uint32_t lane);
 bool fake_span(struct fake *f, uint32_t lane, uint32_t op, uint32_t phase, uint64_t dur,
                uint64_t child);
 
+/* A block of so many usable bytes, of which `asked` were asked for; and one that goes. */
+void fake_alloc(struct fake *f, uint32_t lane, uint32_t op, uint32_t phase, uint64_t asked,
+                uint64_t usable);
+void fake_release(struct fake *f, uint32_t lane, uint32_t op, uint32_t phase, uint64_t usable);
+void fake_flush(struct fake *f, uint32_t lane); /* live_bytes has all of the lane's */
+
+/* A stack of these return addresses, with nothing sampled there; its number. */
+uint32_t fake_stack(struct fake *f, uint32_t op, uint32_t phase, const uint64_t *addresses,
+                    uint16_t n);
+
 /* A position taken but not completed, and its completion; false: the ring is full. */
 bool fake_reserve(struct ifp_lane *l, uint64_t *ret_position);
 void fake_commit(struct ifp_lane *l, uint64_t position, uint64_t dur_op, uint64_t child);
