@@ -219,14 +219,6 @@ static struct figures sum_of(const struct process *p)
         return sum;
 }
 
-void heap_interval_over(struct process *p)
-{
-        for (uint32_t i = 0; i < p->heap.n_stacks; i++) {
-                p->heap.stacks[i].before = p->heap.stacks[i].at_tick;
-                p->heap.stacks[i].at_tick = p->heap.stacks[i].sums.alloc_bytes;
-        }
-}
-
 void heap_totals(const struct process *p, struct heap_totals *ret)
 {
         struct figures sum = sum_of(p);

@@ -45,8 +45,7 @@ struct heap_stack {
         uint32_t n_frames;
         uint32_t *frames; /* logical ones, by number, the innermost first */
         struct heap_sums sums;
-        uint64_t written;         /* says whether its row has changed since; 0: never written */
-        uint64_t at_tick, before; /* alloc_bytes at the last two ticks */
+        uint64_t written; /* says whether its row has changed since; 0: never written */
 };
 
 struct heap_allocator {
@@ -93,16 +92,11 @@ int heap_take(struct process *p, const char **ret_why);
 /* Of a process that an earlier daemon read: the numbers of frames go on after those in its file. */
 int heap_resume(struct process *p, struct runfile *rf, uint32_t index);
 
-/* An interval is over: sites are of the one that ends now. */
-void heap_interval_over(struct process *p);
-
 /* Nothing more is to be had: what is not resolved yet, is now, within reason. */
 int heap_end(struct process *p, const char **ret_why);
 
 /* What can be let go once all of an ended process is written. */
 void heap_written(struct process *p);
-
-/* ---- for `top` ---- */
 
 /* Of all ops and phases, at the last tick. */
 struct heap_totals {
@@ -110,22 +104,6 @@ struct heap_totals {
         int64_t live_bytes, peak_bytes;
 };
 void heap_totals(const struct process *p, struct heap_totals *ret);
-
-#define HEAP_SITE_FRAMES 4u
-
-/* A place where memory was asked for in the last interval. Bytes and objects are estimates from
- * samples, exact where header.heap_interval is 1. */
-struct heap_site {
-        uint32_t stack, op, phase;
-        double alloc_bytes;                   /* in the last interval */
-        double inuse_bytes;                   /* at the last tick */
-        uint32_t n_frames;                    /* below; 0: not resolved yet, or stack 0 */
-        const char *frames[HEAP_SITE_FRAMES]; /* functions (else libraries), the innermost that say
-                                                 something first; the process's */
-};
-
-/* The busiest first, at most `room`. Returns their number. */
-uint32_t heap_top_sites(const struct process *p, struct heap_site *ret, uint32_t room);
 
 /* ---- between the parts ---- */
 

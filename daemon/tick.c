@@ -224,7 +224,6 @@ int process_tick(struct process *p, uint64_t now_ns, const char **ret_why)
         if (now_ns - p->tick_ns < LEAST_TICK_NS)
                 return 0;
         take_sparks(p);
-        heap_interval_over(p);
         r = places_take(p, true);
         if (r)
                 return r;

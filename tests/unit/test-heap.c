@@ -523,32 +523,6 @@ static void numbers_beyond_all_measure_are_bounded(void **state)
         assert_int_equal(r->classes[0].calls, INT64_MAX);
 }
 
-static void the_busiest_sites_come_first(void **state)
-{
-        struct world *w = *state;
-        struct heap_site sites[3];
-        uint32_t stacks[5];
-
-        for (uint64_t i = 0; i < 5; i++) {
-                stacks[i] = fake_stack(&w->f, w->op, 0, &(uint64_t){0x1000 + i}, 1);
-                w->f.seg->stacks[stacks[i]].samples = 1;
-                w->f.seg->stacks[stacks[i]].alloc_bytes = 1000;
-        }
-        tick(w);
-        tick(w);
-        assert_int_equal(heap_top_sites(w->p, sites, 3), 0);
-        for (uint64_t i = 0; i < 4; i++)
-                w->f.seg->stacks[stacks[i]].alloc_bytes += (i * 3 + 2) % 4 * 100 + 10;
-        w->f.seg->stacks[stacks[1]].freed_bytes = 500;
-        tick(w); /* 210, 110, 10, 310 */
-        assert_int_equal(heap_top_sites(w->p, sites, 3), 3);
-        assert_int_equal(sites[0].stack, stacks[3]);
-        assert_true(sites[0].alloc_bytes == 310);
-        assert_int_equal(sites[1].stack, stacks[0]);
-        assert_int_equal(sites[2].stack, stacks[1]);
-        assert_true(sites[2].inuse_bytes == 610);
-}
-
 /* ---- what is told under a sequence count ---- */
 
 static void tell_allocator(struct world *w)
@@ -844,7 +818,6 @@ int main(void)
                 CASE(only_what_moved_is_written_again),
                 CASE(the_shim_is_not_on_stacks),
                 CASE(numbers_beyond_all_measure_are_bounded),
-                CASE(the_busiest_sites_come_first),
                 CASE(the_allocator_is_heard_when_it_has_finished),
                 CASE(points_are_written_once),
                 CASE(a_mark_keeps_its_instant),
