@@ -182,11 +182,12 @@ int heap_take_stacks(struct process *p, const char **ret_why)
         p->heap.counts.samples = p->heap.counts.samples_other = 0;
         for (uint32_t i = 0; !r && i < n; i++) {
                 r = take_one(p, i, ret_why);
-                p->heap.counts.samples =
-                        heap_bounded(p->heap.counts.samples + p->heap.stacks[i].sums.samples);
+                p->heap.counts.samples = heap_bounded(p->heap.counts.samples +
+                                                      heap_bounded(p->heap.stacks[i].sums.samples));
         }
         if (n)
-                p->heap.counts.samples_other = p->heap.stacks[IFP_STACK_OTHER].sums.samples;
+                p->heap.counts.samples_other =
+                        heap_bounded(p->heap.stacks[IFP_STACK_OTHER].sums.samples);
         return r;
 }
 

@@ -378,25 +378,31 @@ static void sums_leave_their_fixed_point(void **state)
 
         s->flags = IFP_STACK_CUT;
         s->samples = 4;
-        s->samples_freed = 1;
+        s->freed_own.samples = 1;
+        s->freed_else.samples = 1;
         s->alloc_objects = 40 << 16 | 0x8000;
-        s->freed_objects = 10 << 16;
+        s->freed_own.objects = 10 << 16;
+        s->freed_else.objects = 5 << 16;
         s->alloc_bytes = 4000;
-        s->freed_bytes = 1000;
+        s->freed_own.bytes = 1000;
+        s->freed_else.bytes = 500;
         s->asked_bytes = 3900;
-        s->short_objects = 10 << 16;
-        s->lifetime_ticks = w->f.seg->header.ticks_per_second / 1000;
+        s->freed_own.short_objects = 10 << 16;
+        s->freed_else.lifetime_ticks = w->f.seg->header.ticks_per_second / 1000;
         s->alloc_objects_var = 90;
         s->alloc_bytes_var = 3 << 16;
-        s->freed_bytes_var = 1 << 15;
+        s->freed_own.bytes_var = s->freed_else.bytes_var = 1 << 14;
         s->inherited_objects = 2 << 16;
         s->inherited_bytes = 64;
-        w->f.seg->live.samples = 4;
+        w->f.seg->stacks[0].samples = 2;
+        w->f.seg->stacks[0].flags = IFP_STACK_ONE;
         w->f.seg->live.unwinding = 1;
         tick(w);
         flush(w);
         r = read_file(w);
-        assert_int_equal(r->n_stacks, 1); /* nothing fell to stack 0 */
+        assert_int_equal(r->n_stacks, 2);
+        r->stacks[0] = r->stacks[1];
+        strcpy(r->frames[0], r->frames[1]);
         assert_int_equal(r->stacks[0].stack, i);
         assert_int_equal(r->stacks[0].op, w->op);
         assert_int_equal(r->stacks[0].phase, IFP_PHASE_DECODE);
@@ -405,9 +411,10 @@ static void sums_leave_their_fixed_point(void **state)
         assert_int_equal(r->n_frames, 3);
         assert_int_equal(r->stacks[0].samples, 4);
         assert_true(r->stacks[0].alloc_objects == 40.5);
-        assert_true(r->stacks[0].freed_objects == 10);
+        assert_int_equal(r->stacks[0].samples_freed, 2);
+        assert_true(r->stacks[0].freed_objects == 15);
         assert_true(r->stacks[0].alloc_bytes == 4000);
-        assert_true(r->stacks[0].freed_bytes == 1000);
+        assert_true(r->stacks[0].freed_bytes == 1500);
         assert_true(r->stacks[0].asked_bytes == 3900);
         assert_true(r->stacks[0].short_objects == 10);
         assert_true(r->stacks[0].lifetime_ns > 0.9e6 && r->stacks[0].lifetime_ns < 1.1e6);
@@ -416,7 +423,8 @@ static void sums_leave_their_fixed_point(void **state)
         assert_true(r->stacks[0].freed_bytes_var == 0.5e6);
         assert_true(r->stacks[0].inherited_objects == 2);
         assert_true(r->stacks[0].inherited_bytes == 64);
-        assert_int_equal(r->process.samples, 4);
+        assert_int_equal(r->process.samples, 6);
+        assert_int_equal(r->process.samples_other, 2);
         assert_int_equal(r->process.unwinding, 1);
 }
 
@@ -447,7 +455,7 @@ static void a_full_table_is_no_lie(void **state)
 
         w->f.seg->live.n_stacks = IFP_MAX_STACKS + 10;
         w->f.seg->live.n_frames = IFP_MAX_FRAMES + 10;
-        w->f.seg->stacks[0].samples = w->f.seg->live.samples_other = w->f.seg->live.samples = 9;
+        w->f.seg->stacks[0].samples = 9;
         w->f.seg->stacks[0].alloc_bytes = 900;
         tick(w);
         flush(w);
@@ -470,7 +478,7 @@ static void only_what_moved_is_written_again(void **state)
         flush(w);
         assert_int_equal(read_file(w)->n_stacks, 2);
         assert_string_equal(read_file(w)->frames[1], "0,1");
-        w->f.seg->stacks[b].samples_freed = 1;
+        w->f.seg->stacks[b].freed_else.samples = 1;
         w->p->heap.stacks[a].sums.alloc_bytes = 1; /* so that a row written in vain would show */
         w->p->heap.stacks[a].written++;
         w->f.seg->stacks[a].alloc_bytes = 1;
@@ -509,15 +517,19 @@ static void numbers_beyond_all_measure_are_bounded(void **state)
         memset(&w->f.seg->stacks[i].samples, 0xff,
                sizeof(struct ifp_stack) - offsetof(struct ifp_stack, samples));
         w->f.seg->stacks[i].alloc_objects = 5; /* and less than was freed */
+        w->f.seg->stacks[0].samples = UINT64_MAX;
         fake_lane_begin(&w->f, 0, 1);
         memset(w->f.seg->lanes[0].memory.calls, 0xee, sizeof(uint64_t) * 4 * IFP_SIZE_CLASSES);
         memset(&w->f.seg->lanes[0].alloc[w->op][0], 0xee, sizeof(struct ifp_alloc_row));
-        memset(&w->f.seg->live.samples, 0xff, 4 * sizeof(uint64_t));
+        memset(&w->f.seg->live.samples_short, 0xff, 5 * sizeof(uint64_t));
         tick(w);
         assert_int_equal(mark_take(w->p, 0, "m", 1), 0);
         flush(w);
         r = read_file(w);
+        assert_int_equal(r->process.samples, INT64_MAX);
+        assert_int_equal(r->process.samples_other, INT64_MAX);
         assert_int_equal(r->stacks[0].samples, INT64_MAX);
+        r->stacks[0] = r->stacks[1];
         assert_true(r->stacks[0].freed_objects <=
                     r->stacks[0].alloc_objects + r->stacks[0].inherited_objects);
         assert_int_equal(r->classes[0].calls, INT64_MAX);
@@ -756,7 +768,7 @@ static void lies_are_caught(void **state)
 
         fake_lane_begin(&w->f, 0, 1);
         fake_alloc(&w->f, 0, w->op, 0, 100, 104);
-        seg->stacks[i].samples = seg->stacks[i].freed_bytes = 5;
+        seg->stacks[i].samples = seg->stacks[i].freed_own.bytes = 5;
         seg->tokens.n = 4;
         seg->tokens.calls_hist[3] = seg->tokens.bytes_hist[40] = 4;
         tell_allocator(w);
@@ -764,7 +776,7 @@ static void lies_are_caught(void **state)
         lie(w, &seg->lanes[0].memory.calls[6], 0);
         lie(w, &seg->lanes[0].memory.usable_bytes[6], 103);
         lie(w, &seg->stacks[i].samples, 4);
-        lie(w, &seg->stacks[i].freed_bytes, 4);
+        lie(w, &seg->stacks[i].freed_own.bytes, 4);
         lie(w, &seg->tokens.n, 3);
         lie32(w, &seg->live.n_stacks, 1);
         lie32(w, &seg->live.unwinding, 3);
