@@ -8,10 +8,10 @@ set -eu
 packages="
 meson ninja-build pkg-config git ca-certificates
 gcc g++ clang clang-format lld libclang-rt-14-dev
-libjemalloc-dev libdw-dev libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev libjansson-dev
+libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev libdw-dev libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev libjansson-dev
 libncurses-dev libcmocka-dev scdoc
 libprotobuf-c-dev protobuf-c-compiler zlib1g-dev
-uftrace sqlite3 tmux curl jq python3 python3-jsonschema strace systemd
+uftrace heaptrack sqlite3 tmux curl jq python3 python3-jsonschema strace systemd
 golang-go chromium librsvg2-bin
 "
 # Any npm will do; Debian's comes along only where there is none.
