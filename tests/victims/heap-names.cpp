@@ -64,10 +64,10 @@ PAIR(k_new, ::operator new(size), size, ::operator delete(p))
 PAIR(k_new_array, ::operator new[](size), size, ::operator delete[](p))
 PAIR(k_new_nothrow, ::operator new(size, std::nothrow), size, ::operator delete(p, std::nothrow))
 PAIR(k_new_sized, ::operator new(size), size, ::operator delete(p, size))
-PAIR(k_new_aligned, ::operator new(size, std::align_val_t(128)), size,
+PAIR(k_new_aligned, ::operator new(size * 128, std::align_val_t(128)), size * 128,
      ::operator delete(p, std::align_val_t(128)))
-PAIR(k_new_aligned_sized, ::operator new[](size, std::align_val_t(128)), size,
-     ::operator delete[](p, size, std::align_val_t(128)))
+PAIR(k_new_aligned_sized, ::operator new[](size * 128, std::align_val_t(128)), size * 128,
+     ::operator delete[](p, size * 128, std::align_val_t(128)))
 FAIL(k_malloc_fails, malloc(size))
 
 #if defined(JEMALLOC)
