@@ -162,7 +162,7 @@ int memory_build_kv(struct memory *m, json_t **ret)
                         p = &m->points[i];
                 }
         }
-        r = longest_stretch(&p, &n, &m->n_kv_resets);
+        r = n ? longest_stretch(&p, &n, &m->n_kv_resets) : 0;
         if (r)
                 return r;
         *ret = n >= MIN_POINTS ? fit(p, n) : json_null();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A run file of any bytes: a report of it, or one line on why there is none. Begin with the file
- * that make-run writes.
+ * A run file of any bytes: a report of it and its memory, or one line on why there is none. Begin
+ * with the files that make-run writes.
  */
 #include <fcntl.h>
 #include <jansson.h>
@@ -12,14 +12,28 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/report-diff-memory.h"
+#include "common/report-memory.h"
 #include "common/report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Documents that were made can be written, and those that were not have a reason. */
+static void check(int r, json_t *document, char *why)
+{
+        char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+
+        if (r ? document || !why || strchr(why, '\n') : !text || why)
+                abort();
+        free(text);
+        free(why);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        char path[64], *why = NULL, *text;
-        json_t *report = NULL;
+        json_t *report = NULL, *memory = NULL, *window = NULL, *diff = NULL;
+        const struct memory_options options = {.from = "steady", .to = "warm"};
+        char path[64], *why = NULL;
         int fd, r;
 
         snprintf(path, sizeof(path), "/dev/shm/fuzz-runfile.%d", (int)getpid());
@@ -28,16 +42,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 abort();
         close(fd);
         r = report_build_file(path, &report, &why);
-        if (r ? report || !why || strchr(why, '\n') : !report || why)
-                abort();
-        if (report) {
-                text = json_dumps(report, JSON_COMPACT);
-                if (!text)
-                        abort();
-                free(text);
+        check(r, report, why);
+        why = NULL;
+        r = report_memory_file(&memory, path, NULL, &why);
+        check(r, memory, why);
+        why = NULL;
+        r = report_memory_file(&window, path, &options, &why);
+        check(r, window, why);
+        why = NULL;
+        if (memory && window) {
+                r = report_diff_memory(&diff, memory, window, &why);
+                check(r, diff, why);
         }
         json_decref(report);
-        free(why);
+        json_decref(memory);
+        json_decref(window);
+        json_decref(diff);
         unlink(path);
         return 0;
 }
