@@ -8,6 +8,7 @@
  * at. A symbol that is wanted is answered with its stub.
  */
 #include "preload/engine.h"
+#include "preload/own.h"
 #include "preload/real.h"
 #include "preload/slots.h"
 
@@ -93,6 +94,21 @@ static bool asker_matters(void *handle)
         return handle == RTLD_NEXT || handle == RTLD_DEFAULT;
 }
 
+/*
+ * Who asks for malloc or its like by name, and gets an allocator's, is mostly a wrapper that looks
+ * for what is behind it: the call that brought it there is counted already.
+ */
+static void *answer(void *address, const char *name)
+{
+        uint64_t own;
+
+        if (!address || ifp_tls.busy)
+                return address;
+        own = ifp_own_family(name) ? 0 : ifp_own_for((uint64_t)(uintptr_t)address);
+        address = ifp_stub_for(address);
+        return own && !ifp_stub_target(address) ? (void *)(uintptr_t)own : address;
+}
+
 IFP_EXPORT void *dlsym(void *restrict handle, const char *restrict name)
 {
         const void *caller = __builtin_return_address(0);
@@ -104,7 +120,7 @@ IFP_EXPORT void *dlsym(void *restrict handle, const char *restrict name)
                                   caller);
         else
                 address = ifp_real.dlsym(handle, name);
-        return address && !ifp_tls.busy ? ifp_stub_for(address) : address;
+        return answer(address, name);
 }
 
 IFP_EXPORT void *dlvsym(void *restrict handle, const char *restrict name,
@@ -119,15 +135,15 @@ IFP_EXPORT void *dlvsym(void *restrict handle, const char *restrict name,
                                   version, caller);
         else
                 address = ifp_real.dlvsym(handle, name, version);
-        return address && !ifp_tls.busy ? ifp_stub_for(address) : address;
+        return answer(address, name);
 }
 
-/* Whoever asks what a stub is, means its kernel. */
+/* Whoever asks what a stub or a stand-in is, means what is behind it. */
 static const void *meant(const void *address)
 {
         const void *kernel = ifp_stub_target(address);
 
-        return kernel ? kernel : address;
+        return ifp_own_meant(kernel ? kernel : address);
 }
 
 IFP_EXPORT int dladdr(const void *address, Dl_info *info)

@@ -7,6 +7,8 @@
  */
 #include "preload/kernels.h"
 
+#include "preload/own.h"
+
 #define MAX_KERNELS 24576u
 #define SLOTS       32768u
 
@@ -107,7 +109,9 @@ static void fill(struct ifp_stub *s, const struct ifp_kernel *k)
 {
         const struct ifp_want *w = k->want;
 
-        s->target = (void *)(uintptr_t)k->address;
+        uint64_t own = ifp_own_for(k->address);
+
+        s->target = (void *)(uintptr_t)(own ? own : k->address);
         s->row = s->hot_left = 0;
         s->op = 0;
         s->plain_op = 0;

@@ -21,6 +21,7 @@
 #include "preload/engine.h"
 #include "preload/heap.h"
 #include "preload/kernels.h"
+#include "preload/own.h"
 
 #define MAX_OBJECTS 1024
 #define MAX_ROOTS   512
@@ -124,6 +125,7 @@ static void object_gone(struct object *o)
         ifp_stubs_release(o->load);
         ifp_object_close(o->index);
         ifp_unwind_closed(&o->elf);
+        ifp_own_closed(&o->elf);
         for (uint32_t i = 0; i < n_roots; i++)
                 if (roots[i] == o->load)
                         roots[i--] = roots[--n_roots];
@@ -272,25 +274,49 @@ static bool writable(const struct ifp_elf *e, uint64_t slot)
 #define RELOC_COPY      R_AARCH64_COPY
 #endif
 
-/* What the slot leads to, if that is a wanted kernel; else 0. */
-static uint64_t kernel_behind(struct object *o, const ElfW(Rela) * r, uint64_t value)
+static const ElfW(Sym) * symbol_of(const struct object *o, const ElfW(Rela) * r)
+{
+        return &o->elf.symtab[ELF64_R_SYM(r->r_info)];
+}
+
+static bool wanted(uint64_t address)
+{
+        return ifp_kernel_known(address) || ifp_own_for(address);
+}
+
+/* What the slot leads to, if that is a wanted kernel or an allocator's own name; else 0. */
+static uint64_t wanted_behind(struct object *o, const ElfW(Rela) * r, uint64_t value)
 {
         uint32_t type = (uint32_t)ELF64_R_TYPE(r->r_info),
                  symbol = (uint32_t)ELF64_R_SYM(r->r_info);
         const char *name;
         uint64_t a;
 
-        if (ifp_kernel_known(value))
+        if (wanted(value))
                 return value;
         if (type != RELOC_JUMP_SLOT || value < o->elf.start || value >= o->elf.end)
                 return 0;
         name = o->elf.strtab + o->elf.symtab[symbol].st_name;
-        if (!ifp_want_symbol(name))
+        if (!ifp_want_symbol(name) && !ifp_own_named(name))
                 return 0;
         a = bind(o, symbol, name);
         if (!a)
                 o->unbound = true;
-        return a && ifp_kernel_known(a) ? a : 0;
+        return a && wanted(a) ? a : 0;
+}
+
+/*
+ * Where such a slot is to lead. An allocator calls itself past us, and so does what stands behind
+ * our malloc: that call is counted already.
+ */
+static uint64_t instead_of(const struct object *o, uint64_t address)
+{
+        uint64_t own = ifp_own_for(address), stub;
+
+        if (own && ((address >= o->elf.start && address < o->elf.end) || ifp_own_serves(&o->elf)))
+                return 0;
+        stub = ifp_kernel_stub(address);
+        return stub ? stub : own;
 }
 
 /*
@@ -350,7 +376,7 @@ static void patch(struct object *o, const ElfW(Rela) * relocs, uint64_t n, bool 
         for (uint64_t i = 0; i < n; i++) {
                 const ElfW(Rela) *r = &relocs[i];
                 uint32_t type = (uint32_t)ELF64_R_TYPE(r->r_info);
-                uint64_t *slot = (uint64_t *)(o->elf.base + r->r_offset), kernel, to;
+                uint64_t *slot = (uint64_t *)(o->elf.base + r->r_offset), a, to;
 
                 if (!ELF64_R_SYM(r->r_info) || r->r_addend)
                         continue;
@@ -361,8 +387,10 @@ static void patch(struct object *o, const ElfW(Rela) * relocs, uint64_t n, bool 
                 if (((uint64_t)(uintptr_t)slot & 7) ||
                     !writable(&o->elf, (uint64_t)(uintptr_t)slot))
                         continue;
-                kernel = kernel_behind(o, r, *slot);
-                to = kernel ? ifp_kernel_stub(kernel) : ours_behind(o, r, *slot);
+                a = wanted_behind(o, r, *slot);
+                to = a ? instead_of(o, a) : ours_behind(o, r, *slot);
+                if (!to)
+                        to = ifp_own_inside(&o->elf, o->elf.strtab + symbol_of(o, r)->st_name);
                 if (to)
                         set_slot(o, slot, to, opened);
         }
@@ -463,9 +491,15 @@ static int scan_locked(struct dl_phdr_info *info, size_t size, void *arg)
                         object_gone(&objects[i]);
         if (a->handle)
                 note_root(a->handle, a->mode);
-        for (uint32_t i = 0; i < n_objects; i++)
-                if (objects[i].load && objects[i].fresh)
-                        want_from(&objects[i]);
+        for (uint32_t i = 0; i < n_objects; i++) {
+                struct object *o = &objects[i];
+
+                if (!o->load || !o->fresh)
+                        continue;
+                if (!o->self)
+                        ifp_own_opened(&o->elf, o->file);
+                want_from(o);
+        }
         for (uint32_t i = 0; i < n_objects; i++) {
                 struct object *o = &objects[i];
 
