@@ -2,9 +2,9 @@
 /*
  * jemalloc: its mallocx family, and operator new and delete. Some of the operators call malloc and
  * free by their slots; where jemalloc serves malloc these slots are led back to itself, so that a
- * block is counted by the stand-in only. Where it does not serve malloc, its operators are a mixture
- * that no engine can use, and are left alone; but an object opened with RTLD_DEEPBIND may have
- * bound malloc itself to it.
+ * block is counted by the stand-in only. Where it does not serve malloc, its operators are a
+ * mixture that no engine can use, and are left alone; but an object opened with RTLD_DEEPBIND may
+ * have bound malloc itself to it.
  */
 #include "preload/own.h"
 
@@ -63,15 +63,13 @@ static int own_posix_memalign(void **ret, size_t al, size_t n)
         return error;
 }
 
-static const struct ifp_own_name names[] = {
-        ALLOCS(IFP_OWN_NAME) MOVES(IFP_OWN_NAME) FREES(IFP_OWN_NAME) IFP_OWN_NAME(xallocx)};
-static const struct ifp_own_name serving[] = {IFP_OWN_OPERATORS_NEW(IFP_OWN_NAME)
-                                                      IFP_OWN_OPERATORS_NOTHROW(IFP_OWN_NAME)
-                                                              IFP_OWN_OPERATORS_DELETE(
-                                                                      IFP_OWN_NAME)};
-static const struct ifp_own_name aside[] = {ASIDE_ALLOCS(IFP_OWN_NAME) ASIDE_MOVES(IFP_OWN_NAME)
-                                                    ASIDE_FREES(IFP_OWN_NAME)
-                                                            IFP_OWN_NAME(posix_memalign)};
+#define NAMES(X) ALLOCS(X) MOVES(X) FREES(X) X(xallocx)
+#define OPERATORS(X)                                                                               \
+        IFP_OWN_OPERATORS_NEW(X) IFP_OWN_OPERATORS_NOTHROW(X) IFP_OWN_OPERATORS_DELETE(X)
+#define ASIDE(X) ASIDE_ALLOCS(X) ASIDE_MOVES(X) ASIDE_FREES(X) X(posix_memalign)
+static const struct ifp_own_name names[] = {NAMES(IFP_OWN_NAME)};
+static const struct ifp_own_name serving[] = {OPERATORS(IFP_OWN_NAME)};
+static const struct ifp_own_name aside[] = {ASIDE(IFP_OWN_NAME)};
 
 const struct ifp_own ifp_own_jemalloc = {
         .kind = IFP_ALLOCATOR_JEMALLOC,

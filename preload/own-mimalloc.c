@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mimalloc: mi_malloc and its like (mimalloc.h of 1.7 to 3.0). malloc, free and operator new are mostly other
- * names for the same functions, so what leads there is found by its address, whatever it is called.
+ * mimalloc: mi_malloc and its like (mimalloc.h of 1.7 to 3.0). malloc, free and operator new are
+ * mostly other names for the same functions, so what leads there is found by its address, whatever
+ * it is called.
  */
 #include "preload/own.h"
 
@@ -262,16 +263,15 @@ static void own_mi_heap_destroy(H)
         real_mi_heap_destroy(h);
 }
 
-static const struct ifp_own_name names[] = {
-        ALLOCS(IFP_OWN_NAME) NEWS(IFP_OWN_NAME) MOVES(IFP_OWN_NAME) FREES(IFP_OWN_NAME) COPIES(
-                IFP_OWN_NAME) IFP_OWN_NAME(mi_wcsdup) IFP_OWN_NAME(mi_realpath)
-                IFP_OWN_NAME(mi_heap_realpath) IFP_OWN_NAME(mi_dupenv_s) IFP_OWN_NAME(mi_reallocf)
-                        IFP_OWN_NAME(mi_heap_reallocf) IFP_OWN_NAME(mi_reallocarr) IFP_OWN_NAME(
-                                mi_posix_memalign) IFP_OWN_NAME(mi_cfree) IFP_OWN_ASKED(mi_is_in_heap_region)
-                                IFP_OWN_ASKED(mi_heap_get_backing) IFP_OWN_ASKED(mi_heap_visit_blocks) IFP_OWN_NAME(mi_heap_destroy)
-                                        IFP_OWN_OPERATORS_NEW(IFP_OWN_NAME)
-                                                IFP_OWN_OPERATORS_NOTHROW(IFP_OWN_NAME)
-                                                        IFP_OWN_OPERATORS_DELETE(IFP_OWN_NAME)};
+#define OPERATORS(X)                                                                               \
+        IFP_OWN_OPERATORS_NEW(X) IFP_OWN_OPERATORS_NOTHROW(X) IFP_OWN_OPERATORS_DELETE(X)
+#define OTHERS(X)                                                                                  \
+        X(mi_wcsdup)                                                                               \
+        X(mi_realpath) X(mi_heap_realpath) X(mi_dupenv_s) X(mi_reallocf) X(mi_heap_reallocf)       \
+                X(mi_reallocarr) X(mi_posix_memalign) X(mi_cfree) X(mi_heap_destroy)
+#define ASKED(X) X(mi_is_in_heap_region) X(mi_heap_get_backing) X(mi_heap_visit_blocks)
+#define NAMES(X) ALLOCS(X) NEWS(X) MOVES(X) FREES(X) COPIES(X) OTHERS(X) OPERATORS(X)
+static const struct ifp_own_name names[] = {NAMES(IFP_OWN_NAME) ASKED(IFP_OWN_ASKED)};
 
 const struct ifp_own ifp_own_mimalloc = {
         .kind = IFP_ALLOCATOR_MIMALLOC,

@@ -63,12 +63,10 @@ static int own_tc_posix_memalign(void **ret, size_t al, size_t n)
         return error;
 }
 
-static const struct ifp_own_name names[] = {ALLOCS(IFP_OWN_NAME) NEWS(IFP_OWN_NAME) MOVES(
-        IFP_OWN_NAME) FREES(IFP_OWN_NAME) IFP_OWN_NAME(tc_posix_memalign)
-                                                    IFP_OWN_OPERATORS_NEW(IFP_OWN_NAME)
-                                                            IFP_OWN_OPERATORS_NOTHROW(IFP_OWN_NAME)
-                                                                    IFP_OWN_OPERATORS_DELETE(
-                                                                            IFP_OWN_NAME)};
+#define OPERATORS(X)                                                                               \
+        IFP_OWN_OPERATORS_NEW(X) IFP_OWN_OPERATORS_NOTHROW(X) IFP_OWN_OPERATORS_DELETE(X)
+#define NAMES(X) ALLOCS(X) NEWS(X) MOVES(X) FREES(X) X(tc_posix_memalign) OPERATORS(X)
+static const struct ifp_own_name names[] = {NAMES(IFP_OWN_NAME)};
 
 const struct ifp_own ifp_own_tcmalloc = {
         .kind = IFP_ALLOCATOR_TCMALLOC,

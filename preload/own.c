@@ -249,9 +249,10 @@ _Unwind_Reason_Code ifp_own_thrown(int version, _Unwind_Action actions,
                                    _Unwind_Exception_Class class, struct _Unwind_Exception *thrown,
                                    struct _Unwind_Context *context);
 /* Called for the frame of a stand-in that an exception leaves: what was asked for did not come. */
-__attribute__((used)) _Unwind_Reason_Code
-ifp_own_thrown(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
-               struct _Unwind_Exception *thrown, struct _Unwind_Context *context)
+__attribute__((used)) _Unwind_Reason_Code ifp_own_thrown(int version, _Unwind_Action actions,
+                                                         _Unwind_Exception_Class class,
+                                                         struct _Unwind_Exception *thrown,
+                                                         struct _Unwind_Context *context)
 {
         (void)version;
         (void)class;

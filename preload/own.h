@@ -107,8 +107,8 @@ void ifp_own_move_end(struct ifp_own_move *m, void *p, size_t asked, bool gone,
 #define IFP_OWN_THROWS __asm__ volatile(".cfi_personality 0x1b, ifp_own_thrown")
 
 /*
- * Tables of names, X(name, parameters, arguments[, bytes asked for]), and what is made of each line.
- * A file that uses them has a function `usable`.
+ * Tables of names, X(name, parameters, arguments[, bytes asked for]), and what is made of each
+ * line. A file that uses them has a function `usable`.
  */
 #define IFP_OWN_ALLOC(name, params, args, asked)                                                   \
         static void *(*real_##name)params;                                                         \
@@ -136,7 +136,7 @@ void ifp_own_move_end(struct ifp_own_move *m, void *p, size_t asked, bool gone,
                 return q;                                                                          \
         }
 #define IFP_OWN_FREE(name, params, args)                                                           \
-        static void (*real_##name)params;                                                          \
+        static void(*real_##name) params;                                                          \
         static void own_##name params                                                              \
         {                                                                                          \
                 ifp_own_goes(p, usable);                                                           \
