@@ -29,6 +29,7 @@ void ifp_after_fork_child(void)
         tls->sampling_sp = 0;
         ifp_unwind_after_fork();
         ifp_tokens_after_fork();
+        ifp_map_after_fork();
         ifp_tables_after_fork();
         ifp_stubs_after_fork();
         ifp_slots_after_fork();
@@ -71,6 +72,7 @@ void ifp_first_record(void)
                         ifp_wipe[0] = 1;
                         ifp_heap_inherit();
                         ifp_start_lane();
+                        ifp_map_begin();
                         ifp_handshake(ifp_segment_fd(), ifp_seg->header.segment_bytes);
                 }
         }

@@ -296,6 +296,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
         ifp_start_lane();
         ifp_wants_init();
         ifp_scan(NULL, 0);
+        ifp_map_begin();
         on_exit(at_exit, NULL);
         ifp_handshake(ifp_segment_fd(), ifp_seg->header.segment_bytes);
 }

@@ -9,9 +9,14 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "preload/shim.h"
+
+/* C23's, which libc's headers may not have yet. */
+void free_sized(void *p, size_t n);
+void free_aligned_sized(void *p, size_t align, size_t n);
 
 #define IFP_REAL_MEMORY(X)                                                                         \
         X(malloc)                                                                                  \
@@ -24,8 +29,16 @@
         X(memalign)                                                                                \
         X(valloc)                                                                                  \
         X(pvalloc)                                                                                 \
+        X(free_sized)                                                                              \
+        X(free_aligned_sized)                                                                      \
         X(malloc_usable_size)
 #define IFP_REAL_REST(X)                                                                           \
+        X(mmap)                                                                                    \
+        X(mmap64)                                                                                  \
+        X(mremap)                                                                                  \
+        X(munmap)                                                                                  \
+        X(sbrk)                                                                                    \
+        X(brk)                                                                                     \
         X(dlopen)                                                                                  \
         X(dlmopen)                                                                                 \
         X(dlclose)                                                                                 \
@@ -52,6 +65,10 @@ void ifp_real_init(void);
 
 /* hook-alloc.c: whether block headers can be read; after ifp_real_init. */
 void ifp_alloc_init(void);
+
+/* hook-map.c: maps that came before there was a segment; the objects are known now. */
+void ifp_map_begin(void);
+void ifp_map_after_fork(void);
 
 /* hook-process.c */
 void ifp_after_fork_child(void);
