@@ -23,9 +23,12 @@ void clock_init(struct clock *c, const struct ifp_header *h);
  * to now, the better it is known. */
 void clock_refine(struct clock *c);
 
+/* At most INT64_MAX: ticks are somebody else's word. */
 static inline uint64_t clock_ns(const struct clock *c, uint64_t ticks)
 {
-        return (uint64_t)((double)ticks * c->ns_per_tick + 0.5);
+        double ns = (double)ticks * c->ns_per_tick + 0.5;
+
+        return ns < (double)INT64_MAX ? (uint64_t)ns : INT64_MAX;
 }
 
 /* From the start of the process to `ticks`; 0 for what lies before. */

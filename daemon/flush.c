@@ -18,7 +18,7 @@
 
 static uint64_t ns(const struct process *p, uint64_t ticks)
 {
-        return ticks < (1ull << 62) ? clock_ns(&p->clock, ticks) : INT64_MAX;
+        return clock_ns(&p->clock, ticks);
 }
 
 struct runfile_alloc flush_alloc_of(const struct figures *f)
@@ -55,9 +55,9 @@ static int put_process(struct run *run, const struct process *p)
                 .trivial = p->trivial,
                 .spans = flush_sane(g->spans),
                 .folded = flush_sane(g->folded),
-                .lost = process_lost(p),
+                .lost = flush_sane(process_lost(p)),
                 .left = flush_sane(g->left),
-                .open = p->open,
+                .open = flush_sane(p->open),
                 .untimed = flush_sane(g->untimed),
                 .unseen = flush_sane(p->unseen + p->in_flight),
                 .fold_refused = p->shim.fold_refused,
@@ -113,7 +113,7 @@ static int put_op_phase(struct run *run, const struct process *p, uint32_t op, u
                 .min_ns = h.count ? ns(p, h.min) : UINT64_MAX,
                 .max_ns = h.count ? ns(p, h.max) : 0,
                 .sumsq_ns2 = h.sumsq * scale,
-                .left = h.left,
+                .left = flush_sane(h.left),
                 .folded = flush_sane(h.folded),
                 .alloc = flush_alloc_of(f),
                 .hist = h.count ? buckets : NULL,
@@ -206,7 +206,7 @@ static int put_thread(struct run *run, const struct process *p, const struct thr
                 .site = t->site,
                 .spans = flush_sane(t->sum.timed),
                 .folded = flush_sane(t->folded),
-                .cpu_ns = t->cpu_ns,
+                .cpu_ns = t->cpu_ns == UINT64_MAX ? UINT64_MAX : flush_sane(t->cpu_ns),
                 .alloc = flush_alloc_of(&t->sum),
         };
         int r;
@@ -266,7 +266,7 @@ static int put_sites(struct run *run, const struct process *p)
                         .function = s->function,
                         .library = s->library,
                         .offset = flush_sane(s->offset),
-                        .count = s->count,
+                        .count = flush_sane(s->count),
                 };
 
                 if (s->count != s->written_count || p->write_all)

@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A hostile engine: the input is a list of pokes into a segment, between which
- * the daemon reads it as it always does. Eleven bytes a poke: where (which
- * table, which entry, which word), and what.
+ * the daemon reads it as it always does, marks it, and writes what it read to a run
+ * file, which must take it. Eleven bytes a poke: where (which table, which entry, which word), and
+ * what.
  */
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "daemon/flush.h"
+#include "daemon/mark.h"
 #include "daemon/process.h"
 
-#define N_LANES 3u
-#define N_OPS   6u
+#define N_LANES  3u
+#define N_OPS    6u
+#define N_STACKS 5u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 void fuzz_segment(const uint8_t *data, size_t size);
@@ -60,6 +66,15 @@ static struct ifp_segment *make(int *ret_fd)
                 s->lanes[i].state = i < 2 ? IFP_LANE_LIVE : IFP_LANE_FREE;
                 s->lanes[i].gen = i < 2;
         }
+        s->live.n_stacks = N_STACKS;
+        s->live.n_frames = 4 * N_STACKS;
+        s->live.object_epoch = 1;
+        for (uint32_t i = 0; i < N_STACKS; i++) {
+                s->stacks[i].hash = i != N_STACKS - 1;
+                s->stacks[i].first_frame = 4 * i;
+                s->stacks[i].n_frames = i ? 4 : 0;
+        }
+        s->header.heap_interval = 1000;
         *ret_fd = fd;
         return s;
 }
@@ -71,7 +86,7 @@ static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes
         uint32_t op = p->entry % (N_OPS + 2), phase = p->word % IFP_N_PHASES;
 
         *ret_bytes = 8;
-        switch (p->table % 14) {
+        switch (p->table % 20) {
         case 0:
                 *ret_bytes = 4;
                 return (uint32_t *)&s->live + p->word % (sizeof(s->live) / 4);
@@ -81,7 +96,7 @@ static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes
         case 2:
                 return (uint64_t *)&s->lanes[p->entry % 2].time[op][phase] + p->word % 4;
         case 3:
-                return (uint64_t *)&s->lanes[p->entry % 2].alloc[op][phase] + p->word % 6;
+                return (uint64_t *)&s->lanes[p->entry % 2].alloc[op][phase] + p->word % 8;
         case 4:
                 *ret_bytes = 4;
                 return &l->fold[op][phase];
@@ -115,6 +130,24 @@ static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes
                                                     .lap = ifp_ring_lap(at)};
                 }
                 return NULL;
+        case 13:
+                return (uint64_t *)&s->stacks[p->entry % (N_STACKS + 1)] +
+                       p->word % (sizeof(s->stacks[0]) / 8);
+        case 14:
+                return (uint64_t *)&l->memory + p->word;
+        case 15:
+                return (uint64_t *)&s->allocator +
+                       (p->entry << 8 | p->word) % (sizeof(s->allocator) / 8);
+        case 16:
+                return (uint64_t *)((char *)&s->tokens +
+                                    (p->entry & 1 ? offsetof(struct ifp_tokens, n_points) : 0)) +
+                       p->word;
+        case 17:
+                return &s->frames[p->word % (4 * N_STACKS)];
+        case 18: /* a number that can be true, at the same places */
+                *ret_bytes = 2;
+                return (uint16_t *)&s->stacks[p->entry % N_STACKS] +
+                       p->word % (sizeof(s->stacks[0]) / 2);
         default:
                 return (uint64_t *)&l->open[p->entry] + p->word % 8;
         }
@@ -127,6 +160,51 @@ static void poke(struct ifp_segment *s, const struct poke *p)
 
         if (at)
                 memcpy(at, &p->value, bytes);
+}
+
+static char path[64];
+
+static void remove_file(void)
+{
+        static const char *const ends[] = {"", "-wal", "-shm"};
+        char name[80];
+
+        for (int i = 0; i < 3; i++) {
+                snprintf(name, sizeof(name), "%s%s", path, ends[i]);
+                unlink(name);
+        }
+}
+
+/* One file takes what all inputs made of it. */
+static struct run *open_run(void)
+{
+        static struct run *run;
+        struct runfile_run row;
+        char *why = NULL;
+
+        if (run)
+                return run;
+        snprintf(path, sizeof(path), "/tmp/fuzz-segment-%d.infprof", (int)getpid());
+        unlink(path);
+        run = run_new("fuzz", "fuzz", 1, clock_real_ns());
+        run_describe(run, &row);
+        if (runfile_create(&run->file, path, &row, &why))
+                abort();
+        atexit(remove_file);
+        return run;
+}
+
+static void write_it(struct process *p, uint32_t mark)
+{
+        char *why = NULL;
+
+        p->run = open_run();
+        p->dirty = true;
+        if (mark_take(p, mark, "mark", 1) || flush_run(p->run, p, &why)) {
+                fprintf(stderr, "not written: %s\n", why ? why : "?");
+                abort();
+        }
+        free(why);
 }
 
 /* As the server does with it. */
@@ -182,11 +260,15 @@ void fuzz_segment(const uint8_t *data, size_t size)
                 now += 500000000;
                 if (next.table & 0x40 && look(p, now))
                         read_all(p);
+                if (next.entry == 0xff)
+                        write_it(p, next.word);
         }
         if (p && p->state == PROCESS_LIVE)
                 process_end(p, RUNFILE_END_UNKNOWN, 0, now);
-        if (p)
+        if (p) {
                 read_all(p);
+                write_it(p, 0);
+        }
         process_free(p);
         tally_scratch_done(&scratch);
         munmap(s, ifp_segment_bytes(N_LANES));

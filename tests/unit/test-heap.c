@@ -535,6 +535,24 @@ static void numbers_beyond_all_measure_are_bounded(void **state)
         assert_int_equal(r->classes[0].calls, INT64_MAX);
 }
 
+static void a_thread_beyond_all_measure_is_written_too(void **state)
+{
+        struct world *w = *state;
+        struct ifp_lane *l = &w->f.seg->lanes[0];
+
+        fake_lane_begin(&w->f, 0, 1);
+        l->start_ticks = UINT64_MAX - 1;
+        l->time[w->op][0].timed = 1ull << 63;
+        l->time[w->op][0].total = UINT64_MAX;
+        fake_lane_end(&w->f, 0);
+        l->cpu_ns = 1ull << 63;
+        l->end_ticks = UINT64_MAX;
+        process_end(w->p, RUNFILE_END_CODE, 0, w->now);
+        flush(w);
+        assert_int_equal(read_file(w)->process.spans, INT64_MAX);
+        assert_int_equal(read_file(w)->process.lost, INT64_MAX);
+}
+
 /* ---- what is told under a sequence count ---- */
 
 static void tell_allocator(struct world *w)
@@ -830,6 +848,7 @@ int main(void)
                 CASE(only_what_moved_is_written_again),
                 CASE(the_shim_is_not_on_stacks),
                 CASE(numbers_beyond_all_measure_are_bounded),
+                CASE(a_thread_beyond_all_measure_is_written_too),
                 CASE(the_allocator_is_heard_when_it_has_finished),
                 CASE(points_are_written_once),
                 CASE(a_mark_keeps_its_instant),
