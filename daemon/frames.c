@@ -1,16 +1,53 @@
 /* SPDX-License-Identifier: MIT */
-/* Stands in until symbols are looked up: a frame is its address. */
+/*
+ * Logical frames of return addresses: which object they lie in is said by the
+ * segment's table of objects, which function and line by the object's file
+ * (symbol.c), and of code that was generated at run time by the list that some runtimes keep
+ * in /tmp/perf-PID.map (perf-map.c). Each address is looked up once; a file
+ * that has to be opened for it costs more of a tick's budget.
+ */
 #include "daemon/frames.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/runfile.h"
+#include "daemon/perf-map.h"
 #include "daemon/process.h"
+#include "daemon/symbol.h"
+
+#define PRICE_OF_FILE 8u /* addresses */
+
+struct frame {
+        char *function, *file;
+        uint32_t library; /* index + 1 into libraries; 0: none */
+        uint32_t line;
+        uint64_t offset;
+        bool inlined;
+};
+
+/* An address in one object, and what came of it. */
+struct known {
+        uint64_t address; /* return address */
+        uint32_t epoch;   /* that it was asked with first */
+        uint32_t object;  /* index; UINT32_MAX: in none */
+        uint32_t load;
+        uint32_t first, n; /* its frames */
+        uint32_t next;     /* in its bucket: index + 1 */
+};
 
 struct frames {
-        uint64_t *addresses;
+        struct frame *frames;
         uint32_t n, room, written, first;
+        struct known *known;
+        uint32_t n_known, room_known;
+        uint32_t *buckets;
+        uint32_t n_buckets; /* a power of two */
+        char **libraries;
+        uint32_t n_libraries;
+        uint64_t last_library; /* the file that was looked into last, index + 1 */
+        struct perf_map *map;
 };
 
 struct frames *frames_new(void)
@@ -20,8 +57,19 @@ struct frames *frames_new(void)
 
 struct frames *frames_free(struct frames *f)
 {
-        if (f)
-                free(f->addresses);
+        if (!f)
+                return NULL;
+        for (uint32_t i = 0; i < f->n; i++) {
+                free(f->frames[i].function);
+                free(f->frames[i].file);
+        }
+        for (uint32_t i = 0; i < f->n_libraries; i++)
+                free(f->libraries[i]);
+        perf_map_free(f->map);
+        free(f->libraries);
+        free(f->frames);
+        free(f->known);
+        free(f->buckets);
         free(f);
         return NULL;
 }
@@ -31,36 +79,226 @@ void frames_begin_at(struct frames *f, uint32_t id)
         f->first = id;
 }
 
+/* ---- what is known already ----------------------------------------------------- */
+
+static uint32_t bucket_of(const struct frames *f, uint64_t address)
+{
+        return (uint32_t)((address * 0x9e3779b97f4a7c15ull) >> 32) & (f->n_buckets - 1);
+}
+
+static int grow_known(struct frames *f)
+{
+        uint32_t room = f->room_known ? 2 * f->room_known : 256;
+        struct known *known = realloc(f->known, room * sizeof(*known));
+        uint32_t *buckets;
+
+        if (!known)
+                return -ENOMEM;
+        f->known = known;
+        buckets = calloc(room, sizeof(*buckets));
+        if (!buckets)
+                return -ENOMEM;
+        free(f->buckets);
+        f->buckets = buckets;
+        f->n_buckets = f->room_known = room;
+        for (uint32_t i = 0; i < f->n_known; i++) {
+                uint32_t *b = &f->buckets[bucket_of(f, f->known[i].address)];
+
+                f->known[i].next = *b;
+                *b = i + 1;
+        }
+        return 0;
+}
+
+static const struct known *look_up(const struct frames *f, uint64_t address, uint32_t object,
+                                   uint32_t load)
+{
+        if (!f->n_buckets)
+                return NULL;
+        for (uint32_t i = f->buckets[bucket_of(f, address)]; i; i = f->known[i - 1].next) {
+                const struct known *k = &f->known[i - 1];
+
+                if (k->address == address && k->object == object && k->load == load)
+                        return k;
+        }
+        return NULL;
+}
+
+static int keep_known(struct frames *f, const struct known *k)
+{
+        uint32_t *b;
+        int r;
+
+        if (f->n_known == f->room_known) {
+                r = grow_known(f);
+                if (r < 0)
+                        return r;
+        }
+        b = &f->buckets[bucket_of(f, k->address)];
+        f->known[f->n_known] = *k;
+        f->known[f->n_known].next = *b;
+        *b = ++f->n_known;
+        return 0;
+}
+
+/* ---- looking up --------------------------------------------------------------------- */
+
+/* The object that held `address` in `epoch`; UINT32_MAX: none. The byte before it is the call's. */
+static uint32_t object_of(struct process *p, uint64_t address, uint32_t epoch,
+                          struct ifp_object *ret)
+{
+        for (uint32_t i = 0; i < p->counts.n_objects; i++) {
+                const struct ifp_object *from = &p->segment.map->objects[i];
+                struct ifp_object o = {
+                        .base = __atomic_load_n(&from->base, __ATOMIC_RELAXED),
+                        .start = __atomic_load_n(&from->start, __ATOMIC_RELAXED),
+                        .end = __atomic_load_n(&from->end, __ATOMIC_RELAXED),
+                        .path = __atomic_load_n(&from->path, __ATOMIC_RELAXED),
+                        .load = __atomic_load_n(&from->load, __ATOMIC_RELAXED),
+                        .closed = __atomic_load_n(&from->closed, __ATOMIC_ACQUIRE),
+                        .opened = __atomic_load_n(&from->opened, __ATOMIC_RELAXED),
+                };
+
+                if (address <= o.start || address > o.end || o.opened > epoch ||
+                    (o.closed && o.closed <= epoch))
+                        continue;
+                *ret = o;
+                return i;
+        }
+        return UINT32_MAX;
+}
+
+/* Index + 1; 0: no memory. */
+static uint32_t library(struct frames *f, const char *path)
+{
+        char **list;
+
+        for (uint32_t i = 0; i < f->n_libraries; i++)
+                if (!strcmp(f->libraries[i], path))
+                        return i + 1;
+        list = realloc(f->libraries, (f->n_libraries + 1) * sizeof(*list));
+        if (!list)
+                return 0;
+        f->libraries = list;
+        list[f->n_libraries] = strdup(path);
+        return list[f->n_libraries] ? ++f->n_libraries : 0;
+}
+
+/* Room for the frames of one address. */
+static int grow_frames(struct frames *f)
+{
+        uint32_t room = f->room ? 2 * f->room : 256;
+        struct frame *frames;
+
+        if (f->n + SYMBOL_MOST <= f->room)
+                return 0;
+        frames = realloc(f->frames, room * sizeof(*frames));
+        if (!frames)
+                return -ENOMEM;
+        f->frames = frames;
+        f->room = room;
+        return 0;
+}
+
+/* Code of no object: generated, if it is code at all. */
+static int resolve_generated(struct frames *f, struct process *p, uint64_t address)
+{
+        struct frame *to = &f->frames[f->n];
+        uint64_t start;
+        char *name;
+
+        if (!f->map)
+                f->map = perf_map_new(p->pid);
+        *to = (struct frame){.offset = address, .library = library(f, "[jit]")};
+        if (f->map && perf_map_find(f->map, address - 1, &name, &start)) {
+                to->function = name;
+                to->offset = address - start;
+        }
+        f->n++;
+        return 0;
+}
+
+static int resolve_in(struct frames *f, struct process *p, const struct ifp_object *o,
+                      uint64_t address, unsigned *budget, const char **ret_why)
+{
+        uint64_t linked = address - o->base;
+        struct symbol symbols[SYMBOL_MOST];
+        uint32_t n = 0, at;
+        char *path = NULL;
+        int r;
+
+        r = segment_name(&p->segment, &p->counts, o->path, &path, ret_why);
+        if (r)
+                return r;
+        at = library(f, path);
+        if (at != f->last_library)
+                *budget = *budget > PRICE_OF_FILE ? *budget - PRICE_OF_FILE : 1;
+        f->last_library = at;
+        r = symbols_find(path, linked - 1, symbols, &n);
+        free(path);
+        if (r < 0)
+                return r;
+        for (uint32_t i = 0; i < n; i++)
+                f->frames[f->n++] = (struct frame){.function = symbols[i].function,
+                                                   .file = symbols[i].file,
+                                                   .line = symbols[i].line,
+                                                   .offset = symbols[i].offset + 1,
+                                                   .inlined = symbols[i].inlined,
+                                                   .library = at};
+        if (!n)
+                f->frames[f->n++] = (struct frame){.offset = linked, .library = at};
+        return 0;
+}
+
 int frames_find(struct frames *f, struct process *p, uint64_t return_address, uint32_t epoch,
                 uint32_t *ret_ids, uint32_t room, unsigned *budget, const char **ret_why)
 {
-        for (uint32_t i = 0; i < f->n; i++)
-                if (f->addresses[i] == return_address) {
-                        ret_ids[0] = f->first + i;
-                        return 1;
-                }
-        if (!*budget)
-                return 0;
-        --*budget;
-        if (f->n == f->room) {
-                uint32_t want = f->room ? 2 * f->room : 64;
-                uint64_t *new = realloc(f->addresses, want * sizeof(*new));
+        struct ifp_object o = {0};
+        struct known new = {.address = return_address, .epoch = epoch, .first = f->n};
+        const struct known *k;
+        int r;
 
-                if (!new)
-                        return -ENOMEM;
-                f->addresses = new;
-                f->room = want;
+        new.object = object_of(p, return_address, epoch, &o);
+        new.load = o.load;
+        k = look_up(f, return_address, new.object, new.load);
+        if (!k) {
+                if (!*budget)
+                        return 0;
+                --*budget;
+                r = grow_frames(f);
+                if (!r && new.object == UINT32_MAX)
+                        r = resolve_generated(f, p, return_address);
+                else if (!r)
+                        r = resolve_in(f, p, &o, return_address, budget, ret_why);
+                if (r)
+                        return r;
+                new.n = f->n - new.first;
+                r = keep_known(f, &new);
+                if (r < 0)
+                        return r;
+                k = &f->known[f->n_known - 1];
         }
-        f->addresses[f->n] = return_address;
-        ret_ids[0] = f->first + f->n++;
-        return 1;
+        room = room < k->n ? room : k->n;
+        for (uint32_t i = 0; i < room; i++)
+                ret_ids[i] = f->first + k->first + i;
+        return (int)room;
 }
 
 bool frames_get(const struct frames *f, uint32_t id, struct runfile_frame *ret)
 {
+        const struct frame *from;
+
         if (id < f->first || id - f->first >= f->n)
                 return false;
-        *ret = (struct runfile_frame){.frame = id, .offset = f->addresses[id - f->first]};
+        from = &f->frames[id - f->first];
+        *ret = (struct runfile_frame){.frame = id,
+                                      .function = from->function,
+                                      .library = from->library ? f->libraries[from->library - 1]
+                                                               : NULL,
+                                      .offset = from->offset & INT64_MAX,
+                                      .file = from->file,
+                                      .line = from->line,
+                                      .inlined = from->inlined};
         return true;
 }
 
@@ -68,12 +306,11 @@ int frames_flush(struct frames *f, struct runfile *rf, uint32_t process_index)
 {
         int r = 0;
 
-        for (uint32_t i = 0; !r && i < f->n; i++) {
+        for (; !r && f->written < f->n; f->written++) {
                 struct runfile_frame row;
 
-                frames_get(f, f->first + i, &row);
+                frames_get(f, f->first + f->written, &row);
                 row.process = process_index;
-                row.offset &= INT64_MAX;
                 r = runfile_put_frame(rf, &row);
         }
         return r;
