@@ -19,8 +19,10 @@
 #define SPARK_FRAME 30u /* columns of a line of the timeline beside the sparkline */
 
 /* The member of each look; with `rate`, by how much it grew a second. */
-static json_t *series_of(const json_t *timeline, const char *member, bool rate)
+static json_t *series_of(const struct memory_view *m, const json_t *timeline, const char *member,
+                         bool rate)
 {
+        bool windowed = json_is_object(json_object_get(m->document, "window"));
         json_t *series = json_array();
         double before = 0, second = 0;
         const json_t *look;
@@ -30,8 +32,10 @@ static json_t *series_of(const json_t *timeline, const char *member, bool rate)
         {
                 double v = text_number(look, member), at = text_number(look, "second"), x = v;
 
-                if (rate)
-                        x = i && at > second ? (v - before) / (at - second) : v;
+                if (rate && i)
+                        x = (v - before) / fmax(at - second, 1);
+                else if (rate) /* counted since the start, which a window does not show */
+                        x = windowed ? NAN : v / fmax(at, 1);
                 json_array_append_new(series, isnan(x) ? json_null() : json_real(x));
                 before = v;
                 second = at;
@@ -49,12 +53,12 @@ static const char *height(char *buf, double v, const char *unit)
 static bool print_series(const struct memory_view *m, const json_t *timeline, const char *label,
                          const char *member, bool rate)
 {
-        _cleanup_(json_decrefp) json_t *series = series_of(timeline, member, rate);
+        _cleanup_(json_decrefp) json_t *series = series_of(m, timeline, member, rate);
         unsigned width = m->v.width, cells = (unsigned)json_array_size(series);
         unsigned room = width && width < MAX_SPARK + SPARK_FRAME
                                 ? width > SPARK_FRAME + 10 ? width - SPARK_FRAME : 10
                                 : MAX_SPARK;
-        const char *unit = rate && !strcmp(member, "calls") ? "/s" : "";
+        const char *unit = rate ? "/s" : "";
         double least = 0, most = 0;
         char a[FMT_SIZE], b[FMT_SIZE];
         _cleanup_(freep) char *spark = NULL;

@@ -42,7 +42,9 @@ int memory_source_get(const char *verb, const struct memory_request *request, js
 {
         _cleanup_(json_decrefp) json_t *document = NULL;
         _cleanup_(freep) char *path = path_of(request);
-        const struct run_document what = {.path = path, .build = build, .userdata = request};
+        /* as for an unknown mark in a file */
+        const struct run_document what = {
+                .path = path, .build = build, .userdata = request, .refused_code = CMD_NOTHING};
         int r;
 
         if (!path) {

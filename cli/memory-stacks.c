@@ -172,6 +172,7 @@ static void print_figures(const struct memory_view *m, size_t place, const json_
         const char *op = text_string(stack, "op", NULL);
         const char *category = text_string(stack, "category", NULL);
         bool inuse = memory_by_is_inuse(by);
+        bool windowed = json_is_object(json_object_get(m->document, "window"));
         bool nothing = text_number(stack, "inuse_bytes") == 0;
         double value = text_number(stack, memory_by_members[by]);
         double error = memory_by_is_bytes(by) ? text_number(stack, inuse ? "inuse_bytes_stderr"
@@ -196,7 +197,10 @@ static void print_figures(const struct memory_view *m, size_t place, const json_
                      nothing ? "all freed" : amount(d, text_number(stack, "inuse_bytes"), true),
                      nothing ? "" : " in ",
                      nothing ? "" : amount(e, text_number(stack, "inuse_objects"), false),
-                     nothing ? "" : " in use", lives(line, sizeof(line), stack)) < 0)
+                     nothing    ? ""
+                     : windowed ? " more in use than before"
+                                : " in use",
+                     lives(line, sizeof(line), stack)) < 0)
                 second = NULL;
         table_wrap(m->v.f, INDENT, second ? second : "?", m->v.width);
 }
@@ -230,6 +234,7 @@ bool memory_print_stacks(const struct memory_view *m)
         const char *member = memory_by_members[m->o->by];
         double all = memory_sum(stacks, member);
         bool estimates = json_is_true(json_object_get(m->document, "estimates"));
+        char phase[32];
         size_t n = 0, i;
 
         /* sorted: what is nothing is at the end, what shrank in a window behind it */
@@ -243,7 +248,8 @@ bool memory_print_stacks(const struct memory_view *m)
                 say_none(m);
                 return true;
         }
-        memory_heading(m, "top stacks %s: %zu of %zu%s", headings[m->o->by], memory_shown(m, n), n,
+        memory_heading(m, "top stacks%s %s: %zu of %zu%s", memory_in_phase(phase, m),
+                       headings[m->o->by], memory_shown(m, n), n,
                        estimates ? ", estimated from samples" : ", each allocation counted");
         n = memory_shown(m, n);
         for (size_t place = 0, at = 0; place < n; at++) {
@@ -339,5 +345,7 @@ bool memory_print_leaks(const struct memory_view *m)
                     blocks(a, text_number(leaks, "objects")), amount(b, bytes, true),
                     error >= 0.5 ? view_plus_minus() : "",
                     error >= 0.5 ? amount(c, error, true) : "");
+        if (m->o->phase)
+                memory_line(m, "those that were asked for in phase %s:", m->o->phase);
         return !(bytes > 0) || print_leak_rows(m, stacks);
 }

@@ -124,10 +124,11 @@ bool memory_print_categories(const struct memory_view *m)
                 {{"category", false, true, 0}, "name", CELL_TEXT, "(no rule matches)"},
         };
         const json_t *rows = json_object_get(m->document, "categories");
+        char phase[32];
 
         if (!json_array_size(rows))
                 return true;
-        memory_heading(m, "categories%s",
+        memory_heading(m, "categories%s%s", memory_in_phase(phase, m),
                        json_is_true(json_object_get(m->document, "estimates"))
                                ? ", estimated from samples"
                                : "");
@@ -225,14 +226,14 @@ bool memory_print_ops(const struct memory_view *m)
                 {{"op", false, true, 0}, "name", CELL_TEXT},
         };
         const json_t *rows = json_object_get(m->document, "ops");
+        char phase[32];
 
         if (!json_array_size(rows)) {
                 if (m->o->phase)
                         memory_heading(m, "no op allocated in phase %s", m->o->phase);
                 return true;
         }
-        memory_heading(m, "ops%s%s: what each allocated itself, exact",
-                       m->o->phase ? " in phase " : "", m->o->phase ? m->o->phase : "");
+        memory_heading(m, "ops%s: what each allocated itself, exact", memory_in_phase(phase, m));
         return PRINT_SHOWN(m, rows, columns);
 }
 

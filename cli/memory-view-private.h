@@ -22,6 +22,9 @@ __attribute__((format(printf, 2, 3))) void memory_heading(const struct memory_vi
 __attribute__((format(printf, 2, 3))) void memory_line(const struct memory_view *m,
                                                        const char *format, ...);
 
+/* " in phase decode", in buf[32], where the document was restricted to one; else "". */
+const char *memory_in_phase(char *buf, const struct memory_view *m);
+
 /* How many of `n` rows are shown. */
 size_t memory_shown(const struct memory_view *m, size_t n);
 /* "(7 more; -n 0 shows all)" where not all are. */

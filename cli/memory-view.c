@@ -48,6 +48,12 @@ void memory_heading(const struct memory_view *m, const char *format, ...)
         va_end(ap);
 }
 
+const char *memory_in_phase(char *buf, const struct memory_view *m)
+{
+        snprintf(buf, 32, "%s%s", m->o->phase ? " in phase " : "", m->o->phase ? m->o->phase : "");
+        return buf;
+}
+
 size_t memory_shown(const struct memory_view *m, size_t n)
 {
         return m->o->rows && n > m->o->rows ? m->o->rows : n;

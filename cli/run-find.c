@@ -143,7 +143,10 @@ static int document_of_daemon(const char *verb, const char *run, const struct ru
         r = ask(what, id, ret, &why);
         if (r == API_E_ABSENT || r == API_E_NOT_FOUND || r == -ENOENT)
                 return unknown_run(verb, run);
-        return r ? api_failed(verb, r, steal_ptr(why)) : CMD_DONE;
+        if (!r)
+                return CMD_DONE;
+        api_failed(verb, r, steal_ptr(why));
+        return r == API_E_REFUSED && what->refused_code ? what->refused_code : CMD_NO;
 }
 
 bool run_find_unkept(const char *verb)

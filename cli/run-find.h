@@ -15,6 +15,7 @@ struct run_document {
         /* Makes it of a run file; errors are those of common/runfile.h. */
         int (*build)(const char *file, const void *userdata, json_t **ret, char **ret_why);
         const void *userdata;
+        int refused_code; /* exit code where the daemon has none to give and says why; 0: CMD_NO */
 };
 
 /*
