@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What tests of the heap share: a run with its memory document, and what must hold in each.
 
-`profiled(s, [PROGRAM, ARG...], interval=1)` runs a program under the shim and returns (run, document),
+`profiled(s, [PROGRAM, ARG...], interval=1)` records a program and returns (what it printed, document),
 the document being `infprof memory --json`, checked. With interval 1 every allocation has its stack, so
 that sums over stacks are the exact totals. libc allocates for itself as well, as much in one run as in
 the next: what a victim counts is held against the `difference` of two runs of other size.
@@ -13,26 +13,39 @@ from harness import check, equal
 
 SCHEMA = "doc/memory.schema.json"
 TOTALS = ("calls", "asked_bytes", "usable_bytes", "frees", "freed_bytes", "failed_calls")
+KEPT = "infprof: the run is kept in "  # the last line that record itself prints
 
 
-def profiled(s, cmd, interval=1, kernels="none:none", env=None, **options):
-    """(run, document). `interval` None: as it is by default."""
-    env = dict(env or {})
+class Printed:
+    """Of a recorded program, without what record says at the end."""
+
+    def __init__(self, run):
+        self.stdout, self.returncode = run.stdout, run.returncode
+        self.stderr = "".join(line for line in run.stderr.splitlines(True) if not line.startswith(KEPT))
+
+
+def profiled(s, cmd, interval=1, kernels=None, env=None, behind=None, **options):
+    """(what it printed, document). `interval` None: as it is by default. `behind`: a library to be
+    loaded after the shim."""
+    path = s.path("heap.infprof")
+    args = ["-o", path, "-f"]
     if interval is not None:
-        env["INFPROF_HEAP_INTERVAL"] = str(interval)
-    run = s.run(cmd, kernels=kernels, env=env, **options)
-    doc = memory(s, run)
+        args += ["--heap-interval", str(interval)]
+    if kernels is not None:
+        args += ["--kernels", kernels]
+    env = {**(env or {}), **({"LD_PRELOAD": behind} if behind else {})}
+    run = s.run([s.cli, "record", *args, "--", *cmd], preload=False, env=env, **options)
+    doc = memory(s, path)
     sound(doc)
+    equal(doc["heap_interval_bytes"], {None: 512 << 10, 0: None}.get(interval, interval), "interval")
     if interval == 1:
         exact(doc)
-    return run, doc
+    return Printed(run), doc
 
 
-def memory(s, run):
-    s.report(run)  # it has ended, and is the latest
-    doc = json.loads(s.infprof("memory", "--json").stdout)
+def memory(s, path, *args):
+    doc = json.loads(s.infprof("memory", "--json", *args, path).stdout)
     equal(doc["schema"], "infprof.memory/1", "schema")
-    equal(doc["run"]["pid"], run.pid, "pid of the run")
     s.validate(doc, SCHEMA)
     return doc
 

@@ -31,17 +31,12 @@ def held(s, what, n, **options):
     return truth, doc
 
 
-def behind(s, library):
-    """The shim, and another allocator behind it."""
-    return {"LD_PRELOAD": f"{s.shim} {library}"}
-
-
 @case
 def a_storm_of_handlers_that_allocate(s):
     # glibc's allocator cannot bear it; one that can is put behind us
-    env = behind(s, s.built("tests/victims/libheap-bump.so"))
+    bump = s.built("tests/victims/libheap-bump.so")
     for interval in (1, 4096, None):
-        truth, doc = held(s, "signals", 200000, interval=interval, env=env)
+        truth, doc = held(s, "signals", 200000, interval=interval, behind=bump)
         if interval == 1:
             handled = through(doc, "days_handler_alloc")
             check(total(handled, "alloc_objects") >= 50, f"only {total(handled, 'alloc_objects')} in handlers")
@@ -90,13 +85,13 @@ def dlsym_that_allocates(s):
 
 @case
 def an_allocator_that_looks_for_the_next_by_dlsym(s):
-    env = behind(s, s.built("tests/victims/libheap-wrap.so"))
+    wrap = s.built("tests/victims/libheap-wrap.so")
     for what in ("threads", "missing"):
-        alone = s.run([victim(s, "heap-days"), what, "200"], preload=False, env={"LD_PRELOAD": env["LD_PRELOAD"].split()[1]})
-        truth, doc = day(s, what, 200, env=env)
+        alone = s.run([victim(s, "heap-days"), what, "200"], preload=False, env={"LD_PRELOAD": wrap})
+        truth, doc = day(s, what, 200, behind=wrap)
         equal(json.loads(alone.stdout)["memory"], truth, "what it did, with us and without")
         check(doc["totals"]["calls"] >= truth["calls"], "counted")
-    held(s, "threads", 200, env=env)
+    held(s, "threads", 200, behind=wrap)
 
 
 @case
@@ -134,7 +129,7 @@ def nothing_asked_for_and_more_than_there_is(s):
     equal(truth["failed_calls"], 1300, "failed calls")
     equal(doc["totals"]["failed_calls"], 1300, "failed calls, as we count them")
     if os.path.exists(JEMALLOC):
-        held(s, "nothing", 500, env=behind(s, JEMALLOC))
+        held(s, "nothing", 500, behind=JEMALLOC)
 
 
 @case

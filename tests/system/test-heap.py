@@ -97,7 +97,7 @@ def sampled_estimates_are_unbiased(s):
     for what, field in (("usable_bytes", "alloc_bytes"), ("live_bytes", "inuse_bytes")):
         ratios = []
         for doc, truth in runs:
-            equal((doc["heap_interval_bytes"], doc["estimates"]), (INTERVAL, True), "interval")
+            check(doc["estimates"], "estimates")
             wanted = truth["functions"]["tiny_mixed_alloc"][what]
             mixed = through(doc, "tiny_mixed_alloc")
             got = total(mixed, field)

@@ -344,17 +344,20 @@ static char *on_stack(void)
 
 static void wrong(const char *what)
 {
-        char *p = calloc(1, 200), *q = calloc(1, 3000), *page;
+        char *p = calloc(1, 200), *q, *row[3] = {0}, *page;
 
-        HEAP_HIDE(q);
+        do { /* until three lie in a row, and what is before and behind is in use */
+                row[0] = row[1];
+                row[1] = row[2];
+                row[2] = calloc(1, 3000);
+                HEAP_HIDE(row[2]);
+        } while (!row[0] || row[1] != row[0] + 3008 || row[2] != row[1] + 3008);
+        q = row[1];
         truth->calls = -1; /* says nothing */
         if (!strcmp(what, "twice")) {
                 wrong_free(p);
                 wrong_free(p);
         } else if (!strcmp(what, "twice-large")) {
-                char *wall = malloc(100);
-
-                HEAP_HIDE(wall);
                 wrong_free(q);
                 wrong_free(q);
         } else if (!strcmp(what, "foreign")) {
@@ -376,12 +379,7 @@ static void wrong(const char *what)
                 munmap(page, 4096);
                 wrong_free(page + 4096);
         } else if (!strcmp(what, "overrun")) {
-                do { /* until one lies right behind the other */
-                        p = q;
-                        q = malloc(3000);
-                        HEAP_HIDE(q);
-                } while (q != p + 3008);
-                memset(p, 0x41, 3020);
+                memset(row[0], 0x41, 3020);
                 wrong_free(q);
         }
         HEAP_HIDE(p);
