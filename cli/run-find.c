@@ -145,8 +145,10 @@ static int document_of_daemon(const char *verb, const char *run, const struct ru
                 return unknown_run(verb, run);
         if (!r)
                 return CMD_DONE;
+        if (r != API_E_REFUSED || !what->refused_code)
+                return api_failed(verb, r, steal_ptr(why));
         api_failed(verb, r, steal_ptr(why));
-        return r == API_E_REFUSED && what->refused_code ? what->refused_code : CMD_NO;
+        return what->refused_code;
 }
 
 bool run_find_unkept(const char *verb)
