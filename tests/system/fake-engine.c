@@ -5,6 +5,8 @@
  *
  *   fake-engine write THREADS SECONDS    as fast as it can; prints what it wrote as JSON
  *   fake-engine idle SECONDS             a few spans, then nothing
+ *   fake-engine memory                   a step for each line it reads: 100 blocks of 112 bytes, 40
+ *                                        of them freed, a tenth sampled; "step N" when it is done
  *   fake-engine refused LIE              exit 0 when the daemon refuses the segment
  *   fake-engine cut LIE                  lies after it was taken over, then waits 3 s
  *   fake-engine mute                     connects and says nothing for 4 s
@@ -123,6 +125,44 @@ static int run_idle(double seconds)
                 some_spans(i, 100);
         }
         nap_ms((long)(seconds * 1000));
+        return 0;
+}
+
+static void step(uint32_t stack)
+{
+        struct ifp_stack *s = &f.seg->stacks[stack];
+
+        for (int i = 0; i < 100; i++)
+                fake_alloc(&f, 0, first_op, IFP_PHASE_DECODE, 100, 112);
+        for (int i = 0; i < 40; i++)
+                fake_release(&f, 0, first_op, IFP_PHASE_DECODE, 112);
+        s->samples += 10;
+        s->alloc_objects += 100 << 16;
+        s->alloc_bytes += 11200;
+        s->asked_bytes += 10000;
+        s->freed_own.samples += 4;
+        s->freed_own.objects += 40 << 16;
+        s->freed_own.bytes += 4480;
+}
+
+static int run_memory(void)
+{
+        static const uint64_t addresses[] = {0x1001, 0x2002, 0x3003};
+        uint32_t stack;
+        char line[64];
+
+        f.seg->header.heap_interval = 1120;
+        f.seg->live.unwinding = 1;
+        stack = fake_stack(&f, first_op, IFP_PHASE_DECODE, addresses, 3);
+        if (!fake_hello(&f))
+                die("refused");
+        fake_lane_begin(&f, 0, 1);
+        some_spans(0, 100);
+        for (int i = 1; fgets(line, sizeof(line), stdin); i++) {
+                step(stack);
+                printf("step %d\n", i);
+                fflush(stdout);
+        }
         return 0;
 }
 
@@ -268,6 +308,26 @@ static void lie_site(void)
         f.seg->live.n_sites = 1;
 }
 
+static void lie_stack(void)
+{
+        static const uint64_t address = 1;
+        uint32_t i = fake_stack(&f, first_op, 0, &address, 1);
+
+        f.seg->stacks[i].first_frame = UINT32_MAX;
+}
+
+static void lie_classes(void)
+{
+        fake_alloc(&f, 0, first_op, 0, 100, 104);
+        nap_ms(1500);
+        memset(&f.seg->lanes[0].memory, 0, sizeof(f.seg->lanes[0].memory));
+}
+
+static void lie_points(void)
+{
+        f.seg->tokens.n_points = UINT32_MAX;
+}
+
 static void lie_all(void)
 {
         unsigned seed = (unsigned)getpid();
@@ -309,6 +369,9 @@ static const struct lie cut[] = {
         {"ops-back", lie_ops_back},
         {"state", lie_state},
         {"site", lie_site},
+        {"stack", lie_stack},
+        {"classes", lie_classes},
+        {"points", lie_points},
         {"all", lie_all},
         {NULL, NULL},
 };
@@ -367,9 +430,11 @@ int main(int argc, char **argv)
         }
         if (!strcmp(mode, "mute"))
                 return run_mute();
-        if (argc < 3)
+        if (argc < 3 && strcmp(mode, "memory") != 0)
                 die("what?");
         make();
+        if (!strcmp(mode, "memory"))
+                return run_memory();
         if (!strcmp(mode, "write") && argc == 4)
                 return run_write((uint32_t)atoi(argv[2]), atof(argv[3]));
         if (!strcmp(mode, "idle"))

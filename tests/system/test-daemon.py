@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.parse
 
 from harness import Failed, between, case, check, equal, main, near, one_line, skip, wait_until
 
@@ -391,6 +392,164 @@ def the_next_daemon_with_threads_that_come_and_go(s):
     equal(document["spawns"]["total"], s.json("truth.json")["spawns"], "spawns")
 
 
+# Memory and marks.
+
+def remembers(s):
+    """An engine that takes memory when it is told to, step by step."""
+    run = s.start([fake(s), "memory"], preload=False, stdin=subprocess.PIPE)
+    live(s, run)
+    run.steps = 0
+    return run
+
+
+def step(run, n=1):
+    for _ in range(n):
+        run.popen.stdin.write(b"\n")
+    run.popen.stdin.flush()
+    run.steps += n
+    wait_until(lambda: f"step {run.steps}\n" in run.stdout, 10, f"step {run.steps}")
+
+
+def mark(s, name, run=None):
+    query = "name=" + urllib.parse.quote(name) + (f"&run={run}" if run else "")
+    status, document, _ = ask(s, "POST", "/v1/mark?" + query)
+    check(status == 200, f"mark {name}: {status} {document}")
+    equal(document["schema"], "infprof.mark/1", "schema")
+    return document["marked"]
+
+
+def memory_of(s, run, **window):
+    query = urllib.parse.urlencode(window)
+    return get(s, f"/v1/runs/pid:{run.pid}/memory" + ("?" + query if query else ""))
+
+
+def same_as_steps(document, n):
+    """All figures of a document about `n` steps."""
+    totals = document["totals"]
+    equal({k: totals[k] for k in ("calls", "asked_bytes", "usable_bytes", "frees", "freed_bytes")},
+          {"calls": 100 * n, "asked_bytes": 10000 * n, "usable_bytes": 11200 * n, "frees": 40 * n,
+           "freed_bytes": 4480 * n}, "totals")
+    equal([(c["from_bytes"], c["calls"], c["frees"]) for c in document["size_classes"]],
+          [(64, 100 * n, 40 * n)] if n else [], "size classes")
+    equal([(x["op"], x["samples"], x["alloc_bytes"], x["inuse_bytes"], len(x["frames"]))
+           for x in document["stacks"]],
+          [("op_0", 10 * n, 11200 * n, 6720 * n, 3)] if n else [], "stacks")
+
+
+@case
+def memory_between_marks(s):
+    daemon(s, "--stay")
+    run = remembers(s)
+    step(run, 2)
+    told = mark(s, "one")
+    equal([(m["pid"], m["process"], m["name"]) for m in told], [(run.pid, 0, "one")], "marked")
+    step(run, 3)
+    second = mark(s, "two words/ä")
+    check(second[0]["at_ns"] > told[0]["at_ns"], "time goes on")
+    step(run)
+
+    def all_of_them():
+        same_as_steps(memory_of(s, run), 6)
+        same_as_steps(memory_of(s, run, to="one"), 2)
+        same_as_steps(memory_of(s, run, **{"from": "one", "to": "two words/ä"}), 3)
+        same_as_steps(memory_of(s, run, **{"from": "two words/ä"}), 1)
+        equal([(m["name"], m["live_bytes"]) for m in memory_of(s, run)["marks"]],
+              [("one", 2 * 6720), ("two words/ä", 5 * 6720)], "marks")
+
+    all_of_them()
+    run.popen.stdin.close()
+    equal(run.wait(), 0, "exit")
+    report_of(s, run)
+    all_of_them()
+
+
+@case
+def of_two_marks_with_one_name_the_later_wins(s):
+    daemon(s, "--stay")
+    run = remembers(s)
+    step(run)
+    mark(s, "again")
+    step(run, 2)
+    mark(s, "again", "latest")
+    step(run)
+    same_as_steps(memory_of(s, run, to="again"), 3)
+    equal(len(memory_of(s, run)["marks"]), 2, "marks")
+    run.popen.stdin.close()
+    run.wait()
+
+
+@case
+def a_mark_is_of_the_run_it_is_meant_for(s):
+    daemon(s, "--stay")
+    a, b = remembers(s), remembers(s)
+    both = mark(s, "both")
+    equal(sorted(m["pid"] for m in both), sorted((a.pid, b.pid)), "marked in all")
+    equal(len({m["run"] for m in both}), 2, "runs")
+    run_of_b = next(m["run"] for m in both if m["pid"] == b.pid)
+    equal([m["pid"] for m in mark(s, "b", run_of_b)], [b.pid], "marked in one run")
+    equal([m["pid"] for m in mark(s, "a", f"pid:{a.pid}")], [a.pid], "marked in one process")
+    equal([m["name"] for m in memory_of(s, a)["marks"]], ["both", "a"], "of the one")
+    equal([m["name"] for m in memory_of(s, b)["marks"]], ["both", "b"], "of the other")
+    for run in a, b:
+        run.popen.stdin.close()
+        run.wait()
+
+
+@case
+def marks_that_cannot_be_made(s):
+    daemon(s, "--stay")
+    for query, wanted in (("name=x", 404), ("name=x&run=none", 404), ("name=", 400), ("", 400),
+                          ("name=" + "x" * 101, 400), ("name=x&run=latest", 404)):
+        status, document, _ = ask(s, "POST", "/v1/mark?" + query)
+        equal(status, wanted, query)
+        one_line(document["error"]["message"] + "\n", query)
+    run = remembers(s)
+    equal(mark(s, "a\x01\nb")[0]["name"], "a??b", "what cannot be printed")
+    equal(mark(s, "x" * 100)[0]["name"], "x" * 100, "the longest")
+    status, document, _ = ask(s, "GET", f"/v1/runs/pid:{run.pid}/memory?from=nothing")
+    equal(status, 400, "a mark that is not there")
+    one_line(document["error"]["message"] + "\n", "a mark that is not there")
+    for i in range(2, 1000):
+        mark(s, f"m{i}")
+    status, document, _ = ask(s, "POST", "/v1/mark?name=toomany")
+    equal(status, 409, "the 1001st")
+    equal(len(memory_of(s, run)["marks"]), 1000, "marks")
+    run.popen.stdin.close()
+    run.wait()
+    status, document, _ = ask(s, "POST", f"/v1/mark?name=late&run=pid:{run.pid}")
+    equal(status, 404, "a run that has ended")
+
+
+@case
+def memory_goes_on_under_the_next_daemon(s):
+    first = daemon(s, "--stay")
+    run = remembers(s)
+    step(run, 2)
+    mark(s, "first")
+    time.sleep(2.2)
+    before = memory_of(s, run)
+    first.kill(signal.SIGKILL)
+    first.wait()
+    step(run, 3)
+    daemon(s, "--stay")
+    live(s, run)
+    mark(s, "second")
+    step(run)
+    same_as_steps(memory_of(s, run), 6)
+    same_as_steps(memory_of(s, run, to="first"), 2)
+    same_as_steps(memory_of(s, run, **{"from": "first", "to": "second"}), 3)
+    run.popen.stdin.close()
+    equal(run.wait(), 0, "exit")
+    report_of(s, run)
+    after = memory_of(s, run)
+    same_as_steps(after, 6)
+    equal([m["name"] for m in after["marks"]], ["first", "second"], "marks")
+    seconds = [x["second"] for x in after["timeline"]]
+    check(seconds == sorted(set(seconds)), f"seconds {seconds}")
+    for row in before["timeline"][:-1]:
+        check(row in after["timeline"], f"second {row['second']} stays as it was written")
+
+
 @case
 def a_daemon_that_is_told_to_end_leaves_a_readable_file(s):
     collector = daemon(s, "--stay")
@@ -454,6 +613,10 @@ def questions_it_cannot_answer(s):
             (404, "GET", "/v1/nothing", None, None),
             (404, "GET", "/v1/runs/none/report", None, None),
             (404, "GET", "/v1/runs/latest/report", None, None),
+            (404, "GET", "/v1/runs/none/memory", None, None),
+            (404, "GET", "/v1/runs/latest/memory?from=a", None, None),
+            (405, "GET", "/v1/mark?name=x", None, None),
+            (404, "POST", "/v1/mark?name=x", None, None),
             (404, "GET", "/v1/runs/..%2f..%2fetc/report", None, None),
             (404, "GET", "/v1/runs/pid:1/top", None, None),
             (404, "PUT", "/v1/runs/none/exit", '{"code": 0}', js),
