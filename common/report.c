@@ -307,6 +307,8 @@ static json_t *build_memory(const struct report *r)
         report_set(o, "live_bytes", json_integer(report_net_bytes(a)));
         report_set(o, "peak_bytes", json_integer(peak));
         report_set(o, "failed_calls", report_integer(a->failed));
+        report_set(o, "maps", report_integer(a->maps));
+        report_set(o, "mapped_bytes", report_integer(a->mapped_bytes));
         return o;
 }
 
