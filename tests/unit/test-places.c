@@ -126,11 +126,11 @@ static void stacks_of_one_function_caller_and_op_are_one(void **state)
         allocate(w, c, 1, 7);
         tick(w);
         assert_int_equal(w->p->places.n, 2); /* nothing happened at d */
-        assert_sums(place(w, IFP_OP_NONE, "0x1000"), 3200, 3200, 3200);
-        assert_string_equal(place(w, IFP_OP_NONE, "0x1000")->caller, "0x2000");
-        assert_true(place(w, IFP_OP_NONE, "0x1000")->sums.alloc_objects == 5);
-        assert_int_equal(place(w, IFP_OP_NONE, "0x1000")->samples, 5);
-        assert_sums(place(w, w->op, "0x1000"), 7, 7, 7);
+        assert_sums(place(w, IFP_OP_NONE, "[jit]+0x1000"), 3200, 3200, 3200);
+        assert_string_equal(place(w, IFP_OP_NONE, "[jit]+0x1000")->caller, "[jit]+0x2000");
+        assert_true(place(w, IFP_OP_NONE, "[jit]+0x1000")->sums.alloc_objects == 5);
+        assert_int_equal(place(w, IFP_OP_NONE, "[jit]+0x1000")->samples, 5);
+        assert_sums(place(w, w->op, "[jit]+0x1000"), 7, 7, 7);
         allocate(w, d, 1, 9);
         tick(w);
         assert_int_equal(w->p->places.n, 3);
@@ -147,16 +147,16 @@ static void what_moves_is_of_the_last_interval(void **state)
         release(w, a, 3, 100);
         allocate(w, a, 1, 50);
         tick(w);
-        assert_sums(place(w, w->op, "0x1000"), 450, 150, 50);
-        assert_true(place(w, w->op, "0x1000")->sums.moved_objects == 1);
+        assert_sums(place(w, w->op, "[jit]+0x1000"), 450, 150, 50);
+        assert_true(place(w, w->op, "[jit]+0x1000")->sums.moved_objects == 1);
         /* a look out of turn moves nothing */
         allocate(w, a, 1, 10);
         assert_int_equal(process_tick(w->p, w->now, &why), 0);
-        assert_sums(place(w, w->op, "0x1000"), 450, 150, 50);
+        assert_sums(place(w, w->op, "[jit]+0x1000"), 450, 150, 50);
         tick(w);
-        assert_sums(place(w, w->op, "0x1000"), 460, 160, 10);
+        assert_sums(place(w, w->op, "[jit]+0x1000"), 460, 160, 10);
         tick(w);
-        assert_sums(place(w, w->op, "0x1000"), 460, 160, 0);
+        assert_sums(place(w, w->op, "[jit]+0x1000"), 460, 160, 0);
 }
 
 static void what_found_no_room_and_what_is_inherited_count(void **state)
@@ -170,7 +170,7 @@ static void what_found_no_room_and_what_is_inherited_count(void **state)
         release(w, a, 1, 100);
         tick(w);
         assert_sums(place(w, IFP_OP_NONE, "(no room for its stack)"), 64, 64, 64);
-        assert_sums(place(w, w->op, "0x1000"), 0, 100, 0);
+        assert_sums(place(w, w->op, "[jit]+0x1000"), 0, 100, 0);
 }
 
 static void the_end_keeps_what_was(void **state)
@@ -183,9 +183,9 @@ static void the_end_keeps_what_was(void **state)
         allocate(w, a, 1, 11);
         process_end(w->p, RUNFILE_END_CODE, 0, w->now);
         assert_int_equal(w->p->state, PROCESS_ENDED);
-        assert_sums(place(w, w->op, "0x1000"), 111, 111, 100);
+        assert_sums(place(w, w->op, "[jit]+0x1000"), 111, 111, 100);
         heap_written(w->p); /* frees the stacks */
-        assert_sums(place(w, w->op, "0x1000"), 111, 111, 100);
+        assert_sums(place(w, w->op, "[jit]+0x1000"), 111, 111, 100);
 }
 
 int main(void)
