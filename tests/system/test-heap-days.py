@@ -154,6 +154,14 @@ def the_allocators_own_thresholds_stay(s):
 
 
 @case
+def what_c23_frees_with_its_size(s):
+    # behind us an allocator that has these functions, and one that has not
+    for behind in (s.built("tests/victims/libheap-bump.so"), None):
+        truth, doc = held(s, "sized", 2000, behind=behind)
+        equal(truth["frees"], 4000, "blocks")
+
+
+@case
 def every_form_of_new_and_delete(s):
     for more in ([], ["throw"]):
         docs = [profiled(s, [victim(s, "heap-new"), n, *more], interval=1) for n in ("0", "50")]

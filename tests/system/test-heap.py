@@ -147,4 +147,27 @@ def phases_and_ops(s):
                   (truth[name][phase]["calls"], truth[name][phase]["usable_bytes"]), f"stacks of {name} in {phase}")
 
 
+@case
+def each_token(s):
+    n = 400
+    _, doc = profiled(s, [victim(s, "heap-phases"), str(n)], interval=None)
+    tokens = doc["per_token"]
+    # token i makes i % 4 blocks of 120 bytes and two of 300
+    equal((tokens["tokens"], tokens["tokens_without_allocation"]), (n, 0), "tokens")
+    near(tokens["calls"]["mean"], 2 + 1.5, 1e-9, "calls a token")
+    near(tokens["bytes"]["mean"], 600 + 1.5 * 120, 1e-9, "bytes a token")
+    for of, unit, base in (("calls", 1, 2), ("bytes", 120, 600)):
+        near(tokens[of]["max"], base + 3 * unit, 0.01, f"most {of}")
+        near(tokens[of]["p99"], base + 3 * unit, 0.01, f"p99 of {of}")
+
+
+@case
+def a_cache_that_grows_with_each_token(s):
+    for kept in (4104, 100008):
+        _, doc = profiled(s, [victim(s, "heap-phases"), "600", str(kept)], interval=None)
+        # what churns besides stays within 1,000 blocks: a few hundred bytes a token at first
+        near(doc["kv"]["bytes_per_token"], kept, 0.2 if kept < 10000 else 0.01, "bytes a token")
+        check(doc["kv"]["r2"] > 0.99, f"fit {doc['kv']}")
+
+
 main()

@@ -270,6 +270,33 @@ static void nothing(void)
         }
 }
 
+/* ---- C23: who frees says how much it was. Where there is none of it, this is free. */
+
+extern __typeof__(void(void *, size_t)) free_sized __attribute__((weak));
+extern __typeof__(void(void *, size_t, size_t)) free_aligned_sized __attribute__((weak));
+
+static void sized(void)
+{
+        for (long i = 0; i < n; i++) {
+                size_t size = (size_t)(i * 13 % 5000);
+                void *p = heap_gave(truth, HEAP_MALLOC(truth, size)), *q;
+
+                if (free_sized)
+                        free_sized(p, size);
+                else
+                        free(p);
+                q = heap_gave(truth, heap_took(truth, aligned_alloc(128, 1280), 1280));
+                if (free_aligned_sized)
+                        free_aligned_sized(q, 128, 1280);
+                else
+                        free(q);
+        }
+        if (free_sized)
+                free_sized(NULL, 0);
+        if (free_aligned_sized)
+                free_aligned_sized(NULL, 8, 0);
+}
+
 /* ---- which blocks the allocator maps by themselves: it learns from those that were freed */
 
 static void thresholds(void)
@@ -392,9 +419,10 @@ int main(int argc, char **argv)
                 const char *name;
                 void (*fn)(void);
         } days[] = {
-                {"signals", signals}, {"tls", tls},         {"exit", at_exit},
-                {"missing", missing}, {"threads", threads}, {"fork", forks},
-                {"nothing", nothing}, {"huge", huge},       {"thresholds", thresholds},
+                {"signals", signals},       {"tls", tls},         {"exit", at_exit},
+                {"missing", missing},       {"threads", threads}, {"fork", forks},
+                {"nothing", nothing},       {"huge", huge},       {"sized", sized},
+                {"thresholds", thresholds},
         };
 
         if (argc != 3)

@@ -10,7 +10,7 @@
 static void *blocks[1000];
 static long n_blocks;
 
-/* Each call takes `calls` blocks and frees `frees` of those before. */
+/* Of `calls` blocks each second one goes at once, the others stay while there is room. */
 static void churn(struct heap_truth *t, long calls, size_t size)
 {
         for (long i = 0; i < calls; i++) {
@@ -35,6 +35,8 @@ int llama_decode(struct llama_context *ctx, struct llama_batch batch)
 
         (void)ctx;
         churn(decode ? &t->decode : &t->prefill, decode ? t->per_token : 10, 120);
+        for (int i = 0; t->kept_bytes && i < batch.n_tokens; i++)
+                HEAP_MALLOC(decode ? &t->decode : &t->prefill, (size_t)t->kept_bytes);
         k_inner(decode ? &t->inner_decode : &t->inner_prefill, decode ? 2 : 7);
         return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap-phases N: a prompt of 8 and N tokens. Token i makes i % 4 blocks besides the two in k_inner.
+ * heap-phases N [BYTES]: a prompt of 8 and N tokens. Token i makes i % 4 blocks besides the two in
+ * k_inner; with BYTES, one more of so many bytes for each token stays.
  */
 #include "heap-phases.h"
 
@@ -14,6 +15,7 @@ int main(int argc, char **argv)
         int length;
 
         phases_truth = &t;
+        t.kept_bytes = argc > 2 ? atol(argv[2]) : 0;
         llama_decode(NULL, batch);
         batch.n_tokens = 1;
         for (long i = 0; i < n; i++) {

@@ -20,7 +20,8 @@ struct llama_batch {
 
 struct phases_truth {
         struct heap_truth prefill, decode, inner_prefill, inner_decode;
-        long per_token; /* blocks of a decode call, besides those in k_inner */
+        long per_token;  /* blocks of a decode call, besides those in k_inner */
+        long kept_bytes; /* of one more block for each token, that stays; 0: none */
 };
 extern struct phases_truth *phases_truth;
 
