@@ -57,10 +57,10 @@ static bool print_table(const json_t *runs, unsigned width)
                         fmt_ns(took, (uint64_t)ns);
                 if (!isnan(per_second))
                         snprintf(rate, sizeof(rate), "%.1f", per_second);
-                table_add(t, (const char *[]){text_string(run, "id", "?"),
-                                              view_local_time(when, run), took, rate,
-                                              view_ending(ending, run),
-                                              text_string(run, "command", "?")});
+                table_add(t,
+                          (const char *[]){text_string(run, "id", "?"), view_local_time(when, run),
+                                           took, rate, view_ending(ending, run),
+                                           text_string(run, "command", "?")});
         }
         ok = table_print(t, stdout, width);
         table_free(t);

@@ -107,8 +107,9 @@ static void print_totals(const struct memory_view *m)
                 view_say(&m->v, "live", "%s; peak %s", view_bytes(a, t, "live_bytes"),
                          view_bytes(b, t, "peak_bytes"));
         if (text_number(t, "maps") > 0 || text_number(t, "unmaps") > 0)
-                view_say(&m->v, "mapped", "%s in %s calls; unmapped %s",
+                view_say(&m->v, "mapped", "%s in %s call%s; unmapped %s",
                          view_bytes(a, t, "mapped_bytes"), view_count(b, t, "maps"),
+                         text_number(t, "maps") == 1 ? "" : "s",
                          view_bytes(c, t, "unmapped_bytes"));
 }
 

@@ -76,3 +76,7 @@ echo "  it wrote $(wc -c <$work/text) bytes of text, beginning: $(head -c 60 $wo
 
 say "the report"
 show build/cli/infprof report || die "infprof report has no answer"
+
+say "who allocates while tokens are decoded"
+show build/cli/infprof memory --phase decode -n 3 --sections totals,stacks,categories ||
+        die "infprof memory has no answer"
