@@ -34,8 +34,18 @@ static char *key_of_class(const json_t *row)
                                                                                             : key;
 }
 
+/* Who provides operator new, and whether it is on the stack, is the allocator's business: without
+ * it, a stack is the same over another one. */
+static bool is_allocator(const json_t *frame)
+{
+        const char *function = json_string_value(json_object_get(frame, "function"));
+
+        return function && !strncmp(function, "operator new", 12);
+}
+
 static char *key_of_stack(const json_t *row)
 {
+        bool inside = true; /* the allocator, as yet */
         const json_t *frame, *frames = json_object_get(row, "frames");
         const char *op = json_string_value(json_object_get(row, "op"));
         const char *phase = json_string_value(json_object_get(row, "phase"));
@@ -53,6 +63,9 @@ static char *key_of_stack(const json_t *row)
                 const char *library = json_string_value(json_object_get(frame, "library"));
                 const char *slash = library ? strrchr(library, '/') : NULL;
 
+                inside = inside && is_allocator(frame);
+                if (inside)
+                        continue;
                 if (function)
                         fprintf(f, "\n%s", function);
                 else

@@ -245,6 +245,23 @@ def two_runs_beside_each_other(s):
     check("(no rule matches)" not in s.infprof("diff", "--memory", "-n", "1", a, b).stdout, "-n")
 
 
+@case
+def stacks_meet_over_another_allocator(s):
+    """libstdc++'s operator new is on the stack with one, and not with the other."""
+    api = FakeApi(s.path("run/infprof/api.sock"))
+    frames = [memory_docs.frame("operator new(unsigned long)", memory_docs.LIBSTD), memory_docs.frame("grow"),
+              memory_docs.frame("main")]
+    for run, stack in (("a", frames), ("b", frames[1:]), ("c", frames[2:])):
+        doc = document(s, made(s, name=run))
+        doc["stacks"] = [memory_docs.stack(stack, 1 << 20, 10, 0.5)]
+        api.answers[f"GET /v1/runs/live-{run}/memory"] = doc
+    got = json.loads(s.infprof("diff", "--memory", "--json", "live-a", "live-b").stdout)["memory"]["stacks"]
+    equal([(t["in"], t["alloc_bytes"]["delta"]) for t in got], [("both", 0)], "one stack")
+    got = json.loads(s.infprof("diff", "--memory", "--json", "live-a", "live-c").stdout)["memory"]["stacks"]
+    equal(sorted(t["in"] for t in got), ["a", "b"], "another caller is another stack")
+    api.close()
+
+
 # What is typed wrongly, and what is not there.
 
 @case
