@@ -6,8 +6,8 @@
  *
  * Paths come from segments, so what is opened may be anything: only regular
  * files are read, never by waiting, and one that is another file than at first is
- * not believed. What libdw makes of a file that lies is its own affair: it
- * reads within bounds; a fuzzer is at it in tests/fuzz.
+ * not believed. libdw reads within the bounds of files that lie (tests/fuzz/fuzz-symbol.c); some
+ * of them make it lose a few bytes at each address.
  */
 #include "daemon/symbol.h"
 
