@@ -363,6 +363,8 @@ void flush_heap_written(struct process *p)
         for (uint32_t i = 0; i < h->n_stacks; i++)
                 if (is_due(p, &h->stacks[i]))
                         h->stacks[i].written = mark_of(&h->stacks[i]);
+        if (h->frames)
+                frames_written(h->frames);
         h->allocator_written = h->allocator.n_looks;
         h->tokens.written_n = h->tokens.n;
         h->tokens.n_points = 0;

@@ -48,6 +48,7 @@ struct frames {
         uint32_t n_libraries;
         uint64_t last_library; /* the file that was looked into last, index + 1 */
         struct perf_map *map;
+        bool hurry;
 };
 
 struct frames *frames_new(void)
@@ -77,6 +78,11 @@ struct frames *frames_free(struct frames *f)
 void frames_begin_at(struct frames *f, uint32_t id)
 {
         f->first = id;
+}
+
+void frames_hurry(struct frames *f)
+{
+        f->hurry = true;
 }
 
 /* ---- what is known already ----------------------------------------------------- */
@@ -231,10 +237,10 @@ static int resolve_in(struct frames *f, struct process *p, const struct ifp_obje
         if (r)
                 return r;
         at = library(f, path);
-        if (at != f->last_library)
+        if (!f->hurry && at != f->last_library)
                 *budget = *budget > PRICE_OF_FILE ? *budget - PRICE_OF_FILE : 1;
         f->last_library = at;
-        r = symbols_find(path, linked - 1, symbols, &n);
+        r = f->hurry ? 0 : symbols_find(path, linked - 1, symbols, &n);
         free(path);
         if (r < 0)
                 return r;
@@ -271,7 +277,7 @@ int frames_find(struct frames *f, struct process *p, uint64_t return_address, ui
                 else if (!r)
                         r = resolve_in(f, p, &o, return_address, budget, ret_why);
                 if (r)
-                        return r;
+                        return r < 0 ? r : -EBADMSG;
                 new.n = f->n - new.first;
                 r = keep_known(f, &new);
                 if (r < 0)
@@ -302,16 +308,21 @@ bool frames_get(const struct frames *f, uint32_t id, struct runfile_frame *ret)
         return true;
 }
 
-int frames_flush(struct frames *f, struct runfile *rf, uint32_t process_index)
+int frames_flush(const struct frames *f, struct runfile *rf, uint32_t process_index)
 {
         int r = 0;
 
-        for (; !r && f->written < f->n; f->written++) {
+        for (uint32_t i = f->written; !r && i < f->n; i++) {
                 struct runfile_frame row;
 
-                frames_get(f, f->first + f->written, &row);
+                frames_get(f, f->first + i, &row);
                 row.process = process_index;
                 r = runfile_put_frame(rf, &row);
         }
         return r;
+}
+
+void frames_written(struct frames *f)
+{
+        f->written = f->n;
 }

@@ -15,13 +15,18 @@ struct frames *frames_free(struct frames *f);
 
 /*
  * The logical frames of one return address, the innermost first; returns their number, 0 = the work
- * limit of this tick is reached: ask again; < 0 error.
+ * limit of this tick is reached: ask again; < 0 error. -EBADMSG: the segment lies; `ret_why` says
+ * how.
  */
 int frames_find(struct frames *f, struct process *p, uint64_t return_address, uint32_t epoch,
                 uint32_t *ret_ids, uint32_t room, unsigned *budget, const char **ret_why);
 
-/* Writes those that are new since the last time. */
-int frames_flush(struct frames *f, struct runfile *rf, uint32_t process_index);
+/* From now on no file is looked into: what is not known yet is an offset in its object. */
+void frames_hurry(struct frames *f);
+
+/* Writes those that are new; they are so until frames_written says that the commit is through. */
+int frames_flush(const struct frames *f, struct runfile *rf, uint32_t process_index);
+void frames_written(struct frames *f);
 
 /* The next one that is found gets this number (those below are in the file already). */
 void frames_begin_at(struct frames *f, uint32_t id);

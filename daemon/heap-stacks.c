@@ -221,7 +221,6 @@ static bool is_shim(struct process *p, uint64_t address)
         return address > h->shim_start && address <= h->shim_end;
 }
 
-/* 1: done; 0: not now; else an error. */
 static int resolve(struct process *p, struct heap_stack *s, unsigned *budget, int *ret_done,
                    const char **ret_why)
 {
@@ -238,7 +237,7 @@ static int resolve(struct process *p, struct heap_stack *s, unsigned *budget, in
                 k = frames_find(p->heap.frames, p, address, s->epoch, ids + n, AT_AN_ADDR, budget,
                                 ret_why);
                 if (k <= 0)
-                        return k;
+                        return k == -EBADMSG ? SEGMENT_E_BAD : k;
                 n += (uint32_t)k;
         }
         s->frames = malloc(n * sizeof(*ids) + 1);
@@ -252,7 +251,7 @@ static int resolve(struct process *p, struct heap_stack *s, unsigned *budget, in
         return 0;
 }
 
-int heap_resolve(struct process *p, unsigned budget, const char **ret_why)
+int heap_resolve(struct process *p, unsigned budget, bool *ret_all, const char **ret_why)
 {
         struct heap *h = &p->heap;
         int r = 0, done = 1;
@@ -269,6 +268,7 @@ int heap_resolve(struct process *p, unsigned budget, const char **ret_why)
                 r = resolve(p, s, &budget, &done, ret_why);
                 p->dirty |= done;
         }
+        *ret_all = done;
         return r;
 }
 

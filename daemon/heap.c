@@ -11,6 +11,7 @@
 #include "daemon/heap.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 #include "daemon/process.h"
 
 #define FRAMES_A_TICK 256u /* addresses that may be looked up; a new one takes about 20 us */
-#define FRAMES_AT_END 1000000u
+#define END_NS        2000000000ull /* so long is looked for names at the end; others wait meanwhile */
 #define SETTLE_TRIES  16
 
 struct resumed {
@@ -153,6 +154,7 @@ static void take_inherited(struct process *p)
 
 int heap_take(struct process *p, const char **ret_why)
 {
+        bool all;
         int r;
 
         r = take_classes(p, ret_why);
@@ -167,7 +169,7 @@ int heap_take(struct process *p, const char **ret_why)
         if (r)
                 return r;
         take_inherited(p);
-        return heap_resolve(p, FRAMES_A_TICK, ret_why);
+        return heap_resolve(p, FRAMES_A_TICK, &all, ret_why);
 }
 
 static int count_frame(const struct runfile_frame *row, void *userdata)
@@ -194,7 +196,19 @@ int heap_resume(struct process *p, struct runfile *rf, uint32_t index)
 
 int heap_end(struct process *p, const char **ret_why)
 {
-        return heap_resolve(p, FRAMES_AT_END, ret_why);
+        uint64_t until = clock_mono_ns() + END_NS;
+        unsigned budget = FRAMES_A_TICK;
+        bool all = false;
+        int r = 0;
+
+        while (!r && !all) {
+                if (p->heap.frames && clock_mono_ns() > until) {
+                        frames_hurry(p->heap.frames);
+                        budget = UINT_MAX;
+                }
+                r = heap_resolve(p, budget, &all, ret_why);
+        }
+        return r;
 }
 
 void heap_written(struct process *p)

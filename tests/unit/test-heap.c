@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/flush.h"
+#include "daemon/frames.h"
 #include "daemon/mark.h"
 #include "daemon/process.h"
 #include "fake-segment.h"
@@ -488,6 +489,20 @@ static void only_what_moved_is_written_again(void **state)
         assert_int_equal(read_file(w)->stacks[1].samples_freed, 1);
 }
 
+static void frames_of_a_writing_that_failed_are_written_again(void **state)
+{
+        static const uint64_t address = 0x1010;
+        struct world *w = *state;
+
+        w->f.seg->stacks[fake_stack(&w->f, w->op, 0, &address, 1)].samples = 1;
+        tick(w);
+        assert_int_equal(runfile_begin(w->run->file), 0);
+        assert_int_equal(frames_flush(w->p->heap.frames, w->run->file, 0), 0);
+        runfile_abort(w->run->file);
+        flush(w);
+        assert_int_equal(read_file(w)->n_frames, 1);
+}
+
 static void the_shim_is_not_on_stacks(void **state)
 {
         static const uint64_t addresses[] = {0x50010, 0x2020};
@@ -829,6 +844,12 @@ static void lies_of_a_new_stack_are_caught(void **state)
         s->phase = IFP_N_PHASES;
         assert_int_equal(look(w, &why), SEGMENT_E_BAD);
         *s = was;
+        w->f.seg->objects[0] =
+                (struct ifp_object){.start = 0x1000, .end = 0x2000, .path = IFP_NAMES_BYTES};
+        w->f.seg->live.n_objects = 1;
+        assert_int_equal(look(w, &why), SEGMENT_E_BAD);
+        assert_non_null(why);
+        w->f.seg->objects[0].path = 0;
         tick(w);
 }
 
@@ -846,6 +867,7 @@ int main(void)
                 CASE(an_entry_is_taken_when_it_is_complete),
                 CASE(a_full_table_is_no_lie),
                 CASE(only_what_moved_is_written_again),
+                CASE(frames_of_a_writing_that_failed_are_written_again),
                 CASE(the_shim_is_not_on_stacks),
                 CASE(numbers_beyond_all_measure_are_bounded),
                 CASE(a_thread_beyond_all_measure_is_written_too),
