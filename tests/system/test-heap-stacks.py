@@ -44,7 +44,7 @@ def ten_thousand_frames(s):
 
 @case
 def more_stacks_than_there_is_room_for(s):
-    for levels, room in ((12, True), (17, False)):
+    for levels, room in ((12, True), (16, False)):
         truth, doc = stacks(s, "tree", levels)
         equal(truth["calls"], 2**levels, "leaves")
         other = [x for x in doc["stacks"] if x.get("other")]
