@@ -17,4 +17,7 @@ void ifp_count_alloc(const void *p, size_t asked, uint64_t usable);
  */
 void ifp_count_free(const void *p, uint64_t usable);
 
+/* What is usable of a block whose allocator does not say it yet (own-tcmalloc.c). */
+uint64_t ifp_own_unsaid(size_t asked);
+
 #pragma GCC visibility pop

@@ -401,7 +401,11 @@ void ifp_count_free(const void *p, uint64_t usable)
 static inline __attribute__((always_inline)) void count_alloc(void *p, size_t asked,
                                                               const void *caller)
 {
-        count_known(p, asked, p ? usable_of(p) : 0, caller);
+        uint64_t usable = p ? usable_of(p) : 0;
+
+        if (IFP_UNLIKELY(p && !usable))
+                usable = ifp_own_unsaid(asked);
+        count_known(p, asked, usable, caller);
 }
 
 static inline bool ready(void)

@@ -66,7 +66,17 @@ static int own_tc_posix_memalign(void **ret, size_t al, size_t n)
 #define OPERATORS(X)                                                                               \
         IFP_OWN_OPERATORS_NEW(X) IFP_OWN_OPERATORS_NOTHROW(X) IFP_OWN_OPERATORS_DELETE(X)
 #define NAMES(X) ALLOCS(X) NEWS(X) MOVES(X) FREES(X) X(tc_posix_memalign) OPERATORS(X)
-static const struct ifp_own_name names[] = {NAMES(IFP_OWN_NAME)};
+/*
+ * Before its constructor has run tcmalloc says of every block that none of it is usable. What it
+ * makes of a size it knows always.
+ */
+static size_t (*real_tc_nallocx)(size_t n, int flags);
+uint64_t ifp_own_unsaid(size_t asked)
+{
+        return real_tc_nallocx ? real_tc_nallocx(asked, 0) : asked;
+}
+
+static const struct ifp_own_name names[] = {NAMES(IFP_OWN_NAME) IFP_OWN_ASKED(tc_nallocx)};
 
 const struct ifp_own ifp_own_tcmalloc = {
         .kind = IFP_ALLOCATOR_TCMALLOC,

@@ -70,7 +70,9 @@ typedef size_t ifp_usable_fn(const void *p);
 
 static inline void *ifp_own_got(void *p, size_t asked, ifp_usable_fn *usable)
 {
-        ifp_count_alloc(p, asked, p ? usable(p) : 0);
+        uint64_t bytes = p ? usable(p) : 0;
+
+        ifp_count_alloc(p, asked, p && !bytes ? ifp_own_unsaid(asked) : bytes);
         return p;
 }
 
