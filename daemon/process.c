@@ -22,6 +22,7 @@
 #include "daemon/fold.h"
 #include "daemon/lane.h"
 #include "daemon/mark.h"
+#include "daemon/elsewhere.h"
 #include "daemon/pattern.h"
 #include "daemon/procfs.h"
 #include "daemon/text.h"
@@ -398,6 +399,7 @@ void process_end(struct process *p, enum runfile_end end, int value, uint64_t no
                 process_cut(p, r < 0 ? "the daemon ran out of memory" : why);
                 return;
         }
+        elsewhere_take(p);
         pattern_take(p);
         p->state = PROCESS_ENDED;
         p->end = end;

@@ -141,7 +141,8 @@ struct process {
         uint32_t n_ops, n_ops_room;
         struct figures *retired;           /* of threads that ended: [op * IFP_N_PHASES + phase] */
         struct figures *total;             /* of all, at the last tick */
-        char *notes[IFP_MAX_PATTERNS + 1]; /* ops were paused; patterns that came to nothing */
+        char *notes[IFP_MAX_PATTERNS + 2]; /* ops were paused; malloc is elsewhere; patterns that
+                                              came to nothing */
         uint32_t n_notes;
         bool was_paused;
         struct site *sites;

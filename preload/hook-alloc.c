@@ -7,6 +7,7 @@
  * Before the allocator behind us is known (the loader allocates while it looks for it),
  * requests are served from a small arena that is never given back.
  */
+#include "preload/allocator.h"
 #include "preload/count.h"
 #include "preload/heap.h"
 #include "preload/real.h"
@@ -191,6 +192,7 @@ static __attribute__((noinline)) void alloc_due(struct ifp_lane *lane, uint32_t 
         if (take && ifp_seg->header.heap_interval > 1)
                 m->sample_at = word(&m->alloc_usable) + ifp_heap_gap(tls);
         ifp_memory_due(m);
+        ifp_allocator_look();
         if (take) /* last, so that its frame takes the place of this one */
                 ifp_heap_sample(tls, op, caller, p, asked, usable);
 }

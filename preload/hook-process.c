@@ -5,6 +5,7 @@
  * recognised by a page that the kernel clears, also where it came by a raw
  * clone. A vfork child runs on its parent's memory and counts as its parent.
  */
+#include "preload/allocator.h"
 #include "preload/engine.h"
 #include "preload/heap.h"
 #include "preload/real.h"
@@ -73,6 +74,7 @@ void ifp_first_record(void)
                         ifp_heap_inherit();
                         ifp_start_lane();
                         ifp_map_begin();
+                        ifp_allocator_after_fork();
                         ifp_handshake(ifp_segment_fd(), ifp_seg->header.segment_bytes);
                 }
         }

@@ -9,8 +9,9 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "preload/heap.h"
+#include "preload/allocator.h"
 #include "preload/engine.h"
+#include "preload/heap.h"
 #include "preload/real.h"
 #include "preload/slots.h"
 
@@ -254,6 +255,7 @@ void ifp_start_lane(void)
 static void at_exit(int code, void *arg)
 {
         (void)arg;
+        ifp_allocator_last();
         ifp_note_exit(code);
 }
 
@@ -297,6 +299,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
         ifp_wants_init();
         ifp_scan(NULL, 0);
         ifp_map_begin();
+        ifp_allocator_begin();
         on_exit(at_exit, NULL);
         ifp_handshake(ifp_segment_fd(), ifp_seg->header.segment_bytes);
 }

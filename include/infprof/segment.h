@@ -150,6 +150,8 @@ struct ifp_live {
         uint64_t n_retired_calls;        /* shim's own: calls of the lanes that ended, for tokens */
         uint32_t daemon_default_switch;  /* daemon: the first switch of new ops is the opposite of
                                             this (0: on) */
+        uint32_t malloc_elsewhere; /* into names: the object before the shim that has a malloc of
+                                      its own, so that nothing comes by here; 0 = none */
 };
 
 struct ifp_op {
