@@ -6,7 +6,7 @@ import os
 import sys
 
 # What tells lines of one benchmark apart is shown first, the rest behind.
-CASE = ("threads", "stack_bytes", "sizes", "depth", "ops", "work_ns", "value")
+CASE = ("threads", "stack_bytes", "sizes", "depth", "ops", "work_ns", "value", "clock")
 
 
 def figures(log):
