@@ -15,9 +15,11 @@ RUNS = 30
 FUNCTION = "tiny_mixed_alloc"
 
 
-def stacks(s, run):
-    s.report(run)
-    doc = json.loads(s.infprof("memory", "--json").stdout)
+def recorded(s, *cmd):
+    """Stacks through the function."""
+    path = s.path("estimates.infprof")
+    s.run([s.cli, "record", "-o", path, "-f", "--", *cmd], preload=False)
+    doc = json.loads(s.infprof("memory", "--json", path).stdout)
     return [x for x in doc["stacks"] if FUNCTION in [f["function"] for f in x["frames"]]]
 
 
@@ -25,10 +27,9 @@ def measure(s):
     off = {"alloc_bytes": [], "inuse_bytes": []}
     sigmas = {field: [] for field in off}
     for seed in range(1, RUNS + 1):
-        run = s.run([s.tinyengine, "--alloc", "mixed", "--mixed", "10000", "--tokens", "50", "--layers", "1", "--dim", "16",
-                     "--seed", str(seed), "--truth", s.path("truth.json")])
+        got = recorded(s, s.tinyengine, "--alloc", "mixed", "--mixed", "10000", "--tokens", "50", "--layers", "1", "--dim",
+                       "16", "--seed", str(seed), "--truth", s.path("truth.json"))
         truth = s.json("truth.json")["functions"][FUNCTION]
-        got = stacks(s, run)
         for field, wanted in (("alloc_bytes", truth["usable_bytes"]), ("inuse_bytes", truth["live_bytes"])):
             estimate = sum(x[field] for x in got)
             error = math.sqrt(sum(x[field + "_stderr"]**2 for x in got))
