@@ -166,9 +166,21 @@ static int put_stacks(struct run *run, const struct process *p)
 
 /* ---- the second's row ---- */
 
+static const struct outside_look unknown = {
+        .rss = RUNFILE_NOT_TOLD,
+        .pss = RUNFILE_NOT_TOLD,
+        .anonymous = RUNFILE_NOT_TOLD,
+        .file = RUNFILE_NOT_TOLD,
+        .huge = RUNFILE_NOT_TOLD,
+        .swap = RUNFILE_NOT_TOLD,
+        .minor_faults = RUNFILE_NOT_TOLD,
+        .major_faults = RUNFILE_NOT_TOLD,
+};
+
 static int put_memory(struct run *run, const struct process *p, uint64_t second)
 {
         const struct heap_allocator *a = &p->heap.allocator;
+        const struct outside_look *o = p->outside.known ? &p->outside.last : &unknown;
         bool told = a->n_looks;
         struct heap_totals t;
         struct runfile_memory row;
@@ -177,14 +189,14 @@ static int put_memory(struct run *run, const struct process *p, uint64_t second)
         row = (struct runfile_memory){
                 .process = p->index,
                 .second = second,
-                .rss = RUNFILE_NOT_TOLD,
-                .pss = RUNFILE_NOT_TOLD,
-                .anonymous = RUNFILE_NOT_TOLD,
-                .file = RUNFILE_NOT_TOLD,
-                .huge = RUNFILE_NOT_TOLD,
-                .swap = RUNFILE_NOT_TOLD,
-                .minor_faults = RUNFILE_NOT_TOLD,
-                .major_faults = RUNFILE_NOT_TOLD,
+                .rss = o->rss,
+                .pss = o->pss,
+                .anonymous = o->anonymous,
+                .file = o->file,
+                .huge = o->huge,
+                .swap = o->swap,
+                .minor_faults = o->minor_faults,
+                .major_faults = o->major_faults,
                 .live_bytes = t.live_bytes,
                 .calls = flush_sane(t.calls),
                 .asked_bytes = flush_sane(t.asked_bytes),
@@ -200,6 +212,27 @@ static int put_memory(struct run *run, const struct process *p, uint64_t second)
                 .releasable = told ? a->releasable : RUNFILE_NOT_TOLD,
         };
         return runfile_put_memory(run->file, &row);
+}
+
+static int put_files(struct run *run, const struct process *p)
+{
+        int r = 0;
+
+        for (uint32_t i = 0; !r && i < p->outside.n_files; i++) {
+                const struct outside_file *f = &p->outside.files[i];
+                struct runfile_mapped_file row = {
+                        .process = p->index,
+                        .path = f->path,
+                        .size = f->size,
+                        .mapped_bytes = f->mapped_bytes,
+                        .resident_bytes = f->resident_bytes,
+                        .nodes = f->nodes,
+                };
+
+                if (!f->written || p->write_all)
+                        r = runfile_put_mapped_file(run->file, &row);
+        }
+        return r;
 }
 
 static int put_arenas(struct run *run, const struct process *p)
@@ -348,6 +381,8 @@ int flush_heap(struct run *run, const struct process *p, uint64_t second)
                 r = put_stacks(run, p);
         if (!r)
                 r = put_memory(run, p, second);
+        if (!r)
+                r = put_files(run, p);
         if (!r && (p->write_all || p->heap.allocator.n_looks != p->heap.allocator_written))
                 r = put_arenas(run, p);
         if (!r)
@@ -365,6 +400,8 @@ void flush_heap_written(struct process *p)
                         h->stacks[i].written = mark_of(&h->stacks[i]);
         if (h->frames)
                 frames_written(h->frames);
+        for (uint32_t i = 0; i < p->outside.n_files; i++)
+                p->outside.files[i].written = true;
         h->allocator_written = h->allocator.n_looks;
         h->tokens.written_n = h->tokens.n;
         h->tokens.n_points = 0;

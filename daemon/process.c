@@ -189,6 +189,7 @@ int process_new(struct process **ret, struct segment *segment, pid_t pid, int pi
         p->write_all = p->dirty = true;
         p->second = UINT64_MAX;
         p->tick_ns = clock_mono_ns();
+        outside_init(&p->outside, p->tick_ns);
         drain_init(&p->drain);
         drain_lane_init(&p->crowd.drain, 0);
         clock_init(&p->clock, &segment->header);
@@ -239,6 +240,7 @@ static void lanes_free(struct process *p)
 static void let_go(struct process *p)
 {
         lanes_free(p);
+        outside_end(&p->outside, p->pid);
         segment_close(&p->segment);
         if (p->pidfd >= 0)
                 close(p->pidfd);
@@ -251,6 +253,7 @@ struct process *process_free(struct process *p)
                 return NULL;
         let_go(p);
         heap_done(&p->heap);
+        outside_done(&p->outside);
         places_done(&p->places);
         p->marks = mark_free_all(p->marks);
         drain_done(&p->drain);
@@ -301,6 +304,8 @@ int process_round(struct process *p, uint64_t now_ns, uint64_t *ret_n, uint64_t 
                         fullest = n;
         }
         p->dirty |= all != 0;
+        if (!r)
+                p->dirty |= outside_take(&p->outside, p->pid, now_ns);
         *ret_n = all;
         *ret_fullest = fullest;
         return r;

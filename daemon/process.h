@@ -16,6 +16,7 @@
 #include "daemon/clock.h"
 #include "daemon/drain.h"
 #include "daemon/heap.h"
+#include "daemon/outside.h"
 #include "daemon/places.h"
 #include "daemon/rates.h"
 #include "daemon/segment.h"
@@ -156,6 +157,7 @@ struct process {
         struct shim_counts shim;
         struct rates rates;
         struct heap heap;
+        struct outside outside;
         struct places places;
         struct mark *marks; /* not yet written */
         uint64_t tick_ns, tick_before_ns;
