@@ -36,6 +36,13 @@ struct heap; /* mi_heap_t */
         X(_aligned_malloc, (size_t al, size_t n), (al, n), n)                                      \
         X(mi_valloc, (size_t n), (n), n)                                                           \
         X(mi_pvalloc, (size_t n), (n), n)                                                          \
+        X(aligned_alloc, (size_t al, size_t n), (al, n), n)                                        \
+        X(memalign, (size_t al, size_t n), (al, n), n)                                             \
+        X(__libc_memalign, (size_t al, size_t n), (al, n), n)                                      \
+        X(valloc, (size_t n), (n), n)                                                              \
+        X(__libc_valloc, (size_t n), (n), n)                                                       \
+        X(pvalloc, (size_t n), (n), n)                                                             \
+        X(__libc_pvalloc, (size_t n), (n), n)                                                      \
         X(mi_new_nothrow, (size_t n), (n), n)                                                      \
         X(mi_new_aligned_nothrow, (size_t n, size_t al), (n, al), n)                               \
         X(mi_heap_malloc, (H, size_t n), (h, n), n)                                                \
@@ -63,6 +70,7 @@ struct heap; /* mi_heap_t */
         X(mi_realloc, (void *p, size_t n), (p, n), n)                                              \
         X(mi_reallocn, (void *p, size_t n, size_t size), (p, n, size), ifp_own_bytes(n, size))     \
         X(mi_reallocarray, (void *p, size_t n, size_t size), (p, n, size), ifp_own_bytes(n, size)) \
+        X(reallocarray, (void *p, size_t n, size_t size), (p, n, size), ifp_own_bytes(n, size))    \
         X(mi_rezalloc, (void *p, size_t n), (p, n), n)                                             \
         X(mi_recalloc, (void *p, size_t n, size_t size), (p, n, size), ifp_own_bytes(n, size))     \
         X(mi_realloc_aligned, (void *p, size_t n, size_t al), (p, n, al), n)                       \
@@ -207,38 +215,48 @@ static void *own_mi_heap_reallocf(H, void *p, size_t n)
 }
 
 /* `at` is where the pointer stands. */
-static int (*real_mi_reallocarr)(void *at, size_t n, size_t size);
-static int own_mi_reallocarr(void *at, size_t n, size_t size)
-{
-        struct ifp_own_move move;
-        int error;
+#define REALLOCARRS(X) X(mi_reallocarr) X(reallocarr)
+#define REALLOCARR(name)                                                                           \
+        static int (*real_##name)(void *at, size_t n, size_t size);                                \
+        static int own_##name(void *at, size_t n, size_t size)                                     \
+        {                                                                                          \
+                struct ifp_own_move move;                                                          \
+                int error;                                                                         \
+                                                                                                   \
+                if (!at)                                                                           \
+                        return real_##name(at, n, size);                                           \
+                ifp_own_move_begin(&move, *(void **)at, usable);                                   \
+                error = real_##name(at, n, size);                                                  \
+                ifp_own_move_end(&move, error ? NULL : *(void **)at, ifp_own_bytes(n, size),       \
+                                 false, usable);                                                   \
+                return error;                                                                      \
+        }
+REALLOCARRS(REALLOCARR)
 
-        if (!at)
-                return real_mi_reallocarr(at, n, size);
-        ifp_own_move_begin(&move, *(void **)at, usable);
-        error = real_mi_reallocarr(at, n, size);
-        ifp_own_move_end(&move, error ? NULL : *(void **)at, ifp_own_bytes(n, size), false, usable);
-        return error;
-}
-
-static int (*real_mi_posix_memalign)(void **ret, size_t al, size_t n);
-static int own_mi_posix_memalign(void **ret, size_t al, size_t n)
-{
-        int error = real_mi_posix_memalign(ret, al, n);
-
-        ifp_own_got(error ? NULL : *ret, n, usable);
-        return error;
-}
+#define POSIX(X) X(mi_posix_memalign) X(posix_memalign) X(__posix_memalign)
+#define POSIX_MEMALIGN(name)                                                                       \
+        static int (*real_##name)(void **ret, size_t al, size_t n);                                \
+        static int own_##name(void **ret, size_t al, size_t n)                                     \
+        {                                                                                          \
+                int error = real_##name(ret, al, n);                                               \
+                                                                                                   \
+                ifp_own_got(error ? NULL : *ret, n, usable);                                       \
+                return error;                                                                      \
+        }
+POSIX(POSIX_MEMALIGN)
 
 /* Frees what is mimalloc's, and leaves the rest alone. */
 static bool (*real_mi_is_in_heap_region)(const void *p);
-static void (*real_mi_cfree)(void *p);
-static void own_mi_cfree(void *p)
-{
-        if (p && real_mi_is_in_heap_region && real_mi_is_in_heap_region(p))
-                ifp_own_goes(p, usable);
-        real_mi_cfree(p);
-}
+#define CFREES(X) X(mi_cfree) X(cfree)
+#define CFREE(name)                                                                                \
+        static void (*real_##name)(void *p);                                                       \
+        static void own_##name(void *p)                                                            \
+        {                                                                                          \
+                if (p && real_mi_is_in_heap_region && real_mi_is_in_heap_region(p))                \
+                        ifp_own_goes(p, usable);                                                   \
+                real_##name(p);                                                                    \
+        }
+CFREES(CFREE)
 
 /* A heap that is destroyed frees its blocks without a call for each. */
 static bool gone(const struct heap *h, const void *area, void *block, size_t size, void *arg)
@@ -267,9 +285,8 @@ static void own_mi_heap_destroy(H)
         IFP_OWN_OPERATORS_NEW(X) IFP_OWN_OPERATORS_NOTHROW(X) IFP_OWN_OPERATORS_DELETE(X)
 #define OTHERS(X)                                                                                  \
         X(mi_wcsdup)                                                                               \
-        X(mi_realpath)                                                                             \
-        X(mi_heap_realpath) X(mi_dupenv_s) X(mi_reallocf) X(mi_heap_reallocf) X(mi_reallocarr)     \
-                X(mi_posix_memalign) X(mi_cfree) X(mi_heap_destroy)
+        X(mi_realpath) X(mi_heap_realpath) X(mi_dupenv_s) X(mi_reallocf) X(mi_heap_reallocf)       \
+                REALLOCARRS(X) POSIX(X) CFREES(X) X(mi_heap_destroy)
 #define ASKED(X) X(mi_is_in_heap_region) X(mi_heap_get_backing) X(mi_heap_visit_blocks)
 #define NAMES(X) ALLOCS(X) NEWS(X) MOVES(X) FREES(X) COPIES(X) OTHERS(X) OPERATORS(X)
 static const struct ifp_own_name names[] = {NAMES(IFP_OWN_NAME) ASKED(IFP_OWN_ASKED)};

@@ -65,7 +65,7 @@ static void take_names(const struct ifp_elf *e, const struct ifp_own_name *names
                 *names[i].real = wanted ? (void *)(uintptr_t)address_of(e, names[i].name) : NULL;
 }
 
-static void take(struct there *t, const struct ifp_own *own, const struct ifp_elf *e)
+static void take(struct there *t, const struct ifp_own *own, const struct ifp_elf *e, bool alone)
 {
         uint64_t malloc_at = address_of(e, "malloc");
 
@@ -76,13 +76,13 @@ static void take(struct there *t, const struct ifp_own *own, const struct ifp_el
         if (!*own->usable_real)
                 return;
         take_names(e, own->names, own->n_names, true);
-        take_names(e, own->serving, own->n_serving, t->serves);
+        take_names(e, own->serving, own->n_serving, t->serves || alone);
         take_names(e, own->aside, own->n_aside, !t->serves);
         __atomic_store_n(&t->used, true, __ATOMIC_RELEASE);
 }
 
 /* Of two libraries of one allocator the first counts, while it is there. */
-void ifp_own_opened(const struct ifp_elf *e, const char *file)
+void ifp_own_opened(const struct ifp_elf *e, const char *file, bool alone)
 {
         note_backer(e);
         for (uint32_t i = 0; i < N_OWNS; i++)
@@ -90,7 +90,7 @@ void ifp_own_opened(const struct ifp_elf *e, const char *file)
                     (ifp_glob(owns[i]->object, file) ||
                      (e->soname && ifp_glob(owns[i]->object, e->soname))) &&
                     ifp_elf_find(e, owns[i]->mark, NULL))
-                        take(&there[i], owns[i], e);
+                        take(&there[i], owns[i], e, alone);
 }
 
 void ifp_own_closed(const struct ifp_elf *e)

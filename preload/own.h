@@ -43,7 +43,8 @@ extern const struct ifp_own ifp_own_jemalloc, ifp_own_mimalloc, ifp_own_tcmalloc
 
 /* ---- for slots.c and hook-dl.c ---- */
 
-void ifp_own_opened(const struct ifp_elf *e, const char *file);
+/* `alone`: with RTLD_DEEPBIND, so that it is the malloc of those it came with, and its own. */
+void ifp_own_opened(const struct ifp_elf *e, const char *file, bool alone);
 void ifp_own_closed(const struct ifp_elf *e);
 /* The stand-in for the function at this address; 0: it has none. */
 uint64_t ifp_own_for(uint64_t address);

@@ -497,7 +497,7 @@ static int scan_locked(struct dl_phdr_info *info, size_t size, void *arg)
                 if (!o->load || !o->fresh)
                         continue;
                 if (!o->self)
-                        ifp_own_opened(&o->elf, o->file);
+                        ifp_own_opened(&o->elf, o->file, o->deepbind);
                 want_from(o);
         }
         for (uint32_t i = 0; i < n_objects; i++) {

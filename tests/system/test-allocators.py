@@ -5,27 +5,31 @@ import json
 import os
 
 from harness import between, case, check, equal, main, near, skip
-from heap import profiled
+from heap import TOTALS, profiled
 from victims import calls, notes, sound, victim
 
-FIELDS = {"alloc_calls": "calls", "alloc_bytes": "asked_bytes", "usable_bytes": "usable_bytes",
-          "free_calls": "frees", "freed_bytes": "freed_bytes"}
 
-
-def names(s, allocator, n=20, **options):
+def counted_by_name(s, cmd, library, **options):
     """Each kernel's own count of what it took is ours, and nothing is counted twice."""
-    program = victim(s, "heap-names-" + allocator)
-    if not os.path.exists(program):
-        skip(f"no {allocator} to link to")
-    run = s.run([program, str(n)], kernels=f"libheap-names-{allocator}.so:k_*", **options)
-    truth, doc = json.loads(run.stdout), s.report(run)
-    sound(doc)
-    equal(calls(doc), {name: 1 for name in truth}, "calls")
+    if not os.path.exists(cmd[0]) or not os.path.exists(victim(s, library)):
+        skip(f"no allocator for {library}")
+    run, doc = profiled(s, cmd, kernels=f"{library}:k_*", **options)
+    truth, report = json.loads(run.stdout), s.report()
+    sound(report)
+    equal(calls(report), {name: 1 for name in truth}, "calls")
+    ops = {op["name"]: {f: op[f] for f in TOTALS} for op in doc["ops"]}
     for name, wanted in truth.items():
-        op = next(o for o in doc["ops"] if o["name"] == name)
-        equal({f: op[f] for f in FIELDS}, {f: wanted[w] for f, w in FIELDS.items()}, f"memory of {name}")
-    equal(doc["memory"]["failed_calls"], sum(k["failed_calls"] for k in truth.values()), "failed calls")
-    return doc, run
+        equal(ops[name], wanted, f"memory of {name}")
+
+
+def names(s, allocator):
+    counted_by_name(s, [victim(s, "heap-names-" + allocator), "20"], f"libheap-names-{allocator}.so")
+
+
+def corners(s, allocator, *args, program=None):
+    library = f"libown-corners-{allocator}.so"
+    cmd = [victim(s, program or "own-corners-" + allocator), *([victim(s, library)] if program else []), "20", *args]
+    counted_by_name(s, cmd, library)
 
 
 @case
@@ -40,7 +44,32 @@ def own_names_of_mimalloc(s):
 
 @case
 def own_names_of_tcmalloc(s):
-    names(s, "tcmalloc", env={"TCMALLOC_LARGE_ALLOC_REPORT_THRESHOLD": str(1 << 63)})
+    names(s, "tcmalloc")
+
+
+@case
+def what_only_jemalloc_can(s):
+    corners(s, "jemalloc")
+
+
+@case
+def what_only_mimalloc_can(s):
+    corners(s, "mimalloc")
+    corners(s, "mimalloc", program="own-late")  # beside libc's malloc
+
+
+@case
+def tcmalloc_throws(s):
+    corners(s, "tcmalloc")
+
+
+@case
+def an_allocator_that_only_a_plugin_has(s):
+    """Opened with RTLD_DEEPBIND: its malloc is the allocator's, that of all others is libc's."""
+    env = {"GLIBC_TUNABLES": "glibc.rtld.optional_static_tls=65536"}
+    for allocator in ("mimalloc", "jemalloc", "tcmalloc"):
+        library = f"libheap-names-{allocator}.so"
+        counted_by_name(s, [victim(s, "own-late"), victim(s, library), "20", "deep"], library, env=env)
 
 
 LIBRARIES = "/usr/lib/x86_64-linux-gnu/"
