@@ -285,8 +285,10 @@ static void own_mi_heap_destroy(H)
         IFP_OWN_OPERATORS_NEW(X) IFP_OWN_OPERATORS_NOTHROW(X) IFP_OWN_OPERATORS_DELETE(X)
 #define OTHERS(X)                                                                                  \
         X(mi_wcsdup)                                                                               \
-        X(mi_realpath) X(mi_heap_realpath) X(mi_dupenv_s) X(mi_reallocf) X(mi_heap_reallocf)       \
-                REALLOCARRS(X) POSIX(X) CFREES(X) X(mi_heap_destroy)
+        X(mi_realpath)                                                                             \
+        X(mi_heap_realpath)                                                                        \
+        X(mi_dupenv_s)                                                                             \
+        X(mi_reallocf) X(mi_heap_reallocf) REALLOCARRS(X) POSIX(X) CFREES(X) X(mi_heap_destroy)
 #define ASKED(X) X(mi_is_in_heap_region) X(mi_heap_get_backing) X(mi_heap_visit_blocks)
 #define NAMES(X) ALLOCS(X) NEWS(X) MOVES(X) FREES(X) COPIES(X) OTHERS(X) OPERATORS(X)
 static const struct ifp_own_name names[] = {NAMES(IFP_OWN_NAME) ASKED(IFP_OWN_ASKED)};
