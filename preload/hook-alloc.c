@@ -55,12 +55,14 @@ static size_t arena_size(const void *p)
 
 /*
  * glibc keeps a block's size, with three flags, in the word before it; asking
- * malloc_usable_size costs more than all the counting. Used only where init
- * has seen the two agree. That a block mapped by itself is another 8 bytes short is seen at the
- * first such block of the engine's: one of ours, once freed, would move the threshold from which
- * the allocator maps.
+ * malloc_usable_size costs more than all the counting. Used only once the
+ * engine's own first blocks have shown that the two agree: blocks of ours would
+ * leave holes at the bottom of its heap, and one that is mapped would, once freed,
+ * move the threshold from which the allocator maps.
  */
 static bool chunk_headers, mapped_agree;
+static bool arena_for_loader; /* see ifp_alloc_own */
+static uint32_t to_agree;     /* so many more blocks must; 0: all have, or it is not to be tried */
 
 static inline uint64_t header_word(const void *p)
 {
@@ -97,21 +99,19 @@ static inline uint64_t usable_of(void *p)
 
 void ifp_alloc_init(void)
 {
-        static const size_t sizes[] = {1, 24, 25, 100, 1000, 5000};
-        bool agree = ifp_next_is_libc("malloc") && ifp_next_is_libc("malloc_usable_size");
-
         /* Another allocator's block may have nothing before it that can be read. */
-        for (unsigned i = 0; agree && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-                void *p = ifp_real.malloc(sizes[i]), *q = ifp_real.memalign(256, sizes[i]);
+        if (ifp_next_is_libc("malloc") && ifp_next_is_libc("malloc_usable_size"))
+                to_agree = 8;
+}
 
-                if (p && header_usable(p) != ifp_real.malloc_usable_size(p))
-                        agree = false;
-                if (q && header_usable(q) != ifp_real.malloc_usable_size(q))
-                        agree = false;
-                ifp_real.free(q);
-                ifp_real.free(p);
-        }
-        chunk_headers = agree;
+static void learn(void *p)
+{
+        if (!p || !to_agree || arena_for_loader)
+                return;
+        if (header_usable(p) != ifp_real.malloc_usable_size(p))
+                to_agree = 0;
+        else if (!--to_agree)
+                chunk_headers = true;
 }
 
 static inline uint32_t class_of(uint64_t usable)
@@ -410,6 +410,28 @@ static inline __attribute__((always_inline)) void count_alloc(void *p, size_t as
         count_known(p, asked, usable, caller);
 }
 
+/*
+ * What the loader takes while the shim loads something is the shim's, and comes from
+ * its arena: the engine's heap stays as it would be without us.
+ */
+static inline bool own_memory(void)
+{
+        return IFP_UNLIKELY(arena_for_loader) && ifp_tls.busy;
+}
+
+void ifp_alloc_own(bool on)
+{
+        static bool headers;
+
+        if (on) {
+                headers = chunk_headers;
+                chunk_headers = false; /* so that malloc and free take their longer way */
+        }
+        arena_for_loader = on;
+        if (!on)
+                chunk_headers = headers;
+}
+
 static inline bool ready(void)
 {
         if (IFP_LIKELY(ifp_real.malloc_usable_size != NULL))
@@ -422,9 +444,10 @@ static __attribute__((noinline)) void *malloc_otherwise(size_t n, const void *ca
 {
         void *p;
 
-        if (!ready())
+        if (!ready() || own_memory())
                 return arena_take(16, n);
         p = ifp_real.malloc(n);
+        learn(p);
         count_alloc(p, n, caller);
         return p;
 }
@@ -444,7 +467,7 @@ IFP_EXPORT void *calloc(size_t n, size_t size)
 {
         void *p;
 
-        if (IFP_UNLIKELY(!ready())) /* the arena is zero, and used once */
+        if (IFP_UNLIKELY(!ready() || own_memory())) /* the arena is zero, and used once */
                 return size && n > ARENA_BYTES / size ? NULL : arena_take(16, n * size);
         p = ifp_real.calloc(n, size);
         count_alloc(p, p ? n * size : 0, CALLER);
@@ -500,7 +523,7 @@ static __attribute__((noinline)) void *realloc_block(void *old, size_t n, const 
 static inline __attribute__((always_inline)) void *realloc_any(void *old, size_t n,
                                                                const void *caller)
 {
-        if (IFP_UNLIKELY(!ready()))
+        if (IFP_UNLIKELY(!ready() || (!old && own_memory())))
                 return old ? NULL : arena_take(16, n);
         if (IFP_UNLIKELY(in_arena(old)))
                 return realloc_from_arena(old, n);

@@ -323,7 +323,9 @@ IFP_EXPORT int __libc_start_main(int (*fn)(int, char **, char **), int argc, cha
                 IFP_BUSY;
 
                 ifp_tls.fast = NULL; /* it allocates */
+                ifp_alloc_own(true);
                 ifp_unwind_init();
+                ifp_alloc_own(false);
                 ifp_fast_again(&ifp_tls);
         }
         return real(fn, argc, argv, init, fini, rtld_fini, stack_end);

@@ -63,8 +63,10 @@ extern struct ifp_real ifp_real;
 /* Finds them, once; safe at any time after the loader has relocated libc. */
 void ifp_real_init(void);
 
-/* hook-alloc.c: whether block headers can be read; after ifp_real_init. */
+/* hook-alloc.c: whether block headers may be read; after ifp_real_init. */
 void ifp_alloc_init(void);
+/* While it is on, what this thread allocates while it is busy comes from the shim's arena. */
+void ifp_alloc_own(bool on);
 
 /* hook-map.c: maps that came before there was a segment; the objects are known now. */
 void ifp_map_begin(void);
