@@ -69,32 +69,42 @@ static inline uint64_t header_word(const void *p)
         return *(const uint64_t *)((uintptr_t)p - 8);
 }
 
-static __attribute__((noinline)) uint64_t usable_mapped(void *p)
-{
-        uint64_t usable = (header_word(p) & ~7ull) - 16;
-
-        if (IFP_LIKELY(mapped_agree))
-                return usable;
-        if (ifp_real.malloc_usable_size(p) != usable) {
-                chunk_headers = false;
-                return ifp_real.malloc_usable_size(p);
-        }
-        mapped_agree = true;
-        return usable;
-}
-
+/* A block mapped by itself is another 8 bytes short. */
 static inline uint64_t header_usable(const void *p)
 {
         uint64_t size = header_word(p);
 
-        if (IFP_UNLIKELY(size & 2)) /* mapped */
-                return usable_mapped((void *)(uintptr_t)p);
-        return (size & ~7ull) - 8;
+        return (size & ~7ull) - 8 - (size & 2) * 4;
 }
 
 static inline uint64_t usable_of(void *p)
 {
         return IFP_LIKELY(chunk_headers) ? header_usable(p) : ifp_real.malloc_usable_size(p);
+}
+
+/* Of a block that is freed: it may be spoilt, and is not to be asked about while that can be
+ * helped. */
+static inline uint64_t usable_of_old(void *p)
+{
+        return IFP_LIKELY(chunk_headers || to_agree) ? header_usable(p)
+                                                     : ifp_real.malloc_usable_size(p);
+}
+
+/* The first mapped block of the engine's shows whether that is so. */
+static __attribute__((noinline)) uint64_t usable_mapped(void *p)
+{
+        if (ifp_real.malloc_usable_size(p) != header_usable(p))
+                chunk_headers = false;
+        mapped_agree = true;
+        return usable_of(p);
+}
+
+/* Of a block that is new. */
+static inline uint64_t usable_of_new(void *p)
+{
+        if (IFP_UNLIKELY(header_word(p) & 2) && IFP_UNLIKELY(!mapped_agree))
+                return usable_mapped(p);
+        return header_usable(p);
 }
 
 void ifp_alloc_init(void)
@@ -151,6 +161,18 @@ void ifp_memory_flush(struct ifp_lane_memory *m)
         while (now > peak && !__atomic_compare_exchange_n(&ifp_seg->live.peak_bytes, &peak, now,
                                                           true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
                 ;
+}
+
+int64_t ifp_live_at_fork;
+
+int64_t ifp_live_now(void)
+{
+        int64_t live = __atomic_load_n(&ifp_seg->live.live_bytes, __ATOMIC_RELAXED);
+        uint32_t n = __atomic_load_n(&ifp_seg->live.n_lanes_used, __ATOMIC_ACQUIRE);
+
+        for (uint32_t i = 0; i < n; i++)
+                live += pending(&ifp_seg->lanes[i].memory);
+        return live + pending(&ifp_crowd()->memory);
 }
 
 /*
@@ -459,7 +481,7 @@ IFP_EXPORT void *malloc(size_t n)
         if (IFP_UNLIKELY(!chunk_headers))
                 return malloc_otherwise(n, CALLER);
         p = ifp_real.malloc(n);
-        count_known(p, n, IFP_LIKELY(p) ? header_usable(p) : 0, CALLER);
+        count_known(p, n, IFP_LIKELY(p) ? usable_of_new(p) : 0, CALLER);
         return p;
 }
 
@@ -484,7 +506,7 @@ IFP_EXPORT void free(void *p)
         } else if (in_arena(p) || !ready()) {
                 return;
         }
-        count_free(p, usable_of(p));
+        count_free(p, usable_of_old(p));
         ifp_real.free(p);
 }
 
@@ -504,7 +526,7 @@ static void *realloc_from_arena(void *old, size_t n)
  */
 static __attribute__((noinline)) void *realloc_block(void *old, size_t n, const void *caller)
 {
-        uint64_t had = old ? usable_of(old) : 0;
+        uint64_t had = old ? usable_of_old(old) : 0;
         struct ifp_sample sample;
         bool sampled = old && ifp_live_filter[ifp_live_home(old)] && ifp_live_take(old, &sample);
         void *p = ifp_real.realloc(old, n);

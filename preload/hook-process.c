@@ -26,7 +26,6 @@ void ifp_after_fork_child(void)
         tls->n_aside = 0;
         tls->uneven = 0;
         tls->paired = 0;
-        ifp_early = (struct ifp_early){0};
         tls->sampling_sp = 0;
         ifp_unwind_after_fork();
         ifp_tokens_after_fork();
@@ -42,11 +41,13 @@ IFP_EXPORT pid_t fork(void)
         pid_t pid;
 
         ifp_real_init();
+        ifp_live_at_fork = ifp_seg && ifp_alive() ? ifp_live_now() : ifp_live_at_fork;
         pid = ifp_real.fork();
         if (!pid) {
                 IFP_KEEP_ERRNO;
 
                 ifp_wipe[0] = 0; /* it is, but where the kernel knows no MADV_WIPEONFORK */
+                ifp_early = (struct ifp_early){0};
                 ifp_after_fork_child();
                 opening = 0;
         }

@@ -250,6 +250,7 @@ void ifp_start_lane(void)
                 m->frees[i] += ifp_early.memory.frees[i];
         }
         ifp_memory_due(m);
+        ifp_early = (struct ifp_early){0};
 }
 
 static void at_exit(int code, void *arg)

@@ -166,8 +166,7 @@ static void inherit(struct ifp_segment *seg, const struct ifp_segment *parent)
         to->n_ops = from->n_ops;
         to->n_objects = from->n_objects;
         to->names_bytes = from->names_bytes;
-        to->live_bytes = from->live_bytes;
-        to->peak_bytes = from->live_bytes;
+        to->live_bytes = to->peak_bytes = ifp_live_at_fork ? ifp_live_at_fork : from->live_bytes;
         to->daemon_default_switch = from->daemon_default_switch;
         to->n_patterns = from->n_patterns;
         ifp_copy(to->patterns, from->patterns, sizeof(to->patterns));

@@ -262,6 +262,8 @@ extern struct ifp_early ifp_early;
 /* hook-alloc.c */
 void ifp_memory_due(struct ifp_lane_memory *m); /* sets its limits anew */
 void ifp_memory_flush(struct ifp_lane_memory *m);
+int64_t ifp_live_now(void);      /* of all threads, to the byte */
+extern int64_t ifp_live_at_fork; /* what a child begins with; 0: not known */
 
 /* span.c, for engines: one span that is already over, not from a stub */
 void ifp_span_write(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t start,
