@@ -31,7 +31,7 @@ static struct {
                              size_t *rss_peak, size_t *commit, size_t *commit_peak, size_t *faults);
 } ask;
 
-static uint64_t next_ticks, start_mask;
+static uint64_t next_ticks, last_cost, start_mask;
 static uint32_t looking;
 
 static bool is_here(const struct ifp_elf *e)
@@ -139,7 +139,7 @@ void ifp_allocator_begin(void)
 void ifp_allocator_after_fork(void)
 {
         looking = 0;
-        next_ticks = 0;
+        next_ticks = last_cost = 0;
         forget(&ifp_seg->allocator);
 }
 
@@ -373,6 +373,7 @@ static void look(void)
         __atomic_thread_fence(__ATOMIC_RELEASE);
         ifp_copy(to, &now, sizeof(now));
         __atomic_store_n(&to->seq, now.seq + 1, __ATOMIC_RELEASE);
+        last_cost = cost;
         cost *= RARELY;
         __atomic_store_n(&next_ticks, now.ticks + (cost > second ? cost : second),
                          __ATOMIC_RELAXED);
@@ -401,9 +402,12 @@ void ifp_allocator_look(void)
         look_alone();
 }
 
+/* What takes long is asked when it is time, also at the exit. */
 void ifp_allocator_last(void)
 {
-        if (!ifp_tls.busy && ifp_seg && !ifp_off && ifp_alive() &&
-            ifp_seg->header.pid == (int32_t)IFP_SYS(getpid))
+        if (ifp_tls.busy || !ifp_seg || ifp_off || !ifp_alive() ||
+            ifp_seg->header.pid != (int32_t)IFP_SYS(getpid))
+                return;
+        if (last_cost < ifp_seg->header.ticks_per_second / 1000 || ifp_ticks() >= next_ticks)
                 look_alone();
 }

@@ -17,7 +17,7 @@ void ifp_allocator_after_fork(void);
  */
 void ifp_allocator_look(void);
 
-/* Asks it once more: the process exits. */
+/* Asks it once more, unless that takes long: the process exits. */
 void ifp_allocator_last(void);
 
 #pragma GCC visibility pop
