@@ -19,7 +19,6 @@
 #include "common/report.h"
 #include "daemon/lane.h"
 #include "daemon/procfs.h"
-#include "daemon/symbol.h"
 
 #define MAX_ENDED_THREADS 256 /* shown; the newest */
 

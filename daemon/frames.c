@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Logical frames of return addresses: which object they lie in is said by the
- * segment's table of objects, which function and line by the object's file
- * (symbol.c), and of code that was generated at run time by the list that some runtimes keep
- * in /tmp/perf-PID.map (perf-map.c). Each address is looked up once; a file
- * that has to be opened for it costs more of a tick's budget.
+ * segment's table of objects, which function and line by the symboliser (symboliser.c):
+ * from the object's file (symbol.c), and of code that was generated at run time from the list
+ * that some runtimes keep in /tmp/perf-PID.map (perf-map.c). Each address is looked up once. The
+ * budget is time; who has none left, or gets no answer within it, asks again.
  */
 #include "daemon/frames.h"
 
@@ -12,12 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cleanup.h"
 #include "common/runfile.h"
-#include "daemon/perf-map.h"
+#include "daemon/clock.h"
 #include "daemon/process.h"
-#include "daemon/symbol.h"
+#include "daemon/symboliser.h"
 
-#define PRICE_OF_FILE 8u /* addresses */
+#define MOST_WAIT_US 2000000u /* for one address */
 
 struct frame {
         char *function, *file;
@@ -46,8 +47,6 @@ struct frames {
         uint32_t n_buckets; /* a power of two */
         char **libraries;
         uint32_t n_libraries;
-        uint64_t last_library; /* the file that was looked into last, index + 1 */
-        struct perf_map *map;
         bool hurry;
 };
 
@@ -66,7 +65,6 @@ struct frames *frames_free(struct frames *f)
         }
         for (uint32_t i = 0; i < f->n_libraries; i++)
                 free(f->libraries[i]);
-        perf_map_free(f->map);
         free(f->libraries);
         free(f->frames);
         free(f->known);
@@ -206,44 +204,33 @@ static int grow_frames(struct frames *f)
         return 0;
 }
 
-/* Code of no object: generated, if it is code at all. */
-static int resolve_generated(struct frames *f, struct process *p, uint64_t address)
+/*
+ * Frames of one address: what a file or a list of generated code tells of it, else where it lies.
+ * 0; SYMBOL_E_LATER; SEGMENT_E_BAD; -errno.
+ */
+static int resolve(struct frames *f, struct process *p, const struct ifp_object *o,
+                   uint64_t address, bool is_now, uint64_t wait_us, const char **ret_why)
 {
-        struct frame *to = &f->frames[f->n];
-        uint64_t start;
-        char *name;
-
-        if (!f->map)
-                f->map = perf_map_new(p->pid);
-        *to = (struct frame){.offset = address, .library = library(f, "[jit]")};
-        if (f->map && perf_map_find(f->map, address - 1, &name, &start)) {
-                to->function = name;
-                to->offset = address - start;
-        }
-        f->n++;
-        return 0;
-}
-
-static int resolve_in(struct frames *f, struct process *p, const struct ifp_object *o,
-                      uint64_t address, unsigned *budget, const char **ret_why)
-{
-        uint64_t linked = address - o->base;
+        struct symboliser_question q = {.address = address - 1,
+                                        .base = o ? o->base : 0,
+                                        .pid = p->pid,
+                                        .started_ns = p->segment.header.start_real_ns,
+                                        .is_now = is_now};
+        _cleanup_(freep) char *path = NULL, *found = NULL;
         struct symbol symbols[SYMBOL_MOST];
         uint32_t n = 0, at;
-        char *path = NULL;
         int r;
 
-        r = segment_name(&p->segment, &p->counts, o->path, &path, ret_why);
+        r = o ? segment_name(&p->segment, &p->counts, o->path, &path, ret_why) : 0;
         if (r)
                 return r;
-        at = library(f, path);
-        if (!f->hurry && at != f->last_library)
-                *budget = *budget > PRICE_OF_FILE ? *budget - PRICE_OF_FILE : 1;
-        f->last_library = at;
-        r = f->hurry ? 0 : symbols_find(path, linked - 1, symbols, &n);
-        free(path);
-        if (r < 0)
+        q.path = path;
+        r = f->hurry ? SYMBOL_E_UNKNOWN : symboliser_find(&q, wait_us, symbols, &n, &found);
+        if (r && r != SYMBOL_E_UNKNOWN)
                 return r;
+        if (!n)
+                symbols[n++] = (struct symbol){.offset = (o ? address - o->base : address) - 1};
+        at = library(f, path ? path : found ? found : "[jit]");
         for (uint32_t i = 0; i < n; i++)
                 f->frames[f->n++] = (struct frame){.function = symbols[i].function,
                                                    .file = symbols[i].file,
@@ -251,9 +238,29 @@ static int resolve_in(struct frames *f, struct process *p, const struct ifp_obje
                                                    .offset = symbols[i].offset + 1,
                                                    .inlined = symbols[i].inlined,
                                                    .library = at};
-        if (!n)
-                f->frames[f->n++] = (struct frame){.offset = linked, .library = at};
         return 0;
+}
+
+/* What a caller's budget buys, and what is left of it after so much time. */
+static uint64_t wait_of(unsigned budget)
+{
+        uint64_t us = (uint64_t)budget * FRAMES_UNIT_US;
+
+        return us < MOST_WAIT_US ? us : MOST_WAIT_US;
+}
+
+static unsigned less(unsigned budget, uint64_t took_ns)
+{
+        uint64_t units = 1 + took_ns / (FRAMES_UNIT_US * 1000);
+
+        return budget > units ? budget - (unsigned)units : 0;
+}
+
+/* Where the stack was taken before the last object went, its addresses may be others' by now. */
+static bool is_now(const struct process *p, uint32_t epoch)
+{
+        return p->state == PROCESS_LIVE &&
+               epoch == __atomic_load_n(&p->segment.map->live.object_epoch, __ATOMIC_ACQUIRE);
 }
 
 int frames_find(struct frames *f, struct process *p, uint64_t return_address, uint32_t epoch,
@@ -268,14 +275,19 @@ int frames_find(struct frames *f, struct process *p, uint64_t return_address, ui
         new.load = o.load;
         k = look_up(f, return_address, new.object, new.load);
         if (!k) {
+                uint64_t began = clock_mono_ns();
+
                 if (!*budget)
                         return 0;
-                --*budget;
                 r = grow_frames(f);
-                if (!r && new.object == UINT32_MAX)
-                        r = resolve_generated(f, p, return_address);
-                else if (!r)
-                        r = resolve_in(f, p, &o, return_address, budget, ret_why);
+                if (!r)
+                        r = resolve(f, p, new.object == UINT32_MAX ? NULL : &o, return_address,
+                                    is_now(p, epoch), wait_of(*budget), ret_why);
+                *budget = less(*budget, clock_mono_ns() - began);
+                if (r == SYMBOL_E_LATER) {
+                        *budget = 0;
+                        return 0;
+                }
                 if (r)
                         return r < 0 ? r : -EBADMSG;
                 new.n = f->n - new.first;

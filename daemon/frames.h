@@ -10,6 +10,8 @@ struct process;
 struct runfile;
 struct runfile_frame;
 
+#define FRAMES_UNIT_US 20u /* of a budget */
+
 struct frames *frames_new(void);
 struct frames *frames_free(struct frames *f);
 

@@ -14,10 +14,12 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "daemon/clock.h"
 #include "daemon/text.h"
 
-#define MOST_BYTES (64ll << 20)
-#define NAME_BYTES 512
+#define MOST_BYTES       (64ll << 20)
+#define NAME_BYTES       512
+#define LEAST_BETWEEN_NS 1000000000ull
 
 struct entry {
         uint64_t start, end;
@@ -27,17 +29,19 @@ struct entry {
 
 struct perf_map {
         pid_t pid;
+        uint64_t started_ns;
+        uint64_t looked_ns;
         off_t size; /* when it was read last */
         struct entry *entries;
         uint32_t n, room;
 };
 
-struct perf_map *perf_map_new(pid_t pid)
+struct perf_map *perf_map_new(pid_t pid, uint64_t started_ns)
 {
         struct perf_map *m = calloc(1, sizeof(*m));
 
         if (m)
-                m->pid = pid;
+                *m = (struct perf_map){.pid = pid, .started_ns = started_ns};
         return m;
 }
 
@@ -110,6 +114,11 @@ void perf_map_parse(struct perf_map *m, char *text)
                 qsort(m->entries, m->n, sizeof(*m->entries), by_start);
 }
 
+static uint64_t time_ns(const struct timespec *t)
+{
+        return (uint64_t)t->tv_sec * 1000000000ull + (uint64_t)t->tv_nsec;
+}
+
 static void read_again(struct perf_map *m)
 {
         _cleanup_(closep) int fd = -1;
@@ -118,10 +127,12 @@ static void read_again(struct perf_map *m)
         char path[64];
         ssize_t n;
 
+        m->looked_ns = clock_mono_ns();
         snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)m->pid);
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
         if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
-            st.st_size <= m->size || st.st_size > MOST_BYTES)
+            time_ns(&st.st_mtim) < m->started_ns || st.st_size <= m->size ||
+            st.st_size > MOST_BYTES)
                 return;
         text = malloc((size_t)st.st_size + 1);
         if (!text)
@@ -154,7 +165,7 @@ bool perf_map_find(struct perf_map *m, uint64_t address, char **ret_name, uint64
 {
         const struct entry *e = search(m, address);
 
-        if (!e) {
+        if (!e && clock_mono_ns() - m->looked_ns > LEAST_BETWEEN_NS) {
                 read_again(m);
                 e = search(m, address);
         }

@@ -8,11 +8,12 @@
 
 struct perf_map;
 
-struct perf_map *perf_map_new(pid_t pid);
+/* A list older than the process's start (CLOCK_REALTIME) is another's. */
+struct perf_map *perf_map_new(pid_t pid, uint64_t started_ns);
 struct perf_map *perf_map_free(struct perf_map *m);
 
 /* The function at `address`: its name, to be freed, and where it begins. Reads the list again when
- * it has grown. */
+ * it has grown, but at most once in a second. */
 bool perf_map_find(struct perf_map *m, uint64_t address, char **ret_name, uint64_t *ret_start);
 
 /* Takes lines "START SIZE NAME" (numbers in hex); those that are not of this form are left out. */

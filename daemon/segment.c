@@ -137,6 +137,7 @@ int segment_open(struct segment *ret, int fd, const char **ret_why)
         /* A core of ours must not carry gigabytes of holes; and no huge pages for a sparse thing.
          */
         (void)madvise(s.map, s.bytes, MADV_DONTDUMP);
+        (void)madvise(s.map, s.bytes, MADV_DONTFORK); /* the symboliser must not hold it */
         *ret = s;
         return 0;
 }

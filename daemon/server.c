@@ -30,6 +30,7 @@
 #include "daemon/ending.h"
 #include "daemon/intake.h"
 #include "daemon/text.h"
+#include "daemon/symboliser.h"
 
 #define NAP_LEAST_NS 100000ull
 #define NAP_FLOW_NS  2000000ull
@@ -124,6 +125,7 @@ struct server *server_free(struct server *s)
                 free(s->refused[i].reason);
                 free(s->not_adoptable[i].reason);
         }
+        symboliser_close();
         tally_scratch_done(&s->scratch);
         if (s->signals >= 0)
                 close(s->signals);

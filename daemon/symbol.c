@@ -2,38 +2,58 @@
 /*
  * Functions and lines of addresses in files, by elfutils: symbol tables (those
  * of .gnu_debugdata too), and DWARF where the file has it or a file beside it does
- * (.gnu_debuglink, build-id under /usr/lib/debug). Nothing is asked of the network.
+ * (.gnu_debuglink, build-id under /usr/lib/debug). Nothing is asked of the network:
+ * the symboliser has no DEBUGINFOD_URLS.
  *
  * Paths come from segments, so what is opened may be anything: only regular
- * files are read, never by waiting, and one that is another file than at first is
- * not believed. libdw reads within the bounds of files that lie (tests/fuzz/fuzz-symbol.c); some
- * of them make it lose a few bytes at each address.
+ * files are read, never by waiting, and a file that is not the one a process
+ * has loaded is not believed (mapped.c). What elfutils makes of a file that lies
+ * is guarded from outside: all this runs in a process of its own, which may crash,
+ * loop, swell or hang, and is then replaced (symboliser.c).
  */
 #include "daemon/symbol.h"
 
-#include <dwarf.h>
 #include <elfutils/libdwfl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <gelf.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/demangle.h"
+#include "daemon/mapped.h"
+#include "daemon/symbol-lines.h"
+#include "daemon/symbol-table.h"
 
-#define N_OPEN 6u /* files kept open; a large library with DWARF takes megabytes */
+#define N_OPEN    6u /* files kept open; a large library with DWARF takes megabytes */
+#define N_CHECKED 8u /* processes that a file was held against */
 
 struct opened {
         char *path;
+        bool is_vdso;
         dev_t device;
         ino_t inode;
         struct timespec changed;
         Dwfl *dwfl;
         Dwfl_Module *module; /* NULL: it cannot be read */
-        uint64_t used;       /* when it was asked last */
+        struct symbol_table *table;
+        struct symbol_lines *lines;
+        bool looked_for_lines;
+        Dwarf_Addr bias; /* addresses of the module - those of its DWARF */
+        struct checked {
+                pid_t pid;
+                uint64_t base;
+                enum mapped is;
+        } checked[N_CHECKED];
+        uint32_t n_checked; /* goes round */
+        uint64_t used;      /* when it was asked last */
 };
 
 static struct opened files[N_OPEN];
@@ -52,6 +72,8 @@ static const Dwfl_Callbacks callbacks = {
 
 static void forget(struct opened *o)
 {
+        symbol_table_free(o->table);
+        symbol_lines_free(o->lines);
         if (o->dwfl)
                 dwfl_end(o->dwfl);
         free(o->path);
@@ -75,88 +97,136 @@ static void report(struct opened *o, int fd)
                 o->module = NULL;
 }
 
+/* The kernel gives the same one to all; ours has a file for libdwfl. */
+static int open_vdso(void)
+{
+        const ElfW(Ehdr) *eh = (void *)getauxval(AT_SYSINFO_EHDR);
+        size_t size = eh ? eh->e_shoff + (size_t)eh->e_shnum * eh->e_shentsize : 0;
+        int fd = eh ? memfd_create("vdso", MFD_CLOEXEC) : -1;
+
+        if (fd >= 0 && write(fd, eh, size) != (ssize_t)size) {
+                close(fd);
+                return -1;
+        }
+        return fd;
+}
+
+/* A regular file, and nothing else is even touched: opening a device can do something. */
+static int open_regular(const char *path, struct stat *ret)
+{
+        _cleanup_(closep) int fd = open(path, O_PATH | O_CLOEXEC);
+        char link[64];
+
+        if (fd < 0 || fstat(fd, ret) < 0 || !S_ISREG(ret->st_mode))
+                return -1;
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        return open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
 static int open_file(struct opened *o, const char *path)
 {
-        _cleanup_(closep) int fd = -1;
-        struct stat st;
-        int copy;
+        struct stat st = {0};
+        int fd;
 
         o->path = strdup(path);
         if (!o->path)
                 return -ENOMEM;
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        o->is_vdso = !strncmp(path, "linux-vdso.so", 13) || !strcmp(path, "[vdso]");
+        fd = o->is_vdso ? open_vdso() : open_regular(path, &st);
+        if (fd < 0)
                 return 0;
         o->device = st.st_dev;
         o->inode = st.st_ino;
         o->changed = st.st_mtim;
-        copy = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* libdwfl closes it where it takes it */
-        if (copy < 0)
-                return 0;
-        report(o, copy);
+        report(o, fd); /* libdwfl closes it where it takes it */
         if (!o->module)
-                close(copy);
+                close(fd);
         return 0;
 }
 
-/* The file as it was opened first, if that is still what the path leads to. */
+static bool is_as_it_was(const struct opened *o)
+{
+        struct stat st;
+
+        if (o->is_vdso)
+                return true;
+        return o->module && !stat(o->path, &st) && st.st_ino == o->inode &&
+               st.st_dev == o->device && st.st_mtim.tv_sec == o->changed.tv_sec &&
+               st.st_mtim.tv_nsec == o->changed.tv_nsec;
+}
+
 static int file_of(const char *path, struct opened **ret)
 {
-        struct opened *oldest = files;
+        struct opened *to = files;
 
         for (struct opened *o = files; o < files + N_OPEN; o++) {
                 if (o->path && !strcmp(o->path, path)) {
-                        struct stat st;
-
-                        if (!o->module || stat(path, &st) < 0 || st.st_ino != o->inode ||
-                            st.st_dev != o->device || st.st_mtim.tv_sec != o->changed.tv_sec ||
-                            st.st_mtim.tv_nsec != o->changed.tv_nsec) {
-                                forget(o);
-                                oldest = o;
+                        if (!is_as_it_was(o)) {
+                                to = o;
                                 break;
                         }
                         o->used = ++clock_now;
                         *ret = o;
                         return 0;
                 }
-                if (o->used < oldest->used)
-                        oldest = o;
+                if (o->used < to->used)
+                        to = o;
         }
-        forget(oldest);
-        oldest->used = ++clock_now;
-        *ret = oldest;
-        return open_file(oldest, path);
+        forget(to);
+        to->used = ++clock_now;
+        *ret = to;
+        return open_file(to, path);
 }
 
-/* ---- names and lines --------------------------------------------------------------- */
+/* ---- what lies there ----------------------------------------------------------- */
 
-static const char *linkage_name(Dwarf_Die *die)
+static Elf *elf_of(const struct opened *o)
 {
-        Dwarf_Attribute a;
+        GElf_Addr bias;
 
-        if (dwarf_attr_integrate(die, DW_AT_linkage_name, &a) ||
-            dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &a))
-                return dwarf_formstring(&a);
-        return NULL;
+        return dwfl_module_getelf(o->module, &bias);
 }
 
-static char *die_name(Dwarf_Die *die)
+static bool linked_address(const struct opened *o, uint64_t in_file, uint64_t *ret)
 {
-        const char *name = linkage_name(die);
+        Elf *elf = elf_of(o);
+        GElf_Phdr ph;
 
-        if (!name)
-                name = dwarf_diename(die);
-        return name && *name ? ifp_demangle(name) : NULL;
+        for (int i = 0; elf && gelf_getphdr(elf, i, &ph); i++)
+                if (ph.p_type == PT_LOAD && in_file >= ph.p_offset &&
+                    in_file - ph.p_offset < ph.p_filesz) {
+                        *ret = in_file - ph.p_offset + ph.p_vaddr;
+                        return true;
+                }
+        return false;
 }
 
-static uint32_t number_of(Dwarf_Die *die, unsigned attribute)
+/* Asked once, while the process is there to be asked. */
+static bool is_replaced(struct opened *o, pid_t pid, uint64_t base)
 {
-        Dwarf_Attribute a;
-        Dwarf_Word v;
+        struct checked *c = o->checked;
 
-        if (!dwarf_attr(die, attribute, &a) || dwarf_formudata(&a, &v) || v > INT32_MAX)
-                return 0;
-        return (uint32_t)v;
+        if (o->is_vdso || !pid)
+                return false;
+        while (c < o->checked + N_CHECKED && (c->pid != pid || c->base != base))
+                c++;
+        if (c == o->checked + N_CHECKED) {
+                c = &o->checked[o->n_checked++ % N_CHECKED];
+                *c = (struct checked){pid, base, mapped_is(pid, base, elf_of(o))};
+        }
+        return c->is == MAPPED_OTHER;
+}
+
+static uint32_t by_lines(struct opened *o, uint64_t address, struct symbol *ret)
+{
+        if (!o->looked_for_lines) {
+                Dwarf *dwarf = dwfl_module_getdwarf(o->module, &o->bias);
+
+                o->looked_for_lines = true;
+                if (dwarf)
+                        o->lines = symbol_lines_new(dwarf);
+        }
+        return o->lines ? symbol_lines_find(o->lines, address - o->bias, ret) : 0;
 }
 
 /* The name without the version that a table of dynamic symbols may add ("@@GLIBC_2.34"). */
@@ -167,138 +237,43 @@ static char *plain_name(const char *symbol)
         return copy && *copy ? ifp_demangle(copy) : NULL;
 }
 
-static char *copy_or_null(const char *s)
+/* The table knows the parts that compilers split functions into, so its name goes first. */
+static void by_table(struct opened *o, uint64_t address, struct symbol *ret, uint32_t n)
 {
-        return s && *s ? strdup(s) : NULL;
-}
-
-/* Where an inlined function was called from. */
-static void call_place(Dwarf_Die *unit, Dwarf_Die *die, struct symbol *to)
-{
-        uint32_t index = number_of(die, DW_AT_call_file);
-        Dwarf_Files *names;
-        size_t n;
-
-        to->line = number_of(die, DW_AT_call_line);
-        if (!dwarf_getsrcfiles(unit, &names, &n) && index < n)
-                to->file = copy_or_null(dwarf_filesrc(names, index, NULL, NULL));
-}
-
-static bool holds_code(Dwarf_Die *die)
-{
-        int tag = dwarf_tag(die);
-
-        return tag == DW_TAG_inlined_subroutine || tag == DW_TAG_subprogram;
-}
-
-/* The unit that holds an address; compilers need not write the table that says so. */
-static bool find_unit(Dwarf *dwarf, uint64_t address, Dwarf_Die *ret)
-{
-        Dwarf_CU *unit = NULL;
-        Dwarf_Die die;
-
-        if (dwarf_addrdie(dwarf, address, ret))
-                return true;
-        while (!dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &die, NULL))
-                if (dwarf_haspc(&die, address) > 0) {
-                        *ret = die;
-                        return true;
-                }
-        return false;
-}
-
-/* The scopes around an address within its unit, the innermost first, as the code lies (not as it
- * was written). */
-static int scopes_of(Dwarf *dwarf, Dwarf_Die *unit, uint64_t address, Dwarf_Die **ret)
-{
-        Dwarf_Die *scopes = NULL, innermost;
-        int n = dwarf_getscopes(unit, address, &scopes);
-
-        if (n <= 0)
-                return 0;
-        if (!dwarf_offdie(dwarf, dwarf_dieoffset(&scopes[0]), &innermost)) {
-                free(scopes);
-                return 0;
-        }
-        free(scopes);
-        n = dwarf_getscopes_die(&innermost, ret);
-        return n > 0 ? n : 0;
-}
-
-static void source_of(Dwarf_Die *unit, uint64_t address, struct symbol *to)
-{
-        Dwarf_Line *line = dwarf_getsrc_die(unit, address);
-        int n = 0;
-
-        if (!line)
-                return;
-        to->file = copy_or_null(dwarf_linesrc(line, NULL, NULL));
-        if (!dwarf_lineno(line, &n) && n > 0)
-                to->line = (uint32_t)n;
-}
-
-/* Logical frames by DWARF; 0: it has nothing there. */
-static uint32_t by_dwarf(Dwfl_Module *module, uint64_t address, struct symbol *ret)
-{
-        Dwarf_Die unit, *scopes = NULL;
-        struct symbol next = {0};
-        Dwarf_Addr bias = 0;
-        Dwarf *dwarf = dwfl_module_getdwarf(module, &bias);
-        uint32_t n = 0;
-        int n_scopes;
-
-        if (!dwarf || !find_unit(dwarf, address - bias, &unit))
-                return 0;
-        source_of(&unit, address - bias, &next);
-        n_scopes = scopes_of(dwarf, &unit, address - bias, &scopes);
-        for (int i = 0; i < n_scopes && n < SYMBOL_MOST; i++) {
-                if (!holds_code(&scopes[i]))
-                        continue;
-                ret[n] = next;
-                ret[n].function = die_name(&scopes[i]);
-                ret[n].inlined = dwarf_tag(&scopes[i]) == DW_TAG_inlined_subroutine;
-                next = (struct symbol){0};
-                if (!ret[n++].inlined)
-                        break;
-                call_place(&unit, &scopes[i], &next);
-        }
-        free(scopes);
-        if (!n) { /* a line without a function: of assembly */
-                ret[n++] = next;
-                return n;
-        }
-        free(next.file);
-        ret[n - 1].inlined = false;
-        return n;
-}
-
-int symbols_find(const char *path, uint64_t address, struct symbol *ret, uint32_t *ret_n)
-{
-        struct opened *o;
         const char *name;
-        GElf_Off offset = 0;
-        GElf_Sym sym;
-        uint32_t n;
+        uint64_t offset;
+
+        if (!o->table)
+                o->table = symbol_table_new(o->module);
+        if (!o->table)
+                return;
+        name = symbol_table_find(o->table, o->module, address, &offset);
+        if (!name)
+                return;
+        free(ret[n - 1].function);
+        ret[n - 1].function = plain_name(name);
+        for (uint32_t i = 0; i < n; i++)
+                ret[i].offset = offset;
+}
+
+int symbols_find_place(const struct symbol_place *place, struct symbol *ret, uint32_t *ret_n)
+{
+        uint64_t address = place->address;
+        struct opened *o;
+        uint32_t n = 0;
         int r;
 
-        r = file_of(path, &o);
+        r = file_of(place->path, &o);
         if (r < 0)
                 return r;
-        if (!o->module)
+        if (!o->module || (place->in_file && !linked_address(o, address, &address)) ||
+            is_replaced(o, place->pid, place->base))
                 return SYMBOL_E_UNKNOWN;
-        n = by_dwarf(o->module, address, ret);
-        name = dwfl_module_addrinfo(o->module, address, &offset, &sym, NULL, NULL, NULL);
-        /* beyond its end is somebody else */
-        if (name && (!*name || (sym.st_size && offset >= sym.st_size)))
-                name = NULL;
+        if (!place->without_dwarf)
+                n = by_lines(o, address, ret);
         if (!n)
                 ret[n++] = (struct symbol){0};
-        if (name) { /* the table knows the parts that compilers split functions into */
-                free(ret[n - 1].function);
-                ret[n - 1].function = plain_name(name);
-                for (uint32_t i = 0; i < n; i++)
-                        ret[i].offset = offset;
-        }
+        by_table(o, address, ret, n);
         for (uint32_t i = 0; i < n; i++)
                 if (!ret[i].function) { /* half a truth is none: all of it or nothing */
                         symbols_done(ret, n);
@@ -306,6 +281,12 @@ int symbols_find(const char *path, uint64_t address, struct symbol *ret, uint32_
                 }
         *ret_n = n;
         return 0;
+}
+
+int symbols_find(const char *path, uint64_t address, struct symbol *ret, uint32_t *ret_n)
+{
+        return symbols_find_place(&(struct symbol_place){.path = path, .address = address}, ret,
+                                  ret_n);
 }
 
 void symbols_done(struct symbol *symbols, uint32_t n)

@@ -11,7 +11,7 @@
 
 #include "daemon/lane.h"
 #include "daemon/procfs.h"
-#include "daemon/symbol.h"
+#include "daemon/site.h"
 #include "daemon/text.h"
 
 #define NAMES_EVERY    16u  /* ticks: a thread may take another name */

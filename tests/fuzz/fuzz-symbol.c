@@ -47,7 +47,7 @@ static void as_elf(const uint8_t *data, size_t size, uint16_t where)
 
 static void as_list(const uint8_t *data, size_t size, uint16_t where)
 {
-        struct perf_map *m = perf_map_new(-1);
+        struct perf_map *m = perf_map_new(-1, 0);
         char *text = malloc(size + 1), *name;
         uint64_t start;
 

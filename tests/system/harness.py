@@ -321,6 +321,10 @@ class Session:
         """Pids of the daemons that this session's programs started."""
         return [pid for pid, name in descendants(os.getpid()).items() if name == "infprofd"]
 
+    def strangers(self, but=("infprofd", "infprof-symbols")):
+        """Whoever runs, and is no daemon or a daemon's symboliser: {pid: name}."""
+        return {p: n for p, n in descendants(os.getpid()).items() if n not in but}
+
     def daemon_stop(self, number=signal.SIGTERM, timeout=10):
         """End every daemon of this session and wait for it."""
         for pid in self.daemons():
@@ -356,14 +360,14 @@ class Session:
     def close(self):
         """Ends everything. Returns what should not have been there."""
         complaints = []
-        left = {p: n for p, n in descendants(os.getpid()).items() if n != "infprofd"}
+        left = self.strangers()
         # what is just about to end may do so
         for _ in range(20):
             if not left:
                 break
             time.sleep(0.05)
             self.collect()
-            left = {p: n for p, n in descendants(os.getpid()).items() if n != "infprofd"}
+            left = self.strangers()
         for pid, name in left.items():
             complaints.append(f"left running: {name} ({pid})")
             with contextlib.suppress(ProcessLookupError):
@@ -374,6 +378,10 @@ class Session:
             complaints.append("infprofd did not end within 10 s of SIGTERM")
             self.daemon_stop(signal.SIGKILL)
         self.collect()
+        try:
+            wait_until(lambda: not self.strangers(but=()), 10, "symboliser has gone")
+        except Failed:
+            complaints.append("the symboliser outlived its daemon")
         if not os.environ.get("INFPROF_TEST_KEEP"):
             shutil.rmtree(self.folder, ignore_errors=True)
         return complaints

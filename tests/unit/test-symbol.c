@@ -212,7 +212,7 @@ static void code_that_was_generated(void **state)
 {
         char text[] = "1000 20 first\n2000 10 old\n2000 10 LazyCompile:~churn /a b.js:3\nzz 1 bad\n"
                       "3000 0 empty\nffffffffffffffff 10 beyond\n4000 10 not whole";
-        struct perf_map *m = perf_map_new(-1);
+        struct perf_map *m = perf_map_new(-1, 0);
         uint64_t start = 0;
         char *name = NULL;
 
