@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "common/runfile.h"
 #include "daemon/rates.h"
 
 /* Counts and rates of anything that allocates. */
@@ -175,6 +176,46 @@ static json_t *build_course(const struct top_scope *s)
         return list;
 }
 
+/* NOT_TOLD if it is not told of one of them. */
+static void add(uint64_t *sum, uint64_t v)
+{
+        *sum = *sum == RUNFILE_NOT_TOLD || v > INT64_MAX - *sum ? RUNFILE_NOT_TOLD : *sum + v;
+}
+
+static json_t *told(uint64_t v)
+{
+        return v == RUNFILE_NOT_TOLD ? json_null() : json_integer((json_int_t)v);
+}
+
+/* The last looks from outside at the processes that live. null: there was none. */
+static json_t *build_outside(const struct top_scope *s)
+{
+        struct outside_look sum = {0};
+        bool any = false;
+
+        for (const struct process *p = s->server->processes; p; p = p->next) {
+                const struct outside_look *l = &p->outside.last;
+
+                if (!top_is_shown(s, p) || p->state != PROCESS_LIVE || !p->outside.known)
+                        continue;
+                any = true;
+                add(&sum.rss, l->rss);
+                add(&sum.pss, l->pss);
+                add(&sum.anonymous, l->anonymous);
+                add(&sum.file, l->file);
+                add(&sum.huge, l->huge);
+                add(&sum.swap, l->swap);
+                add(&sum.minor_faults, l->minor_faults);
+                add(&sum.major_faults, l->major_faults);
+        }
+        if (!any)
+                return json_null();
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "rss", told(sum.rss), "pss",
+                         told(sum.pss), "anonymous", told(sum.anonymous), "file", told(sum.file),
+                         "huge", told(sum.huge), "swap", told(sum.swap), "minor_faults",
+                         told(sum.minor_faults), "major_faults", told(sum.major_faults));
+}
+
 json_t *top_memory(const struct top_scope *s)
 {
         struct token_counts tokens = {0};
@@ -211,5 +252,6 @@ json_t *top_memory(const struct top_scope *s)
         set_rates(o, &row);
         json_object_set_new(o, "heap_interval_bytes", top_heap_interval(s));
         json_object_set_new(o, "sites", top_sites(s));
+        json_object_set_new(o, "outside", build_outside(s));
         return o;
 }

@@ -2,7 +2,7 @@
 /*
  * How much of a mapped file is in memory: mincore over short mappings of our own, so that
  * the engine is not stopped for it. A file of 100 GB has 25 million pages; they are
- * counted in rounds of a few milliseconds, and a pass over all files costs us a hundredth of the
+ * counted in rounds of some two milliseconds, and a pass over all files costs us a hundredth of the
  * time.
  *
  * What the path leads to is the engine's file only if the kernel shows our mapping with the same
@@ -29,10 +29,11 @@
 #include "common/runfile.h"
 #include "daemon/clock.h"
 
-#define CHUNK     ((uint64_t)64 << 20)
+#define CHUNK     ((uint64_t)32 << 20)
 #define PAGE      4096u /* at least */
-#define BUDGET_NS 4000000ull
-#define WAIT      100u /* times what a pass took */
+#define BUDGET_NS 1500000ull
+#define PACE_NS   20000000ull /* between two rounds: the rings are to be drained meanwhile */
+#define WAIT      100u        /* times what a pass took */
 
 /* What maps says of our own mapping at `p`. */
 static bool is_same_file(const struct outside_file *f, const void *p)
@@ -192,14 +193,15 @@ void outside_count_pages(struct outside *o, pid_t pid)
 {
         uint64_t began, now;
 
-        if (!o->pass.goes_on)
-                return;
         began = now = clock_mono_ns();
+        if (!o->pass.goes_on || now < o->pass.next_ns)
+                return;
         while (o->pass.file < o->n_files && now - began < BUDGET_NS) {
                 step(o, pid);
                 now = clock_mono_ns();
         }
         o->pass.cost_ns += now - began;
+        o->pass.next_ns = now + PACE_NS;
         if (o->pass.file >= o->n_files)
                 end_pass(o, now);
 }

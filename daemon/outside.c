@@ -41,6 +41,7 @@ void outside_done(struct outside *o)
 
 void outside_end(struct outside *o, pid_t pid)
 {
+        o->pass.next_ns = 0;
         outside_count_pages(o, pid); /* the files are still there */
         outside_stop_counting(o);
 }

@@ -35,7 +35,7 @@ struct outside_pass {
         bool goes_on;
         uint32_t file;
         int fd; /* of that file; -1: not open */
-        uint64_t at, resident_bytes, cost_ns;
+        uint64_t at, resident_bytes, cost_ns, next_ns;
 };
 
 struct outside {
@@ -94,6 +94,6 @@ void outside_read_files(struct outside *o, FILE *maps, FILE *numa_maps);
 void outside_look_at_files(struct outside *o, pid_t pid, uint64_t now_ns);
 void outside_files_done(struct outside *o);
 
-/* daemon/outside-pages.c: goes on with counting pages, for some milliseconds at most. */
+/* daemon/outside-pages.c: goes on with counting pages, for some two milliseconds, if it is time. */
 void outside_count_pages(struct outside *o, pid_t pid);
 void outside_stop_counting(struct outside *o);

@@ -81,6 +81,22 @@ def a_model_that_is_gone_or_another_has_no_pages(s):
 
 
 @case
+def top_has_the_last_look(s):
+    model = sparse(s, "weights", 64 * MIB)
+    run = s.start([victim(s, "outside"), model, 16 * MIB, 4000], kernels="none:none")
+
+    def looked():
+        got = s.infprof("top", "--once", "--json", code=None)
+        document = json.loads(got.stdout) if got.returncode == 0 else None
+        return document and document["memory"]["outside"]
+
+    outside = wait_until(lambda: (looked() or {}).get("rss", 0) >= 32 * MIB and looked(), 10, "a look in top")
+    between(16 * MIB, outside["anonymous"], outside["rss"] - 16 * MIB, "of no file")
+    check(outside["minor_faults"] > 0, "faults")
+    equal(run.wait(), 0, "end")
+
+
+@case
 def the_course_has_a_look_for_each_second(s):
     model = sparse(s, "weights", 32 * MIB)
     _, doc = recorded(s, model, 16 * MIB, 3500)

@@ -303,8 +303,10 @@ static void another_process_of_that_number_is_not_it(void **state)
 static void take_all(struct outside *o, uint64_t now)
 {
         o->due_files_ns = o->quiet_until_ns = 0;
-        for (int i = 0; i < 1000 && (!i || o->pass.goes_on); i++)
+        for (int i = 0; i < 1000 && (!i || o->pass.goes_on); i++) {
                 outside_take(o, getpid(), now);
+                o->pass.next_ns = 0;
+        }
         assert_false(o->pass.goes_on);
         assert_int_equal(o->pass.fd, -1);
 }
