@@ -170,6 +170,27 @@ static void without_debug_information(void **state)
         assert_name_only(path, "outermost_function");
 }
 
+/* Symbols as C++ and both schemes of Rust write them. */
+static void mangled(void **state)
+{
+        static const char *const pairs[][2] = {
+                {"_ZN3foo3barEi", "foo::bar(int)"},
+                {"_ZN3foo3bar17h0123456789abcdefE", "foo::bar"},
+                {"_RNvC6_123foo3bar", "123foo::bar"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+                char commands[256], path[128];
+
+                snprintf(commands, sizeof(commands),
+                         "objcopy -g --redefine-sym outermost_function=%s mangled", pairs[i][0]);
+                if (!made("mangled", commands, path))
+                        SKIP_HERE("no objcopy here");
+                assert_name_only(path, pairs[i][1]);
+        }
+}
+
 static void stripped(void **state)
 {
         struct symbol s[SYMBOL_MOST];
@@ -240,6 +261,7 @@ int main(void)
                 cmocka_unit_test(with_its_debug_information_beside_it),
                 cmocka_unit_test(with_its_symbols_in_a_section),
                 cmocka_unit_test(without_debug_information),
+                cmocka_unit_test(mangled),
                 cmocka_unit_test(stripped),
                 cmocka_unit_test(what_is_no_program),
                 cmocka_unit_test(code_that_was_generated),
