@@ -25,7 +25,7 @@ struct frame {
         uint32_t library; /* index + 1 into libraries; 0: none */
         uint32_t line;
         uint64_t offset;
-        bool inlined;
+        bool inlined, changed; /* changed: since it was written */
 };
 
 /* An address in one object, and what came of it. */
@@ -48,6 +48,7 @@ struct frames {
         char **libraries;
         uint32_t n_libraries;
         bool hurry;
+        uint32_t n_changed, retried; /* retried: of `known`, in this round */
 };
 
 struct frames *frames_new(void)
@@ -302,6 +303,52 @@ int frames_find(struct frames *f, struct process *p, uint64_t return_address, ui
         return (int)room;
 }
 
+/* A name that has come since; 0, or SYMBOL_E_LATER. */
+static int retry(struct frames *f, const struct process *p, const struct known *k, bool is_over,
+                 uint64_t wait_us)
+{
+        struct symboliser_question q = {.address = k->address - 1,
+                                        .pid = p->pid,
+                                        .started_ns = p->segment.header.start_real_ns,
+                                        .is_over = is_over};
+        struct frame *to = &f->frames[k->first];
+        struct symbol symbols[SYMBOL_MOST];
+        char *library;
+        uint32_t n;
+        int r;
+
+        if (k->object != UINT32_MAX || to->function)
+                return 0;
+        r = symboliser_find(&q, wait_us, symbols, &n, &library);
+        if (r)
+                return r == SYMBOL_E_LATER ? r : 0;
+        to->function = symbols[n - 1].function;
+        to->offset = symbols[n - 1].offset + 1;
+        symbols[n - 1].function = NULL;
+        symbols_done(symbols, n);
+        free(library);
+        to->changed = true;
+        f->n_changed++;
+        return 0;
+}
+
+bool frames_retry(struct frames *f, const struct process *p, bool is_over, unsigned budget)
+{
+        while (budget && f->retried < f->n_known && !f->hurry) {
+                uint64_t began = clock_mono_ns();
+
+                if (retry(f, p, &f->known[f->retried], is_over, wait_of(budget)))
+                        return false;
+                f->retried++;
+                if (f->known[f->retried - 1].object == UINT32_MAX)
+                        budget = less(budget, clock_mono_ns() - began);
+        }
+        if (f->retried < f->n_known && !f->hurry)
+                return false;
+        f->retried = 0;
+        return true;
+}
+
 bool frames_get(const struct frames *f, uint32_t id, struct runfile_frame *ret)
 {
         const struct frame *from;
@@ -324,9 +371,11 @@ int frames_flush(const struct frames *f, struct runfile *rf, uint32_t process_in
 {
         int r = 0;
 
-        for (uint32_t i = f->written; !r && i < f->n; i++) {
+        for (uint32_t i = f->n_changed ? 0 : f->written; !r && i < f->n; i++) {
                 struct runfile_frame row;
 
+                if (i < f->written && !f->frames[i].changed)
+                        continue;
                 frames_get(f, f->first + i, &row);
                 row.process = process_index;
                 r = runfile_put_frame(rf, &row);
@@ -336,5 +385,8 @@ int frames_flush(const struct frames *f, struct runfile *rf, uint32_t process_in
 
 void frames_written(struct frames *f)
 {
+        for (uint32_t i = 0; f->n_changed && i < f->n; i++)
+                f->frames[i].changed = false;
+        f->n_changed = 0;
         f->written = f->n;
 }

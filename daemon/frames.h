@@ -23,6 +23,12 @@ struct frames *frames_free(struct frames *f);
 int frames_find(struct frames *f, struct process *p, uint64_t return_address, uint32_t epoch,
                 uint32_t *ret_ids, uint32_t room, unsigned *budget, const char **ret_why);
 
+/*
+ * Asks again for names of generated code, which runtimes may write down late. true: for all; false:
+ * the budget is spent, the next call goes on.
+ */
+bool frames_retry(struct frames *f, const struct process *p, bool is_over, unsigned budget);
+
 /* From now on no file is looked into: what is not known yet is an offset in its object. */
 void frames_hurry(struct frames *f);
 

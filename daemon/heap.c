@@ -22,6 +22,7 @@
 
 #define FRAMES_A_TICK 256u /* addresses that may be looked up; a new one takes about 20 us */
 #define END_NS        2000000000ull /* so long is looked for names at the end; others wait meanwhile */
+#define RETRY_EVERY   10u           /* ticks */
 #define SETTLE_TRIES  16
 
 struct resumed {
@@ -169,7 +170,10 @@ int heap_take(struct process *p, const char **ret_why)
         if (r)
                 return r;
         take_inherited(p);
-        return heap_resolve(p, FRAMES_A_TICK, &all, ret_why);
+        r = heap_resolve(p, FRAMES_A_TICK, &all, ret_why);
+        if (!r && all && p->heap.frames && p->n_ticks % RETRY_EVERY == 0)
+                (void)frames_retry(p->heap.frames, p, false, FRAMES_A_TICK);
+        return r;
 }
 
 static int count_frame(const struct runfile_frame *row, void *userdata)
@@ -208,6 +212,9 @@ int heap_end(struct process *p, const char **ret_why)
                 }
                 r = heap_resolve(p, budget, &all, ret_why);
         }
+        while (!r && p->heap.frames && clock_mono_ns() < until &&
+               !frames_retry(p->heap.frames, p, true, FRAMES_A_TICK))
+                ;
         return r;
 }
 

@@ -161,11 +161,12 @@ static const struct entry *search(const struct perf_map *m, uint64_t address)
         return low && address < m->entries[low - 1].end ? &m->entries[low - 1] : NULL;
 }
 
-bool perf_map_find(struct perf_map *m, uint64_t address, char **ret_name, uint64_t *ret_start)
+bool perf_map_find(struct perf_map *m, uint64_t address, bool is_over, char **ret_name,
+                   uint64_t *ret_start)
 {
         const struct entry *e = search(m, address);
 
-        if (!e && clock_mono_ns() - m->looked_ns > LEAST_BETWEEN_NS) {
+        if (!e && (is_over || clock_mono_ns() - m->looked_ns > LEAST_BETWEEN_NS)) {
                 read_again(m);
                 e = search(m, address);
         }

@@ -14,7 +14,7 @@ struct symboliser_asked {
         uint64_t address, base, started_ns;
         uint32_t number;
         int32_t pid;
-        uint8_t has_path, without_dwarf, is_now;
+        uint8_t has_path, without_dwarf, is_now, is_over;
         char path[PATH_MAX]; /* as long as it is */
 };
 

@@ -109,7 +109,7 @@ static void answer_in_none(const struct symboliser_asked *q)
         uint32_t n = 0;
 
         told.result = SYMBOL_E_UNKNOWN;
-        if (map && perf_map_find(map, q->address, &s[0].function, &start)) {
+        if (map && perf_map_find(map, q->address, q->is_over, &s[0].function, &start)) {
                 s[0].offset = q->address - start;
                 told.result = 0;
                 tell_all(s, 1, NULL);

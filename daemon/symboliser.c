@@ -244,6 +244,7 @@ int symboliser_find(const struct symboliser_question *question, uint64_t wait_us
                                       .pid = question->pid,
                                       .started_ns = question->started_ns,
                                       .is_now = question->is_now,
+                                      .is_over = question->is_over,
                                       .has_path = question->path != NULL};
         if (question->path && strlen(question->path) >= sizeof(q.path))
                 return SYMBOL_E_UNKNOWN;

@@ -17,6 +17,7 @@ struct symboliser_question {
         pid_t pid;           /* to be held against its memory */
         uint64_t started_ns; /* CLOCK_REALTIME: what is older was another process's */
         bool is_now;         /* with path NULL: what is mapped there now may be meant */
+        bool is_over;        /* the process has ended: what it wrote of itself is complete */
 };
 
 /*

@@ -56,7 +56,7 @@ static void as_list(const uint8_t *data, size_t size, uint16_t where)
         memcpy(text, data, size);
         text[size] = '\0';
         perf_map_parse(m, text);
-        if (perf_map_find(m, where, &name, &start)) {
+        if (perf_map_find(m, where, false, &name, &start)) {
                 if (start > where)
                         abort();
                 free(name);

@@ -240,17 +240,17 @@ static void code_that_was_generated(void **state)
         (void)state;
         assert_non_null(m);
         perf_map_parse(m, text);
-        assert_true(perf_map_find(m, 0x101f, &name, &start));
+        assert_true(perf_map_find(m, 0x101f, false, &name, &start));
         assert_string_equal(name, "first");
         assert_int_equal(start, 0x1000);
         free(name);
-        assert_true(perf_map_find(m, 0x2000, &name, &start));
+        assert_true(perf_map_find(m, 0x2000, false, &name, &start));
         assert_string_equal(name, "LazyCompile:~churn /a b.js:3");
         free(name);
-        assert_false(perf_map_find(m, 0x1020, &name, &start));
-        assert_false(perf_map_find(m, 0xfff, &name, &start));
-        assert_false(perf_map_find(m, 0x3000, &name, &start));
-        assert_false(perf_map_find(m, 0x4000, &name, &start));
+        assert_false(perf_map_find(m, 0x1020, false, &name, &start));
+        assert_false(perf_map_find(m, 0xfff, false, &name, &start));
+        assert_false(perf_map_find(m, 0x3000, false, &name, &start));
+        assert_false(perf_map_find(m, 0x4000, false, &name, &start));
         perf_map_free(m);
 }
 

@@ -211,6 +211,14 @@ static void generated_code(void **state)
         symboliser_close(); /* what it may know of the list */
         assert_string_equal(name_of(&q, library, sizeof(library)), "LazyCompile:~churn /a b.js:3");
         assert_string_equal(library, "");
+        f = fopen(map_path, "a"); /* more of it is told at the end */
+        assert_non_null(f);
+        fprintf(f, "%llx 40 late\n", (unsigned long long)(uintptr_t)code + 0x100);
+        fclose(f);
+        q.address += 0x100;
+        assert_null(name_of(&q, library, sizeof(library)));
+        q.is_over = true;
+        assert_string_equal(name_of(&q, library, sizeof(library)), "late");
         symboliser_close();
         q.started_ns += 120000000000ull; /* then the list is another process's */
         assert_null(name_of(&q, library, sizeof(library)));
