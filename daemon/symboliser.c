@@ -81,26 +81,35 @@ static void blame(const struct symboliser_asked *q)
 
 /* ---- its life ---- */
 
-void symboliser_close(void)
+/* Returns how it ended: if it was about to, by that. */
+static int end_it(void)
 {
-        if (!it.pid)
-                return;
+        int status = 0;
+
         close(it.fd);
         kill(it.pid, SIGKILL);
-        while (waitpid(it.pid, NULL, 0) < 0 && errno == EINTR)
+        while (waitpid(it.pid, &status, 0) < 0 && errno == EINTR)
                 ;
         it.pid = 0;
         it.busy = false;
+        return status;
 }
 
-/* It is gone, or not to be believed. */
-static void died(void)
+void symboliser_close(void)
 {
+        if (it.pid)
+                (void)end_it();
+}
+
+/* It is gone, or not to be believed. Who was killed from outside says nothing about a file. */
+static void died(bool lied)
+{
+        bool busy = it.busy;
+        int status = end_it();
         uint64_t rest = LEAST_REST_NS;
 
-        if (it.busy)
+        if (lied || (busy && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)))
                 blame(&it.asked);
-        symboliser_close();
         it.n_good = 0;
         if (++it.n_deaths <= DEATHS_FREE)
                 return;
@@ -147,7 +156,7 @@ static int ask(const struct symboliser_asked *q)
         it.asked = *q;
         it.asked.number = ++it.next_number;
         if (send(it.fd, &it.asked, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n) {
-                died();
+                died(false);
                 return SYMBOL_E_LATER;
         }
         it.busy = true;
@@ -221,7 +230,7 @@ static bool hear(struct symboliser_told *ret, size_t *ret_n)
         ssize_t n = recv(it.fd, ret, sizeof(*ret), MSG_DONTWAIT);
 
         if (n < (ssize_t)sizeof(ret->number) || ret->number != it.asked.number) {
-                died();
+                died(n > 0);
                 return false;
         }
         it.busy = false;
