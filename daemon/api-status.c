@@ -10,6 +10,7 @@
 #include "common/report.h"
 #include "daemon/clock.h"
 #include "daemon/procfs.h"
+#include "daemon/symboliser.h"
 
 static const char *const phases[IFP_N_PHASES] = {"unknown", "load", "prefill", "decode", "idle"};
 
@@ -58,8 +59,9 @@ json_t *api_status_document(struct server *s)
         return json_pack("{s:s, s:{s:I, s:s, s:o, s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:o}",
                          "schema", "infprof.status/1", "daemon", "pid", (json_int_t)getpid(),
                          "version", IFP_VERSION, "uptime_ns",
-                         number(clock_mono_ns() - s->started_ns), "cpu_ns", number(clock_cpu_ns()),
-                         "resident_bytes", number(procfs_resident_bytes(getpid())), "spans_drained",
+                         number(clock_mono_ns() - s->started_ns), "cpu_ns",
+                         number(clock_cpu_ns() + symboliser_cpu_ns()), "resident_bytes",
+                         number(procfs_resident_bytes(getpid())), "spans_drained",
                          number(s->drained), "state_dir", text(s->state_dir), "processes",
                          processes, "not_adoptable", refusals(s->not_adoptable), "refused",
                          refusals(s->refused), "not_written", troubles);

@@ -351,7 +351,7 @@ static void tick_processes(struct server *s, struct run *run, uint64_t now)
 
 static void tick(struct server *s, uint64_t now)
 {
-        uint64_t cpu = clock_cpu_ns(), took;
+        uint64_t cpu = clock_cpu_ns() + symboliser_cpu_ns(), took;
 
         tick_processes(s, NULL, now);
         runs_tick(s, cpu - s->cpu_ns);
@@ -429,7 +429,7 @@ static int nap(struct server *s)
 
 int server_serve(struct server *s)
 {
-        s->cpu_ns = clock_cpu_ns();
+        s->cpu_ns = clock_cpu_ns() + symboliser_cpu_ns();
         for (;;) {
                 uint64_t now;
                 int r;

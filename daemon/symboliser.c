@@ -17,8 +17,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -35,6 +37,7 @@
 static struct {
         pid_t pid; /* 0: none */
         int fd;
+        uint64_t cpu_ns; /* of those that ended */
         bool busy;
         struct symboliser_asked asked; /* while busy, and of the answer that came last */
         uint32_t next_number;
@@ -81,15 +84,22 @@ static void blame(const struct symboliser_asked *q)
 
 /* ---- its life ---- */
 
+static uint64_t ns(const struct timeval *t)
+{
+        return (uint64_t)t->tv_sec * 1000000000ull + (uint64_t)t->tv_usec * 1000;
+}
+
 /* Returns how it ended: if it was about to, by that. */
 static int end_it(void)
 {
+        struct rusage ru = {0};
         int status = 0;
 
         close(it.fd);
         kill(it.pid, SIGKILL);
-        while (waitpid(it.pid, &status, 0) < 0 && errno == EINTR)
+        while (wait4(it.pid, &status, 0, &ru) < 0 && errno == EINTR)
                 ;
+        it.cpu_ns += ns(&ru.ru_utime) + ns(&ru.ru_stime);
         it.pid = 0;
         it.busy = false;
         return status;
@@ -99,6 +109,16 @@ void symboliser_close(void)
 {
         if (it.pid)
                 (void)end_it();
+}
+
+uint64_t symboliser_cpu_ns(void)
+{
+        struct timespec t = {0};
+        clockid_t clock;
+
+        if (it.pid && !clock_getcpuclockid(it.pid, &clock))
+                (void)clock_gettime(clock, &t);
+        return it.cpu_ns + (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
 }
 
 /* It is gone, or not to be believed. Who was killed from outside says nothing about a file. */

@@ -27,5 +27,8 @@ struct symboliser_question {
 int symboliser_find(const struct symboliser_question *q, uint64_t wait_us, struct symbol *ret,
                     uint32_t *ret_n, char **ret_library);
 
+/* CPU time of the process, and of those before it. */
+uint64_t symboliser_cpu_ns(void);
+
 /* Ends the process, if one was started. */
 void symboliser_close(void);

@@ -8,6 +8,7 @@ set -eu
 packages="
 meson ninja-build pkg-config git ca-certificates
 gcc g++ clang clang-format lld libclang-rt-14-dev
+libunwind8 binutils xz-utils
 libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev libdw-dev libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev libjansson-dev
 libncurses-dev libcmocka-dev scdoc
 libprotobuf-c-dev protobuf-c-compiler zlib1g-dev
