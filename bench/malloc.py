@@ -7,7 +7,7 @@ import statistics
 
 from figures import WARM_UP, main, put
 
-BUDGET_NS = 5
+BUDGET_NS = 7  # by phase and size class, with the countdown to the next sample
 PAIRS = 10
 WAYS = {"fixed": "64 B", "uniform": "64 B to 4 KiB", "window": "64 B to 4 KiB, 64 alive"}
 

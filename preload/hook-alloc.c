@@ -15,6 +15,7 @@
 
 #define ARENA_BYTES   (256u << 10)
 #define PENDING_BYTES (64 << 10)
+#define LOOK_BYTES    (1u << 20) /* where nothing is sampled: when to look after the allocator */
 
 static uint8_t arena[ARENA_BYTES] __attribute__((aligned(64)));
 static uint64_t arena_used;
@@ -175,47 +176,39 @@ int64_t ifp_live_now(void)
         return live + pending(&ifp_crowd()->memory);
 }
 
-/*
- * When the shim next has something to do: at the next sample, and before more
- * than PENDING_BYTES are unknown to live_bytes. Both sums only grow, so each has one limit; that
- * what the other moves meanwhile brings it nearer than need be does no harm.
- */
-void ifp_memory_due(struct ifp_lane_memory *m)
+static inline bool too_much_pending(const struct ifp_lane_memory *m)
 {
-        int64_t bytes = pending(m);
-        uint64_t due;
-
-        if (bytes >= PENDING_BYTES || bytes <= -PENDING_BYTES) {
-                ifp_memory_flush(m);
-                bytes = 0;
-        }
-        due = word(&m->alloc_usable) + (uint64_t)(PENDING_BYTES - bytes);
-        if (ifp_seg->header.heap_interval && word(&m->sample_at) < due)
-                due = m->sample_at;
-        m->alloc_due = due;
-        m->freed_due = word(&m->freed_usable) + (uint64_t)(PENDING_BYTES + bytes);
+        return (uint64_t)(pending(m) + PENDING_BYTES) > 2u * PENDING_BYTES;
 }
 
-static __attribute__((noinline)) void freed_due(struct ifp_lane_memory *m)
+static __attribute__((noinline)) void flush_due(struct ifp_lane_memory *m)
 {
-        ifp_memory_due(m);
+        ifp_memory_flush(m);
 }
 
-static __attribute__((noinline)) void alloc_due(struct ifp_lane *lane, uint32_t op,
-                                                const void *caller, const void *p, uint64_t asked,
-                                                uint64_t usable)
+static inline bool sample_due(const struct ifp_lane_memory *m)
 {
-        struct ifp_lane_memory *m = &lane->memory;
+        return word(&m->alloc_usable) >= word(&m->sample_at);
+}
+
+void ifp_sample_next(struct ifp_tls *tls, struct ifp_lane_memory *m)
+{
+        uint64_t interval = ifp_seg->header.heap_interval;
+
+        if (interval == 1)
+                m->sample_at = 0; /* each is taken */
+        else
+                m->sample_at = word(&m->alloc_usable) + (interval ? ifp_heap_gap(tls) : LOOK_BYTES);
+}
+
+static __attribute__((noinline)) void sample(struct ifp_lane *lane, uint32_t op, const void *caller,
+                                             const void *p, uint64_t asked, uint64_t usable)
+{
         struct ifp_tls *tls = &ifp_tls;
 
-        bool take = ifp_seg->header.heap_interval && word(&m->alloc_usable) >= word(&m->sample_at);
-
-        /* at interval 1 it stays 0: each is taken */
-        if (take && ifp_seg->header.heap_interval > 1)
-                m->sample_at = word(&m->alloc_usable) + ifp_heap_gap(tls);
-        ifp_memory_due(m);
+        ifp_sample_next(tls, &lane->memory);
         ifp_allocator_look();
-        if (take) /* last, so that its frame takes the place of this one */
+        if (ifp_seg->header.heap_interval) /* last: its frame takes the place of this one */
                 ifp_heap_sample(tls, op, caller, p, asked, usable);
 }
 
@@ -297,14 +290,11 @@ static __attribute__((noinline)) void count_slow(struct step s, uint64_t sp)
         if (tls->crowd) {
                 if (s.calls)
                         draw(tls, &s);
-                if (pending(&lane->memory) >= PENDING_BYTES ||
-                    pending(&lane->memory) <= -PENDING_BYTES)
-                        ifp_memory_flush(&lane->memory);
-        } else if (s.calls && word(&lane->memory.alloc_usable) >= lane->memory.alloc_due) {
-                alloc_due(lane, op, s.caller, s.p, s.asked, s.usable);
-        } else if (word(&lane->memory.freed_usable) >= lane->memory.freed_due) {
-                freed_due(&lane->memory);
+        } else if (s.calls && sample_due(&lane->memory)) {
+                sample(lane, op, s.caller, s.p, s.asked, s.usable);
         }
+        if (too_much_pending(&lane->memory))
+                flush_due(&lane->memory);
 }
 
 /*
@@ -377,8 +367,10 @@ static inline __attribute__((always_inline)) void count_known(const void *p, siz
         ifp_local_add(&m->asked_bytes[c], asked);
         ifp_local_add(&m->usable_bytes[c], usable);
         ifp_local_add(&m->alloc_usable, usable);
-        if (IFP_UNLIKELY(word(&m->alloc_usable) >= word(&m->alloc_due)))
-                alloc_due(lane, op_of(lane, row), caller, p, asked, usable);
+        if (IFP_UNLIKELY(too_much_pending(m)))
+                flush_due(m);
+        if (IFP_UNLIKELY(sample_due(m)))
+                sample(lane, op_of(lane, row), caller, p, asked, usable);
 }
 
 void ifp_count_alloc(const void *p, size_t asked, uint64_t usable)
@@ -402,8 +394,8 @@ static inline __attribute__((always_inline)) void count_free_bytes(uint64_t usab
         ifp_local_add(&row->freed_bytes, usable);
         ifp_local_add(&m->frees[class_of(usable)], 1);
         ifp_local_add(&m->freed_usable, usable);
-        if (IFP_UNLIKELY(word(&m->freed_usable) >= word(&m->freed_due)))
-                freed_due(m);
+        if (IFP_UNLIKELY(too_much_pending(m)))
+                flush_due(m);
 }
 
 static inline __attribute__((always_inline)) void count_free(const void *p, uint64_t usable)

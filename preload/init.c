@@ -249,7 +249,6 @@ void ifp_start_lane(void)
                 m->usable_bytes[i] += ifp_early.memory.usable_bytes[i];
                 m->frees[i] += ifp_early.memory.frees[i];
         }
-        ifp_memory_due(m);
         ifp_early = (struct ifp_early){0};
 }
 

@@ -100,9 +100,8 @@ struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid, uint32_t sit
         tls->n_aside = 0;
         tls->uneven = 0;
         tls->paired = 0;
-        if (ifp_seg->header.heap_interval > 1 && !lane->memory.sample_at)
-                lane->memory.sample_at = lane->memory.alloc_usable + ifp_heap_gap(tls);
-        ifp_memory_due(&lane->memory);
+        if (!lane->memory.sample_at)
+                ifp_sample_next(tls, &lane->memory);
         tls->lane_number = (uint16_t)(lane - ifp_seg->lanes);
         tls->lane = tls->fast = lane;
         ifp_thread_key_arm();

@@ -260,7 +260,7 @@ struct ifp_early {
 extern struct ifp_early ifp_early;
 
 /* hook-alloc.c */
-void ifp_memory_due(struct ifp_lane_memory *m); /* sets its limits anew */
+void ifp_sample_next(struct ifp_tls *tls, struct ifp_lane_memory *m);
 void ifp_memory_flush(struct ifp_lane_memory *m);
 int64_t ifp_live_now(void);      /* of all threads, to the byte */
 extern int64_t ifp_live_at_fork; /* what a child begins with; 0: not known */

@@ -326,11 +326,9 @@ struct ifp_tokens {
 struct ifp_lane_memory {
         uint64_t alloc_usable; /* of all rows; live = alloc_usable - freed_usable */
         uint64_t freed_usable;
-        uint64_t alloc_due;    /* alloc_usable at which the shim has something to do */
-        uint64_t freed_due;    /* the same for freed_usable */
-        uint64_t sample_at;    /* alloc_usable at which the next sample is taken */
+        uint64_t sample_at;    /* alloc_usable at which the next sample is taken; shim's own */
         int64_t flushed_bytes; /* of live: what live_bytes has of it */
-        uint64_t reserved[2];
+        uint64_t reserved[4];
         uint64_t calls[IFP_SIZE_CLASSES], asked_bytes[IFP_SIZE_CLASSES],
                 usable_bytes[IFP_SIZE_CLASSES], frees[IFP_SIZE_CLASSES];
 };
