@@ -191,7 +191,8 @@ int heap_resume(struct process *p, struct runfile *rf, uint32_t index)
 
         if (runfile_each_frame(rf, count_frame, &x) < 0)
                 return -ENOMEM;
-        p->heap.frames = frames_new();
+        if (!p->heap.frames)
+                p->heap.frames = frames_new();
         if (!p->heap.frames)
                 return -ENOMEM;
         frames_begin_at(p->heap.frames, x.n_frames);

@@ -34,6 +34,9 @@ static void attach(struct world *w, bool adopted)
 
         assert_int_equal(segment_open(&s, dup(w->f.fd), &why), 0);
         assert_int_equal(process_new(&w->p, &s, getpid(), -1, adopted, &w->scratch, &why), 0);
+        w->p->heap.frames = frames_new();
+        assert_non_null(w->p->heap.frames);
+        frames_hurry(w->p->heap.frames); /* addresses lie nowhere: no name is waited for */
         w->p->run = w->run;
         w->now = clock_mono_ns();
 }

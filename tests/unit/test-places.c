@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <unistd.h>
 
+#include "daemon/frames.h"
 #include "daemon/process.h"
 #include "fake-segment.h"
 
@@ -38,6 +39,9 @@ static int setup(void **state)
         w->f.seg->live.n_stacks = 1;
         assert_int_equal(segment_open(&s, dup(w->f.fd), &why), 0);
         assert_int_equal(process_new(&w->p, &s, getpid(), -1, false, &w->scratch, &why), 0);
+        w->p->heap.frames = frames_new();
+        assert_non_null(w->p->heap.frames);
+        frames_hurry(w->p->heap.frames); /* addresses lie nowhere: no name is waited for */
         w->now = clock_mono_ns();
         *state = w;
         return 0;
