@@ -20,7 +20,7 @@
 #include "daemon/lane.h"
 #include "daemon/process.h"
 
-#define FRAMES_A_TICK 256u /* addresses that may be looked up; a new one takes about 20 us */
+#define FRAMES_A_TICK 1000u /* units of time: 20 ms of each second; rings hold more than that */
 #define END_NS        2000000000ull /* so long is looked for names at the end; others wait meanwhile */
 #define RETRY_EVERY   10u           /* ticks */
 #define SETTLE_TRIES  16
