@@ -89,6 +89,8 @@ static void print_window(const struct memory_view *m)
 static void print_totals(const struct memory_view *m)
 {
         const json_t *t = json_object_get(m->document, "totals");
+        bool several = json_array_size(json_object_get(json_object_get(m->document, "run"),
+                                                       "processes")) > 1;
         bool windowed = json_is_object(json_object_get(m->document, "window"));
         char a[FMT_SIZE], b[FMT_SIZE], c[FMT_SIZE];
 
@@ -104,8 +106,9 @@ static void print_totals(const struct memory_view *m)
                 view_say(&m->v, "live", "%s at the end of the window; grew by %s",
                          view_bytes(a, t, "live_bytes"), view_bytes(b, t, "growth_bytes"));
         else
-                view_say(&m->v, "live", "%s; peak %s", view_bytes(a, t, "live_bytes"),
-                         view_bytes(b, t, "peak_bytes"));
+                view_say(&m->v, "live", "%s%s; peak %s%s", view_bytes(a, t, "live_bytes"),
+                         several ? " in all processes" : "", view_bytes(b, t, "peak_bytes"),
+                         several ? " in one" : "");
         if (text_number(t, "maps") > 0 || text_number(t, "unmaps") > 0)
                 view_say(&m->v, "mapped", "%s in %s call%s; unmapped %s",
                          view_bytes(a, t, "mapped_bytes"), view_count(b, t, "maps"),

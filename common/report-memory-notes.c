@@ -55,7 +55,7 @@ static void note_estimates(json_t *notes, const struct memory *m, uint64_t inter
         if (sums[SUM_INHERITED_BYTES] > 0)
                 report_note(notes,
                             "%s in use were there already when a process was forked: they count in "
-                            "stacks, categories and leaks of both, and only once in live bytes",
+                            "stacks, categories, leaks and live bytes of both",
                             fmt_bytes(a, (int64_t)rounded(sums[SUM_INHERITED_BYTES])));
 }
 

@@ -48,13 +48,33 @@ static json_t *build_window(const struct memory *m)
         return o;
 }
 
+/*
+ * What each process held when the window ended, or when it ended itself, summed. It is not what was
+ * allocated less what was freed: a fork child begins with its parent's blocks, and may free them.
+ */
+static int64_t live_at_the_end(const struct memory *m)
+{
+        int64_t sum = 0;
+
+        for (size_t i = 0; i < m->model.n_processes; i++)
+                if (m->processes[i].to.kind == BOUND_ALL)
+                        sum = sum_i64(sum, m->model.processes[i].live_bytes);
+        for (size_t i = 0; i < m->n_marks; i++) {
+                const struct bound *to = &m->processes[m->marks[i].process].to;
+
+                if (to->kind == BOUND_MARK && to->mark == m->marks[i].mark)
+                        sum = sum_i64(sum, m->marks[i].live_bytes);
+        }
+        return sum;
+}
+
 static json_t *build_totals(const struct memory *m)
 {
         uint64_t unmaps = 0, unmapped = 0, failed = 0;
         struct memory_alloc all = {0};
         struct runfile_alloc sum;
         json_t *o = json_object();
-        int64_t peak = 0;
+        int64_t live = live_at_the_end(m), peak = 0;
 
         for (size_t i = 0; i < (m->model.n_ops + 1) * IFP_N_PHASES; i++) {
                 alloc_add(&all.to, &m->allocs[i].to);
@@ -70,8 +90,9 @@ static json_t *build_totals(const struct memory *m)
         }
         sum = memory_in_window(&all);
         put_alloc(o, &sum);
-        report_set(o, "live_bytes", json_integer(report_net_bytes(&all.to)));
-        report_set(o, "growth_bytes", json_integer(report_net_bytes(&sum)));
+        report_set(o, "live_bytes", json_integer(live));
+        report_set(o, "growth_bytes",
+                   json_integer(m->windowed ? report_net_bytes(&sum) : live));
         report_set(o, "peak_bytes", m->windowed ? json_null() : json_integer(peak));
         report_set(o, "unmaps", report_integer_or_null(!m->windowed, unmaps));
         report_set(o, "unmapped_bytes", report_integer_or_null(!m->windowed, unmapped));

@@ -27,6 +27,13 @@ uint64_t sum_u64(uint64_t a, uint64_t b)
         return __builtin_add_overflow(a, b, &s) || s > INT64_MAX ? INT64_MAX : s;
 }
 
+int64_t sum_i64(int64_t a, int64_t b)
+{
+        int64_t s;
+
+        return !__builtin_add_overflow(a, b, &s) ? s : b < 0 ? INT64_MIN : INT64_MAX;
+}
+
 void figures_init(struct figures *f)
 {
         *f = (struct figures){.min_ns = UINT64_MAX, .sums_known = true};

@@ -118,6 +118,7 @@ int figures_add(struct figures *to, const struct figures *f); /* sums, extremes,
 
 /* Sums that stay at INT64_MAX where they would leave what JSON and SQL can say. */
 uint64_t sum_u64(uint64_t a, uint64_t b);
+int64_t sum_i64(int64_t a, int64_t b);
 
 const struct runfile_process *model_process(const struct model *m, uint32_t index);
 struct model_op *model_op(const struct model *m, uint32_t process, uint32_t op); /* NULL: op 0 */

@@ -120,6 +120,10 @@ def forks_with_a_busy_heap(s):
     wanted["inuse_bytes"] += inherited["usable_bytes"]
     equal(sums(own), wanted, "through days_fork_alloc, all processes")
     equal(wanted["inuse_objects"], 1000 + 8 * (500 + 100), "blocks that stay")
+    # a child frees what its parent allocated: live is not the run's usable less freed
+    equal(doc["totals"]["live_bytes"], sum(p["live_bytes"] for p in doc["run"]["processes"]), "live, by process")
+    check(doc["totals"]["live_bytes"] > doc["totals"]["usable_bytes"] - doc["totals"]["freed_bytes"],
+          "children freed what their parent had")
 
 
 @case
