@@ -94,10 +94,10 @@ static void print_totals(const struct memory_view *m)
         bool windowed = json_is_object(json_object_get(m->document, "window"));
         char a[FMT_SIZE], b[FMT_SIZE], c[FMT_SIZE];
 
-        view_say(&m->v, "allocated", "%s in %s calls (%s usable), %s of them failed",
+        view_say(&m->v, "allocated", "%s in %s calls (%s usable); %s failed",
                  view_bytes(a, t, "asked_bytes"), view_count(b, t, "calls"),
                  view_bytes(c, t, "usable_bytes"),
-                 text_number(t, "failed_calls") > 0
+                 text_number(t, "failed_calls") > 0 /* not in calls */
                          ? fmt_count((char[FMT_SIZE]){}, (uint64_t)text_number(t, "failed_calls"))
                          : "none");
         view_say(&m->v, "freed", "%s in %s calls", view_bytes(a, t, "freed_bytes"),

@@ -8,7 +8,9 @@
  * efficiency = useful / held. Useful: what the allocator says that the engine holds in
  * blocks, else live bytes. Held: what the allocator says is resident, else anonymous memory, which
  * has thread stacks and the engine's own mappings in it. More useful than held is memory that was
- * never touched: then nothing is said.
+ * never touched: then nothing is said. Both are of one instant. At a process's end, when all is
+ * freed and anonymous memory is from some time before, the last look of its life stands; and where
+ * an allocator says what is resident, only those looks count in which it did.
  */
 #include "common/report-memory-private.h"
 
@@ -132,16 +134,42 @@ static size_t collect_events(const struct memory *m, struct event *events)
         return n;
 }
 
+/* Whose allocator says what is resident, if not in every look. */
+static bool *find_told_resident(const struct memory *m)
+{
+        bool *told = calloc(m->model.n_processes + 1, sizeof(*told));
+
+        for (size_t i = 0; told && i < m->n_looks; i++)
+                told[m->looks[i].process] |= m->looks[i].row.resident != RUNFILE_NOT_TOLD;
+        return told;
+}
+
+/* Efficiency is of one instant: where this look's is not, that of the look before stands. */
+static void keep_instant(const struct memory *m, const struct memory_look *at, bool tells_resident,
+                         const struct look *before, struct look *look)
+{
+        uint64_t ended = m->processes[at->process].ended_ns;
+        bool over = ended != UINT64_MAX && at->row.second >= ended / 1000000000u;
+
+        if (at->row.resident != RUNFILE_NOT_TOLD || !(over || tells_resident))
+                return;
+        for (int i = GAUGE_USEFUL; i <= GAUGE_HELD; i++) {
+                look->value[i] = before->value[i];
+                look->told[i] = before->told[i];
+        }
+}
+
 static int go_through(const struct memory *m, struct looks *l)
 {
         _cleanup_(freep) struct event *events = calloc(2 * m->n_looks + 1, sizeof(*events));
         _cleanup_(freep) struct look *now = calloc(m->model.n_processes + 1, sizeof(*now));
+        _cleanup_(freep) bool *tells = find_told_resident(m);
         uint64_t from = m->windowed ? m->from_ns / 1000000000u : 0;
         struct look sum = {0}, nothing = {0};
         size_t n, next;
 
         l->at = calloc(m->n_looks + 1, sizeof(*l->at));
-        if (!events || !now || !l->at)
+        if (!events || !now || !tells || !l->at)
                 return -ENOMEM;
         n = collect_events(m, events);
         for (size_t i = 0; i < n; i = next) {
@@ -155,6 +183,8 @@ static int go_through(const struct memory *m, struct looks *l)
                                 continue;
                         }
                         look = look_of(&events[next].look->row);
+                        keep_instant(m, events[next].look, tells[events[next].process], mine,
+                                     &look);
                         replace(&sum, mine, &look, 0, N_FIGURES);
                         *mine = look;
                         looked = true;

@@ -573,6 +573,49 @@ static void long_runs_are_thinned(void **state)
         json_decref(o);
 }
 
+/* An engine that frees all before it ends: what was resident a moment before is not held for that.
+ */
+static void efficiency_is_of_one_instant(void **state)
+{
+        struct runfile *rf = begin((struct runfile_process){0}); /* over after 100 s */
+        struct runfile_memory m = look(98, 4 << 20);
+        json_t *o;
+
+        m.live_bytes = m.allocated = 3 << 20;
+        runfile_put_memory(rf, &m);
+        m.second = 99;
+        m.live_bytes = m.allocated = 1 << 20;
+        runfile_put_memory(rf, &m);
+        m.second = 100;
+        m.live_bytes = m.allocated = 4096;
+        runfile_put_memory(rf, &m);
+        o = finish(rf);
+        is(o, "allocator.allocated", 4096);
+        is(o, "allocator.efficiency", 0.25);
+        is(o, "timeline.0.efficiency", 0.75);
+        json_decref(o);
+}
+
+/* What is resident is told from the second look on: what was anonymous before is something else. */
+static void held_means_one_thing(void **state)
+{
+        struct runfile *rf = begin((struct runfile_process){0});
+        struct runfile_memory m = look(1, 4096);
+        json_t *o;
+
+        m.live_bytes = 3 << 20;
+        runfile_put_memory(rf, &m);
+        m.second = 2;
+        m.allocated = 3 << 20;
+        m.resident = 4 << 20;
+        runfile_put_memory(rf, &m);
+        o = finish(rf);
+        is(o, "allocator.efficiency", 0.75);
+        is(o, "allocator.mean_efficiency", 0.75);
+        is_null(o, "timeline.0.efficiency");
+        json_decref(o);
+}
+
 /* More in blocks than is resident: said, not divided. */
 static void memory_never_touched(void **state)
 {
@@ -789,6 +832,8 @@ int main(void)
                 cmocka_unit_test_teardown(fit_of_too_little, clean),
                 cmocka_unit_test_teardown(allocator_and_outside, clean),
                 cmocka_unit_test_teardown(long_runs_are_thinned, clean),
+                cmocka_unit_test_teardown(efficiency_is_of_one_instant, clean),
+                cmocka_unit_test_teardown(held_means_one_thing, clean),
                 cmocka_unit_test_teardown(memory_never_touched, clean),
                 cmocka_unit_test_teardown(nothing_was_sampled, clean),
                 cmocka_unit_test_teardown(endless_figures, clean),
