@@ -91,8 +91,7 @@ static json_t *build_totals(const struct memory *m)
         sum = memory_in_window(&all);
         put_alloc(o, &sum);
         report_set(o, "live_bytes", json_integer(live));
-        report_set(o, "growth_bytes",
-                   json_integer(m->windowed ? report_net_bytes(&sum) : live));
+        report_set(o, "growth_bytes", json_integer(m->windowed ? report_net_bytes(&sum) : live));
         report_set(o, "peak_bytes", m->windowed ? json_null() : json_integer(peak));
         report_set(o, "unmaps", report_integer_or_null(!m->windowed, unmaps));
         report_set(o, "unmapped_bytes", report_integer_or_null(!m->windowed, unmapped));

@@ -186,6 +186,12 @@ static __attribute__((noinline)) void flush_due(struct ifp_lane_memory *m)
         ifp_memory_flush(m);
 }
 
+static __attribute__((noinline)) void grown(struct ifp_lane_memory *m)
+{
+        ifp_memory_flush(m);
+        ifp_allocator_look();
+}
+
 static inline bool sample_due(const struct ifp_lane_memory *m)
 {
         return word(&m->alloc_usable) >= word(&m->sample_at);
@@ -368,7 +374,7 @@ static inline __attribute__((always_inline)) void count_known(const void *p, siz
         ifp_local_add(&m->usable_bytes[c], usable);
         ifp_local_add(&m->alloc_usable, usable);
         if (IFP_UNLIKELY(too_much_pending(m)))
-                flush_due(m);
+                grown(m);
         if (IFP_UNLIKELY(sample_due(m)))
                 sample(lane, op_of(lane, row), caller, p, asked, usable);
 }
