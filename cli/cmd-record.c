@@ -29,6 +29,7 @@
 #include "cli/record-env.h"
 #include "cli/record-options.h"
 #include "cli/text.h"
+#include "common/cleanup.h"
 
 static const int forwarded[] = {SIGINT,  SIGTERM, SIGHUP,   SIGQUIT,
                                 SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT};
@@ -234,6 +235,10 @@ static void tell_exit(struct record *r, const char *id, int status)
 /* The last word: where the run is. */
 static void say_where(const struct record *r, const char *id)
 {
+        _cleanup_(freep) char *name =
+                r->options.output ? quote_command((char *[]){(char *)r->options.output, NULL})
+                                  : NULL;
+
         if (!r->kept)
                 return;
         if (r->warning)
@@ -241,8 +246,7 @@ static void say_where(const struct record *r, const char *id)
                           r->warning);
         else
                 fprintf(stderr, "infprof: the run is kept in %s; read it with: infprof report %s\n",
-                        r->file ? r->file : "the state directory",
-                        r->options.output ? r->options.output : id);
+                        r->file ? r->file : "the state directory", name ? name : id);
 }
 
 /*

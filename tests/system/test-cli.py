@@ -153,6 +153,7 @@ def record_sets_the_environment_and_registers(s):
     lines = [l for l in run.stderr.splitlines() if l.startswith("infprof")]
     equal(lines, [f"infprof: the run is kept in {s.path('out.infprof')}; read it with: infprof report out.infprof"],
           "what it says at the end")
+    check(record(s, "-o", "it's mine", "true").stderr.endswith("report 'it'\\''s mine'\n"), "as a shell takes it")
     api.close()
 
 
