@@ -175,19 +175,21 @@ static void print_figures(const struct memory_view *m, size_t place, const json_
         bool windowed = json_is_object(json_object_get(m->document, "window"));
         bool nothing = text_number(stack, "inuse_bytes") == 0;
         double value = text_number(stack, memory_by_members[by]);
-        double error = memory_by_is_bytes(by) ? text_number(stack, inuse ? "inuse_bytes_stderr"
-                                                                         : "alloc_bytes_stderr")
-                                              : NAN;
+        double error = text_number(stack, !memory_by_is_bytes(by) ? "alloc_objects_stderr"
+                                          : inuse                 ? "inuse_bytes_stderr"
+                                                                  : "alloc_bytes_stderr");
         char a[FMT_SIZE], b[FMT_SIZE + 8], c[FMT_SIZE], d[FMT_SIZE], e[FMT_SIZE], line[256],
                 label[32];
         _cleanup_(freep) char *first = NULL, *second = NULL;
 
+        if (inuse && !memory_by_is_bytes(by))
+                error = NAN; /* of blocks in use it is not told */
         if (asprintf(&first, "%s%s%s%s%s%s  %s, %s%s%s%s", amount(a, value, memory_by_is_bytes(by)),
                      memory_by_is_bytes(by) ? "" : " blocks", error >= 0.5 ? view_plus_minus() : "",
-                     error >= 0.5 ? amount(b, error, true) : "", all > 0 ? "  " : "",
-                     all > 0 ? fmt_share(c, value / all) : "", text_string(stack, "phase", "?"),
-                     op ? "in op " : "in no op", op ? op : "", category ? "  " : "",
-                     category ? category : "") < 0)
+                     error >= 0.5 ? amount(b, error, memory_by_is_bytes(by)) : "",
+                     all > 0 ? "  " : "", all > 0 ? fmt_share(c, value / all) : "",
+                     text_string(stack, "phase", "?"), op ? "in op " : "in no op", op ? op : "",
+                     category ? "  " : "", category ? category : "") < 0)
                 first = NULL;
         snprintf(label, sizeof(label), "%3zu.  ", place);
         table_wrap(m->v.f, label, first ? first : "?", m->v.width);

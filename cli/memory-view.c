@@ -159,6 +159,8 @@ static const char *growth_of(char *buf, double v)
         return buf;
 }
 
+#define STEADY_R2 0.5 /* below: a straight line explains less than half of it */
+
 static void print_kv(const struct memory_view *m)
 {
         const json_t *kv = json_object_get(m->document, "kv");
@@ -169,6 +171,14 @@ static void print_kv(const struct memory_view *m)
                 return;
         if (!isnan(r2))
                 snprintf(fit, sizeof(fit), ", r2 %.2f", r2);
+        if (r2 < STEADY_R2) { /* what is allocated beforehand does not grow; the rest is noise */
+                view_say(&m->v, "growth",
+                         "none that is steady: live bytes from token %.0f to %.0f do not follow "
+                         "the tokens (%.0f points%s)",
+                         text_number(kv, "from_token"), text_number(kv, "to_token"),
+                         text_number(kv, "points"), fit);
+                return;
+        }
         view_say(&m->v, "growth",
                  "%s a token%s%s, live bytes from token %.0f to %.0f (%.0f points%s)",
                  growth_of(growth, text_number(kv, "bytes_per_token")),

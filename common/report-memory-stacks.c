@@ -102,6 +102,8 @@ static json_t *build_stack(struct memory *m, const struct memory_stack *s)
         report_set(o, "other", json_boolean(s->other));
         report_set(o, "samples", report_rounded(at_least_0(sums[SUM_SAMPLES])));
         report_set(o, "alloc_objects", report_rounded(at_least_0(sums[SUM_ALLOC_OBJECTS])));
+        report_set(o, "alloc_objects_stderr",
+                   report_rounded(sqrt(at_least_0(sums[SUM_ALLOC_OBJECTS_VAR]))));
         report_set(o, "alloc_bytes", report_rounded(at_least_0(sums[SUM_ALLOC_BYTES])));
         report_set(o, "alloc_bytes_stderr",
                    report_rounded(sqrt(at_least_0(sums[SUM_ALLOC_BYTES_VAR]))));

@@ -127,6 +127,16 @@ def forks_with_a_busy_heap(s):
 
 
 @case
+def a_child_that_only_allocates_is_seen_at_its_end(s):
+    """It opens no op and takes no sample; up to 63 calls are not worth a segment."""
+    for n, wanted in ((31, 0), (32, 32), (1000, 1000)):
+        _, doc = profiled(s, [victim(s, "heap-days"), "child", str(n)], interval=None)
+        _, none = profiled(s, [victim(s, "heap-days"), "child", "0"], interval=None)
+        equal(doc["totals"]["calls"] - none["totals"]["calls"], wanted, f"calls of a child that makes {n}")
+        equal(doc["totals"]["frees"] - none["totals"]["frees"], wanted, f"frees of a child that makes {n}")
+
+
+@case
 def nothing_asked_for_and_more_than_there_is(s):
     truth, doc = held(s, "nothing", 500)
     truth, doc = held(s, "huge", 100)

@@ -250,6 +250,24 @@ static void forks(void)
         truth = &own;
 }
 
+/* ---- a child that does nothing but allocate and end */
+
+static void child(void)
+{
+        pid_t pid = fork();
+
+        if (!pid) {
+                for (long i = 0; i < n; i++) {
+                        void *p = malloc(10);
+
+                        HEAP_HIDE(p);
+                        free(p);
+                }
+                _exit(0);
+        }
+        waitpid(pid, NULL, 0);
+}
+
 /* ---- what realloc does with nothing, and what nobody can give */
 
 static void nothing(void)
@@ -422,7 +440,7 @@ int main(int argc, char **argv)
                 {"signals", signals},       {"tls", tls},         {"exit", at_exit},
                 {"missing", missing},       {"threads", threads}, {"fork", forks},
                 {"nothing", nothing},       {"huge", huge},       {"sized", sized},
-                {"thresholds", thresholds},
+                {"thresholds", thresholds}, {"child", child},
         };
 
         if (argc != 3)
