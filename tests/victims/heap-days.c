@@ -252,7 +252,7 @@ static void forks(void)
 
 /* ---- a child that does nothing but allocate and end */
 
-static void child(void)
+static void only_child(void)
 {
         pid_t pid = fork();
 
@@ -437,10 +437,10 @@ int main(int argc, char **argv)
                 const char *name;
                 void (*fn)(void);
         } days[] = {
-                {"signals", signals},       {"tls", tls},         {"exit", at_exit},
-                {"missing", missing},       {"threads", threads}, {"fork", forks},
-                {"nothing", nothing},       {"huge", huge},       {"sized", sized},
-                {"thresholds", thresholds}, {"child", child},
+                {"signals", signals},       {"tls", tls},          {"exit", at_exit},
+                {"missing", missing},       {"threads", threads},  {"fork", forks},
+                {"nothing", nothing},       {"huge", huge},        {"sized", sized},
+                {"thresholds", thresholds}, {"child", only_child},
         };
 
         if (argc != 3)
