@@ -181,7 +181,8 @@ bool memory_print_allocator(const struct memory_view *m)
                          view_share(mean, a, "mean_efficiency"),
                          view_share(fragmentation, a, "fragmentation"));
         if (text_number(a, "looks") > 0)
-                view_say(&m->v, "", "asked %s times, which cost %s", view_count(looks, a, "looks"),
+                view_say(&m->v, "", "asked %s time%s, which cost %s", view_count(looks, a, "looks"),
+                         text_number(a, "looks") > 1 ? "s" : "",
                          view_figure(cost, a, "cost_ns", fmt_ns));
         return print_arenas(m, json_object_get(a, "arenas"));
 }

@@ -44,7 +44,13 @@ static void note_estimates(json_t *notes, const struct memory *m, uint64_t inter
         if (mixed)
                 report_note(notes, "processes of this run were sampled at different intervals");
         memory_sum_stacks(m, sums);
-        if (interval > 1 || mixed)
+        if (sums[SUM_SAMPLES] < 0.5 && interval > 1)
+                report_note(notes,
+                            "no allocation was sampled, at one in %s on average: little was "
+                            "allocated, and of stacks, categories and leaks nothing is known "
+                            "(record --heap-interval 1 takes each); counts are exact",
+                            fmt_bytes(a, (int64_t)interval));
+        else if (interval > 1 || mixed)
                 report_note(notes,
                             "stacks, categories and leaks are estimates, from one sample in %s "
                             "allocated on average: together they say %s were allocated, and two "
