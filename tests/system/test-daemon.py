@@ -173,7 +173,7 @@ def several_engines_at_once(s):
 @case
 def top_and_status_while_it_runs(s):
     daemon(s, "--stay")
-    run = s.start([s.tinyengine, "--tokens", "300", "--pace", "10"], kernels=KERNELS)
+    run = s.start([s.tinyengine, "--tokens", "900", "--pace", "10"], kernels=KERNELS)
     live(s, run)
     time.sleep(3.2)
     document = get(s, f"/v1/runs/pid:{run.pid}/top")
