@@ -23,7 +23,7 @@ struct scratch {
         size_t mark;
 };
 
-/* Asked for now and then, so that a failure can be counted. */
+/* Asked at every few calls, so that there are failures to count. */
 static void ask_too_much(struct tk_ctx *ctx, struct tk_memory *of)
 {
         size_t bytes = PTRDIFF_MAX;

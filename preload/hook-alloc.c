@@ -131,28 +131,15 @@ static inline uint32_t class_of(uint64_t usable)
 }
 _Static_assert(IFP_SIZE_CLASSES == 64, "class_of");
 
-static void add(uint64_t *p, uint64_t v, bool shared)
-{
-        if (IFP_UNLIKELY(shared))
-                __atomic_fetch_add(p, v, __ATOMIC_RELAXED);
-        else
-                ifp_local_add(p, v);
-}
-
 /* ---- live and peak ---------------------------------------------------------- */
-
-static uint64_t word(const uint64_t *p)
-{
-        return *(const volatile uint64_t *)p;
-}
 
 static int64_t pending(const struct ifp_lane_memory *m)
 {
-        return (int64_t)(word(&m->alloc_usable) - word(&m->freed_usable)) -
-               (int64_t)word((const uint64_t *)&m->flushed_bytes);
+        return (int64_t)(ifp_word(&m->alloc_usable) - ifp_word(&m->freed_usable)) -
+               (int64_t)ifp_word((const uint64_t *)&m->flushed_bytes);
 }
 
-void ifp_memory_flush(struct ifp_lane_memory *m)
+__attribute__((noinline)) void ifp_memory_flush(struct ifp_lane_memory *m)
 {
         int64_t bytes = pending(m), now, peak;
 
@@ -181,11 +168,6 @@ static inline bool too_much_pending(const struct ifp_lane_memory *m)
         return (uint64_t)(pending(m) + PENDING_BYTES) > 2u * PENDING_BYTES;
 }
 
-static __attribute__((noinline)) void flush_due(struct ifp_lane_memory *m)
-{
-        ifp_memory_flush(m);
-}
-
 static __attribute__((noinline)) void grown(struct ifp_lane_memory *m)
 {
         ifp_memory_flush(m);
@@ -194,7 +176,7 @@ static __attribute__((noinline)) void grown(struct ifp_lane_memory *m)
 
 static inline bool sample_due(const struct ifp_lane_memory *m)
 {
-        return word(&m->alloc_usable) >= word(&m->sample_at);
+        return ifp_word(&m->alloc_usable) >= ifp_word(&m->sample_at);
 }
 
 void ifp_sample_next(struct ifp_tls *tls, struct ifp_lane_memory *m)
@@ -204,7 +186,8 @@ void ifp_sample_next(struct ifp_tls *tls, struct ifp_lane_memory *m)
         if (interval == 1)
                 m->sample_at = 0; /* each is taken */
         else
-                m->sample_at = word(&m->alloc_usable) + (interval ? ifp_heap_gap(tls) : LOOK_BYTES);
+                m->sample_at =
+                        ifp_word(&m->alloc_usable) + (interval ? ifp_heap_gap(tls) : LOOK_BYTES);
 }
 
 static __attribute__((noinline)) void sample(struct ifp_lane *lane, uint32_t op, const void *caller,
@@ -231,18 +214,30 @@ static void count_into(struct ifp_alloc_row *row, struct ifp_lane_memory *m, con
 {
         uint32_t c = class_of(s->frees ? s->freed : s->usable);
 
-        add(&row->calls, s->calls, shared);
-        add(&row->asked_bytes, s->asked, shared);
-        add(&row->usable_bytes, s->usable, shared);
-        add(&row->frees, s->frees, shared);
-        add(&row->freed_bytes, s->freed, shared);
-        add(&row->failed, s->failed, shared);
-        add(&m->calls[c], s->calls, shared);
-        add(&m->asked_bytes[c], s->asked, shared);
-        add(&m->usable_bytes[c], s->usable, shared);
-        add(&m->frees[c], s->frees, shared);
-        add(&m->alloc_usable, s->usable, shared);
-        add(&m->freed_usable, s->freed, shared);
+        ifp_lane_add(&row->calls, s->calls, shared);
+        ifp_lane_add(&row->asked_bytes, s->asked, shared);
+        ifp_lane_add(&row->usable_bytes, s->usable, shared);
+        ifp_lane_add(&row->frees, s->frees, shared);
+        ifp_lane_add(&row->freed_bytes, s->freed, shared);
+        ifp_lane_add(&row->failed, s->failed, shared);
+        ifp_lane_add(&m->calls[c], s->calls, shared);
+        ifp_lane_add(&m->asked_bytes[c], s->asked, shared);
+        ifp_lane_add(&m->usable_bytes[c], s->usable, shared);
+        ifp_lane_add(&m->frees[c], s->frees, shared);
+        ifp_lane_add(&m->alloc_usable, s->usable, shared);
+        ifp_lane_add(&m->freed_usable, s->freed, shared);
+}
+
+uint32_t ifp_op_here(struct ifp_tls *tls, uint64_t sp)
+{
+        struct ifp_lane *lane = tls->lane;
+
+        if (tls->crowd)
+                return IFP_OP_NONE;
+        ifp_prune(tls, lane, sp, false);
+        if (!lane->top || ifp_open_at(lane, lane->top)->state != IFP_OPEN_SET)
+                return IFP_OP_NONE;
+        return ifp_open_op(ifp_open_at(lane, lane->top));
 }
 
 /* Threads of the crowd share sums, so each block is drawn for by itself. */
@@ -270,8 +265,8 @@ static bool much_in_child(const struct step *s)
 static __attribute__((noinline)) void count_slow(struct step s, uint64_t sp)
 {
         struct ifp_tls *tls = &ifp_tls;
-        uint32_t op = IFP_OP_NONE;
         struct ifp_lane *lane;
+        uint32_t op;
 
         if (tls->busy)
                 return;
@@ -287,11 +282,7 @@ static __attribute__((noinline)) void count_slow(struct step s, uint64_t sp)
                 tls->busy--;
         }
         lane = tls->lane;
-        if (!tls->crowd) {
-                ifp_prune(tls, lane, sp, false);
-                if (lane->top && ifp_open_at(lane, lane->top)->state == IFP_OPEN_SET)
-                        op = ifp_open_op(ifp_open_at(lane, lane->top));
-        }
+        op = ifp_op_here(tls, sp);
         count_into(&lane->alloc[op][ifp_phase], &lane->memory, &s, tls->crowd);
         if (tls->crowd) {
                 if (s.calls)
@@ -300,7 +291,7 @@ static __attribute__((noinline)) void count_slow(struct step s, uint64_t sp)
                 sample(lane, op, s.caller, s.p, s.asked, s.usable);
         }
         if (too_much_pending(&lane->memory))
-                flush_due(&lane->memory);
+                ifp_memory_flush(&lane->memory);
 }
 
 /*
@@ -401,7 +392,7 @@ static inline __attribute__((always_inline)) void count_free_bytes(uint64_t usab
         ifp_local_add(&m->frees[class_of(usable)], 1);
         ifp_local_add(&m->freed_usable, usable);
         if (IFP_UNLIKELY(too_much_pending(m)))
-                flush_due(m);
+                ifp_memory_flush(m);
 }
 
 static inline __attribute__((always_inline)) void count_free(const void *p, uint64_t usable)

@@ -27,14 +27,6 @@ struct map_step {
 static struct map_step early[MAX_EARLY];
 static uint32_t n_early;
 
-static void add(uint64_t *p, uint64_t v, bool shared)
-{
-        if (shared)
-                __atomic_fetch_add(p, v, __ATOMIC_RELAXED);
-        else
-                ifp_local_add(p, v);
-}
-
 static void count_live(const struct map_step *s)
 {
         struct ifp_live *live = &ifp_seg->live;
@@ -46,17 +38,11 @@ static void count_live(const struct map_step *s)
 
 static void count_lane(struct ifp_tls *tls, struct ifp_lane *lane, const struct map_step *s)
 {
-        uint32_t op = IFP_OP_NONE;
-        struct ifp_alloc_row *row;
+        uint32_t op = ifp_op_here(tls, (uint64_t)(uintptr_t)__builtin_frame_address(0));
+        struct ifp_alloc_row *row = &lane->alloc[op][ifp_phase];
 
-        if (!tls->crowd) {
-                ifp_prune(tls, lane, (uint64_t)(uintptr_t)__builtin_frame_address(0), false);
-                if (lane->top && ifp_open_at(lane, lane->top)->state == IFP_OPEN_SET)
-                        op = ifp_open_op(ifp_open_at(lane, lane->top));
-        }
-        row = &lane->alloc[op][ifp_phase];
-        add(&row->maps, s->maps, tls->crowd);
-        add(&row->mapped_bytes, s->mapped, tls->crowd);
+        ifp_lane_add(&row->maps, s->maps, tls->crowd);
+        ifp_lane_add(&row->mapped_bytes, s->mapped, tls->crowd);
 }
 
 /* A fork child that does nothing else gets no segment for it. */

@@ -259,7 +259,23 @@ struct ifp_early {
 };
 extern struct ifp_early ifp_early;
 
+/* Adds to a word of a lane: `shared` where it is the crowd's. */
+static inline void ifp_lane_add(uint64_t *p, uint64_t v, bool shared)
+{
+        if (IFP_UNLIKELY(shared))
+                __atomic_fetch_add(p, v, __ATOMIC_RELAXED);
+        else
+                ifp_local_add(p, v);
+}
+
+/* What stands there now; a handler may change it between two looks. */
+static inline uint64_t ifp_word(const uint64_t *p)
+{
+        return *(const volatile uint64_t *)p;
+}
+
 /* hook-alloc.c */
+uint32_t ifp_op_here(struct ifp_tls *tls, uint64_t sp); /* the op open on this thread's lane */
 void ifp_sample_next(struct ifp_tls *tls, struct ifp_lane_memory *m);
 void ifp_memory_flush(struct ifp_lane_memory *m);
 int64_t ifp_live_now(void);      /* of all threads, to the byte */

@@ -20,19 +20,15 @@ struct sums {
 static struct sums settled[IFP_MAX_LANES];
 static uint32_t settled_gen[IFP_MAX_LANES];
 
-static uint64_t word(const uint64_t *p)
-{
-        return *(const volatile uint64_t *)p;
-}
-
 static struct sums sum_of(const struct ifp_lane_memory *m)
 {
-        struct sums s = {.live = (int64_t)(word(&m->alloc_usable) - word(&m->freed_usable)) -
-                                 *(const volatile int64_t *)&m->flushed_bytes};
+        struct sums s = {
+                .live = (int64_t)(ifp_word(&m->alloc_usable) - ifp_word(&m->freed_usable)) -
+                        *(const volatile int64_t *)&m->flushed_bytes};
 
         for (uint32_t c = 0; c < IFP_SIZE_CLASSES; c++) {
-                s.calls += word(&m->calls[c]);
-                s.asked += word(&m->asked_bytes[c]);
+                s.calls += ifp_word(&m->calls[c]);
+                s.asked += ifp_word(&m->asked_bytes[c]);
         }
         return s;
 }

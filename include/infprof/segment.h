@@ -147,7 +147,6 @@ struct ifp_live {
                                        and freed at once */
         uint64_t unmaps, unmapped_bytes; /* munmap */
         uint64_t maps_failed;            /* mmap, mremap, sbrk */
-        uint64_t n_retired_calls;        /* shim's own: calls of the lanes that ended, for tokens */
         uint32_t daemon_default_switch;  /* daemon: the first switch of new ops is the opposite of
                                             this (0: on) */
         uint32_t malloc_elsewhere; /* into names: the object before the shim that has a malloc of
