@@ -175,7 +175,25 @@ static const struct column thread_columns[] = {
         COL(folded, U64, "of these: without a line in time"),
         COL(cpu_ns, U64_OR_NONE, "CPU time"),
         COLS_ALLOC,
+        COL(running_ns, U64_OR_NONE, "on a CPU; as all that follows NULL where nobody saw it"),
+        COL(runnable_ns, U64_OR_NONE, "could run and did not"),
+        COL_AS("blocked_futex_ns", blocked_ns[IFP_BLOCK_FUTEX], U64_OR_NONE, "neither, by kind"),
+        COL_AS("blocked_io_ns", blocked_ns[IFP_BLOCK_IO], U64_OR_NONE, ""),
+        COL_AS("blocked_fault_ns", blocked_ns[IFP_BLOCK_FAULT], U64_OR_NONE, ""),
+        COL_AS("blocked_sleep_ns", blocked_ns[IFP_BLOCK_SLEEP], U64_OR_NONE, ""),
+        COL_AS("blocked_poll_ns", blocked_ns[IFP_BLOCK_POLL], U64_OR_NONE, ""),
+        COL_AS("blocked_other_ns", blocked_ns[IFP_BLOCK_OTHER], U64_OR_NONE, ""),
+        COL(fault_ns, U64_OR_NONE, "in page faults"),
+        COL(syscall_ns, U64_OR_NONE, "in system calls that are no wait"),
+        COL(voluntary, U64_OR_NONE, "switches: it had nothing to do"),
+        COL(involuntary, U64_OR_NONE, "switches: another was put in its place"),
+        COL(migrations, U64_OR_NONE, "to another CPU"),
+        COL(minor_faults, U64_OR_NONE, "page faults without I/O"),
+        COL(major_faults, U64_OR_NONE, "page faults with I/O"),
+        COL(syscalls, U64_OR_NONE, "system calls"),
+        COL(cpu, U64_OR_NONE, "number of the CPU it ran on last"),
 };
+_Static_assert(IFP_N_BLOCK_KINDS == 6, "a column for each kind");
 #undef ROW
 
 #define ROW runfile_thread_op
@@ -382,6 +400,231 @@ static const struct column mark_stack_columns[] = {
 };
 #undef ROW
 
+#define ROW runfile_thread_wait
+static const struct column thread_wait_columns[] = {
+        COL(process, U32, ""),
+        COL(thread, U32, ""),
+        COL_BELOW(kind, IFP_N_WAIT_KINDS, "see table wait_kinds"),
+        COL(count, U64, "waits that ended"),
+        COL(total_ns, U64, "time in them"),
+};
+#undef ROW
+
+#define ROW runfile_wait
+static const struct column wait_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(wait, IFP_MAX_WAITS, "number in that process"),
+        COL_BELOW(kind, IFP_N_WAIT_KINDS, "see table wait_kinds"),
+        COL_BELOW(op, IFP_MAX_OPS, "the op that was open, or that the barrier ended; 0: none"),
+        COL_BELOW(phase, IFP_N_PHASES, ""),
+        COL(thread, I64_OR_NONE, "whose; NULL: several"),
+        COL(object, U64, "address of what was waited for; 0: none, or one of many"),
+        COL(object_library, TEXT_OR_NONE, "path of the object file it lies in"),
+        COL(object_offset, U64, "in it"),
+        COL(spins, BOOL, "burns CPU while it waits"),
+        COL(shared, BOOL, "shared with other processes"),
+        COL(one, BOOL, "only the caller is known"),
+        COL(frames, TEXT, "numbers in table frame, innermost first"),
+        COL(count, U64, "waits that ended"),
+        COL(total_ns, U64, "time in them"),
+        COL(min_ns, U64_OR_NONE, ""),
+        COL(max_ns, U64, ""),
+        COL(left, U64, "waits that did not return"),
+        COL(timeouts, U64, "waits that timed out"),
+        COL(last, U64, "barriers: times it was the last to arrive; not in count"),
+        COL(unknown, U64, "waits whose other side was not seen"),
+        COL(unknown_ns, U64, ""),
+        COL(others, U64, "waits for threads without a row in wait_by"),
+        COL(others_ns, U64, ""),
+        COL(hist, HIST, "durations in ticks"),
+};
+#undef ROW
+
+#define ROW runfile_wait_by
+static const struct column wait_by_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(wait, IFP_MAX_WAITS, ""),
+        COL_BELOW(slot, IFP_WAIT_BY, ""),
+        COL(thread, I64_OR_NONE, "holder, last to arrive, joined, or who woke it"),
+        COL_BELOW(op, IFP_MAX_OPS, "that it had open when it was seen first"),
+        COL(count, U64, "waits for it"),
+        COL(total_ns, U64, "time in them"),
+};
+#undef ROW
+
+#define ROW runfile_wait_now
+static const struct column wait_now_columns[] = {
+        COL(process, U32, ""),
+        COL(thread, U32, ""),
+        COL_BELOW(kind, IFP_N_WAIT_KINDS, "of the wait in progress at the last look; 0: none"),
+        COL(object, U64, "address"),
+        COL(since_ns, U64, "since its process began"),
+        COL(for_ns, U64, "so long at the last look"),
+        COL(wait, I64_OR_NONE, "number in table wait"),
+};
+#undef ROW
+
+#define ROW runfile_spawn
+static const struct column spawn_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(site, IFP_MAX_SITES, "number in table site"),
+        COL_BELOW(kind, IFP_N_SPAWN_KINDS,
+                  "0 thread, 1 fork, 2 vfork, 3 posix_spawn, 4 clone, 5 OpenMP region"),
+        COL_BELOW(op, IFP_MAX_OPS, "the op that was open; 0: none"),
+        COL_BELOW(phase, IFP_N_PHASES, ""),
+        COL(frames, TEXT, "numbers in table frame, innermost first"),
+        COL(count, U64, "asked for"),
+        COL(live, U64, "of these, still there"),
+        COL(peak, U64, "most at one time"),
+        COL(ended, U64, "whose life is known"),
+        COL(team, U64, "regions: threads in them, summed"),
+        COL(cost_ns, U64, "time of the creations, as the caller sees them"),
+        COL(life_ns, U64, "time they lived"),
+        COL(cpu_ns, U64, "CPU time they used"),
+        COL(cost_hist, HIST, "in ticks"),
+        COL(life_hist, HIST, "in ticks"),
+};
+#undef ROW
+
+#define ROW runfile_ledger
+static const struct column ledger_columns[] = {
+        COL(process, U32, ""),
+        COL(steps, U64, "decode steps"),
+        COL(tokens, U64, "made by them"),
+        COL(dropped, U64, "of the steps: in the sums only"),
+        COL(wall_ns, U64, "of all steps"),
+        COL(all_ns, U64, "thread time in them, lives of all threads summed"),
+        COL(kernel, BOOL, "the kernel's view was there"),
+        COL(hist, HIST, "wall time of a step, in ticks"),
+};
+#undef ROW
+
+#define LEDGER_ROW                                                                                 \
+        COL_BELOW(row, IFP_N_LEDGER,                                                               \
+                  "0 compute, 1 barrier, 2 lock, 3 wait, 4 runnable, 5 fault, 6 syscall, "         \
+                  "7 alloc, 8 outside, 9 profiler, 10 unaccounted")
+#define LEDGER_WHO COL_BELOW(who, IFP_N_LEDGER_WHO, "0 own, 1 critical, 2 all")
+
+#define ROW runfile_ledger_row
+static const struct column ledger_row_columns[] = {
+        COL(process, U32, ""),
+        LEDGER_WHO,
+        LEDGER_ROW,
+        COL(total_ns, U64, "in all steps"),
+        COL(hist, HIST, "of a step, in ticks"),
+};
+#undef ROW
+
+#define ROW runfile_ledger_thread
+static const struct column ledger_thread_columns[] = {
+        COL(process, U32, ""),
+        COL(thread, U32, ""),
+        LEDGER_ROW,
+        COL(total_ns, U64, "in all steps"),
+        COL(steps, U64, "that it lived in"),
+};
+#undef ROW
+
+#define ROW runfile_slow_token
+static const struct column slow_token_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(slot, 16, ""),
+        COL(number, U64, "of the step, from 1"),
+        COL(start_ns, U64, "since its process began"),
+        COL(wall_ns, U64, ""),
+        COL(all_ns, U64, "thread time in it"),
+        COL(tokens, U32, ""),
+        COL(threads, U32, "that lived in it"),
+        COL(allocs, U64, ""),
+        COL(alloc_bytes, U64, ""),
+        COL(spawns, U64, ""),
+        COL(waits, U64, ""),
+        COL(voluntary, U64_OR_NONE, ""),
+        COL(involuntary, U64_OR_NONE, ""),
+        COL(migrations, U64_OR_NONE, ""),
+        COL(minor_faults, U64_OR_NONE, ""),
+        COL(major_faults, U64_OR_NONE, ""),
+        COL(syscalls, U64_OR_NONE, ""),
+};
+#undef ROW
+
+#define ROW runfile_slow_token_row
+static const struct column slow_token_row_columns[] = {
+        COL(process, U32, ""), COL_BELOW(slot, 16, ""), LEDGER_WHO, LEDGER_ROW, COL(ns, U64, ""),
+};
+#undef ROW
+
+#define ROW runfile_kernel
+static const struct column kernel_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(view, 3, "0 none, 1 /proc, 2 BPF"),
+        COL(why, TEXT_OR_NONE, "it is not BPF"),
+        COL(lost, U64, "events that found no room"),
+        COL(events, U64, "runs of our programs in the kernel"),
+        COL(cost_ns, U64, "time in them"),
+        COL(io_count, U64, "block I/O its threads asked for"),
+        COL(io_bytes, U64, ""),
+        COL(io_ns, U64, ""),
+        COL(load_io_count, U64, "of these, in phase load"),
+        COL(load_io_bytes, U64, ""),
+        COL(load_io_ns, U64, ""),
+        COL(stacks_lost, U64, "off-CPU stacks that could not be taken"),
+        COL(cpus, U64, "it may run on"),
+        COL(run_queue_hist, HIST, "ns from runnable to running"),
+        COL(io_hist, HIST, "ns"),
+};
+#undef ROW
+
+#define ROW runfile_kernel_op
+static const struct column kernel_op_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(op, IFP_MAX_OPS, "that was open; 0: none"),
+        COL_BELOW(phase, IFP_N_PHASES, ""),
+        COL(runnable_ns, U64, ""),
+        COL(blocked_ns, U64, ""),
+        COL(fault_ns, U64, ""),
+        COL(minor_faults, U64, ""),
+        COL(major_faults, U64, ""),
+        COL(syscalls, U64, ""),
+        COL(syscall_ns, U64, ""),
+        COL(switches, U64, ""),
+};
+#undef ROW
+
+#define ROW runfile_syscall
+static const struct column syscall_columns[] = {
+        COL(process, U32, ""),  COL(number, U32, ""), COL(count, U64, ""),
+        COL(total_ns, U64, ""), COL(max_ns, U64, ""), COL(failed, U64, "returned an error"),
+        COL(hist, HIST, "ns"),
+};
+#undef ROW
+
+#define ROW runfile_preempt
+static const struct column preempt_columns[] = {
+        COL(process, U32, ""),
+        COL(slot, U32, ""),
+        COL(pid, I64, "0: all others together"),
+        COL(name, TEXT_OR_NONE, "of the thread that ran instead"),
+        COL(own, BOOL, "a thread of this very process"),
+        COL(count, U64, ""),
+        COL(total_ns, U64, "until the thread ran again"),
+};
+#undef ROW
+
+#define ROW runfile_off_cpu
+static const struct column off_cpu_columns[] = {
+        COL(process, U32, ""),
+        COL(stack, U32, ""),
+        COL_BELOW(op, IFP_MAX_OPS, "that was open; 0: none"),
+        COL_BELOW(phase, IFP_N_PHASES, ""),
+        COL_BELOW(block, IFP_N_BLOCK_KINDS + 1,
+                  "0 futex, 1 I/O, 2 page fault, 3 sleep, 4 poll, 5 other, 6 preempted"),
+        COL(frames, TEXT, "numbers in table frame, innermost first"),
+        COL(count, U64, ""),
+        COL(total_ns, U64, ""),
+};
+#undef ROW
+
 #define ROW runfile_note
 static const struct column note_columns[] = {
         COL(process, U32, "4294967295: the whole run"),
@@ -417,6 +660,21 @@ const struct table runfile_tables[N_TABLES] = {
         [TABLE_MARK_OP] = TABLE(mark_op, 4, "allocations up to a mark"),
         [TABLE_MARK_CLASS] = TABLE(mark_class, 3, "allocations by size up to a mark"),
         [TABLE_MARK_STACK] = TABLE(mark_stack, 3, "samples up to a mark"),
+        [TABLE_THREAD_WAIT] = TABLE(thread_wait, 3, "waits of each thread"),
+        [TABLE_WAIT] = TABLE(wait, 2, "where threads waited, for what"),
+        [TABLE_WAIT_BY] = TABLE(wait_by, 3, "for whom"),
+        [TABLE_WAIT_NOW] = TABLE(wait_now, 2, "waits in progress"),
+        [TABLE_SPAWN] = TABLE(spawn, 2, "what is known of a site's threads"),
+        [TABLE_LEDGER] = TABLE(ledger, 1, "decode steps"),
+        [TABLE_LEDGER_ROW] = TABLE(ledger_row, 3, "where their time went"),
+        [TABLE_LEDGER_THREAD] = TABLE(ledger_thread, 3, "a thread's part in them"),
+        [TABLE_SLOW_TOKEN] = TABLE(slow_token, 2, "the slowest of them, whole"),
+        [TABLE_SLOW_TOKEN_ROW] = TABLE(slow_token_row, 4, "where their time went"),
+        [TABLE_KERNEL] = TABLE(kernel, 1, "the kernel's view as a whole"),
+        [TABLE_KERNEL_OP] = TABLE(kernel_op, 3, "the kernel's view by what was open"),
+        [TABLE_SYSCALL] = TABLE(syscall, 2, "system calls"),
+        [TABLE_PREEMPT] = TABLE(preempt, 2, "who took the CPU"),
+        [TABLE_OFF_CPU] = TABLE(off_cpu, 2, "time off the CPU by stack"),
         [TABLE_NOTE] = TABLE(note, 2, "what a reader must know"),
 };
 
@@ -427,6 +685,10 @@ static const char views_sql[] =
         "CREATE TABLE kinds (kind INTEGER PRIMARY KEY, name TEXT NOT NULL);\n"
         "INSERT INTO kinds VALUES (0,'kernel'),(1,'node'),(2,'graph'),(3,'call'),(4,'wait'),"
         "(5,'token'),(6,'ttft');\n"
+        "CREATE TABLE wait_kinds (kind INTEGER PRIMARY KEY, name TEXT NOT NULL);\n"
+        "INSERT INTO wait_kinds VALUES (1,'mutex'),(2,'rwlock'),(3,'spinlock'),(4,'condition'),"
+        "(5,'barrier'),(6,'semaphore'),(7,'join'),(8,'futex'),(9,'sleep'),(10,'yield'),"
+        "(11,'poll');\n"
         "CREATE VIEW v_ops AS SELECT o.process, o.name, k.name AS kind, p.name AS phase,\n"
         "  r.timed + r.untimed AS calls, r.timed,\n"
         "  round(r.total_ns / 1e6, 3) AS total_ms,\n"
@@ -455,7 +717,16 @@ static const char views_sql[] =
         "   FROM (SELECT value FROM json_each('[' || s.frames || ']') ORDER BY key) j\n"
         "   JOIN frame f ON f.process = s.process AND f.frame = j.value) AS functions\n"
         "  FROM stack s LEFT JOIN op o USING (process, op) JOIN phases p USING (phase)\n"
-        "  ORDER BY s.alloc_bytes DESC;\n";
+        "  ORDER BY s.alloc_bytes DESC;\n"
+        "CREATE VIEW v_waits AS SELECT w.process, k.name AS kind, printf('0x%x', w.object) AS "
+        "object,\n"
+        "  o.name AS op, p.name AS phase, w.count, round(w.total_ns / 1e6, 3) AS total_ms, "
+        "w.last,\n"
+        "  (SELECT group_concat(ifnull(f.function, ifnull(f.library, '?')), ' < ')\n"
+        "   FROM (SELECT value FROM json_each('[' || w.frames || ']') ORDER BY key) j\n"
+        "   JOIN frame f ON f.process = w.process AND f.frame = j.value) AS functions\n"
+        "  FROM wait w JOIN wait_kinds k USING (kind) LEFT JOIN op o USING (process, op)\n"
+        "  JOIN phases p USING (phase) ORDER BY w.total_ns DESC;\n";
 
 static const char *declaration(enum column_type type)
 {

@@ -20,8 +20,9 @@
 
 #include <infprof/event.h>
 #include <infprof/hist.h>
+#include <infprof/kernel.h>
 
-#define RUNFILE_SCHEMA 2 /* user_version of the database */
+#define RUNFILE_SCHEMA 3 /* user_version of the database */
 
 enum {
         RUNFILE_E_FOREIGN = 1, /* not a run file, or damaged */
@@ -132,6 +133,12 @@ struct runfile_thread {
         int64_t site;                   /* -1: not known */
         uint64_t spans, folded, cpu_ns; /* cpu_ns UINT64_MAX: not known */
         struct runfile_alloc alloc;
+        /* RUNFILE_NOT_TOLD where nobody saw it. */
+        uint64_t running_ns, runnable_ns; /* on a CPU; could run and did not */
+        uint64_t blocked_ns[IFP_N_BLOCK_KINDS];
+        uint64_t fault_ns, syscall_ns;
+        uint64_t voluntary, involuntary, migrations, minor_faults, major_faults, syscalls;
+        uint64_t cpu; /* where it was last seen */
 };
 
 /* Key: process, thread, op, phase. */
@@ -272,6 +279,143 @@ struct runfile_mark_stack {
                 lifetime_ns, alloc_objects_var, freed_objects_var, alloc_bytes_var, freed_bytes_var;
 };
 
+/* Key: process, thread, kind. Waits of a thread, by enum ifp_wait_kind; what is zero is left out.
+ */
+struct runfile_thread_wait {
+        uint32_t process, thread, kind;
+        uint64_t count, total_ns;
+};
+
+/* Key: process, wait. An entry of the segment's table of waits, see struct ifp_wait. */
+struct runfile_wait {
+        uint32_t process, wait;
+        uint32_t kind, op, phase;   /* op 0: none */
+        int64_t thread;             /* -1: several */
+        uint64_t object;            /* address; 0: none, or one of many */
+        const char *object_library; /* that the object lies in; NULL: none, or not known */
+        uint64_t object_offset;     /* in it */
+        bool spins, shared, one;    /* burns CPU; process-shared; only the caller is known */
+        const char *frames;         /* as of a stack; "": not known */
+        uint64_t count, total_ns, min_ns, max_ns; /* UINT64_MAX, 0: not known */
+        uint64_t left, timeouts, last, unknown, unknown_ns, others, others_ns;
+        const uint64_t *hist;
+};
+
+/* Key: process, wait, slot: one thread that was waited for. */
+struct runfile_wait_by {
+        uint32_t process, wait, slot;
+        int64_t thread; /* -1: no row is kept of it */
+        uint32_t op;
+        uint64_t count, total_ns;
+};
+
+/* Key: process, thread. A wait in progress at the last look; kind 0: none. */
+struct runfile_wait_now {
+        uint32_t process, thread, kind;
+        uint64_t object, since_ns, for_ns; /* since: of the process's start */
+        int64_t wait;                      /* -1: not known */
+};
+
+/* Key: process, site: what else is known of a site. See struct ifp_site. */
+struct runfile_spawn {
+        uint32_t process, site;
+        uint32_t kind, op, phase;
+        const char *frames;
+        uint64_t count, live, peak, ended, team;
+        uint64_t cost_ns, life_ns, cpu_ns; /* sums */
+        const uint64_t *cost_hist, *life_hist;
+};
+
+/* Key: process. Decode steps, and how long they took. */
+struct runfile_ledger {
+        uint32_t process;
+        uint64_t steps, tokens, dropped;
+        uint64_t wall_ns, all_ns; /* sums */
+        bool kernel;              /* the kernel's view was there */
+        const uint64_t *hist;     /* wall time of a step */
+};
+
+/* Key: process, who (enum ifp_ledger_who), row (enum ifp_ledger). */
+struct runfile_ledger_row {
+        uint32_t process, who, row;
+        uint64_t total_ns;
+        const uint64_t *hist; /* of a step; zeros are in bucket 0 */
+};
+
+/* Key: process, thread, row. A thread's part in decode steps. */
+struct runfile_ledger_thread {
+        uint32_t process, thread, row;
+        uint64_t total_ns, steps;
+};
+
+/* Key: process, slot (0..15). A step that took more than three times the median. */
+struct runfile_slow_token {
+        uint32_t process, slot;
+        uint64_t number;                    /* of the step, from 1 */
+        uint64_t start_ns, wall_ns, all_ns; /* start: since the process's start */
+        uint32_t tokens, threads;
+        uint64_t allocs, alloc_bytes, spawns, waits;
+        uint64_t voluntary, involuntary, migrations, minor_faults, major_faults, syscalls;
+};
+
+/* Key: process, slot, who, row. */
+struct runfile_slow_token_row {
+        uint32_t process, slot, who, row;
+        uint64_t ns;
+};
+
+enum runfile_view {
+        RUNFILE_VIEW_NONE = 0,
+        RUNFILE_VIEW_PROC = 1, /* /proc/PID/task/TID/schedstat and status */
+        RUNFILE_VIEW_BPF = 2,
+};
+
+/* Key: process. The kernel's view, as a whole. */
+struct runfile_kernel {
+        uint32_t process;
+        uint32_t view;                      /* enum runfile_view */
+        const char *why;                    /* not BPF, one line; NULL: it is */
+        uint64_t lost;                      /* events that found no room */
+        uint64_t events, cost_ns;           /* of our own programs: runs, and time in them */
+        uint64_t io_count, io_bytes, io_ns; /* block I/O while its threads asked for it */
+        uint64_t load_io_count, load_io_bytes, load_io_ns; /* of these, in phase load */
+        uint64_t stacks_lost;           /* off-CPU stacks that could not be taken */
+        uint64_t cpus;                  /* that the process may run on, at the last look */
+        const uint64_t *run_queue_hist; /* ns from runnable to running; ns, not ticks */
+        const uint64_t *io_hist;        /* ns */
+};
+
+/* Key: process, op, phase. The kernel's view by what was open. */
+struct runfile_kernel_op {
+        uint32_t process, op, phase;
+        uint64_t runnable_ns, blocked_ns, fault_ns, minor_faults, major_faults, syscalls,
+                syscall_ns, switches;
+};
+
+/* Key: process, number. */
+struct runfile_syscall {
+        uint32_t process, number;
+        uint64_t count, total_ns, max_ns, failed;
+        const uint64_t *hist; /* ns */
+};
+
+/* Key: process, slot. Who took the CPU from its threads. */
+struct runfile_preempt {
+        uint32_t process, slot;
+        int64_t pid;              /* 0: all others together */
+        const char *name;         /* of the thread that ran instead */
+        bool own;                 /* a thread of this very process */
+        uint64_t count, total_ns; /* until it ran again */
+};
+
+/* Key: process, stack. Time off the CPU, by stack; frames as far as frame pointers lead. */
+struct runfile_off_cpu {
+        uint32_t process, stack;
+        uint32_t op, phase, block; /* enum ifp_block_kind; IFP_N_BLOCK_KINDS: preempted */
+        const char *frames;
+        uint64_t count, total_ns;
+};
+
 /* Something that a reader of the run must know. Key: process (RUNFILE_WHOLE_RUN: none), text. */
 #define RUNFILE_WHOLE_RUN UINT32_MAX
 struct runfile_note {
@@ -326,6 +470,21 @@ int runfile_put_mark(struct runfile *rf, const struct runfile_mark *m);
 int runfile_put_mark_op(struct runfile *rf, const struct runfile_mark_op *m);
 int runfile_put_mark_class(struct runfile *rf, const struct runfile_mark_class *m);
 int runfile_put_mark_stack(struct runfile *rf, const struct runfile_mark_stack *m);
+int runfile_put_thread_wait(struct runfile *rf, const struct runfile_thread_wait *row);
+int runfile_put_wait(struct runfile *rf, const struct runfile_wait *row);
+int runfile_put_wait_by(struct runfile *rf, const struct runfile_wait_by *row);
+int runfile_put_wait_now(struct runfile *rf, const struct runfile_wait_now *row);
+int runfile_put_spawn(struct runfile *rf, const struct runfile_spawn *row);
+int runfile_put_ledger(struct runfile *rf, const struct runfile_ledger *row);
+int runfile_put_ledger_row(struct runfile *rf, const struct runfile_ledger_row *row);
+int runfile_put_ledger_thread(struct runfile *rf, const struct runfile_ledger_thread *row);
+int runfile_put_slow_token(struct runfile *rf, const struct runfile_slow_token *row);
+int runfile_put_slow_token_row(struct runfile *rf, const struct runfile_slow_token_row *row);
+int runfile_put_kernel(struct runfile *rf, const struct runfile_kernel *row);
+int runfile_put_kernel_op(struct runfile *rf, const struct runfile_kernel_op *row);
+int runfile_put_syscall(struct runfile *rf, const struct runfile_syscall *row);
+int runfile_put_preempt(struct runfile *rf, const struct runfile_preempt *row);
+int runfile_put_off_cpu(struct runfile *rf, const struct runfile_off_cpu *row);
 int runfile_put_note(struct runfile *rf, const struct runfile_note *note);
 
 /*
@@ -362,6 +521,21 @@ typedef int (*runfile_mark_fn)(const struct runfile_mark *m, void *userdata);
 typedef int (*runfile_mark_op_fn)(const struct runfile_mark_op *m, void *userdata);
 typedef int (*runfile_mark_class_fn)(const struct runfile_mark_class *m, void *userdata);
 typedef int (*runfile_mark_stack_fn)(const struct runfile_mark_stack *m, void *userdata);
+typedef int (*runfile_thread_wait_fn)(const struct runfile_thread_wait *row, void *userdata);
+typedef int (*runfile_wait_fn)(const struct runfile_wait *row, void *userdata);
+typedef int (*runfile_wait_by_fn)(const struct runfile_wait_by *row, void *userdata);
+typedef int (*runfile_wait_now_fn)(const struct runfile_wait_now *row, void *userdata);
+typedef int (*runfile_spawn_fn)(const struct runfile_spawn *row, void *userdata);
+typedef int (*runfile_ledger_fn)(const struct runfile_ledger *row, void *userdata);
+typedef int (*runfile_ledger_row_fn)(const struct runfile_ledger_row *row, void *userdata);
+typedef int (*runfile_ledger_thread_fn)(const struct runfile_ledger_thread *row, void *userdata);
+typedef int (*runfile_slow_token_fn)(const struct runfile_slow_token *row, void *userdata);
+typedef int (*runfile_slow_token_row_fn)(const struct runfile_slow_token_row *row, void *userdata);
+typedef int (*runfile_kernel_fn)(const struct runfile_kernel *row, void *userdata);
+typedef int (*runfile_kernel_op_fn)(const struct runfile_kernel_op *row, void *userdata);
+typedef int (*runfile_syscall_fn)(const struct runfile_syscall *row, void *userdata);
+typedef int (*runfile_preempt_fn)(const struct runfile_preempt *row, void *userdata);
+typedef int (*runfile_off_cpu_fn)(const struct runfile_off_cpu *row, void *userdata);
 typedef int (*runfile_note_fn)(const struct runfile_note *note, void *userdata);
 
 int runfile_each_process(struct runfile *rf, runfile_process_fn fn, void *userdata);
@@ -383,6 +557,21 @@ int runfile_each_mark(struct runfile *rf, runfile_mark_fn fn, void *userdata);
 int runfile_each_mark_op(struct runfile *rf, runfile_mark_op_fn fn, void *userdata);
 int runfile_each_mark_class(struct runfile *rf, runfile_mark_class_fn fn, void *userdata);
 int runfile_each_mark_stack(struct runfile *rf, runfile_mark_stack_fn fn, void *userdata);
+int runfile_each_thread_wait(struct runfile *rf, runfile_thread_wait_fn fn, void *userdata);
+int runfile_each_wait(struct runfile *rf, runfile_wait_fn fn, void *userdata);
+int runfile_each_wait_by(struct runfile *rf, runfile_wait_by_fn fn, void *userdata);
+int runfile_each_wait_now(struct runfile *rf, runfile_wait_now_fn fn, void *userdata);
+int runfile_each_spawn(struct runfile *rf, runfile_spawn_fn fn, void *userdata);
+int runfile_each_ledger(struct runfile *rf, runfile_ledger_fn fn, void *userdata);
+int runfile_each_ledger_row(struct runfile *rf, runfile_ledger_row_fn fn, void *userdata);
+int runfile_each_ledger_thread(struct runfile *rf, runfile_ledger_thread_fn fn, void *userdata);
+int runfile_each_slow_token(struct runfile *rf, runfile_slow_token_fn fn, void *userdata);
+int runfile_each_slow_token_row(struct runfile *rf, runfile_slow_token_row_fn fn, void *userdata);
+int runfile_each_kernel(struct runfile *rf, runfile_kernel_fn fn, void *userdata);
+int runfile_each_kernel_op(struct runfile *rf, runfile_kernel_op_fn fn, void *userdata);
+int runfile_each_syscall(struct runfile *rf, runfile_syscall_fn fn, void *userdata);
+int runfile_each_preempt(struct runfile *rf, runfile_preempt_fn fn, void *userdata);
+int runfile_each_off_cpu(struct runfile *rf, runfile_off_cpu_fn fn, void *userdata);
 int runfile_each_note(struct runfile *rf, runfile_note_fn fn, void *userdata);
 
 /* Time in TOKEN spans of the decode phase, and number of first tokens (TTFT spans), all processes.

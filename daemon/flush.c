@@ -208,9 +208,22 @@ static int put_thread(struct run *run, const struct process *p, const struct thr
                 .folded = flush_sane(t->folded),
                 .cpu_ns = t->cpu_ns == UINT64_MAX ? UINT64_MAX : flush_sane(t->cpu_ns),
                 .alloc = flush_alloc_of(&t->sum),
+                .running_ns = RUNFILE_NOT_TOLD,
+                .runnable_ns = RUNFILE_NOT_TOLD,
+                .fault_ns = RUNFILE_NOT_TOLD,
+                .syscall_ns = RUNFILE_NOT_TOLD,
+                .voluntary = RUNFILE_NOT_TOLD,
+                .involuntary = RUNFILE_NOT_TOLD,
+                .migrations = RUNFILE_NOT_TOLD,
+                .minor_faults = RUNFILE_NOT_TOLD,
+                .major_faults = RUNFILE_NOT_TOLD,
+                .syscalls = RUNFILE_NOT_TOLD,
+                .cpu = RUNFILE_NOT_TOLD,
         };
         int r;
 
+        for (unsigned i = 0; i < IFP_N_BLOCK_KINDS; i++)
+                row.blocked_ns[i] = RUNFILE_NOT_TOLD;
         r = runfile_put_thread(run->file, &row);
         return r ? r : put_thread_ops(run, p, t);
 }

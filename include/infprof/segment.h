@@ -16,8 +16,10 @@
  *   stacks, frames
  *              where memory was asked for: each distinct stack once, with what was
  *              sampled there
+ *   waits      where threads waited, for what and for whom
  *   allocator  what the allocator says of itself, about once a second
  *   tokens     allocations of each decoded token
+ *   ledger     where the time of each decoded token went
  *   pool       blocks of fold tables, handed out in order
  *   lanes      one a thread: identity, ring, exact rows, fold table, open ops.
  *              A lane is reused after its thread has ended.
@@ -51,6 +53,9 @@
 #define IFP_SIZE_CLASSES  64u        /* class i: usable bytes from 2^i up to 2^(i+1) - 1 */
 #define IFP_TOKEN_POINTS  1024u
 #define IFP_MAX_ARENAS    64u
+#define IFP_MAX_WAITS     (16u << 10)
+#define IFP_WAIT_BY       4u                /* of whom a wait is told by name; the rest is summed */
+#define IFP_TOKEN_RING    1024u             /* power of two */
 #define IFP_SHORT_LIFE_NS 1000000u          /* a block that was freed within this lived short */
 #define IFP_SEGMENT_NAME  "infprof-segment" /* /proc/PID/maps shows /memfd:infprof-segment */
 
@@ -86,6 +91,17 @@ struct ifp_header {
         uint32_t kernels_level; /* 0 = outer, 1 = inner too */
         uint64_t heap_interval; /* mean of usable bytes between two samples; 1 = each allocation, 0
                                    = none */
+        uint64_t mapped_at;     /* address of the segment in the engine */
+        int64_t tls_lane_offset; /* from a thread's pointer (fs base) to the address of its lane; 0
+                                    = not told */
+        uint32_t flags;          /* IFP_HEADER_* */
+        uint32_t reserved;
+};
+
+enum {
+        IFP_HEADER_WAITS = 1u << 0,     /* waits, spawns' stacks and the ledger are kept */
+        IFP_HEADER_NO_KERNEL = 1u << 1, /* the kernel's view is not wanted */
+        IFP_HEADER_OFFCPU = 1u << 2,    /* stacks of blocked time are wanted */
 };
 
 /* A pattern the user named kernels by, and what came of it so far. */
@@ -151,6 +167,9 @@ struct ifp_live {
                                             this (0: on) */
         uint32_t malloc_elsewhere; /* into names: the object before the shim that has a malloc of
                                       its own, so that nothing comes by here; 0 = none */
+        uint32_t n_waits;          /* entries handed out, including the fixed one; may exceed
+                                      IFP_MAX_WAITS: then some were refused. See hash */
+        uint64_t waits_other;      /* waits that found no entry: counted in the lanes only */
 };
 
 struct ifp_op {
@@ -174,12 +193,213 @@ struct ifp_object {
         uint32_t opened; /* object_epoch it was opened in */
 };
 
-/* Where a thread was asked for. */
+enum ifp_spawn_kind {
+        IFP_SPAWN_THREAD = 0, /* pthread_create, thrd_create, and what is built on them */
+        IFP_SPAWN_FORK = 1,
+        IFP_SPAWN_VFORK = 2,
+        IFP_SPAWN_POSIX = 3, /* posix_spawn, posix_spawnp */
+        IFP_SPAWN_CLONE = 4, /* libc's clone */
+        IFP_SPAWN_OMP = 5,   /* an OpenMP parallel region; its life is the region */
+        IFP_N_SPAWN_KINDS = 6,
+};
+
+/*
+ * Where threads, processes or parallel regions were asked for: one for each kind, stack, op and
+ * phase. All counts are added to atomically.
+ */
 struct ifp_site {
         uint64_t offset; /* of the return address in the object; absolute where object is UINT32_MAX
                           */
         uint64_t count;
         uint32_t object; /* index */
+        uint32_t stack;  /* index; 0 = only the return address is known */
+        uint16_t op;     /* that was open; 0 = none */
+        uint8_t phase;
+        uint8_t kind; /* enum ifp_spawn_kind */
+        uint32_t live, peak;
+        uint32_t cost_fold, life_fold; /* histograms of ticks: block index + 1; 0 = none */
+        uint32_t reserved;
+        uint64_t cost_ticks; /* of all creations, as the caller sees them */
+        uint64_t ended;      /* threads and regions that are over */
+        uint64_t life_ticks; /* of these, from the start function's begin to its end */
+        uint64_t cpu_ns;     /* of these; threads only */
+        uint64_t team;       /* regions: threads in them, summed */
+        uint64_t reserved1[5];
+};
+_Static_assert(sizeof(struct ifp_site) == 128, "two cache lines");
+
+enum ifp_wait_kind {
+        IFP_WAIT_NONE = 0,
+        IFP_WAIT_MUTEX = 1, /* contended only; so are the next two */
+        IFP_WAIT_RWLOCK = 2,
+        IFP_WAIT_SPINLOCK = 3,
+        IFP_WAIT_COND = 4,
+        IFP_WAIT_BARRIER = 5,
+        IFP_WAIT_SEM = 6, /* that was not to be had at once */
+        IFP_WAIT_JOIN = 7,
+        IFP_WAIT_FUTEX = 8, /* by syscall() */
+        IFP_WAIT_SLEEP = 9,
+        IFP_WAIT_YIELD = 10,
+        IFP_WAIT_POLL = 11, /* poll, select, epoll_wait: idle */
+        IFP_N_WAIT_KINDS = 12,
+};
+
+/* The rows of the ledger that waits go into. */
+enum ifp_wait_group {
+        IFP_GROUP_BARRIER = 0,
+        IFP_GROUP_LOCK = 1,  /* mutex, rwlock, spinlock */
+        IFP_GROUP_OTHER = 2, /* all others */
+        IFP_N_WAIT_GROUPS = 3,
+};
+
+static inline uint32_t ifp_wait_group(uint32_t kind)
+{
+        if (kind == IFP_WAIT_BARRIER)
+                return IFP_GROUP_BARRIER;
+        return kind >= IFP_WAIT_MUTEX && kind <= IFP_WAIT_SPINLOCK ? IFP_GROUP_LOCK
+                                                                   : IFP_GROUP_OTHER;
+}
+
+/*
+ * What a thread is about, by the innermost thing it has open. By this the kernel's view is told
+ * apart, too (kernel.h).
+ */
+enum ifp_state {
+        IFP_STATE_NONE = 0,    /* in no op */
+        IFP_STATE_CALL = 1,    /* an op of kind CALL */
+        IFP_STATE_GRAPH = 2,   /* an op of kind GRAPH */
+        IFP_STATE_COMPUTE = 3, /* an op of kind KERNEL or NODE */
+        IFP_STATE_WAIT = 4,    /* a wait, or an op of kind WAIT */
+        IFP_STATE_ALLOC = 5,   /* in the allocator, where that is stamped */
+        IFP_N_STATES = 6,
+};
+
+/* Waits that one other thread was to blame for. */
+struct ifp_wait_by {
+        uint32_t gen; /* of that lane: which of its threads; 0 = this place is free */
+        uint16_t lane;
+        uint16_t op; /* that it had open when it was seen first; 0 = none */
+        uint64_t count;
+        uint64_t ticks; /* waited for it */
+};
+
+/*
+ * Waits of one lane, of one kind, for one object, asked for at one stack, with one op and phase
+ * open. For whom: the holder of a lock when the waiting began; the last to arrive at a barrier; the
+ * thread that was joined; who signalled a condition, posted a semaphore or woke a futex, where
+ * that was seen.
+ *
+ * A barrier that ends a node of a graph has that node's op, and so tells the node's imbalance.
+ */
+struct ifp_wait {
+        uint64_t
+                hash; /* never 0; stored last, with release: until then the entry is not complete */
+        uint32_t next;   /* in its bucket; 0 = last. Shim's own */
+        uint32_t stack;  /* index; 0 = not known */
+        uint64_t object; /* address; 0 = none, or one of many */
+        uint16_t op;
+        uint8_t phase;
+        uint8_t kind;   /* enum ifp_wait_kind */
+        uint16_t lane;  /* IFP_STACK_SHARED: anybody's, added to atomically */
+        uint16_t flags; /* IFP_WAIT_* below */
+        uint32_t fold;  /* histogram of ticks: block index + 1; 0 = none */
+        uint32_t reserved;
+        uint64_t count; /* that ended, those that did not return included */
+        uint64_t ticks; /* of these; waits inside (in a signal handler) taken off */
+        uint64_t left;  /* did not return: cancelled, longjmp */
+        uint64_t timeouts;
+        uint64_t last;    /* barriers: times this thread was the last to arrive. Not in count */
+        uint64_t unknown; /* waits whose other side was not seen */
+        uint64_t unknown_ticks;
+        uint64_t others; /* waits for threads that found no place in `by` */
+        uint64_t others_ticks;
+        struct ifp_wait_by by[IFP_WAIT_BY];
+        uint64_t reserved1[6];
+};
+_Static_assert(sizeof(struct ifp_wait) == 256, "four cache lines");
+
+enum {
+        IFP_WAIT_SPINS = 1u << 0,         /* burns CPU while it waits */
+        IFP_WAIT_ONE = 1u << 1,           /* its stack is the caller alone */
+        IFP_WAIT_SHARED_MEMORY = 1u << 2, /* process-shared: the other side may be elsewhere */
+};
+
+/* Of one thread (lane); only grows, but for what is in progress. */
+struct ifp_lane_waits {
+        uint64_t since; /* ticks; the wait in progress; 0 = none. Written last, cleared first */
+        uint64_t sp;    /* of its frame */
+        uint64_t object;
+        uint32_t entry; /* index in waits; 0 = none */
+        uint32_t kind;
+        uint64_t inner;    /* ticks of waits inside it */
+        uint32_t in_alloc; /* in the allocator, being stamped */
+        uint32_t reserved;
+        uint64_t pad[2];
+        uint64_t count[IFP_N_WAIT_KINDS], ticks[IFP_N_WAIT_KINDS];
+        uint64_t in_state[IFP_N_STATES][IFP_N_WAIT_GROUPS]; /* ticks by what was open around */
+        uint64_t alloc_ticks[IFP_N_STATES];                 /* estimate: time in the allocator */
+        /* At the end of a thread, sums over those that had the lane: getrusage */
+        uint64_t voluntary, involuntary, minor_faults, major_faults;
+};
+
+/* Where the time of a token went. */
+enum ifp_ledger {
+        IFP_LEDGER_COMPUTE = 0, /* in kernels and nodes */
+        IFP_LEDGER_BARRIER = 1, /* waiting at barriers */
+        IFP_LEDGER_LOCK = 2,    /* waiting for locks */
+        IFP_LEDGER_WAIT = 3,    /* other waits: condition, semaphore, join, futex, sleep, poll */
+        IFP_LEDGER_RUNNABLE =
+                4,              /* could run and did not. From here to SYSCALL: the kernel's view */
+        IFP_LEDGER_FAULT = 5,   /* page faults */
+        IFP_LEDGER_SYSCALL = 6, /* system calls and I/O, waits left out */
+        IFP_LEDGER_ALLOC = 7,   /* in the allocator: estimate */
+        IFP_LEDGER_OUTSIDE = 8, /* outside the graph: sampling, tokenising, graph building */
+        IFP_LEDGER_PROFILER = 9, /* what the stamps cost: estimate */
+        IFP_LEDGER_UNACCOUNTED = 10,
+        IFP_N_LEDGER = 11,
+};
+
+/* Whose time. The rows of each sum up to its wall time. */
+enum ifp_ledger_who {
+        IFP_LEDGER_OWN = 0, /* the thread that decodes */
+        IFP_LEDGER_CRITICAL =
+                1,          /* the same, with its waits replaced by what those waited for did */
+        IFP_LEDGER_ALL = 2, /* all threads together: wall time is the sum over them */
+        IFP_N_LEDGER_WHO = 3,
+};
+
+/* A lane's part in decode steps, added up by the thread that decodes. */
+struct ifp_lane_ledger {
+        uint64_t steps, wall_ticks;
+        uint64_t rows[IFP_N_LEDGER];
+};
+
+/* One decode step, end of the last to end of this one. Written by the thread that decodes. */
+struct ifp_token_record {
+        uint64_t number;     /* position in the ring + 1; stored last, with release */
+        uint64_t start, end; /* ticks; end - start is the wall time of OWN and CRITICAL */
+        uint32_t n_tokens;   /* made by it: sequences side by side share a step */
+        uint16_t lane;
+        uint16_t n_threads;                            /* that lived in it */
+        uint64_t all_ticks;                            /* wall time of ALL */
+        uint64_t rows[IFP_N_LEDGER_WHO][IFP_N_LEDGER]; /* ticks */
+        uint64_t allocs, alloc_bytes;                  /* of all threads; so is all that follows */
+        uint32_t spawns, waits;
+        uint32_t voluntary, involuntary, migrations, minor_faults, major_faults, syscalls; /*
+                UINT32_MAX: no kernel's view */
+        uint64_t reserved[8];
+};
+_Static_assert(sizeof(struct ifp_token_record) == 416, "ABI");
+
+/* All decode steps so far, also those whose record found no room. */
+struct ifp_ledger_sums {
+        uint64_t head;    /* records ever written; one is at (number - 1) % IFP_TOKEN_RING */
+        uint64_t dropped; /* steps without a record: the ring was full */
+        uint64_t tail;    /* daemon: records read */
+        uint64_t steps, tokens;
+        uint64_t wall_ticks, all_ticks;
+        uint64_t rows[IFP_N_LEDGER_WHO][IFP_N_LEDGER];
+        uint32_t kernel; /* 1: the kernel's view was there */
         uint32_t reserved;
 };
 
@@ -418,6 +638,8 @@ struct ifp_lane {
         uint32_t fold[IFP_MAX_OPS][IFP_N_PHASES]; /* block index + 1; 0 = none */
         uint32_t hot_left[IFP_MAX_OPS];           /* calls until the next stamp */
         _Alignas(64) struct ifp_lane_memory memory;
+        _Alignas(64) struct ifp_lane_waits waits;
+        _Alignas(64) struct ifp_lane_ledger ledger; /* by the thread that decodes */
         _Alignas(4096) struct ifp_record ring[IFP_RING_SLOTS];
 };
 
@@ -440,6 +662,10 @@ struct ifp_segment {
                 uint8_t allocator_page[4096];
         };
         _Alignas(4096) struct ifp_tokens tokens;
+        _Alignas(4096) struct ifp_ledger_sums ledger;
+        _Alignas(64) struct ifp_token_record token_ring[IFP_TOKEN_RING];
+        _Alignas(4096) uint32_t wait_buckets[IFP_MAX_WAITS]; /* shim's own */
+        struct ifp_wait waits[IFP_MAX_WAITS];
         _Alignas(4096) uint32_t stack_buckets[IFP_MAX_STACKS]; /* shim's own: index, 0 = none */
         struct ifp_stack stacks[IFP_MAX_STACKS];
         uint64_t frames[IFP_MAX_FRAMES];

@@ -7,5 +7,5 @@
 #pragma once
 
 #define IFP_VERSION     "0.1.0"
-#define IFP_ABI_VERSION 2
-#define IFP_ABI_COMPAT  2
+#define IFP_ABI_VERSION 3
+#define IFP_ABI_COMPAT  3
