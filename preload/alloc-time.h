@@ -9,14 +9,16 @@
 #include "preload/shim.h"
 
 #define IFP_WATCH_ALL      (128u << 10)
-#define IFP_WATCH_INTERVAL 64u
+#define IFP_WATCH_INTERVAL 256u
 
 #pragma GCC visibility push(hidden)
 
 /* Is this call to be stamped? */
 static inline bool ifp_watch_due(size_t bytes)
 {
-        return IFP_UNLIKELY(bytes >= IFP_WATCH_ALL || ifp_tls.watch_left-- == 0);
+        uint32_t *left = &ifp_tls.watch_left;
+
+        return IFP_UNLIKELY(bytes >= IFP_WATCH_ALL || __builtin_sub_overflow(*left, 1, left));
 }
 
 /* Around the call that is: begin answers the stamp, 0 where nothing can be told of this thread now.
