@@ -4,7 +4,7 @@
  * function's threads lived and burned by their own clocks, and what it cost to make them by that of
  * whoever did.
  */
-#include "waits.h"
+#include "told.h"
 
 #include <sched.h>
 #include <spawn.h>

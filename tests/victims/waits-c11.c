@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The same waits by C11's names: mtx, cnd, thrd. */
-#include "waits.h"
+#include "told.h"
 
 #include <threads.h>
 

@@ -28,7 +28,7 @@
 static const int times = 5;
 static const auto hold = std::chrono::milliseconds(12);
 
-/* As in waits.h: not by libc, so that it is no wait for whoever watches. */
+/* As in told.h: not by libc, so that it is no wait for whoever watches. */
 static void nap(std::chrono::microseconds us)
 {
         timespec t = {us.count() / 1000000, us.count() % 1000000 * 1000};

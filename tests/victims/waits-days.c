@@ -3,7 +3,7 @@
  * waits-days WAY: waits on a bad day; see the table at the end. What counts is what is counted, and
  * that it goes on as it would alone.
  */
-#include "waits.h"
+#include "told.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -4,7 +4,7 @@
  * thread does some ms later; see the table at the end. `for_tid` is the thread that was waited for,
  * `tid` the one that waited, `object` what for.
  */
-#include "waits.h"
+#include "told.h"
 
 #include <linux/futex.h>
 #include <poll.h>

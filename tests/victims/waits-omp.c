@@ -4,7 +4,7 @@
  * same for all, in the other thread 0 has TEAM times as much of it (naps, so that it needs no
  * core). Each thread's busy time by its own stopwatch; then one region with an explicit barrier.
  */
-#include "waits.h"
+#include "told.h"
 
 #include <omp.h>
 

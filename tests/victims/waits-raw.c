@@ -4,7 +4,7 @@
  * libc and with its syscall(). Whoever watches libc sees none of the first; that is all right. The
  * thread of a bare clone has no thread pointer of its own: it calls nothing.
  */
-#include "waits.h"
+#include "told.h"
 
 #include <linux/futex.h>
 #include <sched.h>
