@@ -350,7 +350,9 @@ static int way_join(void)
         pthread_t t;
 
         for (int i = 0; i < TIMES; i++) {
+                atomic_store(&short_tid, 0);
                 pthread_create(&t, NULL, short_life, NULL);
+                until_set(&short_tid);
                 WAITS("join", !pthread_join(t, NULL));
         }
         value("tid", my_tid());
