@@ -46,6 +46,9 @@ struct ifp_tls {
         uint64_t sampling_sp; /* frame of the sample being taken; 0 = none */
         uint64_t *unwind;     /* libunwind's own two words for this thread */
         uint16_t lane_number; /* index of lane */
+        uint8_t n_waiting;    /* waits under way, one in the other (wait.c) */
+        uint32_t site;        /* where this thread was spawned, index + 1; 0 = not known */
+        uint64_t born;        /* ticks; of the start function */
 };
 
 /* The .S file knows these offsets. */
@@ -207,8 +210,11 @@ struct ifp_config {
         uint64_t heap_interval;  /* INFPROF_HEAP_INTERVAL */
         bool no_unwind;          /* INFPROF_UNWIND=off: as if libunwind were missing; for tests */
         bool quiet;
-        char **env;  /* as main gets it; libc has none of its own yet */
-        bool paired; /* INFPROF_GGML_PAIRED: as if per-op functions were static; for tests */
+        char **env;     /* as main gets it; libc has none of its own yet */
+        bool paired;    /* INFPROF_GGML_PAIRED: as if per-op functions were static; for tests */
+        bool waits;     /* INFPROF_WAITS: not off */
+        bool no_kernel; /* INFPROF_KERNEL=off */
+        bool off_cpu;   /* INFPROF_OFFCPU=1 */
 };
 extern struct ifp_config ifp_config;
 
@@ -226,7 +232,6 @@ uint32_t ifp_op(const char *name, const char *kernel, const char *library, enum 
 uint32_t ifp_object_add(const char *path, uint64_t base, uint64_t start, uint64_t end,
                         uint32_t load);
 void ifp_object_close(uint32_t index);
-uint32_t ifp_site(uint64_t address); /* index + 1; counts it; 0 = no room */
 uint32_t ifp_pattern_add(const char *text);
 void ifp_phase_set(uint32_t phase);
 void ifp_tables_after_fork(void);
@@ -301,8 +306,9 @@ void ifp_paired_finish(struct ifp_tls *tls, struct ifp_lane *lane);
 void ifp_fast_again(struct ifp_tls *tls); /* tls.fast is set if nothing speaks against it */
 void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all);
 
-/* fold.c */
-void ifp_fold(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t dur);
+/* fold.c: adds a value to the histogram that *slot names (index + 1 in the pool), which is taken
+ * now if there is none. `shared`: several threads do so at once. */
+void ifp_fold(uint32_t *slot, uint64_t value, bool shared);
 
 /* Errno is the engine's: what the shim calls must not change it. */
 #define IFP_KEEP_ERRNO                                                                             \

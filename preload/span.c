@@ -34,7 +34,8 @@ void ifp_full(struct ifp_lane *lane, const struct ifp_record *record)
         if (IFP_LIKELY(ifp_ring_push(&lane->writer, &lane->reader, lane->ring, record)))
                 return;
         ifp_local_add(&lane->n_folded, 1);
-        ifp_fold(lane, ifp_record_op(record), ifp_record_phase(record), ifp_record_dur(record));
+        ifp_fold(&lane->fold[ifp_record_op(record)][ifp_record_phase(record)],
+                 ifp_record_dur(record), false);
 }
 
 void ifp_span_write(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t start,
@@ -68,12 +69,17 @@ static uint32_t open_depth(const struct ifp_open *o)
         return (uint32_t)(o->child >> 48) & 0xff;
 }
 
-/* The duration of a closed span counts as child of the op around it, if that is still open. */
+/*
+ * The duration of a closed span counts as child of the op around it, if that is still open; on the
+ * floor as time that the lane spent in ops, which only grows.
+ */
 void ifp_child_add(struct ifp_lane *lane, uint64_t start, uint64_t around, uint64_t dur)
 {
         struct ifp_open *p = ifp_open_at(lane, around);
 
-        if (around && p->state == IFP_OPEN_SET && p->start <= start)
+        if (!around)
+                ifp_local_add(&p->child, dur);
+        else if (p->state == IFP_OPEN_SET && p->start <= start)
                 ifp_local_add(&p->child, dur & IFP_TICKS_MASK);
 }
 
