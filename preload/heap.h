@@ -81,7 +81,7 @@ void ifp_stacks_inherit(const struct ifp_segment *parent, struct ifp_segment *se
 /* Are there stacks to be taken at all? */
 static inline bool ifp_unwind_wanted(void)
 {
-        return ifp_config.heap_interval || ifp_config.waits;
+        return ifp_config.heap_interval || (ifp_config.header_flags & IFP_HEADER_WAITS);
 }
 /* Loads libunwind. Not before all objects of the program's start are known. */
 void ifp_unwind_init(void);

@@ -37,6 +37,7 @@ void ifp_after_fork_child(void)
         ifp_waits_after_fork();
         ifp_unwind_after_fork();
         ifp_tokens_after_fork();
+        ifp_ledger_after_fork();
         ifp_map_after_fork();
         ifp_tables_after_fork();
         ifp_stubs_after_fork();
@@ -106,19 +107,24 @@ IFP_EXPORT int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
 }
 
 /* From hook-x86_64.S: around the system call. The child sees neither. */
-static __thread struct ifp_spawn vfork_spawn __attribute__((tls_model("initial-exec")));
+static struct ifp_spawn vforks[IFP_MAX_LANES];
 
 __attribute__((visibility("hidden"))) void ifp_vfork_before(uint64_t sp);
 __attribute__((visibility("hidden"))) long ifp_vfork_after(long pid);
 
 void ifp_vfork_before(uint64_t sp)
 {
-        ifp_spawn_begin(&vfork_spawn, IFP_SPAWN_VFORK, sp);
+        struct ifp_spawn spawn;
+
+        ifp_spawn_begin(&spawn, IFP_SPAWN_VFORK, sp);
+        if (ifp_tls.lane && !ifp_tls.crowd)
+                vforks[ifp_tls.lane_number] = spawn;
 }
 
 long ifp_vfork_after(long pid)
 {
-        ifp_spawn_end(&vfork_spawn, pid > 0);
+        if (ifp_tls.lane && !ifp_tls.crowd)
+                ifp_spawn_end(&vforks[ifp_tls.lane_number], pid > 0);
         if (pid > 0)
                 return pid;
         errno = (int)-pid;

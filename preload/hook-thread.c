@@ -140,9 +140,9 @@ static void undo(struct start *start)
 }
 
 /* `start` is a copy: the real one is the new thread's by now. */
-static void made(const struct start *start, uint64_t began)
+static void made(const struct start *start, uint64_t ticks)
 {
-        ifp_site_made(start->site, ifp_ticks() - began);
+        ifp_site_made(start->site, ticks);
         ifp_site_peak(start->site, start->live_of_site);
         thread_peak(start->live);
 }
@@ -153,7 +153,8 @@ IFP_EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *
 {
         struct start *start = prepare(attr, FRAME);
         struct start copy;
-        uint64_t began;
+        struct ifp_creation creation;
+        uint64_t ticks;
         int ret;
 
         if (!start)
@@ -161,12 +162,13 @@ IFP_EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *
         start->fn = fn;
         start->arg = arg;
         copy = *start;
-        began = ifp_ticks();
+        ifp_creation_begin(&creation);
         ret = ifp_real.pthread_create(thread, attr, trampoline, start);
+        ticks = ifp_creation_end(&creation);
         if (ret)
                 undo(start);
         else
-                made(&copy, began);
+                made(&copy, ticks);
         return ret;
 }
 
@@ -174,7 +176,8 @@ IFP_EXPORT int thrd_create(thrd_t *thread, thrd_start_t fn, void *arg)
 {
         struct start *start = prepare(NULL, FRAME);
         struct start copy;
-        uint64_t began;
+        struct ifp_creation creation;
+        uint64_t ticks;
         int ret;
 
         if (!ifp_real.thrd_create)
@@ -184,11 +187,12 @@ IFP_EXPORT int thrd_create(thrd_t *thread, thrd_start_t fn, void *arg)
         start->c11 = fn;
         start->arg = arg;
         copy = *start;
-        began = ifp_ticks();
+        ifp_creation_begin(&creation);
         ret = ifp_real.thrd_create(thread, trampoline_c11, start);
+        ticks = ifp_creation_end(&creation);
         if (ret != thrd_success)
                 undo(start);
         else
-                made(&copy, began);
+                made(&copy, ticks);
         return ret;
 }

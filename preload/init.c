@@ -187,9 +187,19 @@ static const char *keep(const char *value)
         return at;
 }
 
-static bool is_off(const char *value)
+/* Is it switched off (or on)? Any other word is the opposite. */
+static bool is_word(char **env, const char *name, const char *word)
 {
-        return value && !ifp_strcmp(value, "off");
+        const char *value = variable(env, name);
+
+        return value && !ifp_strcmp(value, word);
+}
+
+static uint32_t header_flags(char **env)
+{
+        return (is_word(env, "INFPROF_WAITS", "off") ? 0 : IFP_HEADER_WAITS) |
+               (is_word(env, "INFPROF_KERNEL", "off") ? IFP_HEADER_NO_KERNEL : 0) |
+               (is_word(env, "INFPROF_OFFCPU", "1") ? IFP_HEADER_OFFCPU : 0);
 }
 
 static void read_environment(char **env)
@@ -198,7 +208,6 @@ static void read_environment(char **env)
         const char *interval = variable(env, "INFPROF_HOT_INTERVAL");
         const char *heap = variable(env, "INFPROF_HEAP_INTERVAL");
         const char *unwind = variable(env, "INFPROF_UNWIND");
-        const char *off_cpu = variable(env, "INFPROF_OFFCPU");
 
         ifp_config.env = env;
         ifp_config.kernels = keep(variable(env, "INFPROF_KERNELS"));
@@ -216,10 +225,8 @@ static void read_environment(char **env)
                 ifp_say("INFPROF_HEAP_INTERVAL is no number of bytes from 0 to 1073741824: 524288 "
                         "is taken",
                         0);
-        ifp_config.waits = !is_off(variable(env, "INFPROF_WAITS"));
-        ifp_config.no_kernel = is_off(variable(env, "INFPROF_KERNEL"));
-        ifp_config.off_cpu = off_cpu && !ifp_strcmp(off_cpu, "1");
-        ifp_config.no_unwind = is_off(unwind);
+        ifp_config.no_unwind = unwind && !ifp_strcmp(unwind, "off");
+        ifp_config.header_flags = header_flags(env);
         ifp_config.hot_interval = number(interval);
         if (!ifp_config.hot_interval) {
                 if (interval)

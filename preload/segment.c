@@ -113,17 +113,6 @@ static void close_inherited(void)
         memfd = -1;
 }
 
-/* From a thread's pointer to the address of its lane. */
-static int64_t tls_lane_offset(void)
-{
-        int64_t offset = 0;
-
-#if defined(__x86_64__)
-        __asm__("movq ifp_tls@gottpoff(%%rip), %0" : "=r"(offset));
-#endif
-        return offset + (int64_t)offsetof(struct ifp_tls, lane);
-}
-
 static void fill_header(struct ifp_segment *seg, uint32_t n_lanes, const struct ifp_segment *parent)
 {
         struct ifp_header *h = &seg->header;
@@ -143,10 +132,10 @@ static void fill_header(struct ifp_segment *seg, uint32_t n_lanes, const struct 
         h->hot_interval = ifp_config.hot_interval;
         h->kernels_level = ifp_config.level;
         h->heap_interval = ifp_config.heap_interval;
-        h->flags = (ifp_config.waits ? IFP_HEADER_WAITS : 0) |
-                   (ifp_config.no_kernel ? IFP_HEADER_NO_KERNEL : 0) |
-                   (ifp_config.off_cpu ? IFP_HEADER_OFFCPU : 0);
-        h->tls_lane_offset = tls_lane_offset();
+        h->flags = ifp_config.header_flags;
+        h->mapped_at = (uint64_t)(uintptr_t)seg;
+        h->tls_lane_offset = (int64_t)((uint64_t)(uintptr_t)&ifp_tls.lane -
+                                       (uint64_t)(uintptr_t)__builtin_thread_pointer());
         IFP_SYS(getrandom, h->uuid, sizeof(h->uuid), 0);
         if (parent)
                 ifp_copy(h->parent_uuid, parent->header.uuid, sizeof(h->parent_uuid));
@@ -248,14 +237,13 @@ int ifp_segment_open(const struct ifp_segment *parent)
                 if (ifp_sys_failed(at))
                         return (int)at;
                 seg = (struct ifp_segment *)at;
-                seg->header.mapped_at = (uint64_t)(uintptr_t)seg;
+                seg->header.mapped_at = (uint64_t)at;
         } else {
                 /* the fixed ops */
                 ifp_seg = seg;
                 seg->ops[IFP_OP_NONE].name = ifp_name("(not in any op)");
                 seg->ops[IFP_OP_OTHER].name = ifp_name("(other ops)");
                 seg->switches[IFP_OP_OTHER] = 1;
-                seg->header.mapped_at = (uint64_t)(uintptr_t)seg;
         }
         ifp_seg = seg;
         return 0;
@@ -322,6 +310,7 @@ uint32_t ifp_op(const char *name, const char *kernel, const char *library, enum 
                         i = IFP_OP_OTHER;
                 } else {
                         ifp_seg->ops[i] = op;
+                        ifp_ledger_op(i, kind);
                         ifp_seg->switches[i] = !live->daemon_default_switch;
                         __atomic_store_n(&live->n_ops, i + 1, __ATOMIC_RELEASE);
                 }

@@ -46,7 +46,9 @@ struct ifp_tls {
         uint64_t sampling_sp; /* frame of the sample being taken; 0 = none */
         uint64_t *unwind;     /* libunwind's own two words for this thread */
         uint16_t lane_number; /* index of lane */
+        uint8_t decodes;      /* made the last token of some sequence: the ledger's thread */
         uint8_t n_waiting;    /* waits under way, one in the other (wait.c) */
+        uint32_t watch_left;  /* calls of the allocator until one is timed */
         uint32_t site;        /* where this thread was spawned, index + 1; 0 = not known */
         uint64_t born;        /* ticks; of the start function */
 };
@@ -200,6 +202,10 @@ static inline struct ifp_lane *ifp_crowd(void)
         return &ifp_seg->lanes[ifp_seg->header.n_lanes - 1];
 }
 
+/* The kernel's view of this process (kernel.h), one element a lane; NULL: none. */
+struct ifp_kernel_lane;
+extern const struct ifp_kernel_lane *ifp_kernel;
+
 struct ifp_config {
         const char *kernels;     /* INFPROF_KERNELS */
         const char *daemon;      /* INFPROF_DAEMON: auto, off or a path */
@@ -208,13 +214,11 @@ struct ifp_config {
         uint32_t level;          /* INFPROF_KERNELS_LEVEL: 0 outer, 1 inner */
         uint32_t hot_interval;   /* INFPROF_HOT_INTERVAL */
         uint64_t heap_interval;  /* INFPROF_HEAP_INTERVAL */
+        uint32_t header_flags;   /* INFPROF_WAITS, INFPROF_KERNEL, INFPROF_OFFCPU */
         bool no_unwind;          /* INFPROF_UNWIND=off: as if libunwind were missing; for tests */
         bool quiet;
-        char **env;     /* as main gets it; libc has none of its own yet */
-        bool paired;    /* INFPROF_GGML_PAIRED: as if per-op functions were static; for tests */
-        bool waits;     /* INFPROF_WAITS: not off */
-        bool no_kernel; /* INFPROF_KERNEL=off */
-        bool off_cpu;   /* INFPROF_OFFCPU=1 */
+        char **env;  /* as main gets it; libc has none of its own yet */
+        bool paired; /* INFPROF_GGML_PAIRED: as if per-op functions were static; for tests */
 };
 extern struct ifp_config ifp_config;
 
@@ -309,6 +313,41 @@ void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all
 /* fold.c: adds a value to the histogram that *slot names (index + 1 in the pool), which is taken
  * now if there is none. `shared`: several threads do so at once. */
 void ifp_fold(uint32_t *slot, uint64_t value, bool shared);
+/* ledger.c */
+void ifp_ledger_op(uint32_t op, enum ifp_kind kind); /* a new op */
+/* The thread that decodes waited for the thread that has this lane. */
+void ifp_ledger_waited(uint32_t lane, uint64_t ticks);
+/* A decode step is over that made `n` tokens; 0: another call, from whose end the next step counts.
+ */
+void ifp_ledger_note(struct ifp_tls *tls, uint32_t n, uint64_t now, uint64_t allocs,
+                     uint64_t alloc_bytes);
+void ifp_ledger_after_fork(void);
+
+/* What the thread is about: enum ifp_state by its innermost open op. */
+static inline uint32_t ifp_state_of_kind(uint32_t kind)
+{
+        switch (kind) {
+        case IFP_KIND_CALL:
+                return IFP_STATE_CALL;
+        case IFP_KIND_GRAPH:
+                return IFP_STATE_GRAPH;
+        case IFP_KIND_WAIT:
+                return IFP_STATE_WAIT;
+        default:
+                return IFP_STATE_COMPUTE;
+        }
+}
+
+static inline uint32_t ifp_state_here(const struct ifp_lane *lane)
+{
+        uint64_t top = lane->top;
+
+        if (!top)
+                return IFP_STATE_NONE;
+        return ifp_state_of_kind(
+                ifp_seg->ops[ifp_open_op(ifp_open_at((struct ifp_lane *)lane, top)) % IFP_MAX_OPS]
+                        .kind);
+}
 
 /* Errno is the engine's: what the shim calls must not change it. */
 #define IFP_KEEP_ERRNO                                                                             \

@@ -141,6 +141,28 @@ void ifp_site_made(uint32_t site, uint64_t cost)
         ifp_fold(&s->cost_fold, cost, true);
 }
 
+/* What the creation allocates is not stamped apart, hence the flag. */
+void ifp_creation_begin(struct ifp_creation *c)
+{
+        struct ifp_tls *tls = &ifp_tls;
+
+        c->lane = tls->crowd || !tls->lane || tls->lane->waits.in_alloc ? NULL : tls->lane;
+        if (c->lane)
+                c->lane->waits.in_alloc = 1;
+        c->start = ifp_ticks();
+}
+
+uint64_t ifp_creation_end(struct ifp_creation *c)
+{
+        uint64_t ticks = ifp_ticks() - c->start;
+
+        if (c->lane && c->lane == ifp_tls.lane) {
+                c->lane->waits.in_alloc = 0;
+                ifp_local_add(&c->lane->waits.spawn_ticks[ifp_state_here(c->lane)], ticks);
+        }
+        return ticks;
+}
+
 void ifp_spawn_begin(struct ifp_spawn *s, uint32_t kind, uint64_t sp)
 {
         struct ifp_tls *tls = &ifp_tls;
@@ -151,14 +173,19 @@ void ifp_spawn_begin(struct ifp_spawn *s, uint32_t kind, uint64_t sp)
                 IFP_BUSY;
 
                 s->site = ifp_site(tls, kind, sp);
-                s->start = ifp_ticks();
+                ifp_creation_begin(&s->creation);
         }
 }
 
 void ifp_spawn_end(struct ifp_spawn *s, bool made)
 {
-        if (s->open && made && ifp_alive())
-                ifp_site_made(s->site, ifp_ticks() - s->start);
+        uint64_t ticks;
+
+        if (!s->open || !ifp_alive())
+                return;
+        ticks = ifp_creation_end(&s->creation);
+        if (made)
+                ifp_site_made(s->site, ticks);
 }
 
 uint32_t ifp_site_alive(uint32_t site)

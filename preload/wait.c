@@ -197,6 +197,8 @@ static void finish(struct ifp_tls *tls, uint64_t now, enum ifp_wait_how how, boo
         }
         if (!left && !w.who.gen && how == IFP_WAITED && asks_who_woke(w.kind))
                 w.who = ifp_who_woke(w.object, w.since, now);
+        if (w.who.gen && tls->decodes)
+                ifp_ledger_waited(w.who.lane, ticks);
         count_entry(&w, ticks, how, left);
 }
 
@@ -217,19 +219,6 @@ void ifp_waits_prune(struct ifp_tls *tls, uint64_t sp, bool all)
 }
 
 /* ---- where it is asked for ----------------------------------------------------- */
-
-static const uint8_t state_of_kind[IFP_N_KINDS] = {
-        [IFP_KIND_KERNEL] = IFP_STATE_COMPUTE, [IFP_KIND_NODE] = IFP_STATE_COMPUTE,
-        [IFP_KIND_GRAPH] = IFP_STATE_GRAPH,    [IFP_KIND_CALL] = IFP_STATE_CALL,
-        [IFP_KIND_WAIT] = IFP_STATE_WAIT,
-};
-
-static uint8_t state_here(uint32_t op)
-{
-        uint8_t kind = ifp_seg->ops[op].kind;
-
-        return op != IFP_OP_NONE && kind < IFP_N_KINDS ? state_of_kind[kind] : IFP_STATE_NONE;
-}
 
 struct look {
         struct ifp_tls *tls;
@@ -296,7 +285,7 @@ static bool begin(struct ifp_wait_call *w, bool saved)
                                       .object = w->object,
                                       .entry = entry_for(tls, w, op, saved),
                                       .kind = w->kind,
-                                      .state = state_here(op),
+                                      .state = (uint8_t)ifp_state_here(tls->lane),
                                       .own = on_own_stack(tls, w->sp),
                                       .told = w->has_op,
                                       .who = w->who};

@@ -122,14 +122,23 @@ bool ifp_barrier_shared(const struct ifp_arrival *a);
 uint32_t ifp_site(struct ifp_tls *tls, uint32_t kind, uint64_t sp);
 /* It was made, and the making took so long. */
 void ifp_site_made(uint32_t site, uint64_t cost);
-/* Both, around the call that makes a process. */
+/* Around the call that makes it: its time, which is the lane's time in creations. */
+struct ifp_creation {
+        struct ifp_lane *lane; /* NULL: none of its own */
+        uint64_t start;
+};
+void ifp_creation_begin(struct ifp_creation *c);
+uint64_t ifp_creation_end(struct ifp_creation *c); /* ticks */
+
+/* All of it, around the call that makes a process. */
 struct ifp_spawn {
+        struct ifp_creation creation;
         uint32_t site;
         bool open;
-        uint64_t start;
 };
 void ifp_spawn_begin(struct ifp_spawn *s, uint32_t kind, uint64_t sp);
 void ifp_spawn_end(struct ifp_spawn *s, bool made);
+
 uint32_t ifp_site_alive(uint32_t site); /* one more; how many now */
 void ifp_site_peak(uint32_t site, uint32_t now);
 void ifp_site_ended(uint32_t site, uint64_t life, uint64_t cpu_ns);
