@@ -51,6 +51,8 @@ struct ifp_tls {
         uint32_t watch_left;  /* calls of the allocator until one is timed */
         uint32_t site;        /* where this thread was spawned, index + 1; 0 = not known */
         uint64_t born;        /* ticks; of the start function */
+        uint32_t n_threads;   /* engine-ggml: that compute the graph with this one */
+        uint16_t node_op;     /* engine-ggml: of the node begun last; 0: it computes nothing */
 };
 
 /* The .S file knows these offsets. */

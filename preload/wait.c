@@ -226,6 +226,11 @@ struct look {
         uint32_t op, phase, entry;
 };
 
+static uint64_t known_object(const struct ifp_wait_call *w)
+{
+        return w->one_of_many ? 0 : w->object;
+}
+
 static uint64_t look(void *arg)
 {
         struct look *l = arg;
@@ -235,7 +240,7 @@ static uint64_t look(void *arg)
         ifp_frames_here(l->tls, (const void *)(uintptr_t)back_at(l->w->sp), &frames);
         stack = ifp_stack(l->tls, true, l->op, l->phase, frames.at, frames.n, frames.flags);
         l->entry = ifp_wait_entry(l->tls, l->w, l->op, l->phase, stack, frames.flags);
-        ifp_know(l->tls, l->w->sp, l->w->object, ifp_known_what(l->w->kind, l->op, l->phase),
+        ifp_know(l->tls, l->w->sp, known_object(l->w), ifp_known_what(l->w->kind, l->op, l->phase),
                  &frames, l->entry);
         return 0;
 }
@@ -244,7 +249,7 @@ static uint32_t entry_for(struct ifp_tls *tls, const struct ifp_wait_call *w, ui
                           bool saved)
 {
         struct look l = {.tls = tls, .w = w, .op = op, .phase = ifp_phase};
-        uint32_t known = ifp_known(tls, w->sp, w->object, ifp_known_what(w->kind, op, l.phase));
+        uint32_t known = ifp_known(tls, w->sp, known_object(w), ifp_known_what(w->kind, op, l.phase));
 
         if (IFP_LIKELY(known))
                 return known;

@@ -23,7 +23,8 @@ struct ifp_wait_call {
         struct ifp_who who; /* as far as it is known now */
         uint16_t flags;     /* IFP_WAIT_* */
         uint8_t kind;
-        bool has_op; /* `op` counts, not what is open; and its time is told by an op's row */
+        bool one_of_many; /* its address says nothing: the entry is for all of them */
+        bool has_op;      /* `op` counts, not what is open; and its time is told by an op's row */
         uint16_t op;
         uint16_t state; /* wait.c's: what came of it */
         uint64_t since;
