@@ -257,8 +257,9 @@ void ifp_measure(void);
 extern uint64_t ifp_stamp; /* header.stamp_ticks */
 
 /* lane.c */
-struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid,
-                               uint32_t site); /* never NULL where a segment is */
+/* A lane for this thread; never NULL where a segment is. */
+struct ifp_lane *ifp_lane_take(struct ifp_tls *tls);
+struct ifp_lane *ifp_lane_begin(struct ifp_tls *tls, int tid, int parent_tid, uint32_t site);
 void ifp_lane_end(struct ifp_tls *tls);
 void ifp_lanes_init(void);
 void ifp_thread_key_init(void);

@@ -103,7 +103,7 @@ uint32_t ifp_site(struct ifp_tls *tls, uint32_t kind, uint64_t sp)
         bool keep;
 
         if (!tls->lane)
-                ifp_lane_take(tls, 0, 0);
+                ifp_lane_take(tls);
         keep = !tls->crowd && ifp_waits_on;
         op = ifp_op_here(tls, sp);
         what = ifp_known_what(kind, op, phase);

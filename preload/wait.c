@@ -249,7 +249,8 @@ static uint32_t entry_for(struct ifp_tls *tls, const struct ifp_wait_call *w, ui
                           bool saved)
 {
         struct look l = {.tls = tls, .w = w, .op = op, .phase = ifp_phase};
-        uint32_t known = ifp_known(tls, w->sp, known_object(w), ifp_known_what(w->kind, op, l.phase));
+        uint32_t known =
+                ifp_known(tls, w->sp, known_object(w), ifp_known_what(w->kind, op, l.phase));
 
         if (IFP_LIKELY(known))
                 return known;
@@ -273,7 +274,7 @@ static bool begin(struct ifp_wait_call *w, bool saved)
                 return false;
         tls->busy++;
         if (IFP_UNLIKELY(!tls->lane))
-                ifp_lane_take(tls, 0, 0);
+                ifp_lane_take(tls);
         if (IFP_UNLIKELY(tls->crowd)) {
                 w->state = CROWD;
                 w->since = ifp_ticks();

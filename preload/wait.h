@@ -97,6 +97,7 @@ static inline uint32_t ifp_known_what(uint32_t kind, uint32_t op, uint32_t phase
 
 /* who.c */
 void ifp_who_add(const struct ifp_tls *tls);    /* this thread has taken its lane */
+void ifp_who_drop(const struct ifp_tls *tls);   /* and gives it up */
 struct ifp_who ifp_who_tid(int32_t tid);        /* gen 0: none of ours */
 struct ifp_who ifp_who_thread(uint64_t thread); /* a pthread_t */
 struct ifp_who ifp_who_self(const struct ifp_tls *tls);
