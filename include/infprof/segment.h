@@ -400,7 +400,7 @@ struct ifp_ledger_sums {
         uint64_t wall_ticks, all_ticks;
         uint64_t rows[IFP_N_LEDGER_WHO][IFP_N_LEDGER];
         uint32_t kernel; /* 1: the kernel's view was there */
-        uint32_t reserved;
+        uint32_t seq;    /* odd while what stands above, and the lanes' ledgers, are written */
 };
 
 /* Exact, of one thread (lane), op and phase. calls = timed + untimed. */
