@@ -248,11 +248,14 @@ static int put_later(struct run *run, const struct process *p)
                 if (!t || t->index != PROCESS_MAX_THREADS)
                         continue;
                 r = tally_merge(&sum.tally, &t->tally);
+                thread_waits_add(&sum, t);
                 sum.folded += t->folded;
                 tally_figures_add(&sum.sum, &t->sum);
         }
         if (!r)
                 r = put_thread(run, p, &sum);
+        if (!r)
+                r = flush_thread_waits(run, p, &sum);
         tally_done(&sum.tally);
         return r;
 }
@@ -321,6 +324,8 @@ static int put_all_of(struct run *run, const struct process *p, uint64_t second)
         if (!r)
                 r = put_sites(run, p);
         if (!r)
+                r = flush_waits(run, p);
+        if (!r)
                 r = put_second(run, p, second);
         if (!r)
                 r = flush_heap(run, p, second);
@@ -356,6 +361,7 @@ static void mark_written(struct process *p, uint64_t second)
                 p->second_base = p->in_file;
         }
         p->in_file = p->now;
+        flush_waits_written(p);
         flush_heap_written(p);
         p->write_all = p->dirty = false;
 }

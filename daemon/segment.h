@@ -55,11 +55,10 @@ bool segment_next_data(const struct segment *s, uint64_t from, uint64_t to, uint
 /* Copies whole words, each loaded once. */
 static inline void segment_copy_words(void *to, const void *from, size_t bytes)
 {
-        uint64_t *a = (uint64_t *)to;
-        const uint64_t *b = (const uint64_t *)from;
+        typedef uint64_t __attribute__((may_alias)) word;
 
-        for (size_t i = 0; i < bytes / sizeof(*a); i++)
-                a[i] = __atomic_load_n(&b[i], __ATOMIC_RELAXED);
+        for (size_t i = 0; i < bytes / sizeof(word); i++)
+                ((word *)to)[i] = __atomic_load_n((const word *)from + i, __ATOMIC_RELAXED);
 }
 
 /* The same of words that are written under a sequence count (odd meanwhile). false: the writer was
