@@ -19,6 +19,11 @@ int flush_waits(struct run *run, const struct process *p);
 int flush_thread_waits(struct run *run, const struct process *p, const struct thread *t);
 void flush_waits_written(struct process *p); /* before flush_heap_written */
 
+/* daemon/flush-ledger.c */
+int flush_ledger(struct run *run, const struct process *p);
+int flush_thread_ledger(struct run *run, const struct process *p, const struct thread *t);
+void flush_ledger_written(struct process *p);
+
 /* daemon/flush-heap.c */
 void flush_heap_process(const struct process *p, struct runfile_process *row);
 int flush_heap(struct run *run, const struct process *p, uint64_t second);

@@ -181,9 +181,22 @@ static int put_now(struct run *run, const struct process *p, const struct thread
         return runfile_put_wait_now(run->file, &row);
 }
 
-static int put_threads(struct run *run, const struct process *p)
+static int put_over(struct run *run, const struct process *p)
 {
         int r = 0;
+
+        for (uint32_t i = 0; !r && i < p->waits.n_over; i++) {
+                struct runfile_wait_now row = {
+                        .process = p->index, .thread = p->waits.over[i], .wait = -1};
+
+                r = runfile_put_wait_now(run->file, &row);
+        }
+        return r;
+}
+
+static int put_threads(struct run *run, const struct process *p)
+{
+        int r = put_over(run, p);
 
         for (uint32_t i = 0; !r && i < p->n_threads; i++) {
                 const struct thread *t = p->threads[i];
@@ -252,6 +265,7 @@ int flush_waits(struct run *run, const struct process *p)
 
 void flush_waits_written(struct process *p)
 {
+        p->waits.n_over = 0;
         for (uint32_t i = 1; i < p->waits.n; i++)
                 if (is_used(&p->waits.list[i]))
                         p->waits.list[i].written = mark_of(p, &p->waits.list[i]);

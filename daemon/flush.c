@@ -256,6 +256,8 @@ static int put_later(struct run *run, const struct process *p)
                 r = put_thread(run, p, &sum);
         if (!r)
                 r = flush_thread_waits(run, p, &sum);
+        if (!r && p->ledger && sum.ledger.steps)
+                r = flush_thread_ledger(run, p, &sum);
         tally_done(&sum.tally);
         return r;
 }
@@ -326,6 +328,8 @@ static int put_all_of(struct run *run, const struct process *p, uint64_t second)
         if (!r)
                 r = flush_waits(run, p);
         if (!r)
+                r = flush_ledger(run, p);
+        if (!r)
                 r = put_second(run, p, second);
         if (!r)
                 r = flush_heap(run, p, second);
@@ -362,6 +366,7 @@ static void mark_written(struct process *p, uint64_t second)
         }
         p->in_file = p->now;
         flush_waits_written(p);
+        flush_ledger_written(p);
         flush_heap_written(p);
         p->write_all = p->dirty = false;
 }

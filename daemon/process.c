@@ -270,6 +270,7 @@ struct process *process_free(struct process *p)
         let_go(p);
         heap_done(&p->heap);
         waits_done(&p->waits);
+        p->ledger = ledger_free(p->ledger);
         outside_done(&p->outside);
         places_done(&p->places);
         p->marks = mark_free_all(p->marks);
@@ -324,6 +325,8 @@ int process_round(struct process *p, uint64_t now_ns, uint64_t *ret_n, uint64_t 
                         fullest = n;
         }
         p->dirty |= all != 0;
+        if (!r)
+                r = ledger_round(p, ret_why);
         if (!r)
                 p->dirty |= outside_take(&p->outside, p->pid, now_ns);
         *ret_n = all;

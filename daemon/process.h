@@ -16,6 +16,7 @@
 #include "daemon/clock.h"
 #include "daemon/drain.h"
 #include "daemon/heap.h"
+#include "daemon/ledger.h"
 #include "daemon/outside.h"
 #include "daemon/places.h"
 #include "daemon/rates.h"
@@ -179,6 +180,7 @@ struct process {
         struct rates rates;
         struct heap heap;
         struct waits waits;
+        struct ledger *ledger; /* NULL: no decode step so far */
         struct outside outside;
         struct places places;
         struct mark *marks; /* not yet written */

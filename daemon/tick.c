@@ -103,6 +103,7 @@ static void take_sparks(struct process *p)
         }
         rates_take(p);
         waits_interval(p);
+        ledger_interval(p);
 }
 
 static uint64_t load(const uint64_t *p)
@@ -221,6 +222,8 @@ int process_tick(struct process *p, uint64_t now_ns, const char **ret_why)
                 r = heap_take(p, ret_why);
         if (!r)
                 r = waits_take(p, ret_why);
+        if (!r)
+                r = ledger_take(p, ret_why);
         if (r)
                 return r;
         ask_threads(p);

@@ -29,6 +29,7 @@ void waits_done(struct waits *w)
         for (uint32_t i = 0; i < w->n_paths; i++)
                 free(w->paths[i]);
         free(w->list);
+        free(w->over);
         free(w->paths);
         *w = (struct waits){0};
 }
@@ -293,16 +294,25 @@ static void take_progress(struct process *p)
                 add_progress(p, p->lanes[i].thread);
 }
 
+static uint32_t n_waits(const struct process *p)
+{
+        uint32_t n = __atomic_load_n(&p->segment.map->live.n_waits, __ATOMIC_ACQUIRE);
+
+        return n < IFP_MAX_WAITS ? n : IFP_MAX_WAITS; /* some were refused */
+}
+
+int waits_room(struct process *p)
+{
+        return room_for(&p->waits, n_waits(p));
+}
+
 int waits_take(struct process *p, const char **ret_why)
 {
-        const struct ifp_live *live = &p->segment.map->live;
-        uint32_t n = __atomic_load_n(&live->n_waits, __ATOMIC_ACQUIRE);
+        uint32_t n = n_waits(p);
         int r;
 
         if (!waits_are_on(&p->segment.header))
                 return 0;
-        if (n > IFP_MAX_WAITS)
-                n = IFP_MAX_WAITS; /* some were refused */
         if (n < p->waits.n)
                 return bad(ret_why, "the number of its waits runs backwards");
         look_at_lanes(p, false);
@@ -312,7 +322,7 @@ int waits_take(struct process *p, const char **ret_why)
         if (r)
                 return r;
         look_at_lanes(p, true);
-        p->waits.other = heap_bounded(heap_load(&live->waits_other));
+        p->waits.other = heap_bounded(heap_load(&p->segment.map->live.waits_other));
         take_progress(p);
         return 0;
 }

@@ -14,7 +14,6 @@
 struct fold;
 struct lane;
 struct process;
-struct runfile;
 struct thread;
 
 /* Only grow; see struct ifp_wait. Ticks. */
@@ -69,6 +68,8 @@ struct waits {
         uint64_t other; /* waits that found no entry */
         char **paths;   /* of object files, by index; NULL: not asked for */
         uint32_t n_paths;
+        uint32_t *over; /* threads of a daemon before us whose waits are over, to be written */
+        uint32_t n_over;
 };
 
 /* Of one thread, or up to an instant of one lane. Only grows. */
@@ -104,8 +105,8 @@ void waits_interval(struct process *p);
 /* The segment is about to go: what is only there is kept. */
 int waits_end(struct process *p);
 
-/* Of a process that an earlier daemon read. */
-int waits_resume(struct process *p, struct runfile *rf, uint32_t index);
+/* Room for as many as there are in the segment. 0 or -ENOMEM. */
+int waits_room(struct process *p);
 
 /* Path of the object file that the wait's object lies in; NULL: none. */
 const char *waits_file(const struct process *p, const struct wait *w);
