@@ -173,7 +173,7 @@ static int drain(struct process *p, const char **ret_why)
                                     "what it can hold");
         if (head == l->tail)
                 return 0;
-        for (; !r && l->tail != head; l->tail++) {
+        while (!r && l->tail != head) {
                 const struct ifp_token_record *from = &s->token_ring[l->tail % IFP_TOKEN_RING];
                 uint64_t number = __atomic_load_n(&from->number, __ATOMIC_ACQUIRE);
                 struct ifp_token_record t;
@@ -183,6 +183,7 @@ static int drain(struct process *p, const char **ret_why)
                 segment_copy_words(&t, from, sizeof(t));
                 t.number = number;
                 r = take_record(p, &t, ret_why);
+                l->tail += !r;
         }
         if (!r)
                 __atomic_store_n(&s->ledger.tail, l->tail, __ATOMIC_RELEASE);

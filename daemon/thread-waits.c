@@ -28,6 +28,17 @@ static bool subtract(void *ret, const void *a, const void *b, size_t bytes)
         return forward;
 }
 
+/* a >= b in each word */
+static bool covers(const void *a, const void *b, size_t bytes)
+{
+        const uint64_t *x = a, *y = b;
+        bool all = true;
+
+        for (size_t i = 0; i < bytes / sizeof(*x); i++)
+                all &= x[i] >= y[i];
+        return all;
+}
+
 static void add(void *to, const void *from, size_t bytes)
 {
         uint64_t *x = to;
@@ -112,9 +123,11 @@ int thread_waits_take(struct process *p, struct lane *l, uint32_t i, const char 
                 return 0;
         waits = read_waits(lane);
         ledger = read_ledger(lane);
-        if (!subtract(&own, &waits, &l->base_waits, sizeof(own)))
+        if (!subtract(&own, &waits, &l->base_waits, sizeof(own)) ||
+            !covers(&own, &t->waits, sizeof(own)))
                 return bad(ret_why, "the waits of a thread run backwards");
-        if (!subtract(&part, &ledger, &l->base_ledger, sizeof(part)))
+        if (!subtract(&part, &ledger, &l->base_ledger, sizeof(part)) ||
+            !covers(&part, &t->ledger, sizeof(part)))
                 return bad(ret_why, "a thread's part in decode steps runs backwards");
         p->dirty |= memcmp(&own, &t->waits, sizeof(own)) || memcmp(&part, &t->ledger, sizeof(part));
         t->waits = own;
