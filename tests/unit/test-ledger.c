@@ -1,467 +1,289 @@
 /* SPDX-License-Identifier: MIT */
-/* daemon/ledger.c and flush-ledger.c: decode steps, from a segment to the rows of a run file. */
+/*
+ * The arithmetic of the ledger: what a thread did in a step, told as it would be by hand; and that
+ * the rows sum to the step's time whatever the lanes say.
+ */
+#include "preload/ledger.c"
+
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
-#include <unistd.h>
 
-#include "common/hist.h"
-#include "daemon/flush.h"
-#include "daemon/ledger.h"
-#include "daemon/process.h"
-#include "fake-segment.h"
+__thread struct ifp_tls ifp_tls;
+struct ifp_segment *ifp_seg;
+uint8_t ifp_wipe[4096] = {1};
+uint32_t ifp_phase;
 
-struct world {
-        struct fake f;
-        struct tally_scratch scratch;
-        struct process *p;
-        struct run *run;
-        char path[64];
-        uint64_t now;
-};
+enum { OP_CALL = 2, OP_GRAPH, OP_NODE, OP_BARRIER, N_OPS };
 
-static void attach(struct world *w, bool adopted)
+static struct ifp_kernel_lane kernel[4];
+
+static int set_up(void **state)
 {
-        struct segment s;
-        const char *why = NULL;
+        static const uint8_t kinds[N_OPS] = {[OP_CALL] = IFP_KIND_CALL,
+                                             [OP_GRAPH] = IFP_KIND_GRAPH,
+                                             [OP_NODE] = IFP_KIND_NODE,
+                                             [OP_BARRIER] = IFP_KIND_WAIT};
 
-        assert_int_equal(segment_open(&s, dup(w->f.fd), &why), 0);
-        assert_int_equal(process_new(&w->p, &s, getpid(), -1, adopted, &w->scratch, &why), 0);
-        w->p->clock.ns_per_tick = 0.7;
-        w->p->clock.refine_ticks = UINT64_MAX;
-        w->p->run = w->run;
-        w->now = clock_mono_ns();
-}
-
-static int setup(void **state)
-{
-        struct world *w = calloc(1, sizeof(*w));
-        struct runfile_run row;
-        char *why = NULL;
-        int fd;
-
-        strcpy(w->path, "/tmp/test-ledger-XXXXXX");
-        fd = mkstemp(w->path);
-        assert_true(fd >= 0);
-        close(fd);
-        unlink(w->path);
-        fake_new(&w->f, 4);
-        w->run = run_new("20261120-194500-1", "test", getpid(), clock_real_ns());
-        run_describe(w->run, &row);
-        assert_int_equal(runfile_create(&w->run->file, w->path, &row, &why), 0);
-        attach(w, false);
-        fake_lane_begin(&w->f, 0, 100);
-        *state = w;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        static const char *const ends[] = {"", "-wal", "-shm"};
-        struct world *w = *state;
-
-        process_free(w->p);
-        run_free(w->run);
-        tally_scratch_done(&w->scratch);
-        fake_free(&w->f);
-        for (int i = 0; i < 3; i++) {
-                char name[80];
-
-                snprintf(name, sizeof(name), "%s%s", w->path, ends[i]);
-                unlink(name);
+        (void)state;
+        ifp_seg = mmap(NULL, ifp_segment_bytes(4), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        assert_ptr_not_equal(ifp_seg, MAP_FAILED);
+        ifp_seg->header.flags = IFP_HEADER_WAITS;
+        ifp_seg->header.ticks_per_second = 1000000000; /* a tick is a ns */
+        ifp_seg->header.n_lanes = 4;
+        ifp_seg->live.n_lanes_used = 2;
+        n_special = 0;
+        for (uint32_t op = OP_CALL; op < N_OPS; op++) {
+                ifp_seg->ops[op].kind = kinds[op];
+                ifp_ledger_op(op, kinds[op]);
         }
-        free(w);
-        return 0;
-}
-
-static int look(struct world *w, const char **ret_why)
-{
-        uint64_t n, fullest;
-        int r;
-
-        *ret_why = NULL;
-        w->now += 1000000000;
-        r = process_round(w->p, w->now, &n, &fullest, ret_why);
-        return r ? r : process_tick(w->p, w->now, ret_why);
-}
-
-static void tick(struct world *w)
-{
-        const char *why;
-
-        assert_int_equal(look(w, &why), 0);
-}
-
-static void flush(struct world *w)
-{
-        char *why = NULL;
-
-        w->p->dirty = true;
-        assert_int_equal(flush_run(w->run, w->p, &why), 0);
-}
-
-static bool step(struct world *w, uint64_t wall, uint64_t barrier, uint64_t outside)
-{
-        uint64_t rows[IFP_N_LEDGER] = {
-                [IFP_LEDGER_BARRIER] = barrier, [IFP_LEDGER_OUTSIDE] = outside};
-
-        return fake_step(&w->f, 0, wall, rows);
-}
-
-/* ---- what the file has ---- */
-
-#define MOST 256
-
-struct rows {
-        struct runfile_ledger ledger;
-        struct runfile_ledger_row rows[MOST];
-        uint64_t wall[IFP_HIST_BUCKETS], values[MOST], zeros[MOST];
-        struct runfile_ledger_thread threads[MOST];
-        struct runfile_slow_token slow[MOST];
-        struct runfile_slow_token_row slow_rows[16 * 33 + 1];
-        uint32_t n_ledgers, n_rows, n_threads, n_slow, n_slow_rows;
-};
-
-static int collect_ledger(const struct runfile_ledger *row, void *userdata)
-{
-        struct rows *r = userdata;
-
-        r->ledger = *row;
-        if (row->hist)
-                memcpy(r->wall, row->hist, sizeof(r->wall));
-        r->n_ledgers++;
-        return 0;
-}
-
-static int collect_row(const struct runfile_ledger_row *row, void *userdata)
-{
-        struct rows *r = userdata;
-
-        r->values[r->n_rows] = row->hist ? hist_count(row->hist) : 0;
-        r->zeros[r->n_rows] = row->hist ? row->hist[0] : 0;
-        r->rows[r->n_rows++] = *row;
-        return 0;
-}
-
-#define COLLECT(kind, array, count)                                                                \
-        static int collect_##kind(const struct runfile_##kind *row, void *userdata)                \
-        {                                                                                          \
-                struct rows *r = userdata;                                                         \
-                                                                                                   \
-                r->array[r->count++] = *row;                                                       \
-                return 0;                                                                          \
+        for (uint32_t i = 0; i < 2; i++) {
+                ifp_seg->lanes[i].state = IFP_LANE_LIVE;
+                ifp_seg->lanes[i].gen = 1;
         }
-COLLECT(ledger_thread, threads, n_threads)
-COLLECT(slow_token, slow, n_slow)
-COLLECT(slow_token_row, slow_rows, n_slow_rows)
-
-static const struct rows *read_file(struct world *w)
-{
-        static struct rows r;
-        struct runfile *rf;
-        char *why = NULL;
-
-        memset(&r, 0, sizeof(r));
-        assert_int_equal(runfile_open(&rf, w->path, &why), 0);
-        assert_int_equal(runfile_each_ledger(rf, collect_ledger, &r), 0);
-        assert_int_equal(runfile_each_ledger_row(rf, collect_row, &r), 0);
-        assert_int_equal(runfile_each_ledger_thread(rf, collect_ledger_thread, &r), 0);
-        assert_int_equal(runfile_each_slow_token(rf, collect_slow_token, &r), 0);
-        assert_int_equal(runfile_each_slow_token_row(rf, collect_slow_token_row, &r), 0);
-        runfile_close(rf);
-        return &r;
+        ifp_tls = (struct ifp_tls){.lane = &ifp_seg->lanes[0]};
+        ifp_ledger_after_fork();
+        memset(kernel, 0, sizeof(kernel));
+        return 0;
 }
 
-static void assert_rows_sum(const struct rows *r)
+static int tear_down(void **state)
 {
-        uint64_t sums[IFP_N_LEDGER_WHO] = {0};
-
-        assert_int_equal(r->n_rows, IFP_N_LEDGER_WHO * IFP_N_LEDGER);
-        for (uint32_t i = 0; i < r->n_rows; i++)
-                sums[r->rows[i].who] += r->rows[i].total_ns;
-        assert_int_equal(sums[IFP_LEDGER_OWN], r->ledger.wall_ns);
-        assert_int_equal(sums[IFP_LEDGER_CRITICAL], r->ledger.wall_ns);
-        assert_int_equal(sums[IFP_LEDGER_ALL], r->ledger.all_ns);
+        (void)state;
+        return munmap(ifp_seg, ifp_segment_bytes(4));
 }
 
-static void steps_become_rows(void **state)
+/* A closed outermost op of `total` ticks, `child` of them in ops inside it. */
+static void span(uint32_t lane, uint32_t op, uint64_t total, uint64_t child, bool outermost)
 {
-        struct world *w = *state;
-        const struct rows *r;
-        uint64_t sum = 0;
+        struct ifp_time_row *row = &ifp_seg->lanes[lane].time[op][IFP_PHASE_DECODE];
 
-        tick(w);
-        flush(w);
-        assert_int_equal(read_file(w)->n_ledgers, 0);
-        for (int i = 0; i < 7; i++)
-                step(w, 1001, i ? 333 : 0, 111);
-        tick(w);
-        flush(w);
-        r = read_file(w);
-        assert_int_equal(r->n_ledgers, 1);
-        assert_int_equal(r->ledger.steps, 7);
-        assert_int_equal(r->ledger.tokens, 7);
-        assert_int_equal(r->ledger.dropped, 0);
-        assert_int_equal(r->ledger.wall_ns, (7 * 1001 * 7 + 5) / 10);
-        assert_int_equal(hist_count(r->wall), 7);
-        assert_int_equal(r->wall[ifp_hist_index(1001)], 7);
-        assert_rows_sum(r);
-        assert_int_equal(r->rows[IFP_LEDGER_BARRIER].total_ns, (6 * 333 * 7 + 5) / 10);
-        for (uint32_t i = 0; i < r->n_rows; i++)
-                assert_int_equal(r->values[i], 7); /* one value a step */
-        assert_int_equal(r->zeros[IFP_LEDGER_BARRIER], 1);
-        assert_int_equal(r->zeros[IFP_LEDGER_LOCK], 7);
-        assert_int_equal(r->n_threads, IFP_N_LEDGER);
-        for (uint32_t i = 0; i < r->n_threads; i++) {
-                assert_int_equal(r->threads[i].steps, 7);
-                sum += r->threads[i].total_ns;
-        }
-        assert_int_equal(sum, r->ledger.all_ns);
-        assert_int_equal(r->n_slow, 0);
+        row->timed++;
+        row->total += total;
+        row->child += child;
+        if (outermost)
+                ifp_seg->lanes[lane].open[0].child += total;
 }
 
-static void sums_need_no_record(void **state)
+static const struct ifp_token_record *step(uint64_t end)
 {
-        struct world *w = *state;
-        const struct rows *r;
-        uint32_t dropped = 0;
-
-        for (int i = 0; i < 3000; i++)
-                dropped += !step(w, 1000, 10, 10);
-        tick(w);
-        flush(w);
-        r = read_file(w);
-        assert_int_equal(dropped, 3000 - IFP_TOKEN_RING);
-        assert_int_equal(r->ledger.steps, 3000);
-        assert_int_equal(r->ledger.dropped, dropped);
-        assert_int_equal(r->ledger.wall_ns, 2100000);
-        assert_int_equal(hist_count(r->wall), IFP_TOKEN_RING);
-        assert_rows_sum(r);
-        assert_true(step(w, 1000, 10, 10)); /* there is room again */
+        ifp_ledger_note(&ifp_tls, 1, end, 0, 0);
+        return &ifp_seg->token_ring[(ifp_seg->ledger.head - 1) % IFP_TOKEN_RING];
 }
 
-static void slow_steps_are_kept_whole(void **state)
+static void begin(uint64_t at)
 {
-        struct world *w = *state;
-        const struct rows *r;
+        ifp_ledger_note(&ifp_tls, 0, at, 0, 0);
+}
 
-        step(w, 100000, 1, 1); /* before there is a median: found out later */
-        for (int i = 0; i < 30; i++)
-                step(w, 1000, 10, 10);
-        step(w, 2900, 10, 10);
-        step(w, 3500, 1234, 10);
-        tick(w);
-        flush(w);
-        r = read_file(w);
-        assert_int_equal(r->n_slow, 2);
-        assert_int_equal(r->slow[0].number, 1);
-        assert_int_equal(r->slow[0].wall_ns, 70000);
-        assert_int_equal(r->slow[1].number, 33);
-        assert_int_equal(r->slow[1].wall_ns, 2450);
-        assert_int_equal(r->slow[1].tokens, 1);
-        assert_true(r->slow[1].minor_faults == RUNFILE_NOT_TOLD);
-        assert_int_equal(r->slow[1].major_faults, 0);
-        assert_int_equal(r->n_slow_rows, 66);
-        for (uint32_t slot = 0; slot < 2; slot++)
-                for (uint32_t who = 0; who < IFP_N_LEDGER_WHO; who++) {
-                        uint64_t sum = 0;
+static uint64_t sum(const uint64_t *rows)
+{
+        uint64_t n = 0;
 
-                        for (uint32_t i = 0; i < IFP_N_LEDGER; i++)
-                                sum += r->slow_rows[slot * 33 + who * IFP_N_LEDGER + i].ns;
-                        assert_int_equal(sum, r->slow[slot].wall_ns);
+        for (uint32_t r = 0; r < IFP_N_LEDGER; r++)
+                n += rows[r];
+        return n;
+}
+
+static void each_thing_has_its_row(void **state)
+{
+        const struct ifp_token_record *t;
+        const uint64_t *own, *all;
+
+        (void)state;
+        ifp_seg->lanes[1].start_ticks = 1500;
+        begin(1000);
+        /* The call: 600 in all, of it a graph of 500; in that nodes of 300 and a barrier of 120. */
+        span(0, OP_CALL, 600, 500, true);
+        span(0, OP_GRAPH, 500, 420, false);
+        span(0, OP_NODE, 300, 0, false);
+        span(0, OP_BARRIER, 120, 0, false);
+        ifp_seg->lanes[0].waits.in_state[IFP_STATE_COMPUTE][IFP_GROUP_LOCK] = 40;
+        ifp_seg->lanes[0].waits.in_state[IFP_STATE_NONE][IFP_GROUP_OTHER] = 150;
+        ifp_seg->lanes[0].waits.alloc_ticks[IFP_STATE_CALL] = 30;
+        ifp_seg->lanes[0].waits.spawn_ticks[IFP_STATE_GRAPH] = 20;
+        /* The worker: nodes of 280, a barrier of 140, and 80 of nothing known. */
+        span(1, OP_NODE, 280, 0, true);
+        span(1, OP_BARRIER, 140, 0, true);
+        t = step(2000);
+        own = t->rows[IFP_LEDGER_OWN];
+        all = t->rows[IFP_LEDGER_ALL];
+        assert_int_equal(own[IFP_LEDGER_COMPUTE], 260);
+        assert_int_equal(own[IFP_LEDGER_BARRIER], 120);
+        assert_int_equal(own[IFP_LEDGER_LOCK], 40);
+        assert_int_equal(own[IFP_LEDGER_WAIT], 150);
+        assert_int_equal(own[IFP_LEDGER_ALLOC], 30);
+        assert_int_equal(own[IFP_LEDGER_SPAWN], 20);
+        assert_int_equal(own[IFP_LEDGER_OUTSIDE], 70 + 250);
+        assert_int_equal(own[IFP_LEDGER_UNACCOUNTED], 60);
+        assert_int_equal(sum(own), 1000);
+        assert_int_equal(t->all_ticks, 1500);
+        assert_int_equal(all[IFP_LEDGER_COMPUTE], 540);
+        assert_int_equal(all[IFP_LEDGER_BARRIER], 260);
+        assert_int_equal(all[IFP_LEDGER_UNACCOUNTED], 60 + 80);
+        assert_int_equal(sum(all), 1500);
+        assert_int_equal(t->voluntary, UINT32_MAX);
+        assert_int_equal(ifp_seg->lanes[1].ledger.rows[IFP_LEDGER_COMPUTE], 280);
+        assert_int_equal(ifp_seg->ledger.wall_ticks, 1000);
+}
+
+static void what_is_under_way_counts_so_far(void **state)
+{
+        struct ifp_lane *lane = &ifp_seg->lanes[1];
+        const struct ifp_token_record *t;
+
+        (void)state;
+        lane->start_ticks = 1000;
+        begin(1000);
+        /* In a node since 1700, which waits for a lock since 1900. */
+        lane->top = sizeof(struct ifp_open);
+        lane->open[1] = (struct ifp_open){
+                .start = 1700, .op = (uint64_t)OP_NODE << 48, .state = IFP_OPEN_SET};
+        lane->waits.kind = IFP_WAIT_MUTEX;
+        lane->waits.since = 1900;
+        t = step(2000);
+        assert_int_equal(t->rows[IFP_LEDGER_ALL][IFP_LEDGER_COMPUTE], 200);
+        assert_int_equal(t->rows[IFP_LEDGER_ALL][IFP_LEDGER_LOCK], 100);
+        /* It gets the lock at 2050 and ends at 2100: 50 more of each. */
+        lane->waits.since = 0;
+        lane->waits.in_state[IFP_STATE_COMPUTE][IFP_GROUP_LOCK] = 150;
+        lane->top = 0;
+        span(1, OP_NODE, 400, 0, true);
+        t = step(3000);
+        assert_int_equal(t->rows[IFP_LEDGER_ALL][IFP_LEDGER_COMPUTE], 50);
+        assert_int_equal(t->rows[IFP_LEDGER_ALL][IFP_LEDGER_LOCK], 50);
+        assert_int_equal(sum(t->rows[IFP_LEDGER_ALL]), 2000);
+}
+
+static void critical_path_goes_through_those_waited_for(void **state)
+{
+        const struct ifp_token_record *t;
+        const uint64_t *rows;
+
+        (void)state;
+        ifp_seg->lanes[1].start_ticks = 1500; /* all it did is compute and allocate, 4 to 1 */
+        begin(1000);
+        span(0, OP_NODE, 300, 0, true);
+        span(0, OP_BARRIER, 600, 0, true);
+        span(1, OP_NODE, 500, 0, true);
+        ifp_seg->lanes[1].waits.alloc_ticks[IFP_STATE_COMPUTE] = 100;
+        ifp_ledger_waited(1, 500);
+        t = step(2000);
+        rows = t->rows[IFP_LEDGER_CRITICAL];
+        assert_in_range(rows[IFP_LEDGER_COMPUTE], 300 + 399, 300 + 401);
+        assert_in_range(rows[IFP_LEDGER_ALLOC], 99, 101);
+        assert_int_equal(rows[IFP_LEDGER_BARRIER], 100); /* for whom is not known */
+        assert_int_equal(rows[IFP_LEDGER_OUTSIDE], 100);
+        assert_int_equal(sum(rows), 1000);
+}
+
+static void the_kernel_tells_more(void **state)
+{
+        const struct ifp_token_record *t;
+        const uint64_t *own;
+
+        (void)state;
+        ifp_kernel = kernel;
+        begin(1000);
+        span(0, OP_NODE, 500, 0, true);
+        span(0, OP_BARRIER, 200, 0, true);
+        kernel[0].runnable[IFP_STATE_COMPUTE] = 100;
+        kernel[0].runnable[IFP_STATE_WAIT] = 50;
+        kernel[0].fault[IFP_STATE_COMPUTE] = 70; /* 20 of it waiting for a CPU: in runnable */
+        kernel[0].fault_runnable[IFP_STATE_COMPUTE] = 20;
+        kernel[0].syscall[IFP_STATE_NONE] = 30;
+        kernel[0].minor_faults = 7;
+        t = step(2000);
+        own = t->rows[IFP_LEDGER_OWN];
+        assert_int_equal(own[IFP_LEDGER_COMPUTE], 500 - 100 - 50);
+        assert_int_equal(own[IFP_LEDGER_BARRIER], 150);
+        assert_int_equal(own[IFP_LEDGER_RUNNABLE], 150);
+        assert_int_equal(own[IFP_LEDGER_FAULT], 50);
+        assert_int_equal(own[IFP_LEDGER_SYSCALL], 30);
+        assert_int_equal(own[IFP_LEDGER_OUTSIDE], 270);
+        assert_int_equal(sum(own), 1000);
+        assert_int_equal(t->minor_faults, 7);
+        assert_int_equal(ifp_seg->ledger.kernel, 1);
+}
+
+/* Whatever stands in the lanes, the sums hold. */
+static void rows_always_sum_to_the_time(void **state)
+{
+        uint64_t at = 1000;
+
+        (void)state;
+        srandom(1);
+        ifp_kernel = kernel;
+        begin(at);
+        for (int round = 0; round < 20000; round++) {
+                const struct ifp_token_record *t;
+
+                for (uint32_t i = 0; i < 2; i++) {
+                        struct ifp_lane *lane = &ifp_seg->lanes[i];
+                        uint32_t s = (uint32_t)random() % IFP_N_STATES;
+                        uint32_t op = OP_CALL + (uint32_t)random() % 4;
+                        uint64_t n = (uint64_t)random() % 2000;
+
+                        span(i, op, n, n ? (uint64_t)random() % n : 0, random() % 2);
+                        lane->waits.in_state[s][random() % 3] += (uint64_t)random() % 900;
+                        lane->waits.alloc_ticks[s] += (uint64_t)random() % 900;
+                        lane->waits.spawn_ticks[s] += (uint64_t)random() % 900;
+                        lane->waits.since = random() % 4 ? 0 : at;
+                        lane->writer.head += (uint64_t)random() % 100;
+                        lane->top = random() % 2 ? sizeof(struct ifp_open) : 0;
+                        lane->open[1].start = at - (uint64_t)random() % 500;
+                        lane->open[1].op = (uint64_t)op << 48;
+                        kernel[i].runnable[s] += (uint64_t)random() % 900;
+                        kernel[i].syscall[s] += (uint64_t)random() % 900;
+                        kernel[i].fault[s] += (uint64_t)random() % 900;
+                        ifp_ledger_waited(i, (uint64_t)random() % 2000);
                 }
-        assert_int_equal(r->slow_rows[33 + IFP_LEDGER_BARRIER].ns, (1234 * 7 + 5) / 10);
-        for (int i = 0; i < 40; i++) { /* the last sixteen */
-                step(w, 1000, 10, 10);
-                step(w, 1000, 10, 10);
-                if (i >= 20)
-                        step(w, 5000 + (uint64_t)i, 10, 10);
+                ifp_seg->header.span_ticks = (uint64_t)random() % 20;
+                ifp_seg->ledger.tail = ifp_seg->ledger.head;
+                at += 1 + (uint64_t)random() % 5000;
+                t = step(at);
+                assert_int_equal(sum(t->rows[IFP_LEDGER_OWN]), t->end - t->start);
+                assert_int_equal(sum(t->rows[IFP_LEDGER_CRITICAL]), t->end - t->start);
+                assert_int_equal(sum(t->rows[IFP_LEDGER_ALL]), t->all_ticks);
         }
-        tick(w);
-        flush(w);
-        r = read_file(w);
-        assert_int_equal(r->n_slow, LEDGER_SLOW);
-        for (uint32_t i = 0; i < LEDGER_SLOW; i++)
-                assert_true(r->slow[i].wall_ns >= 5024 * 7 / 10);
+        for (uint32_t i = 0; i < 2; i++)
+                assert_int_equal(sum(ifp_seg->lanes[i].ledger.rows),
+                                 ifp_seg->lanes[i].ledger.wall_ticks);
+        assert_int_equal(sum(ifp_seg->ledger.rows[IFP_LEDGER_OWN]), ifp_seg->ledger.wall_ticks);
 }
 
-static void a_step_in_the_making_is_not_looked_at(void **state)
+/* Without a reader, the ring keeps what it has; the sums go on. */
+static void steps_are_never_lost(void **state)
 {
-        struct world *w = *state;
+        uint64_t at = 1000;
 
-        step(w, 1000, 10, 10);
-        tick(w);
-        w->f.seg->ledger.seq = 1;
-        w->f.seg->ledger.rows[0][0] += 5; /* and the rest not yet */
-        tick(w);
-        process_end(w->p, RUNFILE_END_SIGNAL, 9, w->now); /* killed in the midst of it */
-        flush(w);
-        assert_rows_sum(read_file(w));
-        assert_int_equal(read_file(w)->ledger.steps, 1);
+        (void)state;
+        begin(at);
+        for (uint32_t i = 0; i < IFP_TOKEN_RING + 10; i++)
+                step(at += 100);
+        assert_int_equal(ifp_seg->ledger.steps, IFP_TOKEN_RING + 10);
+        assert_int_equal(ifp_seg->ledger.head, IFP_TOKEN_RING);
+        assert_int_equal(ifp_seg->ledger.dropped, 10);
+        assert_int_equal(ifp_seg->token_ring[0].number, 1);
+        assert_int_equal(ifp_seg->ledger.wall_ticks, 100 * (IFP_TOKEN_RING + 10));
 }
-
-/* A thread of a step may be over before the step is. */
-static void what_comes_late_is_the_last_threads(void **state)
-{
-        struct world *w = *state;
-        uint64_t rows[IFP_N_LEDGER] = {0};
-        const struct rows *r;
-
-        fake_lane_begin(&w->f, 1, 101);
-        tick(w);
-        fake_lane_end(&w->f, 1);
-        tick(w);
-        fake_step(&w->f, 1, 100, rows);
-        fake_lane_begin(&w->f, 1, 102);
-        tick(w);
-        fake_step(&w->f, 1, 1000, rows);
-        fake_lane_end(&w->f, 1);
-        tick(w);
-        fake_step(&w->f, 1, 10000, rows);
-        tick(w);
-        flush(w);
-        r = read_file(w);
-        assert_int_equal(r->n_threads, 2 * IFP_N_LEDGER);
-        assert_int_equal(r->threads[0].thread, 1);
-        assert_int_equal(r->threads[0].total_ns, 70);
-        assert_int_equal(r->threads[IFP_N_LEDGER].thread, 2);
-        assert_int_equal(r->threads[IFP_N_LEDGER].steps, 2);
-        assert_int_equal(r->threads[IFP_N_LEDGER].total_ns, 7700);
-}
-
-static void the_next_daemon_goes_on(void **state)
-{
-        struct world *w = *state;
-        struct runfile *rf;
-        const struct rows *r;
-        const char *why;
-        char *no = NULL;
-        uint64_t sum = 0;
-
-        for (int i = 0; i < 20; i++)
-                step(w, 1000, 10, 10);
-        step(w, 9000, 10, 10);
-        tick(w);
-        flush(w);
-        step(w, 1000, 10, 10);
-        tick(w); /* read, not written: its record is lost */
-        step(w, 1000, 10, 10);
-        process_free(w->p);
-        attach(w, true);
-        assert_int_equal(runfile_open(&rf, w->path, &no), 0);
-        assert_int_equal(process_resume(w->p, rf, 0, &why), 0);
-        runfile_close(rf);
-        step(w, 8000, 10, 10);
-        tick(w);
-        flush(w);
-        r = read_file(w);
-        assert_int_equal(r->ledger.steps, 24);
-        assert_int_equal(hist_count(r->wall), 23);
-        assert_rows_sum(r);
-        assert_int_equal(r->n_slow, 2);
-        assert_int_equal(r->slow[0].number, 21);
-        assert_int_equal(r->slow[1].number, 24);
-        for (uint32_t i = 0; i < r->n_threads; i++) {
-                assert_int_equal(r->threads[i].steps, 24);
-                sum += r->threads[i].total_ns;
-        }
-        assert_int_equal(r->n_threads, IFP_N_LEDGER);
-        assert_int_equal(sum, r->ledger.all_ns);
-}
-
-static void rows_sum_whatever_they_are(void **state)
-{
-        static const uint64_t odd[][IFP_N_LEDGER] = {
-                {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
-                {UINT64_MAX, UINT64_MAX, 3},
-                {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, UINT64_MAX},
-                {7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1},
-        };
-        static const uint64_t walls[] = {0, 1, 11, 12345, UINT64_MAX};
-        struct world *w = *state;
-
-        for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
-                for (size_t k = 0; k < sizeof(walls) / sizeof(walls[0]); k++) {
-                        uint64_t ns[IFP_N_LEDGER], sum = 0;
-
-                        ledger_rows_ns(&w->p->clock, odd[i], walls[k], ns);
-                        for (uint32_t r = 0; r < IFP_N_LEDGER; r++)
-                                sum += ns[r];
-                        assert_int_equal(sum, clock_ns(&w->p->clock, walls[k]));
-                }
-}
-
-/* ---- lies ---- */
-
-static void lie(struct world *w, void *word, size_t bytes, uint64_t value)
-{
-        uint64_t was = 0;
-        const char *why;
-
-        memcpy(&was, word, bytes);
-        memcpy(word, &value, bytes);
-        assert_int_equal(look(w, &why), SEGMENT_E_BAD);
-        assert_non_null(why);
-        memcpy(word, &was, bytes);
-        tick(w);
-}
-#define LIE(word, value) lie(w, &(word), sizeof(word), value)
-
-static void lies_are_caught(void **state)
-{
-        struct world *w = *state;
-        struct ifp_segment *seg = w->f.seg;
-
-        step(w, 1000, 10, 10);
-        tick(w);
-        LIE(seg->ledger.head, 0);
-        LIE(seg->ledger.head, 1 + IFP_TOKEN_RING + 1);
-        LIE(seg->ledger.steps, 0);
-}
-
-static void lies_of_a_record_are_caught(void **state)
-{
-        struct world *w = *state;
-        struct ifp_token_record *t = &w->f.seg->token_ring[0], was;
-        const char *why;
-
-        step(w, 1000, 10, 10);
-        was = *t;
-        t->number = 2;
-        assert_int_equal(look(w, &why), SEGMENT_E_BAD);
-        *t = was;
-        t->end = t->start - 1;
-        assert_int_equal(look(w, &why), SEGMENT_E_BAD);
-        *t = was;
-        t->lane = 4;
-        assert_int_equal(look(w, &why), SEGMENT_E_BAD);
-        assert_non_null(why);
-        *t = was;
-        tick(w);
-        assert_int_equal(w->p->ledger->wall.count, 1);
-}
-
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
         const struct CMUnitTest tests[] = {
-                CASE(steps_become_rows),
-                CASE(sums_need_no_record),
-                CASE(slow_steps_are_kept_whole),
-                CASE(a_step_in_the_making_is_not_looked_at),
-                CASE(what_comes_late_is_the_last_threads),
-                CASE(the_next_daemon_goes_on),
-                CASE(rows_sum_whatever_they_are),
-                CASE(lies_are_caught),
-                CASE(lies_of_a_record_are_caught),
+                TEST(each_thing_has_its_row),
+                TEST(what_is_under_way_counts_so_far),
+                TEST(critical_path_goes_through_those_waited_for),
+                TEST(the_kernel_tells_more),
+                TEST(rows_always_sum_to_the_time),
+                TEST(steps_are_never_lost),
         };
 
-        return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);
+        return cmocka_run_group_tests(tests, NULL, NULL);
 }
