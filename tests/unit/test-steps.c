@@ -124,7 +124,7 @@ struct rows {
         uint64_t wall[IFP_HIST_BUCKETS], values[MOST], zeros[MOST];
         struct runfile_ledger_thread threads[MOST];
         struct runfile_slow_token slow[MOST];
-        struct runfile_slow_token_row slow_rows[16 * 33 + 1];
+        struct runfile_slow_token_row slow_rows[LEDGER_SLOW * 3 * IFP_N_LEDGER + 1];
         uint32_t n_ledgers, n_rows, n_threads, n_slow, n_slow_rows;
 };
 
@@ -267,16 +267,19 @@ static void slow_steps_are_kept_whole(void **state)
         assert_int_equal(r->slow[1].tokens, 1);
         assert_true(r->slow[1].minor_faults == RUNFILE_NOT_TOLD);
         assert_int_equal(r->slow[1].major_faults, 0);
-        assert_int_equal(r->n_slow_rows, 66);
+        assert_int_equal(r->n_slow_rows, 2 * 3 * IFP_N_LEDGER);
         for (uint32_t slot = 0; slot < 2; slot++)
                 for (uint32_t who = 0; who < IFP_N_LEDGER_WHO; who++) {
                         uint64_t sum = 0;
 
                         for (uint32_t i = 0; i < IFP_N_LEDGER; i++)
-                                sum += r->slow_rows[slot * 33 + who * IFP_N_LEDGER + i].ns;
+                                sum += r->slow_rows[slot * 3 * IFP_N_LEDGER + who * IFP_N_LEDGER +
+                                                    i]
+                                               .ns;
                         assert_int_equal(sum, r->slow[slot].wall_ns);
                 }
-        assert_int_equal(r->slow_rows[33 + IFP_LEDGER_BARRIER].ns, (1234 * 7 + 5) / 10);
+        assert_int_equal(r->slow_rows[3 * IFP_N_LEDGER + IFP_LEDGER_BARRIER].ns,
+                         (1234 * 7 + 5) / 10);
         for (int i = 0; i < 40; i++) { /* the last sixteen */
                 step(w, 1000, 10, 10);
                 step(w, 1000, 10, 10);
