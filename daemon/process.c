@@ -241,6 +241,7 @@ static void let_go(struct process *p)
 {
         lanes_free(p);
         outside_end(&p->outside, p->pid);
+        kernel_end(p);
         segment_close(&p->segment);
         if (p->pidfd >= 0)
                 close(p->pidfd);
@@ -253,6 +254,7 @@ struct process *process_free(struct process *p)
                 return NULL;
         let_go(p);
         heap_done(&p->heap);
+        kernel_done(p);
         outside_done(&p->outside);
         places_done(&p->places);
         p->marks = mark_free_all(p->marks);

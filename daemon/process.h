@@ -16,6 +16,7 @@
 #include "daemon/clock.h"
 #include "daemon/drain.h"
 #include "daemon/heap.h"
+#include "daemon/kernel.h"
 #include "daemon/outside.h"
 #include "daemon/places.h"
 #include "daemon/rates.h"
@@ -49,6 +50,8 @@ struct thread {
         struct figures sum;
         struct tally tally;          /* an ended thread's is dropped when it is written */
         struct thread_range *ranges; /* of each row */
+        struct kernel_thread kernel;
+        uint64_t kernel_running; /* by /proc, at the last look */
 };
 
 /* What we keep of a lane. */
@@ -57,6 +60,7 @@ struct lane {
         struct thread *thread; /* NULL: nobody */
         struct tally base;     /* where the rows stood when the thread before ended */
         uint64_t base_folded;
+        struct kernel_figures kernel_base; /* where the lane's element stood then */
         struct drain_lane drain;
         uint64_t given_back; /* position up to which the ring's memory was given back */
 };
@@ -159,6 +163,7 @@ struct process {
         struct heap heap;
         struct outside outside;
         struct places places;
+        struct kernel kernel;
         struct mark *marks; /* not yet written */
         uint64_t tick_ns, tick_before_ns;
         uint32_t spark_at;
