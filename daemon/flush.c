@@ -224,6 +224,7 @@ static int put_thread(struct run *run, const struct process *p, const struct thr
 
         for (unsigned i = 0; i < IFP_N_BLOCK_KINDS; i++)
                 row.blocked_ns[i] = RUNFILE_NOT_TOLD;
+        kernel_thread_figures(p, t, &row);
         r = runfile_put_thread(run->file, &row);
         return r ? r : put_thread_ops(run, p, t);
 }
@@ -334,6 +335,8 @@ static int put_all_of(struct run *run, const struct process *p, uint64_t second)
         if (!r)
                 r = flush_heap(run, p, second);
         if (!r)
+                r = flush_kernel(run, p);
+        if (!r)
                 r = pattern_put_notes(run->file, p);
         return r;
 }
@@ -368,6 +371,7 @@ static void mark_written(struct process *p, uint64_t second)
         flush_waits_written(p);
         flush_ledger_written(p);
         flush_heap_written(p);
+        flush_kernel_written(p);
         p->write_all = p->dirty = false;
 }
 

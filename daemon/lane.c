@@ -96,6 +96,7 @@ int lane_refresh(struct process *p, struct lane *l, uint32_t i, const char **ret
         thread_fill_ranges(p, l, i, t);
         before = t->sum;
         thread_add_up(p, t);
+        kernel_refresh(p, t, i, &l->kernel_base);
         t->dirty |= memcmp(&before, &t->sum, sizeof(before)) != 0;
         return thread_waits_take(p, l, i, ret_why);
 }
@@ -165,6 +166,7 @@ static int lane_end(struct process *p, struct lane *l, uint32_t i, uint64_t end_
                 return r;
         l->base_folded += t->folded;
         thread_waits_end(p, l);
+        kernel_figures_add(&l->kernel_base, &t->kernel);
         l->thread = NULL;
         drain_lane_reset(&l->drain);
         p->dirty = true;

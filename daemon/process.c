@@ -257,6 +257,7 @@ static void let_go(struct process *p)
 {
         lanes_free(p);
         outside_end(&p->outside, p->pid);
+        kernel_end(p);
         segment_close(&p->segment);
         if (p->pidfd >= 0)
                 close(p->pidfd);
@@ -271,6 +272,7 @@ struct process *process_free(struct process *p)
         heap_done(&p->heap);
         waits_done(&p->waits);
         p->ledger = ledger_free(p->ledger);
+        kernel_done(p);
         outside_done(&p->outside);
         places_done(&p->places);
         p->marks = mark_free_all(p->marks);

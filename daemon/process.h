@@ -17,6 +17,7 @@
 #include "daemon/drain.h"
 #include "daemon/heap.h"
 #include "daemon/ledger.h"
+#include "daemon/kernel.h"
 #include "daemon/outside.h"
 #include "daemon/places.h"
 #include "daemon/rates.h"
@@ -57,6 +58,8 @@ struct thread {
         struct wait_now now;
         uint64_t written_waits, written_ledger; /* say whether these have changed since */
         struct wait_now written_now;
+        struct kernel_thread kernel;
+        uint64_t kernel_running; /* by /proc, at the last look */
 };
 
 /* What we keep of a lane. */
@@ -68,9 +71,10 @@ struct lane {
         struct thread_waits base_waits;
         struct thread_ledger base_ledger;
         struct thread *last; /* whose row gets what a step adds after its end; NULL: nobody's */
-        uint32_t waits_from, waits_next; /* gen of the first thread that can have waited since the
-                                            last look; 0: none was taken */
-        uint32_t later_from;             /* gen of the first one that shares a row; 0: none yet */
+        uint32_t waits_from, waits_next;   /* gen of the first thread that can have waited since the
+                                              last look; 0: none was taken */
+        uint32_t later_from;               /* gen of the first one that shares a row; 0: none yet */
+        struct kernel_figures kernel_base; /* where the lane's element stood then */
         struct drain_lane drain;
         uint64_t given_back; /* position up to which the ring's memory was given back */
 };
@@ -183,6 +187,7 @@ struct process {
         struct ledger *ledger; /* NULL: no decode step so far */
         struct outside outside;
         struct places places;
+        struct kernel kernel;
         struct mark *marks; /* not yet written */
         uint64_t tick_ns, tick_before_ns;
         uint32_t spark_at;

@@ -227,6 +227,7 @@ int process_tick(struct process *p, uint64_t now_ns, const char **ret_why)
         if (r)
                 return r;
         ask_threads(p);
+        kernel_take(p);
         process_sum(p);
         take_gauges(p);
         /* A look out of turn (before a report) moves the figures, not the clock of the rates. */
