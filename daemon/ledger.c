@@ -270,6 +270,7 @@ void ledger_interval(struct process *p)
         subtract(&l->moved, &l->sums, &l->at_tick);
         l->at_tick = l->sums;
         l->moved_tick = p->n_ticks;
+        l->moved_ns = clock_mono_ns();
 }
 
 /* ---- taking over ---- */

@@ -41,6 +41,7 @@ struct ledger {
         /* The newest interval that had a step in it. */
         struct ledger_sums at_tick, moved;
         uint32_t moved_tick;
+        uint64_t moved_ns; /* when that was; 0: not yet */
 };
 
 struct ledger *ledger_free(struct ledger *l);

@@ -56,6 +56,7 @@ struct thread {
         struct thread_waits waits;
         struct thread_ledger ledger;
         struct wait_now now;
+        struct thread_course course;
         uint64_t written_waits, written_ledger; /* say whether these have changed since */
         struct wait_now written_now;
         struct kernel_thread kernel;

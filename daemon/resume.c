@@ -215,7 +215,7 @@ static int settle(struct process *p, const char **ret_why)
                 p->ops[i].calls = p->ops[i].calls_now;
         for (uint32_t i = 0; i < p->n_sites; i++)
                 p->sites[i].at_tick = p->sites[i].before = p->sites[i].count;
-        waits_interval(p);
+        course_take(p);
         if (p->ledger)
                 p->ledger->at_tick = p->ledger->sums;
         return 0;

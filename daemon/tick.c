@@ -102,7 +102,7 @@ static void take_sparks(struct process *p)
                 p->sites[i].at_tick = p->sites[i].count;
         }
         rates_take(p);
-        waits_interval(p);
+        course_take(p);
         ledger_interval(p);
 }
 

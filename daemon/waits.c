@@ -18,14 +18,23 @@
 #include "common/hist.h"
 #include "daemon/fold.h"
 #include "daemon/lane.h"
+#include "daemon/places.h"
 #include "daemon/process.h"
 
 #define MOST_IN_A_BUCKET (1ull << 48) /* more were not counted, but made up */
 
+static void done(struct wait *w)
+{
+        free(w->hist.blob);
+        free(w->name);
+        free(w->caller);
+        free(w->library);
+}
+
 void waits_done(struct waits *w)
 {
         for (uint32_t i = 0; i < w->n; i++)
-                free(w->list[i].hist.blob);
+                done(&w->list[i]);
         for (uint32_t i = 0; i < w->n_paths; i++)
                 free(w->paths[i]);
         free(w->list);
@@ -219,6 +228,22 @@ static void take_thread(const struct process *p, struct wait *w)
         w->thread = -1;
 }
 
+/* Where it was waited, in words. */
+static int take_place(struct process *p, struct wait *w)
+{
+        const struct heap_stack *s = w->stack < p->heap.n_stacks ? &p->heap.stacks[w->stack] : NULL;
+        struct runfile_frame f;
+        int r;
+
+        if (!w->stack || !s || !s->resolved || !s->n_frames || !p->heap.frames)
+                return 0;
+        r = places_name(p, s, &f, &w->name, &w->caller);
+        if (r || !f.library)
+                return r;
+        w->library = strdup(f.library);
+        return w->library ? 0 : -ENOMEM;
+}
+
 static int take_one(struct process *p, uint32_t i, const char **ret_why)
 {
         const struct ifp_wait *from = &p->segment.map->waits[i];
@@ -252,7 +277,7 @@ static int take_one(struct process *p, uint32_t i, const char **ret_why)
         }
         if (!to->several && to->gen && to->thread < 0)
                 to->thread = thread_of_lane(p, to->lane, to->gen);
-        return 0;
+        return to->name ? 0 : take_place(p, to);
 }
 
 /* The first thread of each lane that can have waited since this look. */
@@ -325,23 +350,6 @@ int waits_take(struct process *p, const char **ret_why)
         p->waits.other = heap_bounded(heap_load(&p->segment.map->live.waits_other));
         take_progress(p);
         return 0;
-}
-
-void waits_interval(struct process *p)
-{
-        for (uint32_t i = 1; i < p->waits.n; i++) {
-                struct wait *w = &p->waits.list[i];
-                struct wait_course *c = &w->course;
-
-                c->count_before = c->count_at_tick;
-                c->ticks_before = c->ticks_at_tick;
-                c->count_at_tick = w->sums.count;
-                c->ticks_at_tick = w->sums.ticks + w->progress_ticks;
-                for (uint32_t k = 0; k < IFP_WAIT_BY; k++) {
-                        w->by_before[k] = w->by_at_tick[k];
-                        w->by_at_tick[k] = w->by[k].ticks;
-                }
-        }
 }
 
 /* ---- histograms ---- */

@@ -11,6 +11,8 @@
 
 #include <infprof/segment.h>
 
+#include "daemon/course.h"
+
 struct fold;
 struct lane;
 struct process;
@@ -27,11 +29,6 @@ struct wait_by {
         uint16_t lane, op;
         int64_t thread; /* -1: not known (yet) */
         uint64_t count, ticks;
-};
-
-/* How much one thing was waited for at the last two ticks, waits in progress included. */
-struct wait_course {
-        uint64_t count_at_tick, count_before, ticks_at_tick, ticks_before;
 };
 
 /* A histogram and its extremes, kept when there is no segment any more to read it from. */
@@ -57,7 +54,8 @@ struct wait {
         uint64_t progress_ticks; /* of waits in progress at the last look, */
         uint32_t n_waiting;      /* of which there were so many */
         struct wait_course course;
-        uint64_t by_at_tick[IFP_WAIT_BY], by_before[IFP_WAIT_BY]; /* ticks */
+        uint64_t by_at_tick[IFP_WAIT_BY], by_moved[IFP_WAIT_BY]; /* ticks */
+        char *name, *caller, *library; /* of its place; NULL: not known (yet) */
         struct kept_hist hist;
         uint64_t written; /* says whether its rows have changed since; 0: never written */
 };
@@ -98,9 +96,6 @@ void waits_done(struct waits *w);
 
 /* A tick: everything anew, lanes before it. 0; SEGMENT_E_BAD; -errno. */
 int waits_take(struct process *p, const char **ret_why);
-
-/* A second is over: what moves, moves from here on. */
-void waits_interval(struct process *p);
 
 /* The segment is about to go: what is only there is kept. */
 int waits_end(struct process *p);
