@@ -59,6 +59,20 @@ void judge_unknown(struct judgement *j, const char *format, ...)
         j->judged = JUDGED_UNKNOWN;
 }
 
+bool judge_waits(struct judgement *j, const struct facts *f)
+{
+        if (!f->waits_known)
+                judge_unknown(j, "no waits were recorded: there were none, or they were not to be "
+                                 "(INFPROF_WAITS=off)");
+        return f->waits_known;
+}
+
+const char *explain_cpus(const struct facts *f, char *buf, size_t size)
+{
+        snprintf(buf, size, "%llu CPU%s", (unsigned long long)f->cpus, f->cpus == 1 ? "" : "s");
+        return buf;
+}
+
 void judge_yes(struct judgement *j, const char *format, ...)
 {
         va_list ap;
