@@ -67,6 +67,10 @@ static const char *cell(char *buf, const json_t *row, const struct rows_column *
                 return fmt_bytes(buf, llround(v));
         case ROWS_SHARE:
                 return fmt_share(buf, v);
+        case ROWS_PERCENT:
+                fmt_share(buf, v);
+                buf[strcspn(buf, "%")] = '\0';
+                return buf;
         case ROWS_TIME:
                 return v < 0 ? "-" : fmt_ns(buf, (uint64_t)llround(v));
         case ROWS_NUMBER:

@@ -12,11 +12,12 @@
 enum rows_cell {
         ROWS_COUNT, /* "1,234"; negative, too */
         ROWS_BYTES,
-        ROWS_SHARE,  /* of 0..1: "12.3%" */
-        ROWS_TIME,   /* of ns */
-        ROWS_NUMBER, /* "0.25" "12.3k" */
-        ROWS_FACTOR, /* "1.23x" */
-        ROWS_ID,     /* an integer as it is */
+        ROWS_SHARE,   /* of 0..1: "12.3%" */
+        ROWS_PERCENT, /* of 0..1, without the sign: "12.3" */
+        ROWS_TIME,    /* of ns */
+        ROWS_NUMBER,  /* "0.25" "12.3k" */
+        ROWS_FACTOR,  /* "1.23x" */
+        ROWS_ID,      /* an integer as it is */
         ROWS_TEXT,
 };
 
