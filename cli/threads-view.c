@@ -45,7 +45,7 @@ static char *site_name(const json_t *site)
         if (function)
                 n = asprintf(&s, "%s", function);
         else
-                n = asprintf(&s, "%s+0x%llx", library ? library : "?",
+                n = asprintf(&s, isnan(offset) ? "%s" : "%s+0x%llx", library ? library : "?",
                              isnan(offset) ? 0 : (unsigned long long)offset);
         return n < 0 ? NULL : s;
 }
