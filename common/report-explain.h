@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The document "infprof.explain/1" (doc/explain.schema.json): findings. Each has its evidence from
- * this run, what it costs, its cause, a remedy and the gain to expect; one that has no numbers of this run
- * is not made.
- * Built from a run file and from nothing else: by the daemon for a live run, by the command for one
- * that is over. What is not known is null, never 0. Errors are those of common/runfile.h; `ret_why`
- * is one line, to be freed.
+ * this run, what it costs, its cause, a remedy and the gain to expect; one that has no numbers of
+ * this run is not made. Built from a run file and from nothing else: by the daemon for a live run,
+ * by the command for one that is over. What is not known is null, never 0. Errors are those of
+ * common/runfile.h; `ret_why` is one line, to be freed.
  */
 #pragma once
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The document "infprof.threads/1" (doc/threads.schema.json): where the time of each thread went, and
- * what the kernel saw of it.
- * Built from a run file and from nothing else: by the daemon for a live run, by the command for one
- * that is over. What is not known is null, never 0. Errors are those of common/runfile.h; `ret_why`
- * is one line, to be freed.
+ * The document "infprof.threads/1" (doc/threads.schema.json): where the time of each thread went,
+ * and what the kernel saw of it. Built from a run file and from nothing else: by the daemon for a
+ * live run, by the command for one that is over. What is not known is null, never 0. Errors are
+ * those of common/runfile.h; `ret_why` is one line, to be freed.
  */
 #pragma once
 

@@ -502,7 +502,7 @@ static const struct column ledger_columns[] = {
 #define LEDGER_ROW                                                                                 \
         COL_BELOW(row, IFP_N_LEDGER,                                                               \
                   "0 compute, 1 barrier, 2 lock, 3 wait, 4 runnable, 5 fault, 6 syscall, "         \
-                  "7 alloc, 8 outside, 9 profiler, 10 unaccounted")
+                  "7 alloc, 8 spawn, 9 outside, 10 profiler, 11 unaccounted")
 #define LEDGER_WHO COL_BELOW(who, IFP_N_LEDGER_WHO, "0 own, 1 critical, 2 all")
 
 #define ROW runfile_ledger_row

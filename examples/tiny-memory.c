@@ -22,17 +22,28 @@ struct tk_memory tiny_outside, tiny_classes[TK_SIZE_CLASSES];
 
 void *tiny_malloc(size_t bytes)
 {
-        return tk_took(&tiny_outside, tiny_classes, malloc(bytes), bytes);
+        enum tk_row was = tk_turn(tiny_clock, TK_ROW_ALLOC);
+        void *p = malloc(bytes);
+
+        tk_turn(tiny_clock, was);
+        return tk_took(&tiny_outside, tiny_classes, p, bytes);
 }
 
 void *tiny_calloc(size_t n, size_t bytes)
 {
-        return tk_took(&tiny_outside, tiny_classes, calloc(n, bytes), n * bytes);
+        enum tk_row was = tk_turn(tiny_clock, TK_ROW_ALLOC);
+        void *p = calloc(n, bytes);
+
+        tk_turn(tiny_clock, was);
+        return tk_took(&tiny_outside, tiny_classes, p, n * bytes);
 }
 
 void tiny_free(void *p)
 {
+        enum tk_row was = tk_turn(tiny_clock, TK_ROW_ALLOC);
+
         free(tk_gave(&tiny_outside, tiny_classes, p));
+        tk_turn(tiny_clock, was);
 }
 
 /* ---- the cache */

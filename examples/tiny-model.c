@@ -20,7 +20,7 @@ struct layer {
 
 struct tiny_model {
         struct tiny_shape shape;
-        float *floats; /* everything below points into it */
+        float *weights, *floats; /* everything below points into these; weights: NULL, a twin's */
         float *embedding, *head, *out_norm;
         float *x, *norm, *q, *attn, *proj, *gate, *up, *logits;
         struct layer *layers;
@@ -62,12 +62,20 @@ static float *take_ones(float **pool, size_t n)
         return p;
 }
 
+static size_t n_weights(const struct tiny_shape *s)
+{
+        size_t dim = s->dim, layer = 2 * dim + 4 * dim * dim + 3 * dim * s->hidden;
+
+        return layer * s->n_layers + 2 * (size_t)s->vocab * dim + dim;
+}
+
+/* Cache and buffers. */
 static size_t n_floats(const struct tiny_shape *s)
 {
-        size_t dim = s->dim, hidden = s->hidden, vocab = s->vocab, batch = s->n_batch;
-        size_t layer = 2 * dim + 4 * dim * dim + 3 * dim * hidden + 2 * dim * s->n_ctx;
+        size_t dim = s->dim;
 
-        return layer * s->n_layers + 2 * vocab * dim + dim + batch * (5 * dim + 2 * hidden) + vocab;
+        return 2 * dim * s->n_ctx * s->n_layers + s->n_batch * (5 * dim + 2 * (size_t)s->hidden) +
+               s->vocab;
 }
 
 static void layer_init(struct layer *l, const struct tiny_shape *s, float **pool, uint64_t *seed)
@@ -84,14 +92,11 @@ static void layer_init(struct layer *l, const struct tiny_shape *s, float **pool
         l->gate = take_random(pool, dim * hidden, scale, seed);
         l->up = take_random(pool, dim * hidden, scale, seed);
         l->down = take_random(pool, dim * hidden, down_scale, seed);
-        l->k_cache = take(pool, dim * s->n_ctx);
-        l->v_cache = take(pool, dim * s->n_ctx);
 }
 
-struct tiny_model *tiny_model_new(const struct tiny_shape *shape, uint64_t seed)
+static struct tiny_model *bare(const struct tiny_shape *shape)
 {
         struct tiny_model *m = tiny_calloc(1, sizeof(*m));
-        size_t dim = shape->dim, batch = shape->n_batch, hidden = shape->hidden;
 
         if (!m)
                 return NULL;
@@ -99,15 +104,19 @@ struct tiny_model *tiny_model_new(const struct tiny_shape *shape, uint64_t seed)
         m->floats = tiny_calloc(n_floats(shape), sizeof(float));
         m->layers = tiny_calloc(shape->n_layers, sizeof(*m->layers));
         m->ops = tiny_calloc((size_t)shape->n_layers * OPS_PER_LAYER + OPS_AT_END, sizeof(*m->ops));
-        if (!m->floats || !m->layers || !m->ops)
-                return tiny_model_free(m);
+        return m->floats && m->layers && m->ops ? m : tiny_model_free(m);
+}
 
+/* When the weights are there. */
+static void share_floats(struct tiny_model *m)
+{
+        size_t dim = m->shape.dim, batch = m->shape.n_batch, hidden = m->shape.hidden;
         float *pool = m->floats;
-        m->embedding = take_random(&pool, (size_t)shape->vocab * dim, 1.0f, &seed);
-        m->head = take_random(&pool, (size_t)shape->vocab * dim, sqrtf(9.0f / (float)dim), &seed);
-        m->out_norm = take_ones(&pool, dim);
-        for (int i = 0; i < shape->n_layers; i++)
-                layer_init(&m->layers[i], shape, &pool, &seed);
+
+        for (int i = 0; i < m->shape.n_layers; i++) {
+                m->layers[i].k_cache = take(&pool, dim * m->shape.n_ctx);
+                m->layers[i].v_cache = take(&pool, dim * m->shape.n_ctx);
+        }
         m->x = take(&pool, batch * dim);
         m->norm = take(&pool, batch * dim);
         m->q = take(&pool, batch * dim);
@@ -115,7 +124,41 @@ struct tiny_model *tiny_model_new(const struct tiny_shape *shape, uint64_t seed)
         m->proj = take(&pool, batch * dim);
         m->gate = take(&pool, batch * hidden);
         m->up = take(&pool, batch * hidden);
-        m->logits = take(&pool, shape->vocab);
+        m->logits = take(&pool, m->shape.vocab);
+}
+
+struct tiny_model *tiny_model_new(const struct tiny_shape *shape, uint64_t seed)
+{
+        struct tiny_model *m = bare(shape);
+        size_t dim = shape->dim;
+
+        if (!m)
+                return NULL;
+        m->weights = tiny_calloc(n_weights(shape), sizeof(float));
+        if (!m->weights)
+                return tiny_model_free(m);
+
+        float *pool = m->weights;
+        m->embedding = take_random(&pool, (size_t)shape->vocab * dim, 1.0f, &seed);
+        m->head = take_random(&pool, (size_t)shape->vocab * dim, sqrtf(9.0f / (float)dim), &seed);
+        m->out_norm = take_ones(&pool, dim);
+        for (int i = 0; i < shape->n_layers; i++)
+                layer_init(&m->layers[i], shape, &pool, &seed);
+        share_floats(m);
+        return m;
+}
+
+struct tiny_model *tiny_model_twin(const struct tiny_model *model)
+{
+        struct tiny_model *m = bare(&model->shape);
+
+        if (!m)
+                return NULL;
+        m->embedding = model->embedding;
+        m->head = model->head;
+        m->out_norm = model->out_norm;
+        memcpy(m->layers, model->layers, (size_t)m->shape.n_layers * sizeof(*m->layers));
+        share_floats(m);
         return m;
 }
 
@@ -123,6 +166,7 @@ struct tiny_model *tiny_model_free(struct tiny_model *m)
 {
         if (!m)
                 return NULL;
+        tiny_free(m->weights);
         tiny_free(m->floats);
         tiny_free(m->layers);
         tiny_free(m->ops);

@@ -2,10 +2,12 @@
 /*
  * Workers. All run the same list of ops, each its own part, and meet after every op. Either they
  * are created once and wait for the next list, or every op creates its own and joins them: the
- * second is what an engine should not do, and what a profiler should show.
+ * second is what an engine should not do, and what a profiler should show. Or each goes its own
+ * way, and they meet at the end: what is best, where there is more than one thing to do.
  */
 #include "tiny.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct tiny_task {
@@ -16,7 +18,7 @@ struct tiny_task {
 };
 
 /* One worker's part. In sample ops, which several workers repeat at once, results do not matter. */
-void tiny_op_run(struct tk_ctx *ctx, const struct tiny_op *op)
+static void call(struct tk_ctx *ctx, const struct tiny_op *op)
 {
         enum tk_kernel id = op->kernel;
 
@@ -52,6 +54,9 @@ void tiny_op_run(struct tk_ctx *ctx, const struct tiny_op *op)
         case TK_VEC_MAD:
                 TK_CALL(ctx, id, tk_vec_mad(ctx, op->dst, op->a, 0.5f, op->n_in));
                 break;
+        case TK_GATHER:
+                TK_CALL(ctx, id, tk_gather(ctx));
+                break;
         case TK_NOP:
         case TK_N_KERNELS:
                 TK_CALL(ctx, TK_NOP, tk_nop(ctx));
@@ -59,12 +64,48 @@ void tiny_op_run(struct tk_ctx *ctx, const struct tiny_op *op)
         }
 }
 
+void tiny_op_run(struct tk_ctx *ctx, const struct tiny_op *op)
+{
+        struct tk_clock *c = ctx->clock;
+        uint64_t before = c->rows ? c->rows[TK_ROW_COMPUTE] : 0;
+        enum tk_row was = tk_turn(c, TK_ROW_COMPUTE);
+
+        call(ctx, op);
+        tk_turn(c, was);
+        if (c->rows)
+                ctx->ticks[op->kernel] += c->rows[TK_ROW_COMPUTE] - before;
+}
+
 static void run_op(struct tiny_pool *pool, int ith, const struct tiny_op *op)
 {
+        static const struct tiny_op gather = {.kernel = TK_GATHER};
         struct tk_ctx *ctx = &pool->ctx[ith];
 
         for (uint64_t i = 0; i < pool->repeat; i++)
                 tiny_op_run(ctx, op);
+        if (pool->lock)
+                tiny_op_run(ctx, &gather);
+}
+
+static void meet(struct tiny_pool *pool, int ith, struct tiny_meet *m)
+{
+        struct tk_clock *c = pool->ctx[ith].clock;
+        enum tk_row was = tk_turn(c, TK_ROW_BARRIER);
+        uint64_t since = c->last;
+        bool last = pool->ledger->on && atomic_fetch_add(&pool->n_arrived, 1) % pool->n_threads ==
+                                                (unsigned)pool->n_threads - 1;
+
+        pool->meets[ith].n++;
+        pthread_barrier_wait(&pool->barrier);
+        tk_turn(c, was);
+        m->n++;
+        m->last += last;
+        m->ticks += c->last - since;
+}
+
+static int thread_of(const struct tiny_pool *pool, int ith)
+{
+        return pool->spawn == TINY_SPAWN_OP ? ith + 1 : ith;
 }
 
 static void name_thread(int ith)
@@ -79,70 +120,109 @@ static void *op_thread(void *arg)
 {
         struct tiny_task *task = arg;
 
+        int thread = thread_of(task->pool, task->ith);
+
+        tiny_ledger_begin(task->pool->ledger, thread, TK_ROW_PASS);
         name_thread(task->ith);
         run_op(task->pool, task->ith, task->op);
+        tiny_ledger_end(task->pool->ledger, thread);
         return NULL;
 }
 
-/* The caller may set up the next list as soon as it has passed the last barrier of this one. */
-static void run_list(struct tiny_pool *pool, int ith)
+static void run_list(void *arg, int ith)
 {
+        struct tiny_pool *pool = arg;
         const struct tiny_op *ops = pool->ops;
         int n_ops = pool->n_ops;
 
         for (int i = 0; i < n_ops; i++) {
                 run_op(pool, ith, &ops[i]);
-                pthread_barrier_wait(&pool->barrier);
+                meet(pool, ith, &pool->meets[ith].after[ops[i].kernel]);
         }
 }
 
+/* The caller may set up the next job as soon as it has passed the last barrier of this one. */
 static void *pool_thread(void *arg)
 {
         struct tiny_task *task = arg;
+        struct tiny_pool *pool = task->pool;
+        struct tiny_meet start = {0};
 
+        tiny_ledger_begin(pool->ledger, task->ith, TK_ROW_BARRIER);
         name_thread(task->ith);
         for (;;) {
-                pthread_barrier_wait(&task->pool->barrier);
-                if (task->pool->quit)
-                        return NULL;
-                run_list(task->pool, task->ith);
+                meet(pool, task->ith, &start);
+                tiny_ledger_follow(pool->ledger, task->ith);
+                if (pool->quit)
+                        break;
+                tk_turn(pool->ctx[task->ith].clock, TK_ROW_PASS);
+                pool->job(pool->job_arg, task->ith);
+                tk_turn(pool->ctx[task->ith].clock, TK_ROW_BARRIER);
         }
+        tiny_ledger_end(pool->ledger, task->ith);
+        return NULL;
 }
 
 static void spawn(struct tiny_pool *pool, struct tiny_task *task, void *(*entry)(void *))
 {
+        enum tk_row was = tk_turn(tiny_clock, TK_ROW_SPAWN);
+
         if (pthread_create(&task->thread, NULL, entry, task) != 0) {
                 fprintf(stderr, "tinyengine: cannot create a thread\n");
                 exit(1);
         }
+        tk_turn(tiny_clock, was);
+        tiny_ledger_spawned(pool->ledger);
         pool->n_spawns++;
 }
 
-void tiny_pool_init(struct tiny_pool *pool, int n_threads, enum tiny_spawn spawn_mode,
-                    const struct tk_ctx *like, size_t scratch_bytes)
+static void join(struct tiny_pool *pool, int ith)
 {
+        enum tk_row was = tk_turn(tiny_clock, TK_ROW_JOIN);
+
+        pthread_join(pool->tasks[ith].thread, NULL);
+        tk_turn(tiny_clock, was);
+        pool->n_joins++;
+}
+
+static void worker_init(struct tiny_pool *pool, int ith, const struct tiny_pool_setup *setup)
+{
+        struct tk_ctx *ctx = &pool->ctx[ith];
+
+        pool->tasks[ith] = (struct tiny_task){.pool = pool, .ith = ith};
+        *ctx = setup->like;
+        ctx->ith = setup->alone ? 0 : ith;
+        ctx->nth = setup->alone ? 1 : setup->n_threads;
+        ctx->times = ith == 0 ? setup->imbalance : 1;
+        ctx->clock = &pool->ledger->clocks[thread_of(pool, ith)];
+        ctx->shared = &pool->shared;
+        ctx->scratch_bytes = setup->scratch_bytes;
+        if (ctx->alloc == TK_ALLOC_NONE && !(ctx->scratch = tiny_malloc(setup->scratch_bytes)))
+                abort();
+}
+
+void tiny_pool_init(struct tiny_pool *pool, const struct tiny_pool_setup *setup,
+                    struct tiny_ledger *ledger)
+{
+        int n_threads = setup->n_threads;
+
         *pool = (struct tiny_pool){
                 .n_threads = n_threads,
-                .spawn = spawn_mode,
-                .scratch_bytes = scratch_bytes,
+                .spawn = setup->spawn,
+                .scratch_bytes = setup->scratch_bytes,
                 .ctx = tiny_calloc(n_threads, sizeof(*pool->ctx)),
+                .meets = tiny_calloc(n_threads, sizeof(*pool->meets)),
                 .tasks = tiny_calloc(n_threads, sizeof(*pool->tasks)),
+                .ledger = ledger,
+                .lock = setup->locks != 0,
+                .shared = {.mutex = PTHREAD_MUTEX_INITIALIZER, .times = setup->locks ?: 1},
         };
-        if (!pool->ctx || !pool->tasks)
+        if (!pool->ctx || !pool->tasks || !pool->meets)
                 abort();
-        for (int i = 0; i < n_threads; i++) {
-                struct tk_ctx *ctx = &pool->ctx[i];
-
-                pool->tasks[i] = (struct tiny_task){.pool = pool, .ith = i};
-                *ctx = *like;
-                ctx->ith = i;
-                ctx->nth = n_threads;
-                ctx->scratch_bytes = scratch_bytes;
-                if (ctx->alloc == TK_ALLOC_NONE && !(ctx->scratch = tiny_malloc(scratch_bytes)))
-                        abort();
-        }
+        for (int i = 0; i < n_threads; i++)
+                worker_init(pool, i, setup);
         pthread_barrier_init(&pool->barrier, NULL, n_threads);
-        if (spawn_mode == TINY_SPAWN_POOL)
+        if (pool->spawn == TINY_SPAWN_POOL)
                 for (int i = 1; i < n_threads; i++)
                         spawn(pool, &pool->tasks[i], pool_thread);
 }
@@ -161,6 +241,16 @@ static void renew_arenas(struct tiny_pool *pool)
         }
 }
 
+static void start(struct tiny_pool *pool, void (*job)(void *arg, int ith), void *arg)
+{
+        struct tiny_meet begin = {0};
+
+        pool->job = job;
+        pool->job_arg = arg;
+        meet(pool, 0, &begin);
+        job(arg, 0);
+}
+
 void tiny_pool_run(struct tiny_pool *pool, const struct tiny_op *ops, int n_ops, uint64_t repeat)
 {
         pool->ops = ops;
@@ -168,8 +258,7 @@ void tiny_pool_run(struct tiny_pool *pool, const struct tiny_op *ops, int n_ops,
         pool->repeat = repeat;
         renew_arenas(pool);
         if (pool->spawn == TINY_SPAWN_POOL) {
-                pthread_barrier_wait(&pool->barrier);
-                run_list(pool, 0);
+                start(pool, run_list, pool);
         } else {
                 for (int i = 0; i < n_ops; i++) {
                         for (int t = 0; t < pool->n_threads; t++) {
@@ -177,18 +266,47 @@ void tiny_pool_run(struct tiny_pool *pool, const struct tiny_op *ops, int n_ops,
                                 spawn(pool, &pool->tasks[t], op_thread);
                         }
                         for (int t = 0; t < pool->n_threads; t++)
-                                pthread_join(pool->tasks[t].thread, NULL);
+                                join(pool, t);
                 }
         }
 }
 
+struct each {
+        struct tiny_pool *pool;
+        void (*job)(void *arg, int ith);
+        void *arg;
+};
+
+static void run_each(void *arg, int ith)
+{
+        struct each *e = arg;
+        struct tiny_meet end = {0};
+
+        e->job(e->arg, ith);
+        meet(e->pool, ith, &end);
+}
+
+void tiny_pool_each(struct tiny_pool *pool, void (*job)(void *arg, int ith), void *arg)
+{
+        pool->repeat = 1;
+        start(pool, run_each, &(struct each){pool, job, arg});
+}
+
+void tiny_pool_alone(struct tiny_pool *pool, int ith, const struct tiny_op *ops, int n_ops)
+{
+        for (int i = 0; i < n_ops; i++)
+                run_op(pool, ith, &ops[i]);
+}
+
 void tiny_pool_done(struct tiny_pool *pool)
 {
+        struct tiny_meet end = {0};
+
         if (pool->spawn == TINY_SPAWN_POOL) {
                 pool->quit = true;
-                pthread_barrier_wait(&pool->barrier);
+                meet(pool, 0, &end);
                 for (int i = 1; i < pool->n_threads; i++)
-                        pthread_join(pool->tasks[i].thread, NULL);
+                        join(pool, i);
         }
         pthread_barrier_destroy(&pool->barrier);
         for (int i = 0; i < pool->n_threads; i++)

@@ -133,9 +133,28 @@ static void write_total(FILE *f, const struct tk_ctx *ctx, int n_ctx)
         fprintf(f, "}}");
 }
 
-int tiny_truth_write(const char *path, const struct tiny_truth *truth, const struct tk_ctx *ctx,
-                     int n_ctx)
+/* Waits as a caller counts them: each call of a barrier, a join, a sleep; of locks, those that were
+ * not to be had at once. */
+static void write_waits(FILE *f, const struct tiny_truth *truth, const struct tiny_pool *pool)
 {
+        uint64_t barriers = 0, locks = 0, contended = 0;
+
+        for (int i = 0; i < pool->n_threads; i++) {
+                barriers += pool->meets[i].n;
+                locks += pool->ctx[i].n_locks;
+                contended += pool->ctx[i].n_contended;
+        }
+        fprintf(f,
+                ",\n \"waits\": {\"barrier\": %ju, \"join\": %ju, \"sleep\": %ju, \"mutex\": %ju}, "
+                "\"locks\": %ju",
+                (uintmax_t)barriers, (uintmax_t)pool->n_joins, (uintmax_t)truth->n_sleeps,
+                (uintmax_t)contended, (uintmax_t)locks);
+}
+
+int tiny_truth_write(const char *path, const struct tiny_truth *truth, const struct tiny_pool *pool)
+{
+        const struct tk_ctx *ctx = pool->ctx;
+        int n_ctx = pool->n_threads;
         FILE *f = fopen(path, "we");
 
         if (!f)
@@ -145,10 +164,11 @@ int tiny_truth_write(const char *path, const struct tiny_truth *truth, const str
         write_workers(f, ctx, n_ctx);
         write_classes(f, ctx, n_ctx);
         write_total(f, ctx, n_ctx);
+        write_waits(f, truth, pool);
         fprintf(f,
                 ",\n \"spawns\": %ju, \"tokens\": %ju, \"prompt_tokens\": %ju, \"wall_ns\": %ju, "
                 "\"cpu_ns\": %ju, \"threads\": %d, \"kv_bytes_per_token\": %ju}\n",
-                (uintmax_t)truth->n_spawns, (uintmax_t)truth->n_tokens,
+                (uintmax_t)pool->n_spawns, (uintmax_t)truth->n_tokens,
                 (uintmax_t)truth->n_prompt_tokens, (uintmax_t)truth->wall_ns,
                 (uintmax_t)truth->cpu_ns, truth->n_threads, (uintmax_t)truth->kv_bytes_per_token);
         return close_file(f);

@@ -13,9 +13,11 @@
 #include <string.h>
 
 const char *const tk_kernel_names[TK_N_KERNELS] = {
-        "tk_matmul", "tk_rmsnorm", "tk_softmax", "tk_attention", "tk_rope",
-        "tk_swiglu", "tk_add",     "tk_vec_dot", "tk_vec_mad",   "tk_nop",
+        "tk_matmul", "tk_rmsnorm", "tk_softmax", "tk_attention", "tk_rope",   "tk_swiglu",
+        "tk_add",    "tk_vec_dot", "tk_vec_mad", "tk_nop",       "tk_gather",
 };
+
+enum { GATHER_STEPS = 300 }; /* in a hold of the shared mutex: some hundred ns */
 
 struct scratch {
         char *heap; /* or NULL */
@@ -38,12 +40,16 @@ static void ask_too_much(struct tk_ctx *ctx, struct tk_memory *of)
 static void *heap_take(struct tk_ctx *ctx, enum tk_kernel id, size_t bytes)
 {
         struct tk_memory *of = &ctx->count[id].memory;
+        enum tk_row was = tk_turn(ctx->clock, TK_ROW_ALLOC);
         void *p;
 
+        if (bytes < ctx->alloc_bytes)
+                bytes = ctx->alloc_bytes;
         ctx->n_heap++;
         if (ctx->fail && ctx->n_heap % ctx->fail == 0)
                 ask_too_much(ctx, of);
         if (id == TK_ATTENTION) {
+                bytes &= ~(sizeof(float) - 1);
                 p = calloc(bytes / sizeof(float), sizeof(float));
         } else if (id == TK_SWIGLU) {
                 bytes = (bytes + 63) & ~(size_t)63;
@@ -51,6 +57,7 @@ static void *heap_take(struct tk_ctx *ctx, enum tk_kernel id, size_t bytes)
         } else {
                 p = malloc(bytes);
         }
+        tk_turn(ctx->clock, was);
         if (!p)
                 abort();
         return tk_took(of, ctx->classes, p, bytes);
@@ -75,8 +82,12 @@ static void *scratch_take(struct tk_ctx *ctx, enum tk_kernel id, size_t bytes, s
 
 static void scratch_give(struct tk_ctx *ctx, enum tk_kernel id, struct scratch *s)
 {
-        if (s->heap && !s->keep)
+        if (s->heap && !s->keep) {
+                enum tk_row was = tk_turn(ctx->clock, TK_ROW_ALLOC);
+
                 free(tk_gave(&ctx->count[id].memory, ctx->classes, s->heap));
+                tk_turn(ctx->clock, was);
+        }
         ctx->scratch_used = s->mark;
 }
 
@@ -130,13 +141,14 @@ void tk_matmul(struct tk_ctx *ctx, float *dst, const float *w, const float *x, i
 
         share(ctx, n_out, &from, &to);
         memcpy(packed, x, x_floats * sizeof(float));
-        for (int t = 0; t < n_tok; t++)
-                for (int r = from; r < to; r++)
-                        TK_CALL(ctx, TK_VEC_DOT,
-                                dst[(size_t)t * n_out + r] =
-                                        tk_vec_dot(ctx, w + (size_t)r * n_in,
-                                                   packed + (size_t)t * n_in, n_in));
-        uint64_t rows = (uint64_t)(to - from);
+        for (int i = 0; i < ctx->times; i++)
+                for (int t = 0; t < n_tok; t++)
+                        for (int r = from; r < to; r++)
+                                TK_CALL(ctx, TK_VEC_DOT,
+                                        dst[(size_t)t * n_out + r] =
+                                                tk_vec_dot(ctx, w + (size_t)r * n_in,
+                                                           packed + (size_t)t * n_in, n_in));
+        uint64_t rows = (uint64_t)(to - from) * ctx->times;
         count_work(c, 2 * rows * n_in * n_tok, rows * n_in + x_floats + rows * n_tok);
         scratch_give(ctx, TK_MATMUL, &s);
 }
@@ -284,4 +296,45 @@ void tk_add(struct tk_ctx *ctx, float *dst, const float *x, int dim, int n_tok)
 void tk_nop(struct tk_ctx *ctx)
 {
         ctx->count[TK_NOP].calls++;
+}
+
+/* Who finds the mutex taken asks again, and waits: so waits alone are counted and timed. */
+static void take(struct tk_ctx *ctx)
+{
+        ctx->n_locks++;
+        if (pthread_mutex_trylock(&ctx->shared->mutex) == 0)
+                return;
+        ctx->n_contended++;
+        enum tk_row was = tk_turn(ctx->clock, TK_ROW_LOCK);
+
+        pthread_mutex_lock(&ctx->shared->mutex);
+        tk_turn(ctx->clock, was);
+}
+
+void tk_gather(struct tk_ctx *ctx)
+{
+        struct tk_count *c = enter(ctx, TK_GATHER);
+
+        for (int i = 0; i < ctx->shared->times; i++) {
+                take(ctx);
+                uint64_t sum = ctx->shared->sum;
+                for (int j = 0; j < GATHER_STEPS; j++)
+                        sum = sum * 6364136223846793005u + 1;
+                ctx->shared->sum = sum;
+                pthread_mutex_unlock(&ctx->shared->mutex);
+        }
+        count_work(c, 2 * (uint64_t)GATHER_STEPS * ctx->shared->times, 0);
+}
+
+/* No tail calls: each has a frame while its pass goes on. */
+__attribute__((noinline)) void tp_prefill(void (*pass)(void *), void *arg)
+{
+        pass(arg);
+        __asm__ volatile("");
+}
+
+__attribute__((noinline)) void tp_decode(void (*pass)(void *), void *arg)
+{
+        pass(arg);
+        __asm__ volatile("");
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <malloc.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +22,32 @@ enum tk_kernel {
         TK_VEC_DOT,
         TK_VEC_MAD,
         TK_NOP,
+        TK_GATHER,
         TK_N_KERNELS,
+};
+
+/* What a thread's time goes to. */
+enum tk_row {
+        TK_ROW_COMPUTE, /* in kernels, without what follows */
+        TK_ROW_BARRIER, /* waits */
+        TK_ROW_LOCK,
+        TK_ROW_JOIN,
+        TK_ROW_SLEEP,
+        TK_ROW_ALLOC,   /* in malloc, calloc, aligned_alloc and free */
+        TK_ROW_SPAWN,   /* in pthread_create */
+        TK_ROW_OUTSIDE, /* outside of passes: graphs, sampling, printing */
+        TK_ROW_PASS,    /* in a pass, and none of these */
+        TK_N_ROWS,
+};
+
+/*
+ * A thread's clock of rows: its time goes to one of them at any moment, so that they sum up to all
+ * of it, and a change of row costs one stamp. It stands still where `rows` is NULL.
+ */
+struct tk_clock {
+        uint64_t *rows; /* ticks, TK_N_ROWS of them */
+        uint64_t last;  /* when the row began */
+        enum tk_row row;
 };
 
 enum tk_alloc {
@@ -56,18 +82,31 @@ struct tk_spans {
         size_t room;
 };
 
+/* What all workers count in together, one at a time. */
+struct tk_shared {
+        pthread_mutex_t mutex;
+        int times; /* that a call of tk_gather takes the mutex */
+        uint64_t sum;
+};
+
 struct tk_ctx {
         int ith; /* this worker's part of the work, */
         int nth; /* of so many */
         enum tk_alloc alloc;
-        uint64_t keep;   /* with TK_ALLOC_OP, each keep-th scratch block is never freed; 0: none */
-        uint64_t fail;   /* and before each fail-th one, more is asked for than there is */
-        uint64_t n_heap; /* scratch blocks so far */
-        int stamp;       /* stamp each call? */
+        uint64_t keep; /* with TK_ALLOC_OP, each keep-th scratch block is never freed; 0: none */
+        uint64_t fail; /* and before each fail-th one, more is asked for than there is */
+        size_t alloc_bytes; /* and none is smaller than this */
+        uint64_t n_heap;    /* scratch blocks so far */
+        int times;          /* this worker does its part of each tk_matmul so many times over */
+        int stamp;          /* stamp each call? */
         char *scratch;
         size_t scratch_bytes;
         size_t scratch_used;
+        struct tk_clock *clock; /* of the thread that has this context */
+        struct tk_shared *shared;
+        uint64_t n_locks, n_contended; /* of the mutex: taken, and not to be had at once */
         struct tk_count count[TK_N_KERNELS];
+        uint64_t ticks[TK_N_KERNELS]; /* of calls by the engine, by its clock: in row COMPUTE */
         struct tk_memory classes[TK_SIZE_CLASSES];
         struct tk_spans spans[TK_N_KERNELS];
 };
@@ -95,6 +134,13 @@ float tk_vec_dot(struct tk_ctx *ctx, const float *a, const float *b, int n);
 /* dst += x * s */
 void tk_vec_mad(struct tk_ctx *ctx, float *dst, const float *x, float s, int n);
 void tk_nop(struct tk_ctx *ctx);
+/* Add to the shared sum, under the mutex, ctx->shared->times times. */
+void tk_gather(struct tk_ctx *ctx);
+
+/* A pass over a prompt, and one that makes a token: they run it, and do nothing else. That they are
+ * called says which it is. */
+void tp_prefill(void (*pass)(void *), void *arg);
+void tp_decode(void (*pass)(void *), void *arg);
 
 /* A block that came, or NULL that came instead of one: to be counted with its maker and its class.
  */
@@ -131,6 +177,31 @@ static inline void *tk_gave(struct tk_memory *of, struct tk_memory *classes, voi
 }
 
 uint64_t tk_now_ns(void);
+
+static inline uint64_t tk_ticks(void)
+{
+#ifdef __x86_64__
+        return __builtin_ia32_rdtsc();
+#else
+        return tk_now_ns();
+#endif
+}
+
+/* From now on the thread's time goes to `row`. Returns the one it went to. */
+static inline enum tk_row tk_turn(struct tk_clock *c, enum tk_row row)
+{
+        enum tk_row was = c->row;
+
+        if (c->rows) {
+                uint64_t now = tk_ticks();
+
+                c->rows[was] += now - c->last;
+                c->last = now;
+        }
+        c->row = row;
+        return was;
+}
+
 void tk_spans_add(struct tk_spans *spans, uint64_t ns);
 
 /* Run `call`, a call of kernel `id`, and stamp it where the context asks for that. */

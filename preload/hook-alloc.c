@@ -7,6 +7,7 @@
  * Before the allocator behind us is known (the loader allocates while it looks for it),
  * requests are served from a small arena that is never given back.
  */
+#include "preload/alloc-time.h"
 #include "preload/allocator.h"
 #include "preload/count.h"
 #include "preload/heap.h"
@@ -451,16 +452,41 @@ static inline bool ready(void)
         return ifp_real.malloc_usable_size != NULL;
 }
 
+/* The call of the real one, stamped. */
+#define WATCHED(bytes, call)                                                                       \
+        ({                                                                                         \
+                size_t bytes_ = (bytes);                                                           \
+                uint64_t start_ = ifp_watch_begin();                                               \
+                __typeof__(call) ret_ = (call);                                                    \
+                                                                                                   \
+                ifp_watch_end(start_, bytes_);                                                     \
+                ret_;                                                                              \
+        })
+#define WATCHED_IF_DUE(bytes, call) (ifp_watch_due(bytes) ? WATCHED(bytes, call) : (call))
+
 static __attribute__((noinline)) void *malloc_otherwise(size_t n, const void *caller)
 {
         void *p;
 
         if (!ready() || own_memory())
                 return arena_take(16, n);
-        p = ifp_real.malloc(n);
+        p = WATCHED_IF_DUE(n, ifp_real.malloc(n));
         learn(p);
         count_alloc(p, n, caller);
         return p;
+}
+
+static __attribute__((noinline)) void *malloc_watched(size_t n)
+{
+        return WATCHED(n, ifp_real.malloc(n));
+}
+
+static __attribute__((noinline)) void free_watched(void *p, size_t usable)
+{
+        uint64_t start = ifp_watch_begin();
+
+        ifp_real.free(p);
+        ifp_watch_end(start, usable);
 }
 
 IFP_EXPORT void *malloc(size_t n)
@@ -469,7 +495,7 @@ IFP_EXPORT void *malloc(size_t n)
 
         if (IFP_UNLIKELY(!chunk_headers))
                 return malloc_otherwise(n, CALLER);
-        p = ifp_real.malloc(n);
+        p = ifp_watch_due(n) ? malloc_watched(n) : ifp_real.malloc(n);
         count_known(p, n, IFP_LIKELY(p) ? usable_of_new(p) : 0, CALLER);
         return p;
 }
@@ -480,13 +506,16 @@ IFP_EXPORT void *calloc(size_t n, size_t size)
 
         if (IFP_UNLIKELY(!ready() || own_memory())) /* the arena is zero, and used once */
                 return size && n > ARENA_BYTES / size ? NULL : arena_take(16, n * size);
-        p = ifp_real.calloc(n, size);
+        p = WATCHED_IF_DUE(n * size,
+                           ifp_real.calloc(n, size)); /* too much wraps around, and fails */
         count_alloc(p, p ? n * size : 0, CALLER);
         return p;
 }
 
 IFP_EXPORT void free(void *p)
 {
+        uint64_t usable;
+
         if (!p)
                 return;
         if (IFP_LIKELY(chunk_headers)) {
@@ -495,8 +524,12 @@ IFP_EXPORT void free(void *p)
         } else if (in_arena(p) || !ready()) {
                 return;
         }
-        count_free(p, usable_of_old(p));
-        ifp_real.free(p);
+        usable = usable_of_old(p);
+        count_free(p, usable);
+        if (ifp_watch_due(usable))
+                free_watched(p, usable);
+        else
+                ifp_real.free(p);
 }
 
 static void *realloc_from_arena(void *old, size_t n)
@@ -518,7 +551,7 @@ static __attribute__((noinline)) void *realloc_block(void *old, size_t n, const 
         uint64_t had = old ? usable_of_old(old) : 0;
         struct ifp_sample sample;
         bool sampled = old && ifp_live_filter[ifp_live_home(old)] && ifp_live_take(old, &sample);
-        void *p = ifp_real.realloc(old, n);
+        void *p = WATCHED_IF_DUE(had > n ? had : n, ifp_real.realloc(old, n));
 
         if (sampled && (p || !n))
                 ifp_heap_freed(&sample);
@@ -570,7 +603,7 @@ IFP_EXPORT int posix_memalign(void **ret, size_t align, size_t n)
                         *ret = p;
                 return p ? 0 : ENOMEM;
         }
-        error = ifp_real.posix_memalign(ret, align, n);
+        error = WATCHED_IF_DUE(n, ifp_real.posix_memalign(ret, align, n));
         count_alloc(error ? NULL : *ret, n, CALLER);
         return error;
 }
@@ -582,7 +615,7 @@ IFP_EXPORT int posix_memalign(void **ret, size_t align, size_t n)
                                                                                                    \
                 if (IFP_UNLIKELY(!ready()))                                                        \
                         return arena_take(align, n);                                               \
-                p = ifp_real.name(align, n);                                                       \
+                p = WATCHED_IF_DUE(n, ifp_real.name(align, n));                                    \
                 count_alloc(p, n, CALLER);                                                         \
                 return p;                                                                          \
         }
@@ -596,7 +629,7 @@ ALIGNED(memalign)
                                                                                                    \
                 if (IFP_UNLIKELY(!ready()))                                                        \
                         return arena_take(4096, n);                                                \
-                p = ifp_real.name(n);                                                              \
+                p = WATCHED_IF_DUE(n, ifp_real.name(n));                                           \
                 count_alloc(p, n, CALLER);                                                         \
                 return p;                                                                          \
         }

@@ -31,6 +31,7 @@ void ifp_after_fork_child(void)
         tls->sampling_sp = 0;
         ifp_unwind_after_fork();
         ifp_tokens_after_fork();
+        ifp_ledger_after_fork();
         ifp_map_after_fork();
         ifp_tables_after_fork();
         ifp_stubs_after_fork();

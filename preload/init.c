@@ -183,6 +183,21 @@ static const char *keep(const char *value)
         return at;
 }
 
+/* Is it switched off (or on)? Any other word is the opposite. */
+static bool is_word(char **env, const char *name, const char *word)
+{
+        const char *value = variable(env, name);
+
+        return value && !ifp_strcmp(value, word);
+}
+
+static uint32_t header_flags(char **env)
+{
+        return (is_word(env, "INFPROF_WAITS", "off") ? 0 : IFP_HEADER_WAITS) |
+               (is_word(env, "INFPROF_KERNEL", "off") ? IFP_HEADER_NO_KERNEL : 0) |
+               (is_word(env, "INFPROF_OFFCPU", "1") ? IFP_HEADER_OFFCPU : 0);
+}
+
 static void read_environment(char **env)
 {
         const char *level = variable(env, "INFPROF_KERNELS_LEVEL");
@@ -207,6 +222,7 @@ static void read_environment(char **env)
                         "is taken",
                         0);
         ifp_config.no_unwind = unwind && !ifp_strcmp(unwind, "off");
+        ifp_config.header_flags = header_flags(env);
         ifp_config.hot_interval = number(interval);
         if (!ifp_config.hot_interval) {
                 if (interval)

@@ -7,6 +7,7 @@
  * apart by thread any more). The last lane is the crowd's: for threads that
  * find nothing at all, and for what a thread still does after its end.
  */
+#include "preload/alloc-time.h"
 #include "preload/heap.h"
 
 #include <limits.h>
@@ -102,6 +103,8 @@ struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid, uint32_t sit
         tls->paired = 0;
         if (!lane->memory.sample_at)
                 ifp_sample_next(tls, &lane->memory);
+        lane->waits.in_alloc = 0;
+        ifp_watch_next(tls);
         tls->lane_number = (uint16_t)(lane - ifp_seg->lanes);
         tls->lane = tls->fast = lane;
         ifp_thread_key_arm();
@@ -131,6 +134,7 @@ void ifp_lane_end(struct ifp_tls *tls)
         IFP_SYS(prctl, PR_GET_NAME, lane->name, 0, 0, 0);
         lane->cpu_ns = cpu_ns();
         lane->end_ticks = ifp_ticks();
+        ifp_local_add(&lane->waits.lived_ticks, lane->end_ticks - lane->start_ticks);
         join_crowd(tls);
         ifp_lock(&lock);
         ifp_memory_flush(&lane->memory);

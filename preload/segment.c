@@ -132,6 +132,10 @@ static void fill_header(struct ifp_segment *seg, uint32_t n_lanes, const struct 
         h->hot_interval = ifp_config.hot_interval;
         h->kernels_level = ifp_config.level;
         h->heap_interval = ifp_config.heap_interval;
+        h->flags = ifp_config.header_flags;
+        h->mapped_at = (uint64_t)(uintptr_t)seg;
+        h->tls_lane_offset = (int64_t)((uint64_t)(uintptr_t)&ifp_tls.lane -
+                                       (uint64_t)(uintptr_t)__builtin_thread_pointer());
         IFP_SYS(getrandom, h->uuid, sizeof(h->uuid), 0);
         if (parent)
                 ifp_copy(h->parent_uuid, parent->header.uuid, sizeof(h->parent_uuid));
@@ -302,6 +306,7 @@ uint32_t ifp_op(const char *name, const char *kernel, const char *library, enum 
                         i = IFP_OP_OTHER;
                 } else {
                         ifp_seg->ops[i] = op;
+                        ifp_ledger_op(i, kind);
                         ifp_seg->switches[i] = !live->daemon_default_switch;
                         __atomic_store_n(&live->n_ops, i + 1, __ATOMIC_RELEASE);
                 }

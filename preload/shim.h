@@ -46,6 +46,8 @@ struct ifp_tls {
         uint64_t sampling_sp; /* frame of the sample being taken; 0 = none */
         uint64_t *unwind;     /* libunwind's own two words for this thread */
         uint16_t lane_number; /* index of lane */
+        uint8_t decodes;      /* made the last token of some sequence: the ledger's thread */
+        uint32_t watch_left;  /* calls of the allocator until one is timed */
 };
 
 /* The .S file knows these offsets. */
@@ -197,6 +199,10 @@ static inline struct ifp_lane *ifp_crowd(void)
         return &ifp_seg->lanes[ifp_seg->header.n_lanes - 1];
 }
 
+/* The kernel's view of this process (kernel.h), one element a lane; NULL: none. */
+struct ifp_kernel_lane;
+extern const struct ifp_kernel_lane *ifp_kernel;
+
 struct ifp_config {
         const char *kernels;     /* INFPROF_KERNELS */
         const char *daemon;      /* INFPROF_DAEMON: auto, off or a path */
@@ -205,6 +211,7 @@ struct ifp_config {
         uint32_t level;          /* INFPROF_KERNELS_LEVEL: 0 outer, 1 inner */
         uint32_t hot_interval;   /* INFPROF_HOT_INTERVAL */
         uint64_t heap_interval;  /* INFPROF_HEAP_INTERVAL */
+        uint32_t header_flags;   /* INFPROF_WAITS, INFPROF_KERNEL, INFPROF_OFFCPU */
         bool no_unwind;          /* INFPROF_UNWIND=off: as if libunwind were missing; for tests */
         bool quiet;
         char **env;  /* as main gets it; libc has none of its own yet */
@@ -300,6 +307,42 @@ struct ifp_open *ifp_paired_take(struct ifp_tls *tls, struct ifp_lane *lane, uin
 void ifp_paired_finish(struct ifp_tls *tls, struct ifp_lane *lane);
 void ifp_fast_again(struct ifp_tls *tls); /* tls.fast is set if nothing speaks against it */
 void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all);
+
+/* ledger.c */
+void ifp_ledger_op(uint32_t op, enum ifp_kind kind); /* a new op */
+/* The thread that decodes waited for the thread that has this lane. */
+void ifp_ledger_waited(uint32_t lane, uint64_t ticks);
+/* A decode step is over that made `n` tokens; 0: another call, from whose end the next step counts.
+ */
+void ifp_ledger_note(struct ifp_tls *tls, uint32_t n, uint64_t now, uint64_t allocs,
+                     uint64_t alloc_bytes);
+void ifp_ledger_after_fork(void);
+
+/* What the thread is about: enum ifp_state by its innermost open op. */
+static inline uint32_t ifp_state_of_kind(uint32_t kind)
+{
+        switch (kind) {
+        case IFP_KIND_CALL:
+                return IFP_STATE_CALL;
+        case IFP_KIND_GRAPH:
+                return IFP_STATE_GRAPH;
+        case IFP_KIND_WAIT:
+                return IFP_STATE_WAIT;
+        default:
+                return IFP_STATE_COMPUTE;
+        }
+}
+
+static inline uint32_t ifp_state_here(const struct ifp_lane *lane)
+{
+        uint64_t top = lane->top;
+
+        if (!top)
+                return IFP_STATE_NONE;
+        return ifp_state_of_kind(
+                ifp_seg->ops[ifp_open_op(ifp_open_at((struct ifp_lane *)lane, top)) % IFP_MAX_OPS]
+                        .kind);
+}
 
 /* fold.c */
 void ifp_fold(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t dur);

@@ -114,6 +114,7 @@ void ifp_tokens_note(uint32_t n, uint64_t now)
         last_calls = s.calls;
         last_asked = s.asked;
         have_last = true;
+        ifp_ledger_note(&ifp_tls, n, now, s.calls, s.asked);
         ifp_unlock(&lock);
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which kernels are wanted: by the engines' tables and by the user, whose
- * INFPROF_KERNELS is a list of OBJECT:SYMBOL[/BYTES][~], commas or spaces
+ * INFPROF_KERNELS is a list of OBJECT:SYMBOL[/BYTES][~][=PHASE], commas or spaces
  * between, both globs; BYTES says how many bytes of stack arguments the kernel takes
  * (256 unless told), ~ that it is hot: counted always, timed one time in INFPROF_HOT_INTERVAL.
+ * =decode says that each call makes one token, =prefill that it takes a prompt in (marks.c).
  */
 #include "preload/engine.h"
+#include "preload/marks.h"
 
 #define MAX_WANTS     256
 #define USER_BYTES    256
@@ -114,6 +116,25 @@ static bool take_bytes(char *symbol, uint16_t *ret_bytes)
         return true;
 }
 
+/* Splits off what stands behind an equals sign; false: no phase is called so. */
+static bool take_phase(char *symbol, struct ifp_want *w)
+{
+        char *equals = NULL;
+
+        for (char *c = symbol; *c && !equals; c++)
+                if (*c == '=')
+                        equals = c;
+        if (!equals)
+                return true;
+        *equals = '\0';
+        if (!ifp_strcmp(equals + 1, "decode"))
+                w->hook = &ifp_mark_decode;
+        else if (!ifp_strcmp(equals + 1, "prefill"))
+                w->hook = &ifp_mark_prefill;
+        w->kind = IFP_KIND_CALL;
+        return w->hook != NULL;
+}
+
 static void add_user(char *item)
 {
         struct ifp_want w = {.object = item, .stack_bytes = USER_BYTES, .kind = IFP_KIND_KERNEL};
@@ -122,13 +143,19 @@ static void add_user(char *item)
         while (*colon && *colon != ':')
                 colon++;
         if (!*colon || colon == item || !colon[1] || colon[1] == '~') {
-                ifp_say("INFPROF_KERNELS: each item must read OBJECT:SYMBOL[/BYTES][~]; one does "
-                        "not and is ignored",
+                ifp_say("INFPROF_KERNELS: each item must read OBJECT:SYMBOL[/BYTES][~][=PHASE]; "
+                        "one does not and is ignored",
                         0);
                 return;
         }
         *colon = '\0';
         w.symbol = colon + 1;
+        if (!take_phase(colon + 1, &w)) {
+                ifp_say("INFPROF_KERNELS: behind an equals sign stands decode or prefill; an item "
+                        "is ignored",
+                        0);
+                return;
+        }
         w.hot = take_hot(colon + 1);
         if (!take_bytes(colon + 1, &w.stack_bytes)) {
                 ifp_say("INFPROF_KERNELS: the bytes behind a slash must be a number up to 65528; "

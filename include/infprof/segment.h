@@ -270,7 +270,7 @@ enum ifp_state {
         IFP_STATE_GRAPH = 2,   /* an op of kind GRAPH */
         IFP_STATE_COMPUTE = 3, /* an op of kind KERNEL or NODE */
         IFP_STATE_WAIT = 4,    /* a wait, or an op of kind WAIT */
-        IFP_STATE_ALLOC = 5,   /* in the allocator, where that is stamped */
+        IFP_STATE_ALLOC = 5,   /* in the allocator, where that is stamped, or in a creation */
         IFP_N_STATES = 6,
 };
 
@@ -332,12 +332,14 @@ struct ifp_lane_waits {
         uint32_t entry; /* index in waits; 0 = none */
         uint32_t kind;
         uint64_t inner;    /* ticks of waits inside it */
-        uint32_t in_alloc; /* in the allocator, being stamped */
+        uint32_t in_alloc; /* in the allocator, being stamped, or in a creation */
         uint32_t reserved;
-        uint64_t pad[2];
+        uint64_t lived_ticks; /* of threads that had the lane and ended */
+        uint64_t pad;
         uint64_t count[IFP_N_WAIT_KINDS], ticks[IFP_N_WAIT_KINDS];
         uint64_t in_state[IFP_N_STATES][IFP_N_WAIT_GROUPS]; /* ticks by what was open around */
         uint64_t alloc_ticks[IFP_N_STATES];                 /* estimate: time in the allocator */
+        uint64_t spawn_ticks[IFP_N_STATES];                 /* time in creations */
         /* At the end of a thread, sums over those that had the lane: getrusage */
         uint64_t voluntary, involuntary, minor_faults, major_faults;
 };
@@ -353,10 +355,11 @@ enum ifp_ledger {
         IFP_LEDGER_FAULT = 5,   /* page faults */
         IFP_LEDGER_SYSCALL = 6, /* system calls and I/O, waits left out */
         IFP_LEDGER_ALLOC = 7,   /* in the allocator: estimate */
-        IFP_LEDGER_OUTSIDE = 8, /* outside the graph: sampling, tokenising, graph building */
-        IFP_LEDGER_PROFILER = 9, /* what the stamps cost: estimate */
-        IFP_LEDGER_UNACCOUNTED = 10,
-        IFP_N_LEDGER = 11,
+        IFP_LEDGER_SPAWN = 8,   /* creating threads and processes */
+        IFP_LEDGER_OUTSIDE = 9, /* outside the graph: sampling, tokenising, graph building */
+        IFP_LEDGER_PROFILER = 10, /* what the stamps cost: estimate */
+        IFP_LEDGER_UNACCOUNTED = 11,
+        IFP_N_LEDGER = 12,
 };
 
 /* Whose time. The rows of each sum up to its wall time. */
@@ -389,7 +392,7 @@ struct ifp_token_record {
                 UINT32_MAX: no kernel's view */
         uint64_t reserved[8];
 };
-_Static_assert(sizeof(struct ifp_token_record) == 416, "ABI");
+_Static_assert(sizeof(struct ifp_token_record) == 440, "ABI");
 
 /* All decode steps so far, also those whose record found no room. */
 struct ifp_ledger_sums {
@@ -400,7 +403,7 @@ struct ifp_ledger_sums {
         uint64_t wall_ticks, all_ticks;
         uint64_t rows[IFP_N_LEDGER_WHO][IFP_N_LEDGER];
         uint32_t kernel; /* 1: the kernel's view was there */
-        uint32_t reserved;
+        uint32_t seq;    /* odd while what stands above, and the lanes' ledgers, are written */
 };
 
 /* Exact, of one thread (lane), op and phase. calls = timed + untimed. */

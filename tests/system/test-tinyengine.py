@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The small engine's own counts, which other tests take for the truth: held against formulas."""
 
-from harness import between, case, check, equal, main, one_line
+from harness import between, case, check, equal, main, near, one_line
 
 VOCAB, HEAD = 512, 16
 
@@ -187,6 +187,102 @@ def the_text_depends_on_the_seed_alone(s):
                  ["--spans", s.path("spans.json")]):
         equal(text(*args), first, f"text with {args}")
     check(text("--seed", "2") != first, "another seed gives another text")
+    several = text("--texts", "5")
+    equal(several.splitlines()[0] + "\n", first, "the first of several texts")
+    equal(len(set(several.splitlines())), 5, "texts")
+    for args in (["--threads", "2"], ["--work", "coarse"], ["--work", "coarse", "--threads", "2"],
+                 ["--work", "coarse", "--threads", "8", "--alloc", "op"], ["--threads", "2", "--spawn", "op"],
+                 ["--threads", "2", "--lock", "3", "--imbalance", "3"], ["--alloc", "op", "--alloc-bytes", "70000"],
+                 ["--ledger", s.path("ledger.json"), "--threads", "3"]):
+        equal(text("--texts", "5", *args), several, f"texts with {args}")
+
+
+@case
+def texts_side_by_side_are_the_same_work(s):
+    args = ["--texts", "6", "--tokens", "7", "--prompt", "3", "--layers", "2", "--dim", "64"]
+    _, one = engine(s, *args)
+    for threads, spawns in ((1, 0), (2, 1), (4, 3), (8, 7)):
+        _, truth = engine(s, *args, "--work", "coarse", "--threads", threads)
+        check_counts(truth["kernels"], {k: {f: v for f, v in c.items() if f not in USABLE}
+                                        for k, c in one["kernels"].items()})
+        equal((truth["spawns"], truth["tokens"], truth["prompt_tokens"]), (spawns, 42, 18), "spawns, tokens")
+        equal(truth["waits"], {"barrier": 3 * threads, "join": spawns, "sleep": 0, "mutex": 0}, "waits")
+    _, fine = engine(s, *args, "--threads", "2", "--spawn", "op")
+    equal(fine["spawns"], 6 * 7 * (2 * 15 + 2) * 2, "spawns, fine-grained")
+    equal(fine["waits"], {"barrier": 0, "join": fine["spawns"], "sleep": 0, "mutex": 0}, "waits, fine-grained")
+
+
+@case
+def waits_are_counted(s):
+    args = ["--tokens", "5", "--layers", "2", "--dim", "32", "--threads", "3"]
+    ops = 5 * (2 * 15 + 2)
+    _, truth = engine(s, *args, "--lock", "20")
+    equal(truth["locks"], ops * 3 * 20, "locks taken")
+    equal(truth["kernels"]["tk_gather"]["calls"], ops * 3, "gatherings")
+    between(1, truth["waits"].pop("mutex"), truth["locks"], "locks not to be had at once")
+    # before each list, after each op, at the end
+    equal(truth["waits"], {"barrier": 3 * (5 + ops + 1), "join": 2, "sleep": 0}, "waits")
+    _, truth = engine(s, "--tokens", "5", "--pace", "1")
+    equal(truth["waits"]["sleep"], 5, "sleeps")
+
+
+@case
+def a_worker_that_has_more_to_do(s):
+    args = ["--tokens", "6", "--layers", "2", "--dim", "64", "--threads", "2"]
+    _, even = engine(s, *args)
+    _, odd = engine(s, *args, "--imbalance", "5")
+    was, now = even["kernels"]["tk_matmul"], odd["kernels"]["tk_matmul"]
+    equal(now["calls"], was["calls"], "calls")
+    equal(now["flops"], 3 * was["flops"], "work: half of it five times over")
+    for name in set(even["kernels"]) - {"tk_matmul", "tk_vec_dot"}:
+        equal(odd["kernels"][name], even["kernels"][name], f"work of {name}")
+
+
+def rows_are_sound(ledger, coarse=False):
+    """Whichever way the rows are summed, they are the same; a thread that lives through a step has all of it."""
+    n = len(ledger["each"])
+    equal(n, ledger["steps"], "steps")
+    for who in ("own", "all"):
+        near(sum(ledger[who].values()), ledger[f"{who}_ns"], 1e-6, f"rows of {who}")
+        for row, ns in ledger[who].items():
+            between(ns - n, sum(each[who][row] for each in ledger["each"]), ns + n, f"{row} of {who}, step by step")
+    for row, ns in ledger["all"].items():
+        between(ns - 9, sum(t["rows"][row] for t in ledger["threads"]), ns + 9, f"{row}, thread by thread")
+    if coarse:
+        equal(ledger["own"], ledger["all"], "whoever writes a text decides")
+    else:
+        equal(ledger["own"], ledger["threads"][0]["rows"], "the first thread decides")
+
+
+@case
+def the_ledger_has_all_of_the_time(s):
+    def ledger(*args):
+        _, truth = engine(s, "--ledger", s.path("ledger.json"), "--tokens", "20", "--texts", "2", *args)
+        doc = s.json("ledger.json")
+        rows_are_sound(doc, "coarse" in args)
+        equal(doc["steps"], 38, "steps")
+        between(1, doc["own_ns"], truth["wall_ns"] * (2 if "coarse" in args else 1), "their time")
+        return doc, truth
+
+    doc, _ = ledger("--threads", "3")
+    for t in doc["threads"][1:]:
+        near(t["rows_ns"], doc["own_ns"], 0.02, "a worker of a pool lives through all steps")
+    equal({r for r, ns in doc["own"].items() if ns}, {"compute", "barrier", "outside", "pass"}, "rows")
+    doc, truth = ledger("--threads", "2", "--spawn", "op")
+    check(doc["own"]["spawn"] > 0 < doc["own"]["join"], "spawns and joins take time")
+    equal(sum(each["spawns"] for each in doc["each"]), truth["spawns"] * 38 // 40, "spawns in steps")
+    ledger("--threads", "2", "--work", "coarse")
+    doc, _ = ledger("--threads", "2", "--lock", "100")
+    check(doc["all"]["lock"] > 0, "a lock takes time")
+    doc, _ = ledger("--alloc", "op", "--alloc-bytes", "200000")
+    check(doc["own"]["alloc"] > 0, "so do blocks")
+    doc, _ = ledger("--pace", "2")
+    between(38 * 2e6, doc["own"]["sleep"], 38 * 9e6, "sleep")
+    doc, _ = ledger("--threads", "2", "--dim", "512", "--layers", "1", "--imbalance", "20")
+    mine, other = (w["tk_matmul"] for w in doc["workers"])
+    check(mine["compute_ns"] > 10 * other["compute_ns"], "one computes")
+    equal(mine["last"] + other["last"], mine["barriers"], "at each barrier one is the last")
+    check(mine["last"] > 0.9 * mine["barriers"], "and is the last to come")
 
 
 @case
@@ -205,7 +301,7 @@ def spans_cover_every_call(s):
 @case
 def one_kernel_can_be_repeated(s):
     for name in ("nop", "matmul", "rmsnorm", "softmax", "attention", "rope", "swiglu", "add", "vec_dot",
-                 "vec_mad"):
+                 "vec_mad", "gather"):
         run, truth = engine(s, "--threads", "2", "--repeat-kernel", f"tk_{name}:1000")
         equal(truth["kernels"][f"tk_{name}"]["calls"], 2000, f"calls of tk_{name}")
         equal((run.stdout, truth["tokens"]), ("", 0), "no tokens")
@@ -217,7 +313,8 @@ def bad_options_get_one_line(s):
                  ["--spawn", "fork"], ["--alloc", "none "], ["--what"], ["--keep", "0"],
                  ["--kv", "shrink"], ["--fail", "x"], ["--mixed", "-3"], ["more"],
                  ["--repeat-kernel", "tk_nop"], ["--repeat-kernel", "tk_none:1"], ["--seed", "1x"],
-                 ["--repeat-kernel", "tk_nop:0"]):
+                 ["--repeat-kernel", "tk_nop:0"], ["--texts", "0"], ["--work", "some"], ["--imbalance", "0"],
+                 ["--work", "coarse", "--spawn", "op"], ["--work", "coarse", "--kv", "grow"], ["--lock", "-1"]):
         run = s.run([s.tinyengine, *args], preload=False, code=2)
         one_line(run.stderr, f"message for {args}")
         equal(run.stdout, "", f"output for {args}")
