@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Until common/ builds these documents of run files, a run that is over has none of them; the daemon's are shown.
+ * Until common/ builds these documents of run files, a run that is over has none of them; the
+ * daemon's are shown.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/report-explain.h"
-#include "common/report-ledger.h"
-#include "common/report-spawns.h"
-#include "common/report-threads.h"
-#include "common/report-waits.h"
 
 #define PENDING(name)                                                                              \
         int report_##name##_file(json_t **ret, const char *path, char **ret_why)                   \
@@ -20,7 +17,3 @@
         }
 
 PENDING(explain)
-PENDING(ledger)
-PENDING(spawns)
-PENDING(threads)
-PENDING(waits)

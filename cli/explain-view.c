@@ -57,6 +57,14 @@ static void print_evidence(const struct page *p, const json_t *finding)
         }
 }
 
+static void print_cost(const struct page *p, const json_t *cost)
+{
+        const char *text = text_string(cost, "text", NULL);
+
+        if (text)
+                view_say(&p->v, "cost", "%s", text);
+}
+
 static void print_gain(const struct page *p, const json_t *gain)
 {
         double rate = text_number(gain, "tokens_per_second"), factor = text_number(gain, "factor");
@@ -85,6 +93,7 @@ static void print_finding(const struct page *p, size_t place, const json_t *f)
         snprintf(label, sizeof(label), "%zu. ", place);
         fputc('\n', p->v.f);
         table_wrap(p->v.f, label, head, p->v.width);
+        print_cost(p, json_object_get(f, "cost"));
         print_evidence(p, f);
         view_say(&p->v, "cause", "%s", text_string(f, "cause", "not known"));
         view_say(&p->v, "remedy", "%s", text_string(f, "remedy", "none is known"));

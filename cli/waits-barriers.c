@@ -18,11 +18,15 @@ static json_t *row_of(const json_t *barrier)
 {
         const json_t *last = json_array_get(json_object_get(barrier, "last"), 0);
         json_t *row = json_copy((json_t *)barrier);
-        char text[160] = "-", who[96], share[FMT_SIZE];
+        char objects[32], text[160] = "-", who[96], share[FMT_SIZE];
 
         if (last)
                 snprintf(text, sizeof(text), "%s %s", view_share(share, last, "share"),
                          waits_thread(who, sizeof(who), last));
+        if (text_number(barrier, "objects") > 1 && !text_string(barrier, "object", NULL)) {
+                snprintf(objects, sizeof(objects), "%.0f of them", text_number(barrier, "objects"));
+                json_object_set_new(row, "object", json_string(objects));
+        }
         json_object_set_new(row, "last_text", json_string(text));
         json_object_set_new(
                 row, "how",

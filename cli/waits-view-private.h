@@ -8,7 +8,7 @@
 
 #include "cli/run-verb.h"
 
-/* "worker-1 (4712)" of a thread reference, in buf[size]. */
+/* "worker-1 (4712)" of a thread reference, "worker (31 threads)" of several; in buf[size]. */
 const char *waits_thread(char *buf, size_t size, const json_t *thread);
 
 /* In the head: what the dearest of the barriers costs, where that is known. */

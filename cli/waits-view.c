@@ -22,11 +22,13 @@
 
 const char *waits_thread(char *buf, size_t size, const json_t *thread)
 {
-        double tid = text_number(thread, "tid");
+        double tid = text_number(thread, "tid"), several = text_number(thread, "threads");
         const char *name = text_string(thread, "name", NULL);
 
-        if (isnan(tid))
-                snprintf(buf, size, "%s", name ? name : "?");
+        if (several > 1)
+                snprintf(buf, size, "%s (%.0f threads)", name ? name : "", several);
+        else if (isnan(tid))
+                snprintf(buf, size, "%s", name ? name : "(a thread that is not kept)");
         else
                 snprintf(buf, size, "%s%s%.0f%s", name ? name : "thread ", name ? " (" : "", tid,
                          name ? ")" : "");
@@ -215,8 +217,8 @@ static bool print_whom(const struct page *p)
                 {{"waits", true, false, 0}, "count", ROWS_COUNT},
                 {{"kind", false, false, 0}, "kind", ROWS_TEXT},
                 {{"object", false, false, 0}, "object", ROWS_TEXT},
-                {{"for", false, false, 0}, "who", ROWS_TEXT},
-                {{"in op", false, true, 1}, "op", ROWS_TEXT, "-"},
+                {{"for", false, true, 0}, "who", ROWS_TEXT},
+                {{"in op", false, false, 1}, "op", ROWS_TEXT, "-"},
         };
         const json_t *objects = json_object_get(p->document, "objects"), *o, *by;
         size_t n = json_array_size(objects), shown = view_shown(p->rows, n), j;

@@ -195,7 +195,7 @@ def figures_that_are_null_are_dashes(s):
     for verb in VERBS:
         for columns in (80, 160):
             text = on_terminal(s, columns, verb, "null").replace("-n 0 shows", "").replace("exit code 0", "")
-            check(not re.search(r"nan|\(null\)|18446744|(?<![-.\d])0(\.0+)?(?![\d.])", text), f"{verb}: {text}")
+            check(not re.search(r"nan|\(null\)|18446744|(?<![\w.-])0(\.0+)?(?![\w.])", text), f"{verb}: {text}")
     api.close()
 
 

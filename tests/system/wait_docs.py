@@ -108,7 +108,7 @@ def threads(kernel=True, live=False):
 
 def by(tid, name, share, total, count, op=None):
     return {"pid": 4711, "tid": tid, "name": name, "op": op, "count": int(count * share), "total_ns": int(total * share),
-            "share": share}
+            "share": share, "threads": 1 if tid else 100, "site": None}
 
 
 def wait_object(kind, address, count, mean, threads, sites, blame, library=None, offset=None, spins=False, **more):
@@ -129,11 +129,11 @@ def waits(live=False):
     join = [frame("ggml_graph_compute", LIBCPU), frame("ggml_backend_cpu_graph_compute", LIBCPU)] + DECODE
     objects = [
         wait_object("barrier", "0x7f31c0001f40", 1_648_000, 9_012, 101, [0],
-                    [(4711, "llama-driver", 0.61, "MUL_MAT"), (4713, "llama-driver", 0.2, "MUL_MAT")], spins=True),
+                    [(4711, "llama-driver", 0.61, "MUL_MAT"), (None, "llama-driver", 0.2, "MUL_MAT")], spins=True),
         wait_object("condition", "0x55e0a1b2c3d0", 96, 6_100 * US, 1, [1], [(4712, "loader", 0.12, None)], timeouts=3, left=1),
         wait_object("mutex", "0x55e0a1b2c3a8", 12_044, 41 * US, 4, [2],
                     [(4711, "llama-driver", 0.72, "llama_decode"), (4712, "loader", 0.25, None)], library=EXE, offset=0x1f3a8),
-        wait_object("join", None, 101, 900 * US, 1, [3], [(4713, "llama-driver", 0.4, None)]),
+        wait_object("join", None, 101, 900 * US, 1, [3], [(None, "llama-driver", 0.4, None)]),
     ]
 
     def site(kind, op, phase, frames, threads, count, mean):
@@ -236,6 +236,8 @@ def explain(found=True):
          "evidence": [{"text": "share of a token that the thread that decodes waits at barriers", "value": 0.534, "unit": "share"},
                       {"text": "waits at the barrier of MUL_MAT", "value": 822_000, "unit": "count"},
                       {"text": "time that all threads spun", "value": 14_851_776_000, "unit": "ns"}],
+         "cost": {"text": "65.9ms of a token's 123.4ms, and 3.21 tokens/s", "ns_per_token": 65_900_000, "share": 0.534,
+                  "tokens_per_second": 3.21},
          "cause": "A thread that waits at ggml_barrier does not sleep: it burns the CPU that the thread it waits for wants. With 2 threads "
                   "on 2 CPUs that others want, too, each barrier lasts until the scheduler has had its turn.",
          "remedy": "Run with one thread less (--threads 1), or leave the CPUs to the engine alone (taskset, cgroup).",
@@ -244,6 +246,7 @@ def explain(found=True):
         {"id": "spawn-churn", "title": "One thread is made for each token",
          "evidence": [{"text": "threads made in decode, a token", "value": 1.0, "unit": "per token"},
                       {"text": "creating and joining one", "value": 151 * US, "unit": "ns"}],
+         "cost": {"text": "0.1% of a token's time", "ns_per_token": 151_000, "share": 0.0012, "tokens_per_second": 0.01},
          "cause": "ggml_graph_compute makes its threads anew for each graph, since it was given no thread pool.",
          "remedy": "Give the context a thread pool (llama_attach_threadpool), which keeps its threads.",
          "gain": {"text": "0.1% of a token", "tokens_per_second": None, "factor": 1.001}, "confidence": "medium"}]
