@@ -90,6 +90,12 @@ def threads(kernel=True, live=False):
                  "minor_faults": 811, "major_faults": 0, "syscalls": 22, "syscall_ns": 1 * MS, "switches": 9_140},
                 {"op": None, "phase": "load", "runnable_ns": 12 * MS, "blocked_ns": 330 * MS, "fault_ns": 30 * MS,
                  "minor_faults": 12_811, "major_faults": 311, "syscalls": 822, "syscall_ns": 171 * MS, "switches": 812}],
+        "off_cpu": [
+            {"block": "futex", "op": None, "phase": "idle", "count": 96, "total_ns": 580 * MS,
+             "frames": [frame("pthread_cond_wait", "/usr/lib/libc.so.6"), frame("task_queue::pop()", EXE)] + MAIN},
+            {"block": "preempted", "op": "MUL_MAT", "phase": "decode", "count": 4_012, "total_ns": 2_537 * MS,
+             "frames": [frame("ggml_vec_dot_q4_0_q8_0", LIBCPU)] + WORKER},
+            {"block": "io", "op": None, "phase": "load", "count": 311, "total_ns": 330 * MS, "frames": []}],
         "notes": [],
     }
     if not kernel:
@@ -100,7 +106,7 @@ def threads(kernel=True, live=False):
                      major_faults=None, minor_faults=None)
         for g in doc["groups"]:
             g["migrations"] = None
-        doc.update(run_queue=None, preempted_by=[], syscalls=[], io=None, ops=[])
+        doc.update(run_queue=None, preempted_by=[], syscalls=[], io=None, ops=[], off_cpu=[])
     if live:
         main["waiting"] = {"kind": "barrier", "object": "0x7f31c0001f40", "for_ns": 2 * MS}
     return doc
