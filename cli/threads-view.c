@@ -16,7 +16,6 @@
 #include "common/cleanup.h"
 #include "common/fmt.h"
 
-/* "1.61", of sums over the threads. */
 static void set_share(json_t *row, const char *member, double part, double whole)
 {
         if (whole > 0 && !isnan(part))
@@ -86,41 +85,40 @@ static json_t *rows_of(const json_t *list, size_t n)
         return rows;
 }
 
-/* "1.61 of 2", of so many CPUs at once, over the run; in buf[FMT_SIZE]. */
-static const char *at_once(char *buf, double ns, double life)
+/* ", 0.41 could have run", on average over the run; nothing where that is not known. */
+static void put_mean(FILE *f, const char *before, double ns, double took, const char *what)
 {
-        if (isnan(ns) || !(life > 0))
-                return strcpy(buf, "-");
-        snprintf(buf, FMT_SIZE, "%.2f", ns / life);
-        return buf;
+        if (!isnan(ns) && took > 0)
+                fprintf(f, "%s%.2f %s", ftell(f) ? before : "", ns / took, what);
 }
 
 static void print_sums(const struct page *p)
 {
         const json_t *groups = json_object_get(p->document, "groups");
-        double threads = rows_sum(groups, "threads"), life = rows_sum(groups, "lifetime_ns");
-        double cpus = text_number(p->document, "cpus"), ran = rows_sum(groups, "running_ns"),
-               wanted;
+        double threads = rows_sum(groups, "threads"), cpus = text_number(p->document, "cpus");
         double took = text_number(json_object_get(p->document, "run"), "duration_ns");
-        char n[FMT_SIZE], a[FMT_SIZE], b[FMT_SIZE], c[FMT_SIZE];
+        double ran = rows_sum(groups, "running_ns");
+        char n[FMT_SIZE], of_cpus[48] = "ran";
+        _cleanup_(freep) char *line = NULL;
+        size_t size;
+        FILE *f = open_memstream(&line, &size);
 
-        if (isnan(threads))
+        if (!f)
                 return;
         if (isnan(ran))
                 ran = rows_sum(groups, "cpu_ns");
-        wanted = rows_sum(groups, "runnable_ns");
-        view_say(&p->v, "threads", "%s; %s lived at a time on average",
-                 fmt_count(n, (uint64_t)llround(threads)), at_once(a, life, took));
-        view_say(
-                &p->v, "on average",
-                "%s of them ran on %.0f CPU%s%s%s%s; %s waited at a barrier, %s for a lock, %s for "
-                "something else",
-                at_once(a, ran, took), cpus, cpus == 1 ? "" : "s", isnan(wanted) ? "" : ", ",
-                isnan(wanted) ? "" : at_once(b, wanted, took),
-                isnan(wanted) ? "" : " could have run and had no CPU",
-                at_once(c, rows_sum(groups, "wait_ns.barrier"), took),
-                at_once((char[FMT_SIZE]){}, rows_sum(groups, "wait_ns.lock"), took),
-                at_once((char[FMT_SIZE]){}, rows_sum(groups, "wait_ns.other"), took));
+        if (!isnan(cpus))
+                snprintf(of_cpus, sizeof(of_cpus), "ran on %.0f CPU%s", cpus, cpus == 1 ? "" : "s");
+        put_mean(f, "", rows_sum(groups, "lifetime_ns"), took, "lived");
+        put_mean(f, ", ", ran, took, of_cpus);
+        put_mean(f, ", ", rows_sum(groups, "runnable_ns"), took, "could have run and had no CPU");
+        put_mean(f, "; ", rows_sum(groups, "wait_ns.barrier"), took, "waited at a barrier");
+        put_mean(f, ", ", rows_sum(groups, "wait_ns.lock"), took, "for a lock");
+        put_mean(f, ", ", rows_sum(groups, "wait_ns.other"), took, "for something else");
+        if (fclose(f) == EOF || isnan(threads))
+                return;
+        view_say(&p->v, "threads", "%s%s%s", fmt_count(n, (uint64_t)llround(threads)),
+                 *line ? "; at a time, on average: " : "", line);
 }
 
 static bool print_groups(const struct page *p)

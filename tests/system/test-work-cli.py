@@ -11,6 +11,7 @@ import json
 import os
 import pty
 import re
+import sqlite3
 import struct
 import subprocess
 import termios
@@ -259,6 +260,49 @@ def unwritable_output_is_said(s):
                 equal(got.returncode, 1, verb)
                 one_line(got.stderr, verb)
     api.close()
+
+
+# Of run files.
+
+def made(s, name="20261121-090000-5001"):
+    os.makedirs(s.path("state/infprof/runs"), exist_ok=True)
+    path = s.path(f"state/infprof/runs/{name}.infprof")
+    s.run([s.built("tests/unit/make-run"), "--memory", path], preload=False)
+    return path
+
+
+def change(path, *statements):
+    with sqlite3.connect(path) as db:
+        for statement in statements:
+            db.execute(*statement)
+    db.close()
+
+
+@case
+def stacks_off_the_cpu_are_of_the_run_file(s):
+    path = made(s)
+    row = "INSERT INTO off_cpu VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    equal(json.loads(s.infprof("threads", "--json", path).stdout)["off_cpu"], [], "none")
+    change(path, (row, (0, 0, 3, 3, 6, "1,2,3", 7, 1_000)), (row, (0, 1, 0, 1, 1, "4,3", 2, 3_000)))
+    got = json.loads(s.infprof("threads", "--json", path).stdout)["off_cpu"]
+    equal([(o["block"], o["op"], o["phase"], [f["function"] for f in o["frames"]], o["count"], o["total_ns"]) for o in got],
+          [("io", None, "load", ["ggml_aligned_malloc", "main"], 2, 3_000),
+           ("preempted", "graph", "decode", ["ggml_new_graph_custom", "llama_decode", "main"], 7, 1_000)], "longest first")
+    equal(s.infprof("flame", "--offcpu", "--folded", path).stdout,
+          "main;ggml_aligned_malloc_[i];[io] 3000\nmain;llama_decode;ggml_new_graph_custom;[op graph];[preempted] 1000\n", "drawn")
+    for bad in ((0, 2, 0, 1, 1, "4,99999", 2, 3_000), (0, 2, 77, 1, 1, "4", 2, 3_000), (9, 2, 0, 1, 1, "4", 2, 3_000)):
+        change(path, ("DELETE FROM off_cpu WHERE stack = 2", ()), (row, bad))
+        said = refused(s, 3, "threads", path)
+        check("off_cpu" in said, f"{bad}: {said}")
+
+
+@case
+def a_run_of_nothing_but_memory(s):
+    """Such as an older infprof kept, or one with --waits off."""
+    path = made(s)
+    for verb in VERBS:
+        text = printed(s, verb, path)
+        check("nan" not in text and "(null)" not in text, text)
 
 
 # record
