@@ -135,7 +135,7 @@ bool threads_print_calls(const struct page *p)
         char a[FMT_SIZE], b[FMT_SIZE], c[FMT_SIZE], d[FMT_SIZE];
 
         if (n) {
-                view_heading(&p->v, "system calls");
+                view_heading(&p->v, "system calls; what was waited in them is included");
                 if (!ROWS_PRINT(&p->v, calls, view_shown(p->rows, n), columns))
                         return false;
                 view_say_more(&p->v, p->rows, n);

@@ -182,9 +182,9 @@ static bool print_threads(const struct page *p)
         if (!ROWS_PRINT(&p->v, rows, json_array_size(rows), columns))
                 return false;
         view_say_more(&p->v, p->rows, n);
-        view_line(&p->v, "runnable: could have run, but had no CPU; barrier, lock, other: waited, "
-                         "also while it "
-                         "spun on a CPU; moves: to another CPU");
+        view_line(&p->v, "runnable: could have run, but had no CPU; barrier, lock, other: waited "
+                         "for others, "
+                         "with what it spun or stood for a CPU meanwhile; moves: to another CPU");
         return true;
 }
 
