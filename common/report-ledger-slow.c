@@ -24,6 +24,7 @@ static const char *const row_words[IFP_N_LEDGER] = {"compute",
                                                     "page faults",
                                                     "system calls",
                                                     "allocation",
+                                                    "creating threads",
                                                     "outside the graph",
                                                     "the profiler",
                                                     "unaccounted"};

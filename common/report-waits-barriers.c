@@ -44,19 +44,6 @@ static bool same_barrier(const struct work_wait *a, const struct work_wait *b)
                (a->op || a->object == b->object);
 }
 
-/* So many threads of a group lived at one time. */
-static double width_of(const struct work *w, size_t group)
-{
-        const struct work_group *g = &w->groups[group];
-        uint64_t peak = 0;
-
-        for (size_t i = 0; i < w->n_sites; i++)
-                if (g->site && work_same_place(w->sites[i].place, g->site) &&
-                    w->sites[i].peak > peak)
-                        peak = w->sites[i].peak;
-        return peak && peak < g->threads ? (double)peak : (double)g->threads;
-}
-
 static uint64_t self_of(const struct model_thread *t, const struct barrier *b)
 {
         uint64_t total = 0, child = 0;
@@ -120,7 +107,7 @@ static int find_busy(const struct work *w, struct barrier *b, struct work_wait *
                         continue;
                 if (inside)
                         busy = busy > groups[i].wait_ns ? busy - groups[i].wait_ns : 0;
-                width = width_of(w, i);
+                width = work_group_width(w, i);
                 each = (double)busy / width;
                 slots += width;
                 sum += (double)busy;

@@ -232,6 +232,9 @@ enum work_class { CLASS_UNKNOWN, CLASS_POOL, CLASS_SHORT };
 enum work_class work_site_class(const struct work *w, const struct work_site *s);
 
 bool work_same_place(const struct model_site *a, const struct model_site *b);
+/* Its threads come and go; so many of them lived at one time. */
+bool work_group_is_short(const struct work *w, size_t group);
+double work_group_width(const struct work *w, size_t group);
 uint64_t work_lifetime(const struct work *w, size_t thread);
 /* Time in outermost ops; false: not known. */
 bool work_in_ops(const struct work *w, size_t thread, uint64_t *ret_ns);

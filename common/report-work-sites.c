@@ -283,3 +283,23 @@ int work_group_threads(struct work *w)
         find_crowds(w);
         return 0;
 }
+
+bool work_group_is_short(const struct work *w, size_t group)
+{
+        const struct work_group *g = &w->groups[group];
+
+        return g->threads >= 2 && 2 * g->ended >= g->threads &&
+               g->lifetime_ns / g->threads < w->model.run.duration_ns / SHORT_LIFE_OF_RUN;
+}
+
+double work_group_width(const struct work *w, size_t group)
+{
+        const struct work_group *g = &w->groups[group];
+        uint64_t peak = 0;
+
+        for (size_t i = 0; i < w->n_sites; i++)
+                if (g->site && work_same_place(w->sites[i].place, g->site) &&
+                    w->sites[i].peak > peak)
+                        peak = w->sites[i].peak;
+        return peak && peak < g->threads ? (double)peak : (double)g->threads;
+}

@@ -20,9 +20,9 @@ const char *const work_wait_kinds[IFP_N_WAIT_KINDS] = {
         "semaphore", "join",  "futex",  "sleep",    "yield",     "poll"};
 const char *const work_spawn_kinds[IFP_N_SPAWN_KINDS] = {"thread",      "fork",  "vfork",
                                                          "posix-spawn", "clone", "openmp"};
-const char *const work_rows[IFP_N_LEDGER] = {"compute",  "barrier",  "lock",       "wait",
-                                             "runnable", "fault",    "syscall",    "alloc",
-                                             "outside",  "profiler", "unaccounted"};
+const char *const work_rows[IFP_N_LEDGER] = {"compute",  "barrier", "lock",     "wait",
+                                             "runnable", "fault",   "syscall",  "alloc",
+                                             "spawn",    "outside", "profiler", "unaccounted"};
 
 size_t work_process(struct work *w, const char *table, uint32_t process)
 {
