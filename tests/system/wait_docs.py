@@ -239,9 +239,9 @@ def explain(found=True):
     ids = ["oversubscribed", "spin-wait", "spawn-churn", "imbalance", "lock-convoy", "preempted", "migrations", "small-work-units"]
     findings = [
         {"id": "spin-wait", "title": "Threads spin in ggml_barrier for 53.4% of a token",
-         "evidence": [{"text": "share of a token that the thread that decodes waits at barriers", "value": 0.534, "unit": "share"},
+         "evidence": [{"text": "of a token's time the thread that decodes spun", "value": 0.534, "unit": "share"},
                       {"text": "waits at the barrier of MUL_MAT", "value": 822_000, "unit": "count"},
-                      {"text": "time that all threads spun", "value": 14_851_776_000, "unit": "ns"}],
+                      {"text": "of CPU time, by all threads", "value": 14_851_776_000, "unit": "ns"}],
          "cost": {"text": "65.9ms of a token's 123.4ms, and 3.21 tokens/s", "ns_per_token": 65_900_000, "share": 0.534,
                   "tokens_per_second": 3.21},
          "cause": "A thread that waits at ggml_barrier does not sleep: it burns the CPU that the thread it waits for wants. With 2 threads "
@@ -250,8 +250,8 @@ def explain(found=True):
          "gain": {"text": "without these waits a token takes 57.5ms instead of 123.4ms", "tokens_per_second": 9.28, "factor": 2.15},
          "confidence": "high"},
         {"id": "spawn-churn", "title": "One thread is made for each token",
-         "evidence": [{"text": "threads made in decode, a token", "value": 1.0, "unit": "per token"},
-                      {"text": "creating and joining one", "value": 151 * US, "unit": "ns"}],
+         "evidence": [{"text": "threads made", "value": 1.0, "unit": "1/token"},
+                      {"text": "making one, on average", "value": 151 * US, "unit": "ns"}],
          "cost": {"text": "0.1% of a token's time", "ns_per_token": 151_000, "share": 0.0012, "tokens_per_second": 0.01},
          "cause": "ggml_graph_compute makes its threads anew for each graph, since it was given no thread pool.",
          "remedy": "Give the context a thread pool (llama_attach_threadpool), which keeps its threads.",
