@@ -64,6 +64,8 @@ struct view_proc {
         /* Where its first thread stood when the watch was asked for; from then on it counts. */
         uint64_t since_ns;
         uint64_t running, runnable, voluntary, involuntary, minor_faults, major_faults;
+        uint32_t waits; /* its segment tells them */
+        uint32_t reserved1;
 };
 
 /* What only one process has one of. */
@@ -138,6 +140,11 @@ enum view_class {
         VIEW_CLASS_IO = 5,
 };
 
+/* What a thread did before the programs looked at it. */
+struct view_before {
+        uint64_t running, runnable, blocked, voluntary, involuntary, minor_faults, major_faults;
+};
+
 /* A thread, in its task's storage. */
 struct view_task {
         uint32_t slot, number; /* whose; another number in that slot: nobody's any more */
@@ -155,5 +162,14 @@ struct view_task {
         uint32_t preempted;  /* it was put off by `by`, and did not ask for it */
         uint64_t fault_start;
         uint32_t by;
-        int32_t stack; /* of where it went off the CPU; < 0: none */
+        int32_t stack;    /* of where it went off the CPU; < 0: none */
+        uint32_t looked;  /* since it entered the kernel this time */
+        uint32_t kind_of; /* op + 1 whose kind was read last, and the state it means */
+        uint32_t kind_state;
+        uint32_t calls;   /* system calls that are not in its element yet */
+        /* Off the CPU, and not yet in `ops`. */
+        uint64_t off_blocked, off_runnable;
+        uint32_t off_switches;
+        uint32_t has_before;
+        struct view_before before; /* goes to the first lane that it has */
 };

@@ -185,6 +185,7 @@ static void describe(const struct process *p, struct view_proc *v)
         v->ops_at = h->mapped_at + offsetof(struct ifp_segment, ops);
         v->phase_at = h->mapped_at + offsetof(struct ifp_segment, live) +
                       offsetof(struct ifp_live, phase);
+        v->waits = h->flags & IFP_HEADER_WAITS ? 1 : 0;
         v->waits_offset = offsetof(struct ifp_lane, waits);
 }
 
