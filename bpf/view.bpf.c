@@ -47,11 +47,11 @@ struct {
         __type(value, struct view_proc);
 } procs SEC(".maps");
 
-/* Of the same shape as what the daemon makes for each process (its length may differ). */
+/* Of the same shape as what the daemon makes for each process. */
 struct lane_array {
         __uint(type, BPF_MAP_TYPE_ARRAY);
-        __uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
-        __uint(max_entries, 1);
+        __uint(map_flags, BPF_F_MMAPABLE);
+        __uint(max_entries, VIEW_LANES);
         __uint(key_size, sizeof(__u32));
         __uint(value_size, sizeof(struct ifp_kernel_lane));
 };

@@ -14,10 +14,14 @@
 #include <stdint.h>
 #endif
 
-#define VIEW_PROCS        64u /* watched at the same time */
-#define VIEW_SYSCALLS     512u
-#define VIEW_SYSCALL_NONE 0xffffffffu /* a number that no system call has; as a key: all of those  \
-                                       */
+#define VIEW_PROCS 64u /* watched at the same time */
+#define VIEW_LANES                                                                                 \
+        2048u /* IFP_MAX_LANES: all arrays are of one size, so that an element is found by         \
+                 a few instructions and not by a call */
+#define VIEW_SYSCALLS 512u
+#define VIEW_SYSCALL_NONE                                                                          \
+        0xffffffffu /* a number that no system call has; as a key: all of those                    \
+                     */
 #define VIEW_STACK_DEPTH 64u
 #define VIEW_PHASES      5u    /* IFP_N_PHASES */
 #define VIEW_OPS         2048u /* IFP_MAX_OPS */
@@ -166,7 +170,7 @@ struct view_task {
         uint32_t looked;  /* since it entered the kernel this time */
         uint32_t kind_of; /* op + 1 whose kind was read last, and the state it means */
         uint32_t kind_state;
-        uint32_t calls;   /* system calls that are not in its element yet */
+        uint32_t calls; /* system calls that are not in its element yet */
         /* Off the CPU, and not yet in `ops`. */
         uint64_t off_blocked, off_runnable;
         uint32_t off_switches;
