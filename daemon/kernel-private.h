@@ -23,6 +23,10 @@ struct kernel_proc_thread {
 };
 bool kernel_proc_thread(pid_t pid, pid_t tid, struct kernel_proc_thread *ret);
 
+/* daemon/kernel-off.c: stacks of time off the CPU */
+void kernel_off_take(struct kernel_bpf *b, struct process *p);
+void kernel_off_done(struct kernel *k);
+
 /* daemon/kernel-read.c */
 void kernel_read_lane(const struct ifp_kernel_lane *e, uint64_t now_ns, struct kernel_figures *ret,
                       uint32_t *ret_cpu);

@@ -433,6 +433,8 @@ void kernel_end(struct process *p)
 {
         struct kernel *k = &p->kernel;
 
+        if (k->wanted)
+                do_without(p, text_format("it was over before our programs were loaded"));
         k->wanted = false;
         if (k->proc.number && it.slots[k->slot] == p) {
                 kernel_bpf_forget(&it.bpf, k->slot);
@@ -462,8 +464,6 @@ void kernel_done(struct process *p)
         free(k->ops);
         free(k->syscalls);
         free(k->preempts);
-        for (uint32_t i = 0; i < k->n_offs; i++)
-                free(k->offs[i].frames);
-        free(k->offs);
+        kernel_off_done(k);
         *k = (struct kernel){.array = -1};
 }
