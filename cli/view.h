@@ -6,6 +6,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,6 +35,18 @@ const char *view_ending(char *buf, const json_t *run);
 
 /* RFC 3339 UTC to local time "2026-11-20 19:45:00", in buf[32]. */
 const char *view_local_time(char *buf, const json_t *run);
+
+/* An empty line and a heading. */
+__attribute__((format(printf, 2, 3))) void view_heading(const struct view *v, const char *format,
+                                                        ...);
+/* A line, wrapped. */
+__attribute__((format(printf, 2, 3))) void view_line(const struct view *v, const char *format, ...);
+void view_vline(const struct view *v, const char *format, va_list ap);
+
+/* How many of `n` rows are shown where `rows` are asked for (0: all); and "(7 more; -n 0 shows
+ * all)" where not all are. */
+size_t view_shown(size_t rows, size_t n);
+void view_say_more(const struct view *v, size_t rows, size_t n);
 
 /* The document's notes, wrapped, after an empty line. */
 void view_notes(const struct view *v, const json_t *document);

@@ -402,6 +402,10 @@ static int build(struct work *w, json_t **ret)
         report_set(o, "syscalls", build_syscalls(w));
         report_set(o, "io", build_io(w));
         report_set(o, "ops", build_ops(w));
+        r = work_off_cpu(w, &part);
+        if (r)
+                return r;
+        report_set(o, "off_cpu", part);
         report_set(o, "notes", build_notes(w));
         *ret = steal_ptr(o);
         return 0;

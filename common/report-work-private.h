@@ -245,6 +245,7 @@ json_t *work_build_place(const struct model_site *s); /* {function, library, off
 json_t *work_build_object(uint64_t object);           /* "0x..." or null */
 json_t *work_head(const struct work *w, const char *schema); /* schema, run */
 json_t *work_notes(const struct work *w);
+int work_off_cpu(struct work *w, json_t **ret); /* stacks off the CPU, longest first */
 
 /*
  * Who was waited for, or came last: one thread each, or, where more than eight of them were, one
