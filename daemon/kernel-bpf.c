@@ -42,7 +42,8 @@ _Static_assert(offsetof(struct ifp_lane, top) == VIEW_LANE_TOP &&
                        offsetof(struct ifp_open, op) == VIEW_OPEN_PHASE + 1 &&
                        sizeof(struct ifp_op) == VIEW_OP_BYTES &&
                        offsetof(struct ifp_op, kind) == VIEW_OP_KIND && IFP_MAX_OPS == VIEW_OPS &&
-                       IFP_N_PHASES == VIEW_PHASES && (int)IFP_KERNEL_STATES == (int)IFP_N_STATES,
+                       IFP_N_PHASES == VIEW_PHASES && IFP_MAX_LANES == VIEW_LANES &&
+                       (int)IFP_KERNEL_STATES == (int)IFP_N_STATES,
                "bpf/view.h");
 _Static_assert(offsetof(struct ifp_lane_waits, since) == 0 &&
                        offsetof(struct ifp_lane_waits, in_alloc) == 40,
@@ -123,12 +124,12 @@ char *kernel_bpf_why(int error)
         return error ? text_format("bpf(2): %s", strerror(error)) : NULL;
 }
 
-int kernel_bpf_array(uint32_t n_lanes)
+int kernel_bpf_array(void)
 {
         /* as in view.bpf.c */
-        LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+        LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_MMAPABLE);
         int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "infprof_lanes", sizeof(uint32_t),
-                                sizeof(struct ifp_kernel_lane), n_lanes, &o);
+                                sizeof(struct ifp_kernel_lane), VIEW_LANES, &o);
 
         if (fd < 0)
                 return -errno;
@@ -323,7 +324,7 @@ int kernel_bpf_loaded(int fd, struct kernel_bpf *ret, char **ret_why)
                         close(fds[--n]);
                 return what.error ? what.error : -EIO;
         }
-        *ret = (struct kernel_bpf){0};
+        *ret = (struct kernel_bpf){.stats = -1};
         for (int i = 0; i < KERNEL_BPF_MAPS; i++)
                 ret->maps[i] = fds[at++];
         for (int i = 0; i < KERNEL_BPF_PROGS; i++)
@@ -400,8 +401,6 @@ int kernel_bpf_attach(struct kernel_bpf *b)
                 if (r && !programs[i].must)
                         r = 0; /* faults or block I/O are not told then */
         }
-        if (!r) /* what they cost, where we may ask */
-                (void)add_link(b, bpf_enable_stats(BPF_STATS_RUN_TIME));
         if (r)
                 kernel_bpf_detach(b);
         return r;
@@ -409,8 +408,19 @@ int kernel_bpf_attach(struct kernel_bpf *b)
 
 void kernel_bpf_detach(struct kernel_bpf *b)
 {
+        kernel_bpf_measure(b, false);
         while (b->n_links)
                 close(b->links[--b->n_links]);
+}
+
+void kernel_bpf_measure(struct kernel_bpf *b, bool on)
+{
+        if (on && b->stats < 0)
+                b->stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+        if (!on && b->stats >= 0) {
+                close(b->stats);
+                b->stats = -1;
+        }
 }
 
 void kernel_bpf_cost(struct kernel_bpf *b, uint64_t *ret_events, uint64_t *ret_ns,

@@ -12,7 +12,7 @@ char *kernel_bpf_why(int error)
                            KERNEL_NOT_BUILT);
 }
 
-int kernel_bpf_array(uint32_t n_lanes)
+int kernel_bpf_array(void)
 {
         return -ENOSYS;
 }
@@ -46,6 +46,10 @@ int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc
 }
 
 void kernel_bpf_forget(struct kernel_bpf *b, uint32_t slot)
+{
+}
+
+void kernel_bpf_measure(struct kernel_bpf *b, bool on)
 {
 }
 

@@ -146,6 +146,89 @@ static void start_loading(bool stacks)
         }
 }
 
+/* ---- what it costs ----------------------------------------------------------------- */
+
+/*
+ * To be counted and timed by the kernel costs a program more than what it does. So that is done for
+ * the first quarter second, and then for a quarter second of every four; what they did in the rest
+ * of the time is taken to be like it.
+ */
+#define MEASURE_NS 250000000ull
+#define EVERY_NS   4000000000ull
+
+static struct {
+        bool on;
+        uint64_t since_ns;           /* of this stretch, measured or not */
+        uint64_t events, ns;         /* of all stretches that are over */
+        uint64_t at_events, at_ns;   /* the kernel's counts when the stretch began */
+        double events_rate, ns_rate; /* a ns, in the last that was measured */
+} cost;
+
+static void close_stretch(uint64_t now_ns)
+{
+        uint64_t events, ns, missed, took = now_ns - cost.since_ns;
+
+        if (cost.on) {
+                kernel_bpf_cost(&it.bpf, &events, &ns, &missed);
+                cost.events += events - cost.at_events;
+                cost.ns += ns - cost.at_ns;
+                if (took) {
+                        cost.events_rate = (double)(events - cost.at_events) / (double)took;
+                        cost.ns_rate = (double)(ns - cost.at_ns) / (double)took;
+                }
+        } else {
+                cost.events += (uint64_t)(cost.events_rate * (double)took);
+                cost.ns += (uint64_t)(cost.ns_rate * (double)took);
+        }
+        cost.since_ns = now_ns;
+}
+
+static void switch_measuring(bool on)
+{
+        uint64_t missed;
+
+        kernel_bpf_measure(&it.bpf, on);
+        cost.on = on;
+        if (on)
+                kernel_bpf_cost(&it.bpf, &cost.at_events, &cost.at_ns, &missed);
+}
+
+static void cost_begin(void)
+{
+        cost.since_ns = clock_mono_ns();
+        switch_measuring(true);
+}
+
+static void cost_end(void)
+{
+        close_stretch(clock_mono_ns());
+        cost.on = false;
+}
+
+void kernel_cost(uint64_t now_ns, uint64_t *ret_events, uint64_t *ret_ns, uint64_t *ret_missed)
+{
+        uint64_t took = now_ns - cost.since_ns, events, ns;
+
+        kernel_bpf_cost(&it.bpf, &events, &ns, ret_missed);
+        *ret_events = cost.events + (cost.on ? events - cost.at_events
+                                             : (uint64_t)(cost.events_rate * (double)took));
+        *ret_ns = cost.ns + (cost.on ? ns - cost.at_ns : (uint64_t)(cost.ns_rate * (double)took));
+}
+
+uint64_t kernel_deadline(void)
+{
+        return it.attached ? cost.since_ns + (cost.on ? MEASURE_NS : EVERY_NS - MEASURE_NS)
+                           : UINT64_MAX;
+}
+
+void kernel_tick(uint64_t now_ns)
+{
+        if (now_ns < kernel_deadline())
+                return;
+        close_stretch(now_ns);
+        switch_measuring(!cost.on);
+}
+
 /* ---- one process ------------------------------------------------------------------ */
 
 /* Who it is for the kernel: the innermost pid namespace, and its number there. */
@@ -185,18 +268,19 @@ static void describe(const struct process *p, struct view_proc *v)
         v->ops_at = h->mapped_at + offsetof(struct ifp_segment, ops);
         v->phase_at = h->mapped_at + offsetof(struct ifp_segment, live) +
                       offsetof(struct ifp_live, phase);
+        v->waits = h->flags & IFP_HEADER_WAITS ? 1 : 0;
         v->waits_offset = offsetof(struct ifp_lane, waits);
 }
 
-static int make_array(struct kernel *k, uint32_t n_lanes)
+static int make_array(struct kernel *k)
 {
         size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes;
         void *at;
 
-        k->array = kernel_bpf_array(n_lanes);
+        k->array = kernel_bpf_array();
         if (k->array < 0)
                 return k->array;
-        bytes = (n_lanes * sizeof(struct ifp_kernel_lane) + page - 1) / page * page;
+        bytes = (VIEW_LANES * sizeof(struct ifp_kernel_lane) + page - 1) / page * page;
         at = mmap(NULL, bytes, PROT_READ, MAP_SHARED, k->array, 0);
         if (at == MAP_FAILED) {
                 int error = errno;
@@ -224,9 +308,12 @@ static void watch(struct process *p)
                                           VIEW_PROCS));
                 return;
         }
-        if (!it.attached)
+        if (!it.attached) {
                 r = kernel_bpf_attach(&it.bpf);
-        it.attached = !r;
+                it.attached = !r;
+                if (!r)
+                        cost_begin();
+        }
         k->proc.number = it.next_number++;
         if (!r)
                 r = kernel_bpf_watch(&it.bpf, slot, &k->proc, k->array);
@@ -240,7 +327,7 @@ static void watch(struct process *p)
         k->wanted = false;
         it.slots[slot] = p;
         it.n_watched++;
-        kernel_bpf_cost(&it.bpf, &k->events_before, &k->cost_before_ns, &k->missed_before);
+        kernel_cost(clock_mono_ns(), &k->events_before, &k->cost_before_ns, &k->missed_before);
 }
 
 void kernel_begin(struct process *p)
@@ -258,7 +345,7 @@ void kernel_begin(struct process *p)
                 do_without(p, copy_of_why());
                 return;
         }
-        r = make_array(k, p->segment.header.n_lanes);
+        r = make_array(k);
         if (r) {
                 fail(kernel_bpf_why(-r));
                 do_without(p, copy_of_why());
@@ -352,6 +439,7 @@ void kernel_end(struct process *p)
                 forget_keys(k->proc.number);
                 it.slots[k->slot] = NULL;
                 if (--it.n_watched == 0) {
+                        cost_end();
                         kernel_bpf_detach(&it.bpf);
                         it.attached = false;
                 }

@@ -80,6 +80,9 @@ int kernel_open(void);
 void kernel_close(void);
 int kernel_fd(void);
 void kernel_serve(struct process *processes);
+/* To be called again then; UINT64_MAX: never. */
+uint64_t kernel_deadline(void);
+void kernel_tick(uint64_t now_ns);
 
 /* A process is taken over: makes its array, and sees to it that the programs look at it. */
 void kernel_begin(struct process *p);
