@@ -8,11 +8,11 @@
  *
  *   episodes    each has one last arrival, so: the last arrivals of all threads, summed
  *   busy        self time of the op in that phase, all threads; less what its barriers hold of it
- *               (where the barrier is an op of its own, as ggml_barrier, self time is without it
- * already) imbalance   the longest busy time of a thread / the mean. Threads that come and go (one
- * for each token) count as one thread for as many as lived at one time efficiency  busy / (busy +
- * wait). In an episode each thread works and then waits for the one that works longest, so busy +
- * wait is threads x longest
+ *               (where the barrier is an op of its own, as ggml_barrier, or comes behind the op,
+ * self time is without it already) imbalance   the longest busy time of a thread / the mean.
+ * Threads that come and go (one for each token) count as one thread for as many as lived at one
+ * time efficiency  busy / (busy + wait). In an episode each thread works and then waits for the one
+ * that works longest, so busy + wait is threads x longest
  */
 #include "common/report-work-private.h"
 
@@ -87,7 +87,7 @@ static int find_busy(const struct work *w, struct barrier *b, struct work_wait *
                 size_t g =
                         entries[i]->thread != NONE ? w->threads[entries[i]->thread].group : crowd;
 
-                if (g != NONE)
+                if (g != NONE && !entries[i]->behind)
                         groups[g].wait_ns = sum_u64(groups[g].wait_ns, entries[i]->spread.total_ns);
         }
         for (size_t i = 0; i < w->model.n_threads; i++) {
@@ -134,7 +134,7 @@ static int find_busy_apart(const struct work *w, struct barrier *b,
         if (!waits)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++)
-                if (entries[i]->thread != NONE)
+                if (entries[i]->thread != NONE && !entries[i]->behind)
                         waits[entries[i]->thread] =
                                 sum_u64(waits[entries[i]->thread], entries[i]->spread.total_ns);
         for (size_t i = 0; i < w->model.n_threads; i++) {

@@ -84,7 +84,7 @@ struct work_wait {
         uint64_t object;
         char *library; /* that the object lies in */
         uint64_t offset;
-        bool spins, shared;
+        bool spins, shared, behind;
         struct spread spread;
         uint64_t left, timeouts, last;
         uint64_t unknown, unknown_ns, others, others_ns;
