@@ -63,9 +63,10 @@ static json_t *quantile(const struct process *p, const uint64_t *buckets, double
                         : json_null();
 }
 
-static json_t *slow_document(const struct process *p, const struct ifp_token_record *t)
+static json_t *slow_document(const struct process *p, const struct ifp_token_record *t,
+                             uint64_t median)
 {
-        uint64_t ns[IFP_N_LEDGER], median = p->ledger->median;
+        uint64_t ns[IFP_N_LEDGER];
         uint32_t most = 0;
 
         ledger_rows_ns(&p->clock, t->rows[IFP_LEDGER_OWN], t->end - t->start, ns);
@@ -87,7 +88,8 @@ static json_t *build_slow(const struct process *p)
 
         for (uint64_t i = l->n_slow; i-- > 0 && l->n_slow - i <= LEDGER_SLOW;)
                 if (l->slow_here[i % LEDGER_SLOW])
-                        json_array_append_new(list, slow_document(p, &l->slow[i % LEDGER_SLOW]));
+                        json_array_append_new(list, slow_document(p, &l->slow[i % LEDGER_SLOW],
+                                                                  l->slow_median[i % LEDGER_SLOW]));
         return list;
 }
 

@@ -147,7 +147,7 @@ static json_t *split_document(const struct process *p, const struct thread *t, d
         const struct thread_course *c = &t->course;
         bool told = c->running != RUNFILE_NOT_TOLD && c->runnable != RUNFILE_NOT_TOLD;
         double running = told ? (double)c->running : 0, runnable = told ? (double)c->runnable : 0;
-        double waiting = 0, left, scale;
+        double waiting = 0, left, other, scale;
         json_t *waits = json_object();
 
         for (uint32_t k = 1; k < IFP_N_WAIT_KINDS; k++)
@@ -163,11 +163,12 @@ static json_t *split_document(const struct process *p, const struct thread *t, d
         scale = running + runnable > left ? left / (running + runnable) : 1;
         running *= scale;
         runnable *= scale;
+        other = left - running - runnable;
         return json_pack("{s:o, s:o, s:o, s:o, s:o}", "running",
                          top_real(told ? running / interval : NAN), "runnable",
                          top_real(told ? runnable / interval : NAN), "waiting",
                          top_real(waiting / interval), "other",
-                         top_real((left - running - runnable) / interval), "waits", waits);
+                         top_real(other > 0 ? other / interval : 0), "waits", waits);
 }
 
 /* ---- a thread ---- */

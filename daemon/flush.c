@@ -193,6 +193,20 @@ static int put_thread_ops(struct run *run, const struct process *p, const struct
         return r;
 }
 
+/* What it asked the kernel itself, which no look before can know. A thread without any fault is
+ * none that asked. */
+static void told_at_its_end(const struct thread *t, struct runfile_thread *row)
+{
+        const struct thread_waits *w = &t->waits;
+
+        if (!t->ended || !(w->minor_faults | w->major_faults))
+                return;
+        row->voluntary = flush_sane(w->voluntary);
+        row->involuntary = flush_sane(w->involuntary);
+        row->minor_faults = flush_sane(w->minor_faults);
+        row->major_faults = flush_sane(w->major_faults);
+}
+
 static int put_thread(struct run *run, const struct process *p, const struct thread *t)
 {
         struct runfile_thread row = {
@@ -225,6 +239,8 @@ static int put_thread(struct run *run, const struct process *p, const struct thr
         for (unsigned i = 0; i < IFP_N_BLOCK_KINDS; i++)
                 row.blocked_ns[i] = RUNFILE_NOT_TOLD;
         kernel_thread_figures(p, t, &row);
+        if (p->kernel.view != RUNFILE_VIEW_BPF)
+                told_at_its_end(t, &row);
         r = runfile_put_thread(run->file, &row);
         return r ? r : put_thread_ops(run, p, t);
 }

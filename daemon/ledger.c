@@ -121,6 +121,7 @@ static void look_at(struct ledger *l, const struct ifp_token_record *t)
         if (wall_of(t) / LEDGER_TIMES <= l->median)
                 return;
         l->slow[slot] = *t;
+        l->slow_median[slot] = l->median;
         l->slow_here[slot] = true;
         l->n_slow++;
 }

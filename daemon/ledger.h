@@ -35,8 +35,9 @@ struct ledger {
                 median_at; /* of the wall time, and the number of steps to find it anew at */
         struct ifp_token_record first[LEDGER_FIRST]; /* to be looked at when there is a median */
         struct ifp_token_record slow[LEDGER_SLOW];
-        bool slow_here[LEDGER_SLOW];   /* read by this daemon */
-        uint64_t n_slow, written_slow; /* ever; the newest is at (n_slow - 1) % LEDGER_SLOW */
+        uint64_t slow_median[LEDGER_SLOW]; /* that it was held against */
+        bool slow_here[LEDGER_SLOW];       /* read by this daemon */
+        uint64_t n_slow, written_slow;     /* ever; the newest is at (n_slow - 1) % LEDGER_SLOW */
         uint64_t written_steps, written_read;
         /* The newest interval that had a step in it. */
         struct ledger_sums at_tick, moved;

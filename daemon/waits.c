@@ -20,6 +20,7 @@
 #include "daemon/lane.h"
 #include "daemon/places.h"
 #include "daemon/process.h"
+#include "daemon/text.h"
 
 #define MOST_IN_A_BUCKET (1ull << 48) /* more were not counted, but made up */
 
@@ -350,6 +351,20 @@ int waits_take(struct process *p, const char **ret_why)
         p->waits.other = heap_bounded(heap_load(&p->segment.map->live.waits_other));
         take_progress(p);
         return 0;
+}
+
+void waits_note(struct process *p)
+{
+        char *line;
+
+        if (!p->waits.other)
+                return;
+        line = text_format(
+                "%llu waits found no room in the table of waits: they are in the sums of "
+                "their threads, and with no object or place",
+                (unsigned long long)p->waits.other);
+        if (line)
+                p->notes[p->n_notes++] = line;
 }
 
 /* ---- histograms ---- */

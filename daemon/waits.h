@@ -97,6 +97,9 @@ void waits_done(struct waits *w);
 /* A tick: everything anew, lanes before it. 0; SEGMENT_E_BAD; -errno. */
 int waits_take(struct process *p, const char **ret_why);
 
+/* At the end: were there too many to tell them apart? */
+void waits_note(struct process *p);
+
 /* The segment is about to go: what is only there is kept. */
 int waits_end(struct process *p);
 
