@@ -64,15 +64,17 @@ void explain_imbalance(const struct facts *f, struct judgement *j)
         char a[FMT_SIZE], c[FMT_SIZE], who[EXPLAIN_TEXT];
         struct blame busiest = {.thread = NONE, .group = NONE};
 
+        if (!judge_waits(j, f))
+                return;
         if (!n) {
                 judge_no(j, "no op was seen after which threads meet");
                 return;
         }
         if (f->cpus && f->team > (double)f->cpus) {
                 judge_unknown(j,
-                              "%.0f threads share %llu CPUs: how long one works says nothing of "
+                              "%.0f threads share %s: how long one works says nothing of "
                               "how much it has to do",
-                              f->team, (unsigned long long)f->cpus);
+                              f->team, explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE));
                 return;
         }
         whole = b ? (isnan(f->wall) ? b->max_busy_ns : f->wall) : NAN;

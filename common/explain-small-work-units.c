@@ -170,9 +170,9 @@ void explain_small_work_units(const struct facts *f, struct judgement *j)
         }
         if (f->cpus && f->team > (double)f->cpus) {
                 judge_unknown(j,
-                              "%.0f threads share %llu CPUs: what they wait for is a CPU, whatever "
+                              "%.0f threads share %s: what they wait for is a CPU, whatever "
                               "the size of the work",
-                              f->team, (unsigned long long)f->cpus);
+                              f->team, explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE));
                 return;
         }
         if (!(u.waits / f->threads_ns >= LOSS_MIN)) {

@@ -59,6 +59,20 @@ void judge_unknown(struct judgement *j, const char *format, ...)
         j->judged = JUDGED_UNKNOWN;
 }
 
+bool judge_waits(struct judgement *j, const struct facts *f)
+{
+        if (!f->waits_known)
+                judge_unknown(j, "no waits were recorded: there were none, or they were not to be "
+                                 "(INFPROF_WAITS=off)");
+        return f->waits_known;
+}
+
+const char *explain_cpus(const struct facts *f, char *buf, size_t size)
+{
+        snprintf(buf, size, "%llu CPU%s", (unsigned long long)f->cpus, f->cpus == 1 ? "" : "s");
+        return buf;
+}
+
 void judge_yes(struct judgement *j, const char *format, ...)
 {
         va_list ap;
@@ -78,18 +92,17 @@ void judge_yes(struct judgement *j, const char *format, ...)
 
 void judge_evidence(struct judgement *j, double value, const char *unit, const char *format, ...)
 {
-        json_t *o;
+        bool whole = !strcmp(unit, "ns") || !strcmp(unit, "count");
+        json_t *o, *number = whole ? report_rounded(value) : report_fraction(value);
         va_list ap;
 
-        if (!isfinite(value))
+        if (json_is_null(number))
                 return;
         o = json_object();
         va_start(ap, format);
         report_set(o, "text", text_of(format, ap));
         va_end(ap);
-        report_set(o, "value",
-                   !strcmp(unit, "ns") || !strcmp(unit, "count") ? report_rounded(value)
-                                                                 : json_real(value));
+        report_set(o, "value", number);
         report_set(o, "unit", json_string(unit));
         json_array_append_new(j->evidence, o);
 }
@@ -231,6 +244,10 @@ static int build(struct work *w, json_t **ret)
 
         for (size_t i = 0; i < N_VERDICTS && !r; i++) {
                 verdicts[i].judge(&f, &judged[i]);
+                if (judged[i].judged == JUDGED_YES && !json_array_size(judged[i].evidence)) {
+                        json_decref(judged[i].finding); /* of a file that makes no sense */
+                        judge_unknown(&judged[i], "the run has no numbers that would show it");
+                }
                 json_array_append_new(looked_at, build_looked_at(&judged[i], i));
                 if (judged[i].judged != JUDGED_YES)
                         continue;
