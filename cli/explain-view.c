@@ -15,45 +15,52 @@
 #include "common/cleanup.h"
 #include "common/fmt.h"
 
-/* A figure with its unit, in buf[64]; NULL: there is none. */
+/* A figure with its unit, in buf[FMT_SIZE]; "" where there is none. */
 static const char *figure(char *buf, const json_t *evidence)
 {
         const char *unit = text_string(evidence, "unit", "");
         double v = text_number(evidence, "value");
-        char number[FMT_SIZE];
+        char number[TEXT_CELL];
 
+        buf[0] = '\0';
         if (isnan(v))
-                return NULL;
+                return buf;
         if (!strcmp(unit, "ns"))
-                fmt_ns(buf, (uint64_t)llround(fmax(v, 0)));
-        else if (!strcmp(unit, "share"))
-                fmt_share(buf, v);
-        else if (!strcmp(unit, "bytes"))
-                fmt_bytes(buf, llround(v));
-        else if (v == floor(v) && fabs(v) < 1e15)
-                snprintf(buf, 64, "%s%s%s%.24s", v < 0 ? "-" : "",
-                         fmt_count(number, (uint64_t)fabs(v)),
-                         strcmp(unit, "count") && *unit ? " " : "",
-                         strcmp(unit, "count") ? unit : "");
-        else
-                snprintf(buf, 64, "%.2f%s%.24s", v, *unit ? " " : "", unit);
+                return fmt_ns(buf, (uint64_t)llround(fmax(v, 0)));
+        if (!strcmp(unit, "share"))
+                return fmt_share(buf, v);
+        if (!strcmp(unit, "bytes"))
+                return fmt_bytes(buf, llround(v));
+        if (!strcmp(unit, "count"))
+                return fmt_count(buf, (uint64_t)llround(fmax(v, 0)));
+        snprintf(buf, FMT_SIZE, "%s%s", text_count(number, v),
+                 !strcmp(unit, "1/token") ? "/token"
+                 : !strcmp(unit, "1/s")   ? "/s"
+                                          : "");
         return buf;
 }
 
+#define LABEL_WIDTH 11
+
+/* Figures below each other, each before what it is of. */
 static void print_evidence(const struct page *p, const json_t *finding)
 {
         const json_t *evidence = json_object_get(finding, "evidence"), *e;
+        char buf[FMT_SIZE], label[LABEL_WIDTH + 2 * FMT_SIZE];
+        unsigned widest = 0;
         size_t i;
 
         json_array_foreach(evidence, i, e)
         {
-                char buf[64];
-                const char *value = figure(buf, e);
-                _cleanup_(freep) char *line = NULL;
+                unsigned w = text_width(figure(buf, e));
 
-                if (asprintf(&line, "%s%s%s", text_string(e, "text", "?"), value ? ": " : "",
-                             value ? value : "") >= 0)
-                        table_wrap(p->v.f, i ? "           - " : "evidence   - ", line, p->v.width);
+                widest = w > widest ? w : widest;
+        }
+        json_array_foreach(evidence, i, e)
+        {
+                snprintf(label, sizeof(label), "%-*s%*s%s", LABEL_WIDTH, i ? "" : "evidence",
+                         (int)widest, figure(buf, e), widest ? "  " : "");
+                table_wrap(p->v.f, label, text_string(e, "text", "?"), p->v.width);
         }
 }
 
@@ -87,8 +94,7 @@ static void print_finding(const struct page *p, size_t place, const json_t *f)
         char label[32];
         _cleanup_(freep) char *head = NULL;
 
-        if (asprintf(&head, "%s  [%s]", text_string(f, "title", "?"), text_string(f, "id", "?")) <
-            0)
+        if (asprintf(&head, "%s [%s]", text_string(f, "title", "?"), text_string(f, "id", "?")) < 0)
                 return;
         snprintf(label, sizeof(label), "%zu. ", place);
         fputc('\n', p->v.f);

@@ -83,7 +83,7 @@ static void print_count(const struct page *p, size_t place, const json_t *site)
 {
         const char *kind = text_string(site, "kind", "?"),
                    *class = text_string(site, "class", NULL);
-        const char *op = text_string(site, "op", NULL);
+        const char *op = text_string(site, "op", NULL), *phase = view_phase(site);
         double per_token = text_number(site, "per_token"),
                rate = text_number(site, "rate_per_second");
         double team = text_number(site, "team");
@@ -97,9 +97,9 @@ static void print_count(const struct page *p, size_t place, const json_t *site)
                 snprintf(second, sizeof(second), ", %s/s", text_count(b, rate));
         if (!isnan(team))
                 snprintf(of, sizeof(of), " of %.1f threads on average", team);
-        if (asprintf(&line, "%s %s%s%s%s%s%s; in %s, %s%s", view_count(n, site, "count"),
+        if (asprintf(&line, "%s %s%s%s%s%s%s; %s%s%s%s", view_count(n, site, "count"),
                      noun(kind, text_number(site, "count") == 1), of, token, second,
-                     class ? "; " : "", class ? class : "", text_string(site, "phase", "?"),
+                     class ? "; " : "", class ? class : "", phase ? phase : "", phase ? ", " : "",
                      op ? "in op " : "in no op", op ? op : "") < 0)
                 return;
         snprintf(label, sizeof(label), "%3zu.  ", place);

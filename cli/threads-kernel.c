@@ -18,12 +18,19 @@ void threads_print_kernel(const struct page *p)
         const json_t *k = json_object_get(p->document, "kernel");
         const char *view = text_string(k, "view", "none"), *why = text_string(k, "why", NULL);
         char events[FMT_SIZE], lost[FMT_SIZE], cost[FMT_SIZE], share[FMT_SIZE];
+        const json_t *groups = json_object_get(p->document, "groups");
+        double watched = rows_sum(groups, "watched_ns"), life = rows_sum(groups, "lifetime_ns");
+        char part[128] = "", seen[FMT_SIZE], whole[FMT_SIZE];
         bool none_lost = text_number(k, "lost") == 0;
 
+        if (watched < 0.9 * life)
+                snprintf(part, sizeof(part), " for %s of %s that the threads lived together",
+                         fmt_ns(seen, (uint64_t)llround(watched)),
+                         fmt_ns(whole, (uint64_t)llround(life)));
         if (!strcmp(view, "bpf"))
                 view_say(&p->v, "kernel",
-                         "its view was there: %s events, %s lost; that cost %s of CPU time (%s)",
-                         view_count(events, k, "events"),
+                         "its view was there%s: %s events, %s lost; that cost %s of CPU time (%s)",
+                         part, view_count(events, k, "events"),
                          none_lost ? "none" : view_count(lost, k, "lost"),
                          view_figure(cost, k, "cost_ns", fmt_ns),
                          view_share(share, k, "cost_share"));
@@ -135,7 +142,7 @@ bool threads_print_calls(const struct page *p)
         char a[FMT_SIZE], b[FMT_SIZE], c[FMT_SIZE], d[FMT_SIZE];
 
         if (n) {
-                view_heading(&p->v, "system calls");
+                view_heading(&p->v, "system calls; what was waited in them is included");
                 if (!ROWS_PRINT(&p->v, calls, view_shown(p->rows, n), columns))
                         return false;
                 view_say_more(&p->v, p->rows, n);

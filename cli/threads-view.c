@@ -16,18 +16,35 @@
 #include "common/cleanup.h"
 #include "common/fmt.h"
 
-static void set_share(json_t *row, const char *member, double part, double whole)
+static void set_share(json_t *row, const char *member, double share)
 {
-        if (whole > 0 && !isnan(part))
-                json_object_set_new(row, member, json_real(part / whole));
+        if (!isnan(share))
+                json_object_set_new(row, member, json_real(share));
 }
 
-/* What a thread ran: by the kernel's view, else its CPU time. */
-static double on_cpu(const json_t *o)
+/* What the kernel's view tells is told of the time that it looked, which began after the thread
+ * did. */
+static double share_of_watched(const json_t *o, const char *member)
 {
-        double ns = text_number(o, "running_ns");
+        double watched = text_number(o, "watched_ns"), life = text_number(o, "lifetime_ns");
+        double whole = isnan(watched) ? life : watched;
 
-        return isnan(ns) ? text_number(o, "cpu_ns") : ns;
+        return whole > 0 ? fmin(text_number(o, member) / whole, 1) : NAN;
+}
+
+static double share_of_life(const json_t *o, const char *member)
+{
+        double life = text_number(o, "lifetime_ns");
+
+        return life > 0 ? rows_number(o, member) / life : NAN;
+}
+
+/* By its CPU time, which is of all its life; where that is not known by the kernel's view. */
+static double share_on_cpu(const json_t *o)
+{
+        double share = share_of_life(o, "cpu_ns");
+
+        return isnan(share) ? share_of_watched(o, "running_ns") : fmin(share, 1);
 }
 
 /* "f", "lib.so+0x1234"; to be freed. */
@@ -53,16 +70,15 @@ static char *site_name(const json_t *site)
 static json_t *row_of(const json_t *o)
 {
         _cleanup_(freep) char *site = NULL;
-        double life = text_number(o, "lifetime_ns");
         json_t *row = json_copy((json_t *)o);
 
         if (!row)
                 return NULL;
-        set_share(row, "cpu_share", on_cpu(o), life);
-        set_share(row, "runnable_share", text_number(o, "runnable_ns"), life);
-        set_share(row, "barrier_share", rows_number(o, "wait_ns.barrier"), life);
-        set_share(row, "lock_share", rows_number(o, "wait_ns.lock"), life);
-        set_share(row, "other_share", rows_number(o, "wait_ns.other"), life);
+        set_share(row, "cpu_share", share_on_cpu(o));
+        set_share(row, "runnable_share", share_of_watched(o, "runnable_ns"));
+        set_share(row, "barrier_share", share_of_life(o, "wait_ns.barrier"));
+        set_share(row, "lock_share", share_of_life(o, "wait_ns.lock"));
+        set_share(row, "other_share", share_of_life(o, "wait_ns.other"));
         if (json_is_object(json_object_get(o, "site")))
                 site = site_name(json_object_get(o, "site"));
         json_object_set_new(row, "site_text", json_string(site ? site : "-"));
@@ -85,19 +101,42 @@ static json_t *rows_of(const json_t *list, size_t n)
         return rows;
 }
 
-/* ", 0.41 could have run", on average over the run; nothing where that is not known. */
-static void put_mean(FILE *f, const char *before, double ns, double took, const char *what)
+/* How many threads did that at a time, on average over the run; NaN: not known. */
+static double at_a_time(const struct page *p, double (*share)(const json_t *, const char *),
+                        const char *member)
 {
-        if (!isnan(ns) && took > 0)
-                fprintf(f, "%s%.2f %s", ftell(f) ? before : "", ns / took, what);
+        double took = text_number(json_object_get(p->document, "run"), "duration_ns"), sum = 0;
+        const json_t *group;
+        size_t i;
+
+        json_array_foreach(json_object_get(p->document, "groups"), i, group)
+        {
+                sum += share(group, member) * text_number(group, "lifetime_ns");
+        }
+        return took > 0 && i ? sum / took : NAN;
+}
+
+static double on_cpu(const json_t *o, const char *unused)
+{
+        return share_on_cpu(o);
+}
+
+static double all_of_it(const json_t *o, const char *unused)
+{
+        return 1;
+}
+
+/* ", 0.41 could have run"; nothing where that is not known. */
+static void put_mean(FILE *f, const char *before, double n, const char *what)
+{
+        if (!isnan(n))
+                fprintf(f, "%s%.2f %s", ftell(f) ? before : "", n, what);
 }
 
 static void print_sums(const struct page *p)
 {
-        const json_t *groups = json_object_get(p->document, "groups");
-        double threads = rows_sum(groups, "threads"), cpus = text_number(p->document, "cpus");
-        double took = text_number(json_object_get(p->document, "run"), "duration_ns");
-        double ran = rows_sum(groups, "running_ns");
+        double threads = rows_sum(json_object_get(p->document, "groups"), "threads");
+        double cpus = text_number(p->document, "cpus");
         char n[FMT_SIZE], of_cpus[48] = "ran";
         _cleanup_(freep) char *line = NULL;
         size_t size;
@@ -105,16 +144,15 @@ static void print_sums(const struct page *p)
 
         if (!f)
                 return;
-        if (isnan(ran))
-                ran = rows_sum(groups, "cpu_ns");
         if (!isnan(cpus))
                 snprintf(of_cpus, sizeof(of_cpus), "ran on %.0f CPU%s", cpus, cpus == 1 ? "" : "s");
-        put_mean(f, "", rows_sum(groups, "lifetime_ns"), took, "lived");
-        put_mean(f, ", ", ran, took, of_cpus);
-        put_mean(f, ", ", rows_sum(groups, "runnable_ns"), took, "could have run and had no CPU");
-        put_mean(f, "; ", rows_sum(groups, "wait_ns.barrier"), took, "waited at a barrier");
-        put_mean(f, ", ", rows_sum(groups, "wait_ns.lock"), took, "for a lock");
-        put_mean(f, ", ", rows_sum(groups, "wait_ns.other"), took, "for something else");
+        put_mean(f, "", at_a_time(p, all_of_it, ""), "lived");
+        put_mean(f, ", ", at_a_time(p, on_cpu, ""), of_cpus);
+        put_mean(f, ", ", at_a_time(p, share_of_watched, "runnable_ns"),
+                 "could have run and had no CPU");
+        put_mean(f, "; ", at_a_time(p, share_of_life, "wait_ns.barrier"), "waited at a barrier");
+        put_mean(f, ", ", at_a_time(p, share_of_life, "wait_ns.lock"), "for a lock");
+        put_mean(f, ", ", at_a_time(p, share_of_life, "wait_ns.other"), "for something else");
         if (fclose(f) == EOF || isnan(threads))
                 return;
         view_say(&p->v, "threads", "%s%s%s", fmt_count(n, (uint64_t)llround(threads)),
@@ -182,9 +220,9 @@ static bool print_threads(const struct page *p)
         if (!ROWS_PRINT(&p->v, rows, json_array_size(rows), columns))
                 return false;
         view_say_more(&p->v, p->rows, n);
-        view_line(&p->v, "runnable: could have run, but had no CPU; barrier, lock, other: waited, "
-                         "also while it "
-                         "spun on a CPU; moves: to another CPU");
+        view_line(&p->v, "runnable: could have run, but had no CPU; barrier, lock, other: waited "
+                         "for others, "
+                         "with what it spun or stood for a CPU meanwhile; moves: to another CPU");
         return true;
 }
 

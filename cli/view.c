@@ -43,6 +43,13 @@ const char *view_share(char *buf, const json_t *o, const char *member)
         return isnan(v) ? strcpy(buf, "-") : fmt_share(buf, v);
 }
 
+const char *view_phase(const json_t *row)
+{
+        const char *phase = text_string(row, "phase", NULL);
+
+        return phase && strcmp(phase, "unknown") != 0 ? phase : NULL;
+}
+
 const char *view_ending(char *buf, const json_t *run)
 {
         const char *end = text_string(run, "end", "");

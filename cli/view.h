@@ -26,6 +26,9 @@ const char *view_count(char *buf, const json_t *o, const char *member);
 const char *view_bytes(char *buf, const json_t *o, const char *member);
 const char *view_share(char *buf, const json_t *o, const char *member);
 
+/* The phase of a row; NULL where it is not known. */
+const char *view_phase(const json_t *row);
+
 /* Lines on which run this is: id, command, when and how it ended. */
 void view_run(const struct view *v, const json_t *run);
 

@@ -65,8 +65,8 @@ bool waits_print_barriers(const struct page *p)
                 {{"waited", true, false, 0}, "wait_ns", ROWS_TIME},
                 {{"met", true, false, 1}, "episodes", ROWS_COUNT},
                 {{"threads", true, false, 2}, "threads", ROWS_COUNT},
-                {{"imbalance", true, false, 0}, "imbalance", ROWS_FACTOR},
-                {{"efficiency", true, false, 0}, "efficiency", ROWS_SHARE},
+                {{"imbalance", true, false, 0}, "imbalance", ROWS_FACTOR, NULL, true},
+                {{"efficiency", true, false, 0}, "efficiency", ROWS_SHARE, NULL, true},
                 {{"of a token", true, false, 4}, "price.share_of_token", ROWS_SHARE, NULL, true},
                 {{"tokens/s", true, false, 0}, "price.tokens_per_second", ROWS_NUMBER, NULL, true},
                 {{"how", false, false, 3}, "how", ROWS_TEXT},
@@ -87,11 +87,14 @@ bool waits_print_barriers(const struct page *p)
         if (!ROWS_PRINT(&p->v, rows, shown, columns))
                 return false;
         view_say_more(&p->v, p->rows, n);
-        view_line(&p->v,
-                  "waited: all threads together; imbalance: the longest busy time between two "
-                  "barriers, as a multiple of the mean; efficiency: busy, of busy and waiting%s",
-                  isnan(rows_sum(barriers, "price.tokens_per_second"))
-                          ? ""
-                          : "; tokens/s: what the waiting costs");
+        view_line(
+                &p->v, "waited: all threads together%s%s",
+                isnan(rows_sum(barriers, "efficiency"))
+                        ? ""
+                        : "; imbalance: the longest busy time between two barriers, as a multiple "
+                          "of the mean; efficiency: busy, of busy and waiting",
+                isnan(rows_sum(barriers, "price.tokens_per_second"))
+                        ? ""
+                        : "; tokens/s: what the waiting costs");
         return true;
 }

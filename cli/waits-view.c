@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/memory-rows.h"
 #include "cli/rows.h"
 #include "cli/stack-view.h"
 #include "cli/table.h"
@@ -95,8 +96,10 @@ static bool print_kinds(const struct page *p)
                 {{"spinning", true, false, 0}, "spins_ns", ROWS_TIME, NULL, true},
                 {{"kind", false, true, 0}, "kind", ROWS_TEXT},
         };
-        const json_t *kinds = json_object_get(p->document, "kinds"), *kind;
+        _cleanup_(json_decrefp) json_t *kinds =
+                memory_sorted(json_object_get(p->document, "kinds"), "total_ns");
         double all = rows_sum(kinds, "total_ns");
+        const json_t *kind;
         _cleanup_(json_decrefp) json_t *rows = json_array();
         size_t i;
 
@@ -252,7 +255,7 @@ static bool print_whom(const struct page *p)
 
 static bool print_site(const struct page *p, size_t place, const json_t *site, double all)
 {
-        const char *op = text_string(site, "op", NULL);
+        const char *op = text_string(site, "op", NULL), *phase = view_phase(site);
         double threads = text_number(site, "threads"), ns = text_number(site, "total_ns");
         double objects = text_number(site, "objects");
         _cleanup_(freep) char *head = NULL, *line = NULL;
@@ -261,9 +264,9 @@ static bool print_site(const struct page *p, size_t place, const json_t *site, d
 
         if (objects > 1)
                 snprintf(on, sizeof(on), ", %.0f objects", objects);
-        if (asprintf(&head, "%s  %s  %s  %s, %s%s", view_figure(a, site, "total_ns", fmt_ns),
+        if (asprintf(&head, "%s  %s  %s  %s%s%s%s", view_figure(a, site, "total_ns", fmt_ns),
                      all > 0 ? fmt_share(b, ns / all) : "-", text_string(site, "kind", "?"),
-                     text_string(site, "phase", "?"), op ? "in op " : "in no op",
+                     phase ? phase : "", phase ? ", " : "", op ? "in op " : "in no op",
                      op ? op : "") < 0 ||
             asprintf(&line, "%s wait%s of %s thread%s%s: p50 %s, p95 %s, p99 %s, max %s",
                      view_count(c, site, "count"), text_number(site, "count") == 1 ? "" : "s",
@@ -279,17 +282,26 @@ static bool print_site(const struct page *p, size_t place, const json_t *site, d
         return stack_print(&p->v, site, INDENT, p->full);
 }
 
+/* Places where somebody waited; at others threads came last to barriers, and no more. */
 static bool print_sites(const struct page *p)
 {
-        const json_t *sites = json_object_get(p->document, "sites");
-        size_t n = json_array_size(sites), shown = view_shown(p->rows, n);
+        const json_t *sites = json_object_get(p->document, "sites"), *site;
+        _cleanup_(json_decrefp) json_t *list = json_array();
         double all = rows_sum(sites, "total_ns");
+        size_t n, shown, i;
 
+        json_array_foreach(sites, i, site)
+        {
+                if (text_number(site, "count") != 0)
+                        json_array_append(list, (json_t *)site);
+        }
+        n = json_array_size(list);
+        shown = view_shown(p->rows, n);
         if (!n)
                 return true;
         view_heading(&p->v, "where they waited: %zu of %zu place%s", shown, n, n == 1 ? "" : "s");
-        for (size_t i = 0; i < shown; i++)
-                if (!print_site(p, i + 1, json_array_get(sites, i), all))
+        for (i = 0; i < shown; i++)
+                if (!print_site(p, i + 1, json_array_get(list, i), all))
                         return false;
         return true;
 }

@@ -41,7 +41,7 @@ def quantiles(count, mean, **more):
 def thread(tid, name, life, running, runnable, barrier, site=None, started=0, ended=None, **more):
     other = max(0, life - running - runnable)
     doc = {"pid": 4711, "tid": tid, "parent_tid": None if tid == 4711 else 4711, "name": name, "started_ns": started,
-           "ended_ns": ended, "lifetime_ns": life, "cpu_ns": running, "running_ns": running, "runnable_ns": runnable,
+           "ended_ns": ended, "lifetime_ns": life, "cpu_ns": running, "running_ns": running, "runnable_ns": runnable, "watched_ns": life,
            "blocked": {"futex_ns": other // 2, "io_ns": other // 4, "fault_ns": other // 8, "sleep_ns": 0, "poll_ns": 0,
                        "other_ns": other // 8},
            "waits": {"barrier": {"count": max(1, barrier // (9 * US)), "total_ns": barrier}} if barrier else {},
@@ -63,7 +63,7 @@ def group(name, site, threads):
         return None if None in values else sum(values)
     return {"name": name, "site": site, "threads": len(threads),
             "wait_ns": {k: sum(t["wait_ns"][k] for t in threads) for k in ("barrier", "lock", "other")},
-            **{k: add(k) for k in ("lifetime_ns", "cpu_ns", "running_ns", "runnable_ns", "spans", "voluntary", "involuntary",
+            **{k: add(k) for k in ("lifetime_ns", "cpu_ns", "running_ns", "runnable_ns", "watched_ns", "spans", "voluntary", "involuntary",
                                   "migrations")}}
 
 
@@ -102,10 +102,10 @@ def threads(kernel=True, live=False):
         doc["kernel"] = {"view": "proc", "why": "eBPF is not permitted: CAP_BPF and CAP_PERFMON are missing; run infprofd as root, or "
                          "setcap cap_bpf,cap_perfmon+ep infprofd", "lost": None, "events": None, "cost_ns": None, "cost_share": None}
         for t in everyone:
-            t.update(blocked={k: None for k in t["blocked"]}, fault_ns=None, syscall_ns=None, migrations=None, syscalls=None,
+            t.update(watched_ns=None, blocked={k: None for k in t["blocked"]}, fault_ns=None, syscall_ns=None, migrations=None, syscalls=None,
                      major_faults=None, minor_faults=None)
         for g in doc["groups"]:
-            g["migrations"] = None
+            g["migrations"] = g["watched_ns"] = None
         doc.update(run_queue=None, preempted_by=[], syscalls=[], io=None, ops=[], off_cpu=[])
     if live:
         main["waiting"] = {"kind": "barrier", "object": "0x7f31c0001f40", "for_ns": 2 * MS}
@@ -239,9 +239,9 @@ def explain(found=True):
     ids = ["oversubscribed", "spin-wait", "spawn-churn", "imbalance", "lock-convoy", "preempted", "migrations", "small-work-units"]
     findings = [
         {"id": "spin-wait", "title": "Threads spin in ggml_barrier for 53.4% of a token",
-         "evidence": [{"text": "share of a token that the thread that decodes waits at barriers", "value": 0.534, "unit": "share"},
+         "evidence": [{"text": "of a token's time the thread that decodes spun", "value": 0.534, "unit": "share"},
                       {"text": "waits at the barrier of MUL_MAT", "value": 822_000, "unit": "count"},
-                      {"text": "time that all threads spun", "value": 14_851_776_000, "unit": "ns"}],
+                      {"text": "of CPU time, by all threads", "value": 14_851_776_000, "unit": "ns"}],
          "cost": {"text": "65.9ms of a token's 123.4ms, and 3.21 tokens/s", "ns_per_token": 65_900_000, "share": 0.534,
                   "tokens_per_second": 3.21},
          "cause": "A thread that waits at ggml_barrier does not sleep: it burns the CPU that the thread it waits for wants. With 2 threads "
@@ -250,8 +250,8 @@ def explain(found=True):
          "gain": {"text": "without these waits a token takes 57.5ms instead of 123.4ms", "tokens_per_second": 9.28, "factor": 2.15},
          "confidence": "high"},
         {"id": "spawn-churn", "title": "One thread is made for each token",
-         "evidence": [{"text": "threads made in decode, a token", "value": 1.0, "unit": "per token"},
-                      {"text": "creating and joining one", "value": 151 * US, "unit": "ns"}],
+         "evidence": [{"text": "threads made", "value": 1.0, "unit": "1/token"},
+                      {"text": "making one, on average", "value": 151 * US, "unit": "ns"}],
          "cost": {"text": "0.1% of a token's time", "ns_per_token": 151_000, "share": 0.0012, "tokens_per_second": 0.01},
          "cause": "ggml_graph_compute makes its threads anew for each graph, since it was given no thread pool.",
          "remedy": "Give the context a thread pool (llama_attach_threadpool), which keeps its threads.",
