@@ -163,6 +163,7 @@ static int complain(enum libbpf_print_level level, const char *format, va_list a
         return 0;
 }
 
+/* Those whose tracepoints are not there are left out. */
 static void choose_programs(struct view_bpf *skel)
 {
         struct btf *btf = btf__load_vmlinux_btf();
@@ -217,22 +218,37 @@ static void send_all(int fd, const struct loaded *what, const int *fds, uint32_t
         (void)!sendmsg(fd, &m, MSG_NOSIGNAL);
 }
 
+static int open_and_load(struct view_bpf **ret, bool choose, bool stacks, uint32_t map_max)
+{
+        struct view_bpf *skel = view_bpf__open();
+        int r = skel ? 0 : -errno;
+
+        first_line[0] = '\0';
+        if (r)
+                return r;
+        if (choose)
+                choose_programs(skel);
+        choose_sizes(skel, stacks, map_max);
+        r = view_bpf__load(skel);
+        if (r)
+                view_bpf__destroy(skel);
+        else
+                *ret = skel;
+        return r;
+}
+
 static void load(int fd, bool stacks, uint32_t map_max)
 {
         int fds[KERNEL_BPF_MAPS + KERNEL_BPF_PROGS];
         struct loaded what = {0};
-        struct view_bpf *skel;
+        struct view_bpf *skel = NULL;
         uint32_t n = 0;
         int r;
 
         libbpf_set_print(complain);
-        skel = view_bpf__open();
-        r = skel ? 0 : -errno;
-        if (!r) {
-                choose_programs(skel);
-                choose_sizes(skel, stacks, map_max);
-                r = view_bpf__load(skel);
-        }
+        r = open_and_load(&skel, false, stacks, map_max);
+        if (r && r != -EPERM) /* to look first costs as much as to load */
+                r = open_and_load(&skel, true, stacks, map_max);
         if (r) {
                 what.error = r;
                 strcpy(what.why, first_line);
@@ -467,7 +483,12 @@ static int find_threads(struct kernel_bpf *b, uint32_t slot)
         return r;
 }
 
-int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc *p, int array)
+int kernel_bpf_install(const struct kernel_bpf *b, uint32_t slot, int array)
+{
+        return bpf_map_update_elem(b->maps[KERNEL_LANES], &slot, &array, BPF_ANY) ? -errno : 0;
+}
+
+int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc *p)
 {
         static const struct view_total none;
         struct view_preempt_key others = {.number = p->number};
@@ -475,7 +496,6 @@ int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc
         int r = 0;
 
         if (bpf_map_update_elem(b->maps[KERNEL_TOTALS], &slot, &none, BPF_ANY) ||
-            bpf_map_update_elem(b->maps[KERNEL_LANES], &slot, &array, BPF_ANY) ||
             bpf_map_update_elem(b->maps[KERNEL_PROCS], &slot, p, BPF_ANY))
                 r = -errno;
         /* where it finds no room, what would go there is lost, and counted */
@@ -492,7 +512,6 @@ void kernel_bpf_forget(struct kernel_bpf *b, uint32_t slot)
         static const struct view_proc none;
 
         (void)bpf_map_update_elem(b->maps[KERNEL_PROCS], &slot, &none, BPF_ANY);
-        (void)bpf_map_delete_elem(b->maps[KERNEL_LANES], &slot);
 }
 
 /* ---- maps ------------------------------------------------------------------------------------ */

@@ -248,5 +248,7 @@ void kernel_take(struct process *p)
         (void)TAKE(KERNEL_OPS, ops, op);
         (void)TAKE(KERNEL_SYSCALLS, syscalls, syscall);
         (void)TAKE(KERNEL_PREEMPTS, preempts, preempt);
+        kernel_off_take(b, p);
+        kernel_off_resolve(p, false);
         k->moved = p->dirty = true;
 }
