@@ -65,7 +65,7 @@ def of_an_engine_by_op_and_token(s):
     decode = [x for x in doc["sites"] if x["phase"] == "decode"]
     equal(sum(x["count"] for x in decode), own["spawns"] * 9 // 10, "in decode steps")
     near(sum(x["per_token"] for x in decode), own["spawns"] / 10, 0.001, "a token")
-    run = s.run([s.tinyengine, *args], kernels=PHASES + OUTER)
+    run = s.run([s.tinyengine, *args, "--tokens", "60", "--pace", "5"], kernels=PHASES + OUTER)
     doc = work(s, "spawns", run)
     equal([(x["count"], x["class"]) for x in doc["sites"]], [(1, "pool")], "a pool's")
 

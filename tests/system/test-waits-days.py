@@ -66,7 +66,7 @@ def what_never_comes_is_shown_while_it_is_awaited(s):
 @case
 def cancelled_in_a_wait(s):
     doc, truth = waited(s, "waits-days", "cancel")
-    agrees(doc, truth)
+    agrees(doc, truth, fraction=0.1)  # its stopwatch starts when they are seen to sleep
     equal(sum(o["left"] for o in doc["objects"]), truth["values"]["left"], "waits that did not return")
 
 
@@ -103,7 +103,7 @@ def a_lock_in_the_allocator(s):
             equal((run.stdout, run.stderr), ("80000\n", ""), f"output of {name}")
             doc = work(s, "waits", run)
             sound_waits(doc)
-            check(kinds(doc)["join"]["count"] == 4, "joins")
+            between(1, kinds(doc)["join"]["count"], 4, "joins that waited")
 
 
 @case
@@ -131,7 +131,7 @@ def two_thousand_threads(s):
     own = truth["values"]
     got = kinds(doc)
     equal(got["condition"]["count"], own["conditions"], "waits")
-    equal(got["join"]["count"], own["joins"], "joins")
+    between(0, got.get("join", {"count": 0})["count"], own["joins"], "joins that waited")
     spawns = work(s, "spawns")
     equal(sum(x["count"] for x in spawns["sites"]), own["threads"], "spawns")
     equal(max(x["peak"] for x in spawns["sites"]), own["threads"], "alive at a time")
@@ -141,7 +141,7 @@ def two_thousand_threads(s):
 def forty_thousand_threads_one_after_the_other(s):
     doc, truth = waited(s, "waits-days", "brief", alone=False)
     own = truth["values"]
-    equal(kinds(doc)["join"]["count"], own["joins"], "joins")
+    between(1, kinds(doc)["join"]["count"], own["joins"], "joins that waited")
     spawns = work(s, "spawns")
     equal([(x["count"], x["ended"], x["live"]) for x in spawns["sites"]], [(own["threads"], own["threads"], 0)], "spawns")
 
@@ -156,15 +156,16 @@ def unshared(s, script, *more):
 
 @case
 def thread_ids_that_wrap_and_are_used_again(s):
-    cmd = unshared(s, f"echo 301 > /proc/sys/kernel/pid_max && LD_PRELOAD={s.shim} exec {victim(s, 'waits-days')} brief")
-    limit = s.run([*cmd[:-1], "echo 301 > /proc/sys/kernel/pid_max && cat /proc/sys/kernel/pid_max; true"], preload=False)
+    cmd = unshared(s, f"echo 400 > /proc/sys/kernel/pid_max && LD_PRELOAD={s.shim} exec {victim(s, 'waits-days')} brief")
+    limit = s.run([*cmd[:-1], "echo 400 > /proc/sys/kernel/pid_max && cat /proc/sys/kernel/pid_max; true"], preload=False)
     outside = open("/proc/sys/kernel/pid_max", encoding="utf-8").read()
-    if limit.stdout.strip() != "301" or int(outside) < 1000:
+    if limit.stdout.strip() != "400" or int(outside) < 1000:
         skip("no limit of pids of a namespace's own here")
+    s.daemon_start("--stay")
     run = s.run(cmd, preload=False)
     own = json.loads(run.stdout)["values"]
     doc = work(s, "waits")
-    equal(kinds(doc)["join"]["count"], own["joins"], "joins")
+    between(1, kinds(doc)["join"]["count"], own["joins"], "joins that waited")
     spawns = work(s, "spawns")
     equal([(x["count"], x["ended"], x["live"]) for x in spawns["sites"]], [(own["threads"], own["threads"], 0)], "spawns")
 

@@ -43,16 +43,16 @@ def nobody_waits_for_what_is_free(s):
 
 @case
 def locks_of_other_kinds(s):
-    for way, kind in (("rwlock-read", "rwlock"), ("spinlock", "spinlock")):
+    doc, truth = waited(s, "waits-kinds", "rwlock-read")
+    agrees(doc, truth)
+    for_whom(doc, truth, "rwlock")
+    # of readers there may be many, and a spinlock has no room for a name: nobody is named, or who it was
+    for way, kind in (("rwlock-write", "rwlock"), ("spinlock", "spinlock")):
         doc, truth = waited(s, "waits-kinds", way)
         agrees(doc, truth)
-        for_whom(doc, truth, kind)
-        equal(objects(doc, kind)[0]["spins"], kind == "spinlock", "does it burn CPU")
-    # a writer waits for readers: for whom of them is not said, or rightly
-    doc, truth = waited(s, "waits-kinds", "rwlock-write")
-    agrees(doc, truth)
-    whom = by_whom(one_object(doc, truth, "rwlock"))
-    check(not whom or set(whom) == {truth["values"]["for_tid"]}, f"for whom: {whom}")
+        o = one_object(doc, truth, kind)
+        check(not by_whom(o) or set(by_whom(o)) == {truth["values"]["for_tid"]}, f"for whom: {by_whom(o)}")
+        equal(o["spins"], kind == "spinlock", "does it burn CPU")
 
 
 @case
@@ -124,8 +124,10 @@ def by_the_names_of_rust(s):
         skip("no rustc here")
     doc, truth = waited(s, "waits-rust")
     got, own = kinds(doc), truth["waits"]
+    equal(got["sleep"]["count"], own["sleep"]["count"], "sleeps")
+    # who is over already is not waited for
+    between(10, got["join"]["count"], own["join"]["count"], "joins that waited")
     for kind in ("join", "sleep"):
-        equal(got[kind]["count"], own[kind]["count"], f"count of {kind}")
         near(got[kind]["total_ns"], own[kind]["total_ns"], 0.03, f"time in {kind}")
     between(own["futex"]["count"], got["futex"]["count"], 3 * own["futex"]["count"], "futex waits")
     near(got["futex"]["total_ns"], own["futex"]["total_ns"], 0.05, "time in them")
@@ -162,7 +164,7 @@ def waits_of_an_engine_by_op(s):
     sound_waits(doc)
     got = kinds(doc)
     equal(got["sleep"]["count"], own["sleep"], "sleeps")
-    equal(got["join"]["count"], own["join"], "joins")
+    between(0, got.get("join", {"count": 0})["count"], own["join"], "joins that waited")
     # the last to come to a barrier does not wait
     equal(got["barrier"]["count"] + sum(x["times"] for b in doc["barriers"] for x in b["last"]), own["barrier"],
           "waits at barriers, and those who came last")

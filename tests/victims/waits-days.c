@@ -371,6 +371,7 @@ static int way_storm(void)
         timer_t timer;
         long n = 0;
 
+        be_noticed();
         sem_init(&posted, 0, 0);
         sigaction(SIGUSR2, &action, NULL);
         expect(!timer_create(CLOCK_MONOTONIC, &event, &timer), "timer");

@@ -111,6 +111,7 @@ static int way_uncontended(void)
         pthread_spinlock_t spin;
         sem_t sem;
 
+        be_noticed();
         pthread_spin_init(&spin, 0);
         sem_init(&sem, 0, 1);
         for (int i = 0; i < 100000; i++) {
@@ -134,6 +135,7 @@ static int way_timedlock(void)
 {
         struct timespec t;
 
+        be_noticed();
         expect(!pthread_mutex_lock(&mutex), "lock");
         for (int i = 0; i < TIMES; i++) {
                 clock_gettime(CLOCK_REALTIME, &t);
@@ -242,6 +244,7 @@ static int way_cond_timed(void)
 {
         struct timespec t;
 
+        be_noticed();
         pthread_mutex_lock(&mutex);
         for (int i = 0; i < TIMES; i++) {
                 clock_gettime(CLOCK_REALTIME, &t);
@@ -347,7 +350,9 @@ static int way_join(void)
         pthread_t t;
 
         for (int i = 0; i < TIMES; i++) {
+                atomic_store(&short_tid, 0);
                 pthread_create(&t, NULL, short_life, NULL);
+                until_set(&short_tid);
                 WAITS("join", !pthread_join(t, NULL));
         }
         value("tid", my_tid());
@@ -379,6 +384,7 @@ static int way_sleep(void)
 {
         struct timespec t = {0, 10000000}, at;
 
+        be_noticed();
         WAITS("sleep", !nanosleep(&t, NULL));
         WAITS("sleep", !usleep(10000));
         WAITS("sleep", !clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL));
@@ -392,6 +398,7 @@ static int way_sleep(void)
 
 static int way_yield(void)
 {
+        be_noticed();
         for (int i = 0; i < 1000; i++)
                 WAITS("yield", !sched_yield());
         return 0;
@@ -406,6 +413,7 @@ static int way_poll(void)
         struct pollfd fd;
         fd_set set;
 
+        be_noticed();
         expect(!pipe(pipes), "pipe");
         fd = (struct pollfd){.fd = pipes[0], .events = POLLIN};
         epoll_ctl(epoll, EPOLL_CTL_ADD, pipes[0], &event);

@@ -53,6 +53,7 @@ static void raw_thread(void)
 
 static int way_bare(void)
 {
+        be_noticed();
         raw_thread();
         for (int i = 0; i < TIMES; i++) {
                 nap_us(300);
@@ -70,6 +71,7 @@ static int way_bare(void)
 /* The same, where this side waits by syscall(). */
 static int way_syscall(void)
 {
+        be_noticed();
         raw_thread();
         for (int i = 0; i < TIMES; i++) {
                 nap_us(300);
@@ -95,6 +97,7 @@ static int way_numbers(void)
         char *p = (char *)syscall(SYS_mmap, NULL, 4096L, (long)(PROT_READ | PROT_WRITE),
                                   (long)(MAP_PRIVATE | MAP_ANONYMOUS), -1L, 0L);
 
+        be_noticed();
         expect(p != MAP_FAILED, "mmap");
         p[4095] = 1;
         expect(syscall(SYS_getpid) == getpid(), "getpid");
