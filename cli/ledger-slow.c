@@ -60,14 +60,35 @@ static char *parts_of(const json_t *token)
         return line;
 }
 
+/* What was different, in one paragraph. */
+static bool print_different(const struct page *p, const json_t *different)
+{
+        _cleanup_(freep) char *line = NULL;
+        const json_t *text;
+        size_t i, size;
+        FILE *f = open_memstream(&line, &size);
+
+        if (!f)
+                return false;
+        json_array_foreach(different, i, text)
+        {
+                fprintf(f, "%s%s", i ? "; " : "",
+                        json_string_value(text) ? json_string_value(text) : "?");
+        }
+        if (!json_array_size(different))
+                fputs("nothing that was measured", f);
+        if (fclose(f) == EOF)
+                return false;
+        table_wrap(p->v.f, INDENT "different: ", line, p->v.width);
+        return true;
+}
+
 static bool print_token(const struct page *p, size_t place, const json_t *token)
 {
         _cleanup_(freep) char *parts = parts_of(token), *head = NULL;
-        const json_t *different = json_object_get(token, "different"), *text;
         double factor = text_number(token, "times_median"), tokens = text_number(token, "tokens");
         char label[32], number[FMT_SIZE], took[FMT_SIZE], at[FMT_SIZE], of[32] = "",
                                                                         several[48] = "";
-        size_t i;
 
         if (!isnan(factor))
                 snprintf(of, sizeof(of), ", %.1fx the median", factor);
@@ -82,14 +103,7 @@ static bool print_token(const struct page *p, size_t place, const json_t *token)
         table_wrap(p->v.f, label, head, p->v.width);
         if (*parts)
                 table_wrap(p->v.f, INDENT, parts, p->v.width);
-        json_array_foreach(different, i, text)
-        {
-                table_wrap(p->v.f, INDENT "different: ",
-                           json_string_value(text) ? json_string_value(text) : "?", p->v.width);
-        }
-        if (!json_array_size(different))
-                table_wrap(p->v.f, INDENT, "different: nothing that was measured", p->v.width);
-        return true;
+        return print_different(p, json_object_get(token, "different"));
 }
 
 bool ledger_print_slow(const struct page *p)
@@ -101,9 +115,9 @@ bool ledger_print_slow(const struct page *p)
                 view_heading(&p->v, "no token took three times as long as the one in the middle");
                 return true;
         }
-        view_heading(&p->v, "the slowest tokens (the last 16 of those over three times the median "
-                            "are kept), and "
-                            "where the time of the thread that decodes went");
+        view_heading(&p->v, "the slowest tokens (the last 16 that took over three times the median "
+                            "of those before "
+                            "them), and where the time of the thread that decodes went");
         for (size_t i = 0; i < shown; i++)
                 if (!print_token(p, i + 1, json_array_get(slow, i)))
                         return false;
