@@ -48,6 +48,26 @@ static json_t *build_kernel(const struct work *w)
         return o;
 }
 
+/* A sum that is known only where each of its parts is. */
+static void add_told(uint64_t *to, uint64_t v)
+{
+        *to = *to == RUNFILE_NOT_TOLD || v == RUNFILE_NOT_TOLD ? RUNFILE_NOT_TOLD : sum_u64(*to, v);
+}
+
+/*
+ * For how long the kernel's view has looked at the thread: from when the programs were attached,
+ * which is after the engine began. What it tells is told of this time, not of the thread's life.
+ */
+static uint64_t watched(const struct runfile_thread *t)
+{
+        uint64_t ns = t->running_ns;
+
+        add_told(&ns, t->runnable_ns);
+        for (int i = 0; i < IFP_N_BLOCK_KINDS; i++)
+                add_told(&ns, t->blocked_ns[i]);
+        return ns;
+}
+
 static json_t *build_blocked(const struct runfile_thread *t)
 {
         json_t *o = json_object();
@@ -145,6 +165,7 @@ static json_t *build_thread(const struct work *w, size_t i)
         report_set(o, "cpu_ns", told(row->cpu_ns));
         report_set(o, "running_ns", told(row->running_ns));
         report_set(o, "runnable_ns", told(row->runnable_ns));
+        report_set(o, "watched_ns", told(watched(row)));
         report_set(o, "blocked", build_blocked(row));
         report_set(o, "waits", build_waits(known, t));
         report_set(o, "wait_ns", build_wait_groups(known, groups));
@@ -211,16 +232,10 @@ static int build_threads(const struct work *w, json_t **ret)
         return 0;
 }
 
-/* A sum that is known only where each of its parts is. */
-static void add_told(uint64_t *to, uint64_t v)
-{
-        *to = *to == RUNFILE_NOT_TOLD || v == RUNFILE_NOT_TOLD ? RUNFILE_NOT_TOLD : sum_u64(*to, v);
-}
-
 struct group_sum {
         size_t group;
         bool waits_known;
-        uint64_t cpu, running, runnable, voluntary, involuntary, migrations, spans, busy;
+        uint64_t cpu, running, runnable, watched, voluntary, involuntary, migrations, spans, busy;
         uint64_t waits[IFP_N_WAIT_GROUPS];
 };
 
@@ -245,6 +260,7 @@ static json_t *build_group(const struct work *w, const struct group_sum *s)
         report_set(o, "cpu_ns", told(s->cpu));
         report_set(o, "running_ns", told(s->running));
         report_set(o, "runnable_ns", told(s->runnable));
+        report_set(o, "watched_ns", told(s->watched));
         report_set(o, "wait_ns", build_wait_groups(s->waits_known, s->waits));
         report_set(o, "spans", report_integer(s->spans));
         report_set(o, "voluntary", told(s->voluntary));
@@ -269,6 +285,7 @@ static int build_groups(const struct work *w, json_t **ret)
                 add_told(&s->cpu, row->cpu_ns);
                 add_told(&s->running, row->running_ns);
                 add_told(&s->runnable, row->runnable_ns);
+                add_told(&s->watched, watched(row));
                 add_told(&s->voluntary, row->voluntary);
                 add_told(&s->involuntary, row->involuntary);
                 add_told(&s->migrations, row->migrations);
@@ -402,6 +419,10 @@ static int build(struct work *w, json_t **ret)
         report_set(o, "syscalls", build_syscalls(w));
         report_set(o, "io", build_io(w));
         report_set(o, "ops", build_ops(w));
+        r = work_off_cpu(w, &part);
+        if (r)
+                return r;
+        report_set(o, "off_cpu", part);
         report_set(o, "notes", build_notes(w));
         *ret = steal_ptr(o);
         return 0;

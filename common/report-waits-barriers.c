@@ -8,12 +8,13 @@
  * lies whatever its threads compute in that phase, each at the barrier it comes to most.
  *
  *   episodes    each has one last arrival, so: the last arrivals of all threads, summed
- *   busy        self time of the op in that phase, all threads; less what its barriers hold of it
- *               (where the barrier is an op of its own, as ggml_barrier, self time is without it
- * already) imbalance   the longest busy time of a thread / the mean. Threads that come and go (one
- * for each token) count as one thread for as many as lived at one time efficiency  busy / (busy +
- * wait). In an episode each thread works and then waits for the one that works longest, so busy +
- * wait is threads x longest
+ *   busy        self time of the op in that phase, all threads, without what its barriers
+ *               hold of it: nothing where the barrier is an op of its own (ggml_barrier), or
+ *               comes behind the op
+ *   imbalance   the longest busy time of a thread / the mean. Threads that come and go (one
+ *               for each token) count as one thread for as many as lived at one time
+ *   efficiency  busy / (busy + wait). In an episode each thread works and then waits for the
+ *               one that works longest, so busy + wait is threads x longest
  */
 #include "common/report-work-private.h"
 
@@ -158,6 +159,8 @@ static void take_waits_off(const struct work *w, struct parts *parts, bool by_gr
                 size_t g = e->thread != NONE ? w->threads[e->thread].group
                                              : w->processes[e->process].crowd;
 
+                if (e->behind)
+                        continue;
                 for (size_t k = 0; k < parts->n; k++)
                         if (by_group ? k == g : parts->at[k].thread == e->thread)
                                 parts->at[k].busy_ns -= (double)e->spread.total_ns;

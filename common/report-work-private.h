@@ -84,7 +84,7 @@ struct work_wait {
         uint64_t object;
         char *library; /* that the object lies in */
         uint64_t offset;
-        bool spins, shared;
+        bool spins, shared, behind;
         struct spread spread;
         uint64_t left, timeouts, last;
         uint64_t unknown, unknown_ns, others, others_ns;
@@ -245,6 +245,7 @@ json_t *work_build_place(const struct model_site *s); /* {function, library, off
 json_t *work_build_object(uint64_t object);           /* "0x..." or null */
 json_t *work_head(const struct work *w, const char *schema); /* schema, run */
 json_t *work_notes(const struct work *w);
+int work_off_cpu(struct work *w, json_t **ret); /* stacks off the CPU, longest first */
 
 /*
  * Who was waited for, or came last: one thread each, or, where more than eight of them were, one

@@ -203,7 +203,7 @@ int work_document(json_t **ret, struct runfile *rf, work_build_fn build, char **
         if (!r) {
                 r = build(w, &document);
                 if (r)
-                        runfile_explain(ret_why, r, "%s", strerror(-r));
+                        runfile_explain(ret_why, r, "%s", w->why ? w->why : strerror(-r));
                 else
                         *ret = document;
         }

@@ -115,9 +115,9 @@ static void groups_of_threads(void **state)
         o = build(WORK_PINNED, report_threads_file); /* a thread for each of 200 tokens */
         is_size(o, "threads", 201);
         is_size(o, "groups", 2);
-        is(o, "groups.1.threads", 1);
-        is(o, "groups.0.threads", 200);
-        is_text(o, "groups.0.site.function", "ggml_graph_compute");
+        is(o, "groups.0.threads", 1);
+        is(o, "groups.1.threads", 200);
+        is_text(o, "groups.1.site.function", "ggml_graph_compute");
         is_text(o, "kernel.view", "none");
         is_text(o, "kernel.why", "no capability CAP_BPF");
         is_null(o, "kernel.lost");
