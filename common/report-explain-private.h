@@ -88,6 +88,8 @@ void explain_preempted(const struct facts *f, struct judgement *j);
 void explain_migrations(const struct facts *f, struct judgement *j);
 void explain_small_work_units(const struct facts *f, struct judgement *j);
 
+bool explain_is_collector(const struct work_preempt *p);
+
 /* Text in buffers of the caller. */
 #define EXPLAIN_TEXT 320
 const char *explain_ns(char *buf, double ns); /* as fmt_ns; "an unknown time" for NaN */
