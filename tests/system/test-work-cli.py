@@ -322,7 +322,9 @@ def record_tells_the_shim_what_to_keep(s):
         got = shown_environment(s, *args)[0]
         equal(tuple(got.get(name) for name in names), wanted, " ".join(args))
     equal(shown_environment(s, "--waits", "on", env={"INFPROF_WAITS": "off"})[0]["INFPROF_WAITS"], "on", "the option wins")
-    for args, said in ((["--waits", "maybe"], "on or off"), (["--kernel", "libfoo.so:f"], "--kernels"), 
+    spec = "a.so:f*=decode,b.so:g/0=prefill,c.so:h~"
+    equal(shown_environment(s, "-k", spec)[0]["INFPROF_KERNELS"], spec, "phases are the shim's to read")
+    for args, said in ((["--waits", "maybe"], "on or off"), (["-k", "a.so:f=idle"], "decode or prefill"), (["--kernel", "libfoo.so:f"], "--kernels"), 
                        (["--offcpu", "--kernel", "off"], "--kernel off"), (["--offcpu=1"], "no value")):
         text = shown_environment(s, *args, code=2)[1]
         one_line(text, " ".join(args))
