@@ -63,7 +63,8 @@ static bool print_waiting(const struct page *p)
                 {{"thread", false, false, 1}, "name", ROWS_TEXT, "-"},
                 {{"at", false, true, 0}, "place", ROWS_TEXT},
         };
-        const json_t *waiting = json_object_get(p->document, "waiting");
+        _cleanup_(json_decrefp) json_t *waiting =
+                memory_sorted(json_object_get(p->document, "waiting"), "for_ns");
         size_t n = json_array_size(waiting), shown = view_shown(p->rows, n);
         bool live = !strcmp(text_string(json_object_get(p->document, "run"), "end", ""), "live");
         _cleanup_(json_decrefp) json_t *rows = json_array();

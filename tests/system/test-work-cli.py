@@ -139,10 +139,10 @@ def the_rows_of_the_ledger_add_up(s):
     api = fake(s)
     lines = printed(s, "ledger", "x").splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("compute "))
-    shares = [float(line.split()[2]) for line in lines[first:first + 11]]
-    equal([line.split()[0] for line in lines[first:first + 11]], wait_docs.ROWS, "rows")
+    shares = [float(line.split()[2]) for line in lines[first:first + len(wait_docs.ROWS)]]
+    equal([line.split()[0] for line in lines[first:first + len(wait_docs.ROWS)]], wait_docs.ROWS, "rows")
     check(abs(sum(shares) - 100) < 0.6, f"{shares}")
-    check(lines[first + 11].startswith("all of it"), lines[first + 11])
+    check(lines[first + len(wait_docs.ROWS)].startswith("all of it"), lines[first + len(wait_docs.ROWS)])
     for who in ("own", "critical"):
         equal(sum(row["total_ns"] for row in doc[who]), doc["wall"]["total_ns"], f"of {who}, in the document")
     api.close()
