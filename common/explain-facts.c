@@ -10,8 +10,9 @@
  *
  * as if the work were evenly spread, nobody waited, and creating threads and standing in line for a
  * CPU took no time (Amdahl's law with nothing lost). Where the kernel did not say how long threads
- * stood in line, C is their wall time in ops, of which no more than c CPUs can have been used at a
- * time: C = compute x min(1, c / demand), demand being how many threads wanted a CPU on average.
+ * stood in line, some of their time in ops is that: a call during which the thread lost its CPU
+ * takes as long as others' time slices. So each call counts as no more than eight times the median
+ * of its op, and all together as no more than there were CPUs for.
  */
 #include <errno.h>
 #include <math.h>
@@ -20,6 +21,8 @@
 
 /* A thread that computes less than this part of what the busiest does is none of the team. */
 #define TEAM_MIN 0.05
+
+#define MEDIANS_MAX 8
 
 static double sum_rows(const double *rows)
 {
@@ -155,6 +158,33 @@ static void find_spins(struct facts *f)
                 f->spin_ns = f->all[IFP_LEDGER_BARRIER];
 }
 
+/* The part of the time in ops that is left when no call counts as more than eight medians. */
+static double part_of_calls(const struct facts *f)
+{
+        const struct model *m = &f->w->model;
+        double all = 0, kept = 0;
+
+        for (size_t i = 0; i < m->n_ops; i++) {
+                struct spread s = {.points = m->ops[i]->phase[IFP_PHASE_DECODE].points,
+                                   .max_ns = UINT64_MAX};
+                double most;
+
+                if (m->ops[i]->kind != IFP_KIND_KERNEL && m->ops[i]->kind != IFP_KIND_NODE)
+                        continue;
+                spread_settle(&s); /* sorts the model's own, which does it no harm */
+                if (!s.points.count)
+                        continue;
+                most = MEDIANS_MAX * (double)spread_quantile(&s, 0.5);
+                for (size_t k = 0; k < s.points.n; k++) {
+                        double ns = (double)s.points.at[k].ns, n = (double)s.points.at[k].count;
+
+                        all += ns * n;
+                        kept += (ns < most ? ns : most) * n;
+                }
+        }
+        return all > 0 ? kept / all : 1;
+}
+
 static void find_ideal(struct facts *f)
 {
         double waits, wide, cpus = f->cpus ? (double)f->cpus : NAN;
@@ -167,8 +197,11 @@ static void find_ideal(struct facts *f)
         f->demand = (f->threads_ns - f->all[IFP_LEDGER_UNACCOUNTED] - (waits > 0 ? waits : 0)) /
                     f->wall;
         f->compute_cpu = f->all[IFP_LEDGER_COMPUTE];
-        if (!f->has_kernel && f->demand > cpus)
-                f->compute_cpu *= cpus / f->demand;
+        if (!f->has_kernel) {
+                f->compute_cpu *= part_of_calls(f);
+                if (f->compute_cpu > cpus * f->wall)
+                        f->compute_cpu = cpus * f->wall;
+        }
         f->serial = f->own[IFP_LEDGER_OUTSIDE] + f->own[IFP_LEDGER_ALLOC];
         wide = f->team < cpus || isnan(cpus) ? f->team : cpus;
         f->ideal = f->serial + f->compute_cpu / (wide >= 1 ? wide : 1);
@@ -181,9 +214,11 @@ int facts_find(struct facts *f, struct work *w)
         *f = (struct facts){.w = w};
         if (!work_pace(w, &f->tokens, &f->wall))
                 f->tokens = f->wall = NAN;
-        for (size_t i = 0; i < w->model.n_processes; i++)
+        for (size_t i = 0; i < w->model.n_processes; i++) {
                 if (w->processes[i].cpus > f->cpus)
                         f->cpus = w->processes[i].cpus;
+                f->waits_known |= w->processes[i].waits_known;
+        }
         take_ledger(f);
         r = work_barriers(w, &f->barriers);
         if (!r)

@@ -149,6 +149,8 @@ void explain_lock_convoy(const struct facts *f, struct judgement *j)
         double time = thread_time(f), share = (double)l.total_ns / time;
         char a[FMT_SIZE], b[FMT_SIZE];
 
+        if (!judge_waits(j, f))
+                return;
         if (!l.n) {
                 judge_no(j, "no lock was waited for");
                 return;

@@ -22,24 +22,24 @@ static bool is_proven(const struct facts *f, struct judgement *j)
                 if (f->runnable >= RUNNABLE_SHARE_MIN)
                         return true;
                 judge_no(j,
-                         "%.0f threads compute on %llu CPUs, but they could run and did not for "
+                         "%.0f threads compute on %s, but they could run and did not for "
                          "only %s of "
                          "the time",
-                         f->team, (unsigned long long)f->cpus, fmt_share(a, f->runnable));
+                         f->team, explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE),
+                         fmt_share(a, f->runnable));
                 return false;
         }
         if (isnan(f->demand)) {
-                judge_unknown(
-                        j,
-                        "%.0f threads compute on %llu CPUs; whether at the same time, neither "
-                        "a ledger of decode steps nor the kernel tells",
-                        f->team, (unsigned long long)f->cpus);
+                judge_unknown(j,
+                              "%.0f threads compute on %s; whether at the same time, neither "
+                              "a ledger of decode steps nor the kernel tells",
+                              f->team, explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE));
                 return false;
         }
         if (f->demand >= DEMAND_MIN * (double)f->cpus)
                 return true;
-        judge_no(j, "%.0f threads compute on %llu CPUs, but on average only %.1f want one", f->team,
-                 (unsigned long long)f->cpus, f->demand);
+        judge_no(j, "%.0f threads compute on %s, but on average only %.1f want one", f->team,
+                 explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE), f->demand);
         return false;
 }
 

@@ -157,8 +157,11 @@ void explain_spawn_churn(const struct facts *f, struct judgement *j)
         place = explain_place(s->place, text, sizeof(text));
         p50 = spread_quantile(&s->life, 0.50);
         p95 = spread_quantile(&s->life, 0.95);
-        judge_yes(j, "a %s is made for %s%s: %s", kind, unit, isnan(f->tokens) ? " at a time" : "",
-                  place);
+        if (c.count >= 1.5 * f->tokens)
+                judge_yes(j, "%.3g %s are made for each token: %s", c.count / f->tokens,
+                          s->kind == IFP_SPAWN_THREAD ? "threads" : "processes", place);
+        else
+                judge_yes(j, "a %s is made for %s: %s", kind, unit, place);
         judge_evidence(j, c.count, "count", "made%s%s", isnan(f->tokens) ? "" : " in decode",
                        c.sites > 1 ? ", at several places" : "");
         judge_evidence(j, c.count / f->tokens, "1/token", "made a token");

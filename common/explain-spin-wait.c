@@ -81,6 +81,8 @@ void explain_spin_wait(const struct facts *f, struct judgement *j)
         bool collapse = short_of_cpus || f->runnable >= COLLAPSE_RUNNABLE;
         char a[FMT_SIZE], c[FMT_SIZE];
 
+        if (!judge_waits(j, f))
+                return;
         if (!worst) {
                 judge_no(j, "no barrier was seen at which threads spin");
                 return;

@@ -17,6 +17,7 @@
 struct facts {
         struct work *w;
         struct barriers barriers;
+        bool waits_known;                            /* of some process */
         bool has_ledger, has_kernel;                 /* kernel: its rows are in the ledger */
         double tokens, wall;                         /* NaN: no token was decoded */
         double own[IFP_N_LEDGER], all[IFP_N_LEDGER]; /* of the thread that decodes; of all */
@@ -27,9 +28,10 @@ struct facts {
         double runnable; /* share of the time they wanted a CPU that they did not have one */
         bool runnable_in_decode; /* it is of decode steps; else of the threads' whole lives */
         double spin_ns;          /* waiting at barriers that spin */
-        double compute_cpu;      /* of all threads, without what they stood in line for a CPU */
-        double serial;           /* what only the thread that decodes can do: outside, allocation */
-        double ideal;            /* the least the steps could take on these CPUs */
+        double compute_cpu; /* of all threads, without what they stood in line for a CPU: told by
+                               the kernel, or an estimate */
+        double serial;      /* what only the thread that decodes can do: outside, allocation */
+        double ideal;       /* the least the steps could take on these CPUs */
 };
 
 int facts_find(struct facts *f, struct work *w);
@@ -51,6 +53,11 @@ enum confidence { CONFIDENCE_LOW, CONFIDENCE_MEDIUM, CONFIDENCE_HIGH };
 __attribute__((format(printf, 2, 3))) void judge_no(struct judgement *j, const char *format, ...);
 __attribute__((format(printf, 2, 3))) void judge_unknown(struct judgement *j, const char *format,
                                                          ...);
+
+/* Were waits recorded? If not, that is the judgement. */
+bool judge_waits(struct judgement *j, const struct facts *f);
+/* "1 CPU", "2 CPUs" */
+const char *explain_cpus(const struct facts *f, char *buf, size_t size);
 
 /* Begins a finding. */
 __attribute__((format(printf, 2, 3))) void judge_yes(struct judgement *j, const char *format, ...);
@@ -80,6 +87,8 @@ void explain_lock_convoy(const struct facts *f, struct judgement *j);
 void explain_preempted(const struct facts *f, struct judgement *j);
 void explain_migrations(const struct facts *f, struct judgement *j);
 void explain_small_work_units(const struct facts *f, struct judgement *j);
+
+bool explain_is_collector(const struct work_preempt *p);
 
 /* Text in buffers of the caller. */
 #define EXPLAIN_TEXT 320

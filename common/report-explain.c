@@ -19,6 +19,8 @@
 #define TOKENS_ENOUGH 20
 #define TOKENS_FEW    5
 
+#define COLLECTOR_TOLD 0.03 /* of the CPU time that threads wanted */
+
 static const struct {
         const char *id;
         void (*judge)(const struct facts *f, struct judgement *j);
@@ -59,6 +61,20 @@ void judge_unknown(struct judgement *j, const char *format, ...)
         j->judged = JUDGED_UNKNOWN;
 }
 
+bool judge_waits(struct judgement *j, const struct facts *f)
+{
+        if (!f->waits_known)
+                judge_unknown(j, "no waits were recorded: there were none, or they were not to be "
+                                 "(INFPROF_WAITS=off)");
+        return f->waits_known;
+}
+
+const char *explain_cpus(const struct facts *f, char *buf, size_t size)
+{
+        snprintf(buf, size, "%llu CPU%s", (unsigned long long)f->cpus, f->cpus == 1 ? "" : "s");
+        return buf;
+}
+
 void judge_yes(struct judgement *j, const char *format, ...)
 {
         va_list ap;
@@ -78,18 +94,17 @@ void judge_yes(struct judgement *j, const char *format, ...)
 
 void judge_evidence(struct judgement *j, double value, const char *unit, const char *format, ...)
 {
-        json_t *o;
+        bool whole = !strcmp(unit, "ns") || !strcmp(unit, "count");
+        json_t *o, *number = whole ? report_rounded(value) : report_fraction(value);
         va_list ap;
 
-        if (!isfinite(value))
+        if (json_is_null(number))
                 return;
         o = json_object();
         va_start(ap, format);
         report_set(o, "text", text_of(format, ap));
         va_end(ap);
-        report_set(o, "value",
-                   !strcmp(unit, "ns") || !strcmp(unit, "count") ? report_rounded(value)
-                                                                 : json_real(value));
+        report_set(o, "value", number);
         report_set(o, "unit", json_string(unit));
         json_array_append_new(j->evidence, o);
 }
@@ -220,6 +235,32 @@ static json_t *build_looked_at(const struct judgement *j, size_t i)
         return o;
 }
 
+bool explain_is_collector(const struct work_preempt *p)
+{
+        return p->name && !strcmp(p->name, "infprofd");
+}
+
+static json_t *build_notes(const struct work *w)
+{
+        json_t *notes = work_notes(w);
+        uint64_t took = 0, wanted = 0;
+        char a[FMT_SIZE], b[FMT_SIZE];
+
+        for (size_t i = 0; i < w->n_preempts; i++)
+                if (explain_is_collector(&w->preempts[i]))
+                        took = sum_u64(took, w->preempts[i].total_ns);
+        for (size_t i = 0; i < w->model.n_threads; i++)
+                if (w->model.threads[i].row.running_ns != RUNFILE_NOT_TOLD)
+                        wanted = sum_u64(wanted, w->model.threads[i].row.running_ns);
+        wanted = sum_u64(wanted, took);
+        if (wanted && (double)took >= COLLECTOR_TOLD * (double)wanted)
+                report_note(notes,
+                            "the collector itself had a CPU for %s when threads wanted one, %s of "
+                            "the time: part of what is found may be its doing",
+                            fmt_ns(a, took), fmt_share(b, (double)took / (double)wanted));
+        return notes;
+}
+
 static int build(struct work *w, json_t **ret)
 {
         struct judgement judged[N_VERDICTS] = {0}, *order[N_VERDICTS];
@@ -231,6 +272,10 @@ static int build(struct work *w, json_t **ret)
 
         for (size_t i = 0; i < N_VERDICTS && !r; i++) {
                 verdicts[i].judge(&f, &judged[i]);
+                if (judged[i].judged == JUDGED_YES && !json_array_size(judged[i].evidence)) {
+                        json_decref(judged[i].finding); /* of a file that makes no sense */
+                        judge_unknown(&judged[i], "the run has no numbers that would show it");
+                }
                 json_array_append_new(looked_at, build_looked_at(&judged[i], i));
                 if (judged[i].judged != JUDGED_YES)
                         continue;
@@ -243,7 +288,7 @@ static int build(struct work *w, json_t **ret)
                 json_array_append_new(findings, order[i]->finding);
         report_set(o, "findings", findings);
         report_set(o, "looked_at", looked_at);
-        report_set(o, "notes", work_notes(w));
+        report_set(o, "notes", build_notes(w));
         if (!r)
                 *ret = steal_ptr(o);
         return r;

@@ -58,6 +58,20 @@ static inline json_t *top_text(const char *s)
         return clean ? json_string(clean) : json_null();
 }
 
+/* daemon/api-top-threads.c: the member "threads", and what others tell of threads */
+json_t *top_threads(const struct top_scope *s);
+const char *top_wait_kind(uint32_t kind);
+json_t *top_told(uint64_t v);          /* beyond INT64_MAX: null */
+json_t *top_address(uint64_t address); /* 0: null */
+const struct thread *top_thread(const struct process *p, int64_t index);
+json_t *top_thread_reference(const struct process *p, const struct thread *t); /* NULL: null */
+const struct thread *top_holder(const struct process *p, const struct wait *w);
+json_t *top_waiting(const struct process *p, const struct thread *t); /* in progress, or null */
+
+/* daemon/api-top-waits.c, daemon/api-top-ledger.c: the members "waits" and "ledger" */
+json_t *top_waits(const struct top_scope *s);
+json_t *top_ledger(const struct top_scope *s);
+
 /* daemon/api-top-memory.c: the member "memory" */
 json_t *top_memory(const struct top_scope *s);
 

@@ -20,8 +20,6 @@
 #include "daemon/lane.h"
 #include "daemon/procfs.h"
 
-#define MAX_ENDED_THREADS 256 /* shown; the newest */
-
 static const char *const phase_names[IFP_N_PHASES] = {"unknown", "load", "prefill", "decode",
                                                       "idle"};
 static const char *const kind_names[IFP_N_KINDS] = {"kernel", "node",  "graph", "call",
@@ -250,47 +248,6 @@ static json_t *build_ops(struct view *v)
         return list;
 }
 
-static const char *site_name(const struct process *p, int64_t site)
-{
-        if (site < 0 || site >= p->n_sites)
-                return NULL;
-        return p->sites[site].function ? p->sites[site].function : p->sites[site].library;
-}
-
-static json_t *thread_document(const struct process *p, const struct thread *t)
-{
-        uint64_t now = p->state == PROCESS_LIVE ? ifp_ticks() : p->end_ticks;
-        uint64_t end = t->ended ? t->end_ticks : now;
-        double life = end > t->start_ticks ? (double)(end - t->start_ticks) : NAN;
-
-        return json_pack(
-                "{s:I, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:I}", "tid", (json_int_t)t->tid, "name",
-                t->name, "state", t->ended ? "ended" : "live", "spans", (json_int_t)t->sum.timed,
-                "busy_ns", (json_int_t)clock_ns(&p->clock, t->busy_ticks), "share",
-                top_real((double)t->busy_ticks / life), "cpu_ns",
-                t->cpu_ns == UINT64_MAX ? json_null() : json_integer((json_int_t)t->cpu_ns),
-                "spawned_by", top_text(site_name(p, t->site)), "alloc_calls",
-                (json_int_t)t->sum.alloc_calls);
-}
-
-/* All that live, and the newest of those that ended. */
-static json_t *build_threads(const struct view *v)
-{
-        json_t *list = json_array();
-        uint32_t ended = 0;
-
-        for (const struct process *p = v->scope.server->processes; p; p = p->next) {
-                if (!top_is_shown(&v->scope, p))
-                        continue;
-                for (uint32_t i = p->n_threads; i-- > 0;)
-                        if (!p->threads[i]->ended || ended++ < MAX_ENDED_THREADS)
-                                json_array_append_new(list, thread_document(p, p->threads[i]));
-                if (p->later)
-                        json_array_append_new(list, thread_document(p, p->later));
-        }
-        return list;
-}
-
 static json_t *build_spawns(const struct view *v)
 {
         json_t *sites = json_array();
@@ -406,10 +363,11 @@ json_t *api_top_document(struct server *s, struct run *run, const struct process
         bool live = only ? only->state == PROCESS_LIVE : run_is_live(run);
         json_t *ops = build_ops(&v);
 
-        return json_pack("{s:s, s:{s:s, s:s, s:I, s:b, s:o}, s:o, s:o, s:o, s:o, s:o}", "schema",
-                         "infprof.top/1", "run", "id", run->id, "command", run->command, "pid",
-                         (json_int_t)pid, "live", live, "exit",
+        return json_pack("{s:s, s:{s:s, s:s, s:I, s:b, s:o}, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                         "schema", "infprof.top/1", "run", "id", run->id, "command", run->command,
+                         "pid", (json_int_t)pid, "live", live, "exit",
                          report_exit((int)run->end, run->end_value), "now", build_now(&v), "ops",
-                         ops, "threads", build_threads(&v), "spawns", build_spawns(&v), "memory",
-                         top_memory(&v.scope));
+                         ops, "threads", top_threads(&v.scope), "spawns", build_spawns(&v),
+                         "memory", top_memory(&v.scope), "waits", top_waits(&v.scope), "ledger",
+                         top_ledger(&v.scope));
 }

@@ -14,7 +14,21 @@ static inline uint64_t flush_sane(uint64_t v)
 /* daemon/flush.c */
 struct runfile_alloc flush_alloc_of(const struct figures *f);
 
+/* daemon/flush-waits.c */
+int flush_waits(struct run *run, const struct process *p);
+int flush_thread_waits(struct run *run, const struct process *p, const struct thread *t);
+void flush_waits_written(struct process *p); /* before flush_heap_written */
+
+/* daemon/flush-ledger.c */
+int flush_ledger(struct run *run, const struct process *p);
+int flush_thread_ledger(struct run *run, const struct process *p, const struct thread *t);
+void flush_ledger_written(struct process *p);
+
 /* daemon/flush-heap.c */
 void flush_heap_process(const struct process *p, struct runfile_process *row);
 int flush_heap(struct run *run, const struct process *p, uint64_t second);
 void flush_heap_written(struct process *p); /* the commit is through */
+
+/* daemon/flush-kernel.c */
+int flush_kernel(struct run *run, const struct process *p);
+void flush_kernel_written(struct process *p);

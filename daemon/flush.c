@@ -193,6 +193,20 @@ static int put_thread_ops(struct run *run, const struct process *p, const struct
         return r;
 }
 
+/* What it asked the kernel itself, which no look before can know. A thread without any fault is
+ * none that asked. */
+static void told_at_its_end(const struct thread *t, struct runfile_thread *row)
+{
+        const struct thread_waits *w = &t->waits;
+
+        if (!t->ended || !(w->minor_faults | w->major_faults))
+                return;
+        row->voluntary = flush_sane(w->voluntary);
+        row->involuntary = flush_sane(w->involuntary);
+        row->minor_faults = flush_sane(w->minor_faults);
+        row->major_faults = flush_sane(w->major_faults);
+}
+
 static int put_thread(struct run *run, const struct process *p, const struct thread *t)
 {
         struct runfile_thread row = {
@@ -224,6 +238,9 @@ static int put_thread(struct run *run, const struct process *p, const struct thr
 
         for (unsigned i = 0; i < IFP_N_BLOCK_KINDS; i++)
                 row.blocked_ns[i] = RUNFILE_NOT_TOLD;
+        kernel_thread_figures(p, t, &row);
+        if (p->kernel.view != RUNFILE_VIEW_BPF)
+                told_at_its_end(t, &row);
         r = runfile_put_thread(run->file, &row);
         return r ? r : put_thread_ops(run, p, t);
 }
@@ -248,11 +265,16 @@ static int put_later(struct run *run, const struct process *p)
                 if (!t || t->index != PROCESS_MAX_THREADS)
                         continue;
                 r = tally_merge(&sum.tally, &t->tally);
+                thread_waits_add(&sum, t);
                 sum.folded += t->folded;
                 tally_figures_add(&sum.sum, &t->sum);
         }
         if (!r)
                 r = put_thread(run, p, &sum);
+        if (!r)
+                r = flush_thread_waits(run, p, &sum);
+        if (!r && p->ledger && sum.ledger.steps)
+                r = flush_thread_ledger(run, p, &sum);
         tally_done(&sum.tally);
         return r;
 }
@@ -321,9 +343,15 @@ static int put_all_of(struct run *run, const struct process *p, uint64_t second)
         if (!r)
                 r = put_sites(run, p);
         if (!r)
+                r = flush_waits(run, p);
+        if (!r)
+                r = flush_ledger(run, p);
+        if (!r)
                 r = put_second(run, p, second);
         if (!r)
                 r = flush_heap(run, p, second);
+        if (!r)
+                r = flush_kernel(run, p);
         if (!r)
                 r = pattern_put_notes(run->file, p);
         return r;
@@ -356,7 +384,10 @@ static void mark_written(struct process *p, uint64_t second)
                 p->second_base = p->in_file;
         }
         p->in_file = p->now;
+        flush_waits_written(p);
+        flush_ledger_written(p);
         flush_heap_written(p);
+        flush_kernel_written(p);
         p->write_all = p->dirty = false;
 }
 

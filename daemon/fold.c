@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A fold entry is a block of the pool with a count, a sum and extremes, and
+ * An entry is a block of the pool with a count, a sum and extremes, and
  * with the numbers of further blocks, one an octave of its histogram. The
  * numbers are the engine's and may point anywhere: they are held against the
  * count of blocks handed out. What lies in a block can be any number, which harms
@@ -8,13 +8,18 @@
  */
 #include "daemon/fold.h"
 
+bool fold_is_there(const struct segment *s, uint32_t index)
+{
+        /* loaded after the index was, so it covers every true one */
+        return index <= __atomic_load_n(&s->map->live.n_blocks, __ATOMIC_ACQUIRE) &&
+               index <= IFP_POOL_BLOCKS;
+}
+
 static int block_at(const struct segment *s, uint32_t index, const union ifp_block **ret,
                     const char **ret_why)
 {
-        /* loaded after the index was, so it covers every true one */
-        if (index > __atomic_load_n(&s->map->live.n_blocks, __ATOMIC_ACQUIRE) ||
-            index > IFP_POOL_BLOCKS) {
-                *ret_why = "its fold table points outside of the pool";
+        if (!fold_is_there(s, index)) {
+                *ret_why = "a histogram of its points outside of the pool";
                 return SEGMENT_E_BAD;
         }
         *ret = &s->map->pool[index - 1];
@@ -50,10 +55,9 @@ static void octave_add(const union ifp_block *b, uint32_t octave, uint64_t *buck
         }
 }
 
-int fold_read(const struct segment *s, const struct ifp_lane *lane, uint32_t op, uint32_t phase,
-              uint64_t *buckets, struct fold *f, const char **ret_why)
+int fold_block(const struct segment *s, uint32_t index, uint64_t *buckets, struct fold *f,
+               const char **ret_why)
 {
-        uint32_t index = __atomic_load_n(&lane->fold[op][phase], __ATOMIC_ACQUIRE);
         const union ifp_block *b, *o;
         struct sums sums = {0};
         uint64_t count, min, max;
@@ -87,4 +91,11 @@ int fold_read(const struct segment *s, const struct ifp_lane *lane, uint32_t op,
         scale = sums.v > 0 ? (double)load(&b->fold.total) / sums.v : 1;
         f->sumsq += sums.v2 * scale * scale;
         return 0;
+}
+
+int fold_read(const struct segment *s, const struct ifp_lane *lane, uint32_t op, uint32_t phase,
+              uint64_t *buckets, struct fold *f, const char **ret_why)
+{
+        return fold_block(s, __atomic_load_n(&lane->fold[op][phase], __ATOMIC_ACQUIRE), buckets, f,
+                          ret_why);
 }

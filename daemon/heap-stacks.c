@@ -55,20 +55,6 @@ static int bad(const char **ret_why, const char *why)
         return SEGMENT_E_BAD;
 }
 
-/* The op may be newer than the ops we have. */
-static int check_op(struct process *p, uint32_t op, const char **ret_why)
-{
-        int r = 0;
-
-        if (op >= p->n_ops)
-                r = segment_count(&p->segment, &p->counts, ret_why);
-        if (!r && op >= p->n_ops)
-                r = process_take_ops(p, ret_why);
-        if (!r && op >= p->n_ops)
-                r = bad(ret_why, "a stack belongs to an op that does not exist");
-        return r;
-}
-
 /* What never changes, once the entry is complete. */
 static int take_identity(struct process *p, const struct ifp_stack *from, struct heap_stack *to,
                          const char **ret_why)
@@ -90,7 +76,7 @@ static int take_identity(struct process *p, const struct ifp_stack *from, struct
                 return bad(ret_why, "the frames of a stack lie outside of their table");
         if (s.phase >= IFP_N_PHASES)
                 return bad(ret_why, "a stack is of a phase that does not exist");
-        r = check_op(p, s.op, ret_why);
+        r = process_check_op(p, s.op, "a stack belongs to an op that does not exist", ret_why);
         if (r)
                 return r;
         to->known = true;
@@ -169,13 +155,18 @@ static int take_one(struct process *p, uint32_t i, const char **ret_why)
         return 0;
 }
 
-int heap_take_stacks(struct process *p, const char **ret_why)
+uint32_t heap_n_stacks(const struct process *p)
 {
         uint32_t n = __atomic_load_n(&p->segment.map->live.n_stacks, __ATOMIC_ACQUIRE);
+
+        return n < IFP_MAX_STACKS ? n : IFP_MAX_STACKS; /* some were refused */
+}
+
+int heap_take_stacks(struct process *p, const char **ret_why)
+{
+        uint32_t n = heap_n_stacks(p);
         int r;
 
-        if (n > IFP_MAX_STACKS)
-                n = IFP_MAX_STACKS; /* some were refused */
         if (n < p->heap.n_stacks)
                 return bad(ret_why, "the number of its stacks runs backwards");
         r = room_for(&p->heap, n);

@@ -12,37 +12,10 @@
 #include "daemon/heap.h"
 #include "daemon/process.h"
 
-#define TRIES 8 /* the writer is quick; what is not had now, is had a second later */
-
 static int bad(const char **ret_why, const char *why)
 {
         *ret_why = why;
         return SEGMENT_E_BAD;
-}
-
-static void copy_words(void *to, const void *from, size_t bytes)
-{
-        uint64_t *a = to;
-        const uint64_t *b = from;
-
-        for (size_t i = 0; i < bytes / sizeof(*a); i++)
-                a[i] = heap_load(&b[i]);
-}
-
-/* false: the writer was at it each time */
-static bool copy_under(const uint32_t *seq, void *to, const void *from, size_t bytes)
-{
-        for (int i = 0; i < TRIES; i++) {
-                uint32_t before = __atomic_load_n(seq, __ATOMIC_ACQUIRE);
-
-                if (before & 1)
-                        continue;
-                copy_words(to, from, bytes);
-                __atomic_thread_fence(__ATOMIC_ACQUIRE);
-                if (__atomic_load_n(seq, __ATOMIC_RELAXED) == before)
-                        return true;
-        }
-        return false;
 }
 
 /* The segment's page with this may be a hole, which reading would fill. */
@@ -88,7 +61,7 @@ int heap_take_allocator(struct process *p, const char **ret_why)
         int r;
 
         if (!is_touched(p, offsetof(struct ifp_segment, allocator), sizeof(*from)) ||
-            !copy_under(&from->seq, &now, from, sizeof(now)))
+            !segment_copy_under(&from->seq, &now, from, sizeof(now)))
                 return 0;
         if (now.kind >= IFP_N_ALLOCATORS)
                 return bad(ret_why, "its allocator is of a kind that does not exist");
@@ -154,7 +127,7 @@ static int take_points(struct process *p, const char **ret_why)
         if (n > IFP_TOKEN_POINTS)
                 return bad(ret_why, "it has more points of tokens than there is room for");
         if ((seq == t->seq && n == t->n_taken) ||
-            !copy_under(&from->seq, points, from->points, n * sizeof(*points)))
+            !segment_copy_under(&from->seq, points, from->points, n * sizeof(*points)))
                 return 0;
         r = points_room(t, n);
         if (r)
@@ -181,8 +154,8 @@ static int take_hists(struct heap_tokens *t, const struct ifp_tokens *from)
                 t->bytes_hist = malloc(bytes);
         if (!t->calls_hist || !t->bytes_hist)
                 return -ENOMEM;
-        copy_words(t->calls_hist, from->calls_hist, bytes);
-        copy_words(t->bytes_hist, from->bytes_hist, bytes);
+        segment_copy_words(t->calls_hist, from->calls_hist, bytes);
+        segment_copy_words(t->bytes_hist, from->bytes_hist, bytes);
         for (uint32_t i = 0; i < IFP_HIST_BUCKETS; i++) {
                 t->calls_hist[i] = heap_bounded(t->calls_hist[i]);
                 t->bytes_hist[i] = heap_bounded(t->bytes_hist[i]);

@@ -133,6 +133,9 @@ static inline uint64_t heap_load(const uint64_t *p)
         return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
+/* Entries of the table of stacks that may be named by now. */
+uint32_t heap_n_stacks(const struct process *p);
+
 /* What SQL can hold. */
 static inline uint64_t heap_bounded(uint64_t v)
 {

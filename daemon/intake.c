@@ -214,6 +214,30 @@ static int take_segment(struct intake *in, const struct pending *from, const cha
         return r;
 }
 
+/* It is taken over; and here is the kernel's view of it, to be read, where there is one. */
+static void answer(struct intake *in, const struct pending *to)
+{
+        const struct process *p = server_find_pid(in->server, to->peer.pid);
+        int array = p ? kernel_array(p) : -1;
+        union {
+                char bytes[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr align;
+        } control = {0};
+        char yes = '!';
+        struct iovec iov = {.iov_base = &yes, .iov_len = 1};
+        struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+
+        if (array >= 0) {
+                m.msg_control = control.bytes;
+                m.msg_controllen = sizeof(control.bytes);
+                control.align.cmsg_level = SOL_SOCKET;
+                control.align.cmsg_type = SCM_RIGHTS;
+                control.align.cmsg_len = CMSG_LEN(sizeof(int));
+                memcpy(CMSG_DATA(&control.align), &array, sizeof(int));
+        }
+        (void)!sendmsg(to->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static void greet(struct intake *in, uint32_t i)
 {
         struct pending from = in->pending[i];
@@ -224,8 +248,9 @@ static void greet(struct intake *in, uint32_t i)
                 ; /* came and went: somebody looked whether we are here */
         else if (r)
                 server_refuse(in->server, from.peer.pid, r < 0 ? strerror(-r) : why);
-        else if (send(from.fd, "!", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-                (void)0; /* it does not wait any more; the segment is here all the same */
+        else
+                answer(in,
+                       &from); /* if it does not wait any more, the segment is here all the same */
         forget(in, i);
 }
 

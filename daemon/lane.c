@@ -61,9 +61,12 @@ static int lane_begin(struct process *p, struct lane *l, const struct ifp_lane *
                 return r;
         lane_identity(lane, t);
         first_name(p, t);
+        thread_ledger_settle(p, l, (uint32_t)(l - p->lanes));
+        t->lane = (uint32_t)(l - p->lanes);
+        t->gen = gen;
         l->thread = t;
         l->gen = gen;
-        return 0;
+        return thread_map_add(p, t);
 }
 
 int lane_refresh(struct process *p, struct lane *l, uint32_t i, const char **ret_why)
@@ -93,8 +96,9 @@ int lane_refresh(struct process *p, struct lane *l, uint32_t i, const char **ret
         thread_fill_ranges(p, l, i, t);
         before = t->sum;
         thread_add_up(p, t);
+        kernel_refresh(p, t, i, &l->kernel_base);
         t->dirty |= memcmp(&before, &t->sum, sizeof(before)) != 0;
-        return 0;
+        return thread_waits_take(p, l, i, ret_why);
 }
 
 int lane_refresh_crowd(struct process *p, const char **ret_why)
@@ -161,6 +165,8 @@ static int lane_end(struct process *p, struct lane *l, uint32_t i, uint64_t end_
         if (r < 0)
                 return r;
         l->base_folded += t->folded;
+        thread_waits_end(p, l);
+        kernel_figures_add(&l->kernel_base, &t->kernel);
         l->thread = NULL;
         drain_lane_reset(&l->drain);
         p->dirty = true;
@@ -365,5 +371,6 @@ int lane_adopt(struct process *p, uint32_t i, const char **ret_why)
                 return r;
         tally_add_to(&l->base, p->retired, p->n_ops_room * IFP_N_PHASES);
         l->base_folded = lane->n_folded;
+        thread_waits_adopt(p, l, i);
         return 0;
 }

@@ -134,19 +134,31 @@ static uint32_t find_frame(const struct process *p, const struct heap_stack *s, 
 }
 
 /* Nothing may say anything: then the innermost frame stands for it. */
+int places_name(const struct process *p, const struct heap_stack *s, struct runfile_frame *ret,
+                char **ret_name, char **ret_caller)
+{
+        uint32_t at = find_frame(p, s, 0, NULL, ret_name);
+
+        *ret = (struct runfile_frame){0};
+        *ret_caller = NULL;
+        if (at == s->n_frames)
+                at = 0;
+        if (frames_get(p->heap.frames, s->frames[at], ret) && !*ret_name)
+                *ret_name = frame_name(ret);
+        if (!*ret_name)
+                return -ENOMEM;
+        find_frame(p, s, at + 1, *ret_name, ret_caller);
+        return 0;
+}
+
 static int find_resolved(struct process *p, const struct heap_stack *s, uint32_t *ret)
 {
         _cleanup_(freep) char *name = NULL, *caller = NULL;
-        struct runfile_frame f = {0};
-        uint32_t at = find_frame(p, s, 0, NULL, &name);
+        struct runfile_frame f;
+        int r = places_name(p, s, &f, &name, &caller);
 
-        if (at == s->n_frames)
-                at = 0;
-        if (frames_get(p->heap.frames, s->frames[at], &f) && !name)
-                name = frame_name(&f);
-        if (!name)
-                return -ENOMEM;
-        find_frame(p, s, at + 1, name, &caller);
+        if (r)
+                return r;
         return find(&p->places, &(struct key){name, f.function, f.library, caller, s->op}, ret);
 }
 

@@ -40,5 +40,13 @@ struct places {
 
 void places_done(struct places *p);
 
+struct heap_stack;
+struct runfile_frame;
+
+/* A resolved stack with frames, in words: the first that says something (`ret`, `ret_name`: short,
+ * to be freed) and its caller (NULL: none says something). 0 or -ENOMEM. */
+int places_name(const struct process *p, const struct heap_stack *s, struct runfile_frame *ret,
+                char **ret_name, char **ret_caller);
+
 /* Sums up all stacks anew. `interval_over`: what moves is counted from here on. 0 or -ENOMEM. */
 int places_take(struct process *p, bool interval_over);

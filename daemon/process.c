@@ -25,6 +25,7 @@
 #include "daemon/elsewhere.h"
 #include "daemon/pattern.h"
 #include "daemon/procfs.h"
+#include "daemon/site.h"
 #include "daemon/text.h"
 #include "daemon/thread.h"
 
@@ -173,6 +174,21 @@ int process_take_ops(struct process *p, const char **ret_why)
         return r;
 }
 
+int process_check_op(struct process *p, uint32_t op, const char *lie, const char **ret_why)
+{
+        int r = 0;
+
+        if (op >= p->n_ops)
+                r = segment_count(&p->segment, &p->counts, ret_why);
+        if (!r && op >= p->n_ops)
+                r = process_take_ops(p, ret_why);
+        if (!r && op >= p->n_ops) {
+                *ret_why = lie;
+                r = SEGMENT_E_BAD;
+        }
+        return r;
+}
+
 int process_new(struct process **ret, struct segment *segment, pid_t pid, int pidfd, bool adopted,
                 struct tally_scratch *scratch, const char **ret_why)
 {
@@ -241,6 +257,7 @@ static void let_go(struct process *p)
 {
         lanes_free(p);
         outside_end(&p->outside, p->pid);
+        kernel_end(p);
         segment_close(&p->segment);
         if (p->pidfd >= 0)
                 close(p->pidfd);
@@ -253,6 +270,9 @@ struct process *process_free(struct process *p)
                 return NULL;
         let_go(p);
         heap_done(&p->heap);
+        waits_done(&p->waits);
+        p->ledger = ledger_free(p->ledger);
+        kernel_done(p);
         outside_done(&p->outside);
         places_done(&p->places);
         p->marks = mark_free_all(p->marks);
@@ -270,11 +290,14 @@ struct process *process_free(struct process *p)
         for (uint32_t i = 0; i < p->n_sites; i++) {
                 free(p->sites[i].function);
                 free(p->sites[i].library);
+                free(p->sites[i].cost.blob);
+                free(p->sites[i].life.blob);
         }
         for (uint32_t i = 0; i < p->n_rules; i++)
                 free(p->rules[i].glob);
         free(p->rules);
         free(p->threads);
+        free(p->thread_map);
         free(p->ops);
         free(p->sites);
         free(p->retired);
@@ -305,10 +328,19 @@ int process_round(struct process *p, uint64_t now_ns, uint64_t *ret_n, uint64_t 
         }
         p->dirty |= all != 0;
         if (!r)
+                r = ledger_round(p, ret_why);
+        if (!r)
                 p->dirty |= outside_take(&p->outside, p->pid, now_ns);
         *ret_n = all;
         *ret_fullest = fullest;
         return r;
+}
+
+/* The segment is about to go. */
+static void keep_hists(struct process *p)
+{
+        if (p->segment.map && !waits_end(p))
+                (void)sites_end(p); /* without memory some go without */
 }
 
 void process_cut(struct process *p, const char *why)
@@ -325,6 +357,7 @@ void process_cut(struct process *p, const char *why)
                         p->lanes[i].thread->dirty = true;
         p->dirty = true;
         process_sum(p);
+        keep_hists(p);
         let_go(p);
 }
 
@@ -394,6 +427,8 @@ void process_end(struct process *p, enum runfile_end end, int value, uint64_t no
         if (!r)
                 r = heap_end(p, &why);
         if (!r)
+                kernel_off_resolve(p, true);
+        if (!r)
                 r = places_take(p, false);
         if (p->crowd.thread) {
                 p->crowd.thread->ended = true;
@@ -405,11 +440,13 @@ void process_end(struct process *p, enum runfile_end end, int value, uint64_t no
                 return;
         }
         elsewhere_take(p);
+        waits_note(p);
         pattern_take(p);
         p->state = PROCESS_ENDED;
         p->end = end;
         p->end_value = value;
         p->dirty = true;
+        keep_hists(p);
         let_go(p);
 }
 

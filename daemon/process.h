@@ -16,11 +16,14 @@
 #include "daemon/clock.h"
 #include "daemon/drain.h"
 #include "daemon/heap.h"
+#include "daemon/ledger.h"
+#include "daemon/kernel.h"
 #include "daemon/outside.h"
 #include "daemon/places.h"
 #include "daemon/rates.h"
 #include "daemon/segment.h"
 #include "daemon/tally.h"
+#include "daemon/waits.h"
 
 #define PROCESS_MAX_THREADS 4096u /* with a row of their own; further ones share one */
 #define PROCESS_SPARK       RATES_SPARK
@@ -49,6 +52,15 @@ struct thread {
         struct figures sum;
         struct tally tally;          /* an ended thread's is dropped when it is written */
         struct thread_range *ranges; /* of each row */
+        uint32_t lane, gen;          /* which it has, or had; gen 0: not known */
+        struct thread_waits waits;
+        struct thread_ledger ledger;
+        struct wait_now now;
+        struct thread_course course;
+        uint64_t written_waits, written_ledger; /* say whether these have changed since */
+        struct wait_now written_now;
+        struct kernel_thread kernel;
+        uint64_t kernel_running; /* by /proc, at the last look */
 };
 
 /* What we keep of a lane. */
@@ -57,6 +69,13 @@ struct lane {
         struct thread *thread; /* NULL: nobody */
         struct tally base;     /* where the rows stood when the thread before ended */
         uint64_t base_folded;
+        struct thread_waits base_waits;
+        struct thread_ledger base_ledger;
+        struct thread *last; /* whose row gets what a step adds after its end; NULL: nobody's */
+        uint32_t waits_from, waits_next;   /* gen of the first thread that can have waited since the
+                                              last look; 0: none was taken */
+        uint32_t later_from;               /* gen of the first one that shares a row; 0: none yet */
+        struct kernel_figures kernel_base; /* where the lane's element stood then */
         struct drain_lane drain;
         uint64_t given_back; /* position up to which the ring's memory was given back */
 };
@@ -78,7 +97,13 @@ struct site {
         uint64_t offset; /* as to be shown */
         uint64_t count, written_count;
         uint64_t at_tick, before; /* its counts at the last two ticks */
-        bool resolved;
+        bool resolved, known;     /* known: what follows holds */
+        uint8_t kind, phase;
+        uint16_t op;
+        uint32_t stack, live, peak;
+        uint64_t cost_ticks, ended, life_ticks, cpu_ns, team;
+        struct kept_hist cost, life;
+        uint64_t written; /* says whether its row in `spawn` has changed since */
 };
 
 /* What moves, at one look. */
@@ -135,6 +160,8 @@ struct process {
         struct thread **threads;
         uint32_t n_threads, n_threads_room;
         uint32_t next_thread; /* number of the next one */
+        uint32_t *thread_map; /* by lane and gen: position in threads + 1; 0: free */
+        uint32_t thread_map_room, n_thread_map;
         struct thread *later; /* those beyond PROCESS_MAX_THREADS */
         uint64_t n_later;
 
@@ -142,8 +169,8 @@ struct process {
         uint32_t n_ops, n_ops_room;
         struct figures *retired;           /* of threads that ended: [op * IFP_N_PHASES + phase] */
         struct figures *total;             /* of all, at the last tick */
-        char *notes[IFP_MAX_PATTERNS + 2]; /* ops were paused; malloc is elsewhere; patterns that
-                                              came to nothing */
+        char *notes[IFP_MAX_PATTERNS + 3]; /* ops were paused; malloc is elsewhere; waits found no
+                                              room; patterns that came to nothing */
         uint32_t n_notes;
         bool was_paused;
         struct site *sites;
@@ -157,8 +184,11 @@ struct process {
         struct shim_counts shim;
         struct rates rates;
         struct heap heap;
+        struct waits waits;
+        struct ledger *ledger; /* NULL: no decode step so far */
         struct outside outside;
         struct places places;
+        struct kernel kernel;
         struct mark *marks; /* not yet written */
         uint64_t tick_ns, tick_before_ns;
         uint32_t spark_at;
@@ -196,6 +226,9 @@ void process_sum(struct process *p);
 
 /* Takes the names of ops that are new. */
 int process_take_ops(struct process *p, const char **ret_why);
+
+/* Is there such an op, which may be newer than those we have? SEGMENT_E_BAD says `lie`. */
+int process_check_op(struct process *p, uint32_t op, const char *lie, const char **ret_why);
 
 /* The last reading: everything that is still to be had, then the segment is let go. */
 void process_end(struct process *p, enum runfile_end end, int value, uint64_t now_ns);

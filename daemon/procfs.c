@@ -113,6 +113,21 @@ bool procfs_thread_cpu_ns(pid_t pid, int64_t tid, uint64_t *ret)
         return procfs_read(path, buf, sizeof(buf)) > 0 && sscanf(buf, "%" SCNu64, ret) == 1;
 }
 
+bool procfs_thread_state(pid_t pid, int64_t tid, char *ret)
+{
+        char path[96], buf[256];
+        const char *end;
+
+        snprintf(path, sizeof(path), "/proc/%d/task/%" PRId64 "/stat", (int)pid, tid);
+        if (procfs_read(path, buf, sizeof(buf)) <= 0)
+                return false;
+        end = strrchr(buf, ')'); /* of the name, which may be anything */
+        if (!end || end[1] != ' ' || !end[2])
+                return false;
+        *ret = end[2];
+        return true;
+}
+
 uint64_t procfs_resident_bytes(pid_t pid)
 {
         char path[64], buf[128];

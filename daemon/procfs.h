@@ -14,6 +14,7 @@ pid_t procfs_parent(pid_t pid); /* 0: not known */
 
 /* false: gone, or not ours to see */
 bool procfs_thread_name(pid_t pid, int64_t tid, char *ret, size_t size);
+bool procfs_thread_state(pid_t pid, int64_t tid, char *ret); /* 'R', 'S', 'D', ... */
 bool procfs_thread_cpu_ns(pid_t pid, int64_t tid, uint64_t *ret);
 
 /* The wait status of a process that is dead and not yet reaped. */

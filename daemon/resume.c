@@ -9,7 +9,7 @@
  * the file knows how far they were at the last writing; they go on from there, and what nobody saw
  * in between is a row of its own, so that the sum over all threads stays the sum of the process.
  */
-#include "daemon/process.h"
+#include "daemon/resume.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,14 +20,6 @@
 
 #define SAME_START_NS 1000000ull /* two readings of one instant, by two estimates of the rate */
 #define UNWATCHED     "(while no daemon watched)"
-
-struct resume {
-        struct process *p;
-        uint32_t index;
-        uint64_t loaded;               /* spans in distributions */
-        struct figures *left_over;     /* in no thread's row: [op * IFP_N_PHASES + phase] */
-        uint32_t last_thread, last_op; /* counted as a caller */
-};
 
 static uint64_t ticks(const struct process *p, uint64_t ns)
 {
@@ -95,9 +87,12 @@ static int load_thread(const struct runfile_thread *row, void *userdata)
         if (!l || l->thread)
                 return 0;
         r = thread_add(p, row->thread, &l->thread);
-        if (!r)
-                lane_identity(&p->segment.map->lanes[l - p->lanes], l->thread);
-        return r;
+        if (r)
+                return r;
+        lane_identity(&p->segment.map->lanes[l - p->lanes], l->thread);
+        l->thread->lane = (uint32_t)(l - p->lanes);
+        l->thread->gen = l->waits_from = l->gen;
+        return thread_map_add(p, l->thread);
 }
 
 static struct figures figures_of(const struct process *p, const struct runfile_thread_op *row)
@@ -128,7 +123,7 @@ static void take_away(struct figures *from, const struct figures *f)
                 x[i] -= y[i] < x[i] ? y[i] : x[i];
 }
 
-static struct lane *lane_with(struct process *p, uint32_t thread)
+struct lane *resume_lane_with(struct process *p, uint32_t thread)
 {
         for (uint32_t i = 0; i < p->n_lanes; i++)
                 if (p->lanes[i].thread && p->lanes[i].thread->index == thread)
@@ -147,7 +142,7 @@ static int load_thread_op(const struct runfile_thread_op *row, void *userdata)
         if (row->process != x->index || row->op >= p->n_ops || row->phase >= IFP_N_PHASES ||
             row->thread >= PROCESS_MAX_THREADS)
                 return 0;
-        l = lane_with(p, row->thread);
+        l = resume_lane_with(p, row->thread);
         if (!l && figures_calls(&f) && (row->thread != x->last_thread || row->op != x->last_op)) {
                 p->ops[row->op].n_threads_ended++;
                 x->last_thread = row->thread;
@@ -175,7 +170,7 @@ static int add_unwatched(struct resume *x)
 
         for (uint32_t k = 0; k < p->n_ops * IFP_N_PHASES; k++)
                 n += memcmp(&x->left_over[k], &zero, sizeof(zero)) != 0;
-        if (!n)
+        if (!n && !resume_has_waits(x))
                 return 0;
         if (p->next_thread < PROCESS_MAX_THREADS) {
                 r = thread_add(p, p->next_thread++, &t);
@@ -191,8 +186,9 @@ static int add_unwatched(struct resume *x)
         t->ended = true;
         t->start_ticks = p->clock.start_ticks;
         t->end_ticks = ifp_ticks();
-        t->tally.rows = calloc(n, sizeof(*t->tally.rows));
-        t->ranges = calloc(n, sizeof(*t->ranges));
+        resume_unwatched(x, t);
+        t->tally.rows = calloc(n + 1, sizeof(*t->tally.rows));
+        t->ranges = calloc(n + 1, sizeof(*t->ranges));
         if (!t->tally.rows || !t->ranges)
                 return -ENOMEM;
         for (uint32_t k = 0; k < p->n_ops * IFP_N_PHASES; k++) {
@@ -219,6 +215,9 @@ static int settle(struct process *p, const char **ret_why)
                 p->ops[i].calls = p->ops[i].calls_now;
         for (uint32_t i = 0; i < p->n_sites; i++)
                 p->sites[i].at_tick = p->sites[i].before = p->sites[i].count;
+        course_take(p);
+        if (p->ledger)
+                p->ledger->at_tick = p->ledger->sums;
         return 0;
 }
 
@@ -241,6 +240,8 @@ int process_resume(struct process *p, struct runfile *rf, uint32_t index, const 
                 r = runfile_each_thread_op(rf, load_thread_op, &x);
         if (rf && r >= 0)
                 r = heap_resume(p, rf, index);
+        if (r >= 0)
+                r = resume_waits(&x, rf);
         if (r >= 0) /* a damaged file: what could be read of it, will do */
                 r = add_unwatched(&x);
         free(x.left_over);

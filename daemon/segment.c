@@ -26,6 +26,7 @@
 #include "daemon/text.h"
 
 #define LONGEST_NAME 4096u
+#define COPY_TRIES   8 /* the writer is quick; what is not had now, is had a second later */
 
 static int bad(const char **ret_why, const char *why)
 {
@@ -209,6 +210,21 @@ bool segment_next_data(const struct segment *s, uint64_t from, uint64_t to, uint
         *ret_from = (uint64_t)data;
         *ret_to = (uint64_t)hole;
         return hole > data;
+}
+
+bool segment_copy_under(const uint32_t *seq, void *to, const void *from, size_t bytes)
+{
+        for (int i = 0; i < COPY_TRIES; i++) {
+                uint32_t before = __atomic_load_n(seq, __ATOMIC_ACQUIRE);
+
+                if (before & 1)
+                        continue;
+                segment_copy_words(to, from, bytes);
+                __atomic_thread_fence(__ATOMIC_ACQUIRE);
+                if (__atomic_load_n(seq, __ATOMIC_RELAXED) == before)
+                        return true;
+        }
+        return false;
 }
 
 uint64_t segment_resident(const struct segment *s)

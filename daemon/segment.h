@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -50,6 +51,19 @@ int segment_name(const struct segment *s, const struct segment_counts *counts, u
  * a hole would make the engine's memory grow. */
 bool segment_next_data(const struct segment *s, uint64_t from, uint64_t to, uint64_t *ret_from,
                        uint64_t *ret_to);
+
+/* Copies whole words, each loaded once. */
+static inline void segment_copy_words(void *to, const void *from, size_t bytes)
+{
+        typedef uint64_t __attribute__((may_alias)) word;
+
+        for (size_t i = 0; i < bytes / sizeof(word); i++)
+                ((word *)to)[i] = __atomic_load_n((const word *)from + i, __ATOMIC_RELAXED);
+}
+
+/* The same of words that are written under a sequence count (odd meanwhile). false: the writer was
+ * at it each time. */
+bool segment_copy_under(const uint32_t *seq, void *to, const void *from, size_t bytes);
 
 /* Bytes of memory it really takes. */
 uint64_t segment_resident(const struct segment *s);

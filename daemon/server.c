@@ -43,6 +43,7 @@ enum source {
         SOURCE_INTAKE,
         SOURCE_API,
         SOURCE_PROCESS,
+        SOURCE_KERNEL,
 };
 
 static int watch(struct server *s, int fd, enum source source)
@@ -87,6 +88,10 @@ int server_new(struct server **ret, const struct server_options *options, char *
         if (!r)
                 r = watch(s, intake_fd(s->intake), SOURCE_INTAKE);
         if (!r)
+                r = kernel_open();
+        if (!r)
+                r = watch(s, kernel_fd(), SOURCE_KERNEL);
+        if (!r)
                 r = api_open(&s->api, s, ret_why);
         if (!r)
                 r = watch(s, api_fd(s->api), SOURCE_API);
@@ -125,6 +130,7 @@ struct server *server_free(struct server *s)
                 free(s->refused[i].reason);
                 free(s->not_adoptable[i].reason);
         }
+        kernel_close();
         symboliser_close();
         tally_scratch_done(&s->scratch);
         if (s->signals >= 0)
@@ -235,6 +241,7 @@ int server_attach(struct server *s, struct segment *segment, pid_t pid, bool ado
         p->next = s->processes;
         s->processes = p;
         s->n_live++;
+        kernel_begin(p);
         s->nap_ns = NAP_LEAST_NS;
         s->active_ns = clock_mono_ns();
         if (s->next_tick_ns > s->active_ns + TICK_NS || !s->next_tick_ns)
@@ -301,6 +308,9 @@ static void take_event(struct server *s, uint64_t data)
                 break;
         case SOURCE_PROCESS:
                 take_death(s, (int)(uint32_t)data);
+                break;
+        case SOURCE_KERNEL:
+                kernel_serve(s->processes);
                 break;
         }
 }
@@ -398,6 +408,8 @@ static uint64_t deadline(const struct server *s, uint64_t now)
                 at = s->next_tick_ns;
         if (!s->n_live && !s->options.stay && s->active_ns + s->options.idle_ns < at)
                 at = s->active_ns + s->options.idle_ns;
+        if (kernel_deadline() < at)
+                at = kernel_deadline();
         if (intake_deadline(s->intake) < at)
                 at = intake_deadline(s->intake);
         return at;
@@ -445,6 +457,7 @@ int server_serve(struct server *s)
                 if (s->trim_due)
                         runs_trim(s);
                 intake_expire(s->intake, now);
+                kernel_tick(now);
                 if (!s->stopping && is_idle(s, now) && !intake_retreat(s->intake))
                         s->stopping = true;
                 if (s->stopping)

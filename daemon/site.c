@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/fold.h"
 #include "daemon/process.h"
 #include "daemon/symboliser.h"
 
@@ -49,6 +50,70 @@ static int site_resolve(struct process *p, const struct ifp_site *from, struct s
         return 0;
 }
 
+static int bad(const char **ret_why, const char *why)
+{
+        *ret_why = why;
+        return SEGMENT_E_BAD;
+}
+
+/* What never changes. */
+static int take_identity(struct process *p, const struct ifp_site *from, struct site *to,
+                         const char **ret_why)
+{
+        if (from->kind >= IFP_N_SPAWN_KINDS)
+                return bad(ret_why, "a site is of a kind that does not exist");
+        if (from->phase >= IFP_N_PHASES)
+                return bad(ret_why, "a site is of a phase that does not exist");
+        if (from->stack >= heap_n_stacks(p))
+                return bad(ret_why, "a site is at a stack that does not exist");
+        to->known = true;
+        to->kind = from->kind;
+        to->phase = from->phase;
+        to->op = from->op;
+        to->stack = from->stack;
+        return process_check_op(p, from->op, "a site belongs to an op that does not exist",
+                                ret_why);
+}
+
+static int take_sums(struct process *p, const struct ifp_site *from, struct site *to,
+                     const char **ret_why)
+{
+        if (!fold_is_there(&p->segment, from->cost_fold) ||
+            !fold_is_there(&p->segment, from->life_fold))
+                return bad(ret_why, "a histogram of spawns lies outside of the pool");
+        to->count = heap_bounded(from->count);
+        to->live = from->live;
+        to->peak = from->peak;
+        to->cost_ticks = from->cost_ticks;
+        to->ended = heap_bounded(from->ended);
+        to->life_ticks = from->life_ticks;
+        to->cpu_ns = heap_bounded(from->cpu_ns);
+        to->team = heap_bounded(from->team);
+        p->dirty |= site_mark(to) != (to->written & ~(1ull << 62));
+        return 0;
+}
+
+uint64_t site_mark(const struct site *s)
+{
+        return (1 + s->count + s->live + s->peak + s->cost_ticks + s->ended + s->life_ticks +
+                s->cpu_ns + s->team) &
+               (UINT64_MAX >> 2);
+}
+
+int sites_end(struct process *p)
+{
+        int r = 0;
+
+        for (uint32_t i = 0; !r && i < p->n_sites; i++) {
+                const struct ifp_site *from = &p->segment.map->sites[i];
+
+                r = waits_keep_hist(p, &from->cost_fold, &p->sites[i].cost);
+                if (!r)
+                        r = waits_keep_hist(p, &from->life_fold, &p->sites[i].life);
+        }
+        return r;
+}
+
 int sites_take(struct process *p, uint32_t most, const char **ret_why)
 {
         if (p->counts.n_sites > p->n_sites_room) {
@@ -64,14 +129,20 @@ int sites_take(struct process *p, uint32_t most, const char **ret_why)
         if (p->n_sites < p->counts.n_sites)
                 p->n_sites = p->counts.n_sites;
         for (uint32_t i = 0; i < p->n_sites; i++) {
-                struct ifp_site from = p->segment.map->sites[i];
+                struct ifp_site from;
                 struct site *s = &p->sites[i];
+                int r = 0;
 
-                s->count = from.count <= INT64_MAX ? from.count : INT64_MAX;
+                segment_copy_words(&from, &p->segment.map->sites[i], sizeof(from));
+                if (!s->known)
+                        r = take_identity(p, &from, s, ret_why);
+                if (!r)
+                        r = take_sums(p, &from, s, ret_why);
+                if (r)
+                        return r;
                 if (s->resolved || !most)
                         continue;
-                int r = site_resolve(p, &from, s, most == UINT32_MAX ? AT_END_US : A_TICK_US,
-                                     ret_why);
+                r = site_resolve(p, &from, s, most == UINT32_MAX ? AT_END_US : A_TICK_US, ret_why);
 
                 if (r == SYMBOL_E_LATER) {
                         most = 0;

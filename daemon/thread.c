@@ -142,6 +142,7 @@ int thread_to_later(struct process *p, struct thread *t)
         p->later->folded += t->folded;
         p->later->busy_ticks += t->busy_ticks;
         tally_figures_add(&p->later->sum, &t->sum);
+        thread_waits_add(p->later, t);
         p->later->dirty = true;
         thread_free(t);
         return 0;

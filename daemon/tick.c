@@ -23,8 +23,11 @@ static int refresh_lanes(struct process *p, const char **ret_why)
 {
         int r = 0;
 
-        for (uint32_t i = 0; !r && i < lane_count(p); i++)
+        for (uint32_t i = 0; !r && i < lane_count(p); i++) {
+                if (!p->lanes[i].thread)
+                        thread_ledger_settle(p, &p->lanes[i], i);
                 r = lane_refresh(p, &p->lanes[i], i, ret_why);
+        }
         return r ? r : lane_refresh_crowd(p, ret_why);
 }
 
@@ -99,6 +102,8 @@ static void take_sparks(struct process *p)
                 p->sites[i].at_tick = p->sites[i].count;
         }
         rates_take(p);
+        course_take(p);
+        ledger_interval(p);
 }
 
 static uint64_t load(const uint64_t *p)
@@ -215,9 +220,14 @@ int process_tick(struct process *p, uint64_t now_ns, const char **ret_why)
                 r = take_trouble(p);
         if (!r)
                 r = heap_take(p, ret_why);
+        if (!r)
+                r = waits_take(p, ret_why);
+        if (!r)
+                r = ledger_take(p, ret_why);
         if (r)
                 return r;
         ask_threads(p);
+        kernel_take(p);
         process_sum(p);
         take_gauges(p);
         /* A look out of turn (before a report) moves the figures, not the clock of the rates. */

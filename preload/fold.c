@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fold table of a lane: where a span goes when the ring is full. Counts
- * and sums are in the lane's rows already; what is kept here is the
- * distribution: minimum, maximum and a histogram, whose octaves take blocks
- * from the segment's pool as values fall into them.
+ * Distributions: minimum, maximum and a histogram, whose octaves take blocks
+ * from the segment's pool as values fall into them. The fold table of a lane is made of
+ * them: where a span goes when the ring is full (counts and sums are in the lane's rows already).
+ * So are waits and spawn sites.
  *
  * Each word is changed by one instruction, so a signal handler that folds in
  * the midst of a fold loses nothing, and the reader needs no lock: the words
@@ -41,35 +41,45 @@ static union ifp_block *block_at(uint32_t *slot, bool fold)
         return &ifp_seg->pool[have - 1];
 }
 
-static void lower(uint64_t *p, uint64_t v)
+static void lower(uint64_t *p, uint64_t v, bool shared)
 {
-        uint64_t old = *(volatile uint64_t *)p;
+        uint64_t old = ifp_word(p);
 
-        while (v < old && !ifp_local_cas(p, old, v))
-                old = *(volatile uint64_t *)p;
+        while (v < old)
+                if (shared ? __atomic_compare_exchange_n(p, &old, v, false, __ATOMIC_RELAXED,
+                                                         __ATOMIC_RELAXED)
+                           : ifp_local_cas(p, old, v))
+                        return;
+                else
+                        old = ifp_word(p);
 }
 
-static void raise_to(uint64_t *p, uint64_t v)
+static void raise_to(uint64_t *p, uint64_t v, bool shared)
 {
-        uint64_t old = *(volatile uint64_t *)p;
+        uint64_t old = ifp_word(p);
 
-        while (v > old && !ifp_local_cas(p, old, v))
-                old = *(volatile uint64_t *)p;
+        while (v > old)
+                if (shared ? __atomic_compare_exchange_n(p, &old, v, false, __ATOMIC_RELAXED,
+                                                         __ATOMIC_RELAXED)
+                           : ifp_local_cas(p, old, v))
+                        return;
+                else
+                        old = ifp_word(p);
 }
 
-void ifp_fold(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t dur)
+void ifp_fold(uint32_t *slot, uint64_t value, bool shared)
 {
-        union ifp_block *b = block_at(&lane->fold[op][phase], true), *octave;
-        uint32_t index = ifp_hist_index(dur);
+        union ifp_block *b = block_at(slot, true), *octave;
+        uint32_t index = ifp_hist_index(value);
 
         octave = b ? block_at(&b->fold.octave[index / IFP_HIST_SUB], false) : NULL;
         if (IFP_UNLIKELY(!octave)) {
                 __atomic_fetch_add(&ifp_seg->live.fold_refused, 1, __ATOMIC_RELAXED);
                 return;
         }
-        ifp_local_add(&octave->bucket[index % IFP_HIST_SUB], 1);
-        ifp_local_add(&b->fold.count, 1);
-        ifp_local_add(&b->fold.total, dur);
-        lower(&b->fold.min, dur);
-        raise_to(&b->fold.max, dur);
+        ifp_lane_add(&octave->bucket[index % IFP_HIST_SUB], 1, shared);
+        ifp_lane_add(&b->fold.count, 1, shared);
+        ifp_lane_add(&b->fold.total, value, shared);
+        lower(&b->fold.min, value, shared);
+        raise_to(&b->fold.max, value, shared);
 }

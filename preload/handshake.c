@@ -20,6 +20,7 @@
 
 #include <infprof/handshake.h>
 
+#include "preload/kernel-map.h"
 #include "preload/launch.h"
 
 static void append_number(char *to, unsigned v)
@@ -92,6 +93,29 @@ static int peer_is_us(int fd)
         return cred.uid == (unsigned)IFP_SYS(getuid) ? 0 : -EPERM;
 }
 
+/* One byte, and with it the kernel's view of us where the daemon has one. */
+static int receive_answer(int fd)
+{
+        char answer;
+        struct iovec iov = {&answer, 1};
+        union {
+                struct cmsghdr head;
+                uint8_t bytes[CMSG_SPACE(sizeof(int))];
+        } control = {0};
+        struct msghdr msg = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+        long ret = IFP_SYS(recvmsg, fd, &msg, MSG_CMSG_CLOEXEC);
+
+        if (ret != 1)
+                return ret < 0 ? (int)ret : -ECONNREFUSED;
+        if (msg.msg_controllen >= CMSG_LEN(sizeof(int)) && control.head.cmsg_level == SOL_SOCKET &&
+            control.head.cmsg_type == SCM_RIGHTS)
+                ifp_kernel_take(*(int *)(void *)CMSG_DATA(&control.head));
+        return 0;
+}
+
 static int send_segment(int fd, int segment, uint64_t bytes)
 {
         struct ifp_hello hello = {
@@ -109,7 +133,6 @@ static int send_segment(int fd, int segment, uint64_t bytes)
         struct timespec limit = {IFP_HELLO_TIMEOUT_MS / 1000,
                                  IFP_HELLO_TIMEOUT_MS % 1000 * 1000000};
         long ret;
-        char answer;
 
         control.head.cmsg_level = SOL_SOCKET;
         control.head.cmsg_type = SCM_RIGHTS;
@@ -123,8 +146,7 @@ static int send_segment(int fd, int segment, uint64_t bytes)
                 return (int)ret;
         if (!ret)
                 return -ETIMEDOUT;
-        ret = IFP_SYS(recvfrom, fd, &answer, 1, 0, NULL, NULL);
-        return ret == 1 ? 0 : ret < 0 ? (int)ret : -ECONNREFUSED;
+        return receive_answer(fd);
 }
 
 /* Connects; where nobody answers and `start` is given, starts the daemon and waits for it. */

@@ -16,10 +16,9 @@
 
 #include <sys/mman.h>
 
-#define ONE        (1ull << 32)  /* 1.0 in Q32 */
-#define LN2        2977044472ull /* ln 2 in Q32 */
-#define OWN_FRAMES 8u            /* of the shim, which are left out */
-#define LARGE      32u           /* intervals; such a block is sampled but for one time in 10^13 */
+#define ONE   (1ull << 32)  /* 1.0 in Q32 */
+#define LN2   2977044472ull /* ln 2 in Q32 */
+#define LARGE 32u           /* intervals; such a block is sampled but for one time in 10^13 */
 
 static uint64_t short_ticks;
 
@@ -202,45 +201,14 @@ void ifp_heap_gone(const void *p)
                 ifp_heap_freed(&s);
 }
 
-/*
- * Is this thread in the midst of another sample? Then a signal handler has
- * interrupted it, and unwinding is not to be entered again. A sample that
- * was left by longjmp lies below where the stack stands now.
- */
-static bool nested(const struct ifp_tls *tls, uint64_t sp)
+static __attribute__((noinline)) uint32_t stack_here(struct ifp_tls *tls, uint32_t op,
+                                                     const void *caller)
 {
-        bool own = sp >= tls->stack_lo && sp < tls->stack_hi;
+        struct ifp_frames frames;
 
-        return tls->sampling_sp && !(own && sp > tls->sampling_sp);
-}
-
-static inline __attribute__((always_inline)) uint32_t stack_here(struct ifp_tls *tls, uint32_t op,
-                                                                 const void *caller)
-{
-        uint64_t frames[IFP_STACK_DEPTH + OWN_FRAMES];
-        uint32_t n = 0, flags = 0;
-        bool cut = false;
-
-        if (nested(tls, (uint64_t)(uintptr_t)frames)) {
+        if (!ifp_frames_here(tls, caller, &frames))
                 add(&ifp_seg->live.samples_short, 1, false);
-                flags = IFP_STACK_ONE;
-        } else {
-                tls->sampling_sp = (uint64_t)(uintptr_t)frames;
-                n = ifp_unwind(tls, frames, IFP_STACK_DEPTH + OWN_FRAMES, &cut);
-                tls->sampling_sp = 0;
-        }
-        if (!n) {
-                frames[0] = (uint64_t)(uintptr_t)caller;
-                n = 1;
-                flags = IFP_STACK_ONE;
-        }
-        if (n > IFP_STACK_DEPTH) {
-                n = IFP_STACK_DEPTH;
-                cut = true;
-        }
-        if (cut)
-                flags |= IFP_STACK_CUT;
-        return ifp_stack(tls, op, ifp_phase, frames, n, flags);
+        return ifp_stack(tls, false, op, ifp_phase, frames.at, frames.n, frames.flags);
 }
 
 void ifp_heap_sample(struct ifp_tls *tls, uint32_t op, const void *caller, const void *p,

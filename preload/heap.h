@@ -59,14 +59,30 @@ void ifp_live_each(void (*fn)(const struct ifp_sample *s));
 
 /* ---- stacks.c ---- */
 
-/* The stack of these return addresses, the innermost first; 0: no room. */
-uint32_t ifp_stack(const struct ifp_tls *tls, uint32_t op, uint32_t phase, const uint64_t *frames,
-                   uint32_t n, uint32_t flags);
-void ifp_stacks_init(void);
+/* The stack of these return addresses, the innermost first; 0: no room. `shared`: one entry for all
+ * threads, for those who add nothing to its sums. */
+uint32_t ifp_stack(const struct ifp_tls *tls, bool shared, uint32_t op, uint32_t phase,
+                   const uint64_t *frames, uint32_t n, uint32_t flags);
+
+#define IFP_FRAMES (IFP_STACK_DEPTH + 8u) /* room for the shim's own, which are left out */
+
+struct ifp_frames {
+        uint32_t n, flags; /* IFP_STACK_* */
+        uint64_t at[IFP_FRAMES];
+};
+
+/* The stack of this thread, at least `caller`; false: no more than that, since a handler is here in
+ * the midst of unwinding. */
+bool ifp_frames_here(struct ifp_tls *tls, const void *caller, struct ifp_frames *ret);
 void ifp_stacks_inherit(const struct ifp_segment *parent, struct ifp_segment *seg);
 
 /* ---- unwind.c ---- */
 
+/* Are there stacks to be taken at all? */
+static inline bool ifp_unwind_wanted(void)
+{
+        return ifp_config.heap_interval || (ifp_config.header_flags & IFP_HEADER_WAITS);
+}
 /* Loads libunwind. Not before all objects of the program's start are known. */
 void ifp_unwind_init(void);
 /* Return addresses, the innermost first, without the shim's own; 0: none. `cut`: there are more. */

@@ -10,10 +10,14 @@
 #include "preload/heap.h"
 #include "preload/real.h"
 #include "preload/slots.h"
+#include "preload/wait.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
 
 #define CHILD_CALLS 64u /* of the malloc family */
+
+#define FRAME ((uint64_t)(uintptr_t)__builtin_frame_address(0))
 
 static uint32_t opening;
 
@@ -29,6 +33,8 @@ void ifp_after_fork_child(void)
         tls->uneven = 0;
         tls->paired = 0;
         tls->sampling_sp = 0;
+        tls->site = 0;
+        ifp_waits_after_fork();
         ifp_unwind_after_fork();
         ifp_tokens_after_fork();
         ifp_ledger_after_fork();
@@ -41,11 +47,14 @@ void ifp_after_fork_child(void)
 
 IFP_EXPORT pid_t fork(void)
 {
+        struct ifp_spawn spawn;
         pid_t pid;
 
         ifp_real_init();
         ifp_live_at_fork = ifp_seg && ifp_alive() ? ifp_live_now() : ifp_live_at_fork;
+        ifp_spawn_begin(&spawn, IFP_SPAWN_FORK, FRAME);
         pid = ifp_real.fork();
+        ifp_spawn_end(&spawn, pid > 0);
         if (!pid) {
                 IFP_KEEP_ERRNO;
 
@@ -56,6 +65,73 @@ IFP_EXPORT pid_t fork(void)
         }
         return pid;
 }
+
+/* ---- others -------------------------------------------------------------------- */
+
+#define SPAWN_POSIX(name)                                                                          \
+        IFP_EXPORT int name(pid_t *restrict pid, const char *restrict path,                        \
+                            const posix_spawn_file_actions_t *restrict actions,                    \
+                            const posix_spawnattr_t *restrict attr, char *const argv[restrict],    \
+                            char *const env[restrict])                                             \
+        {                                                                                          \
+                struct ifp_spawn spawn;                                                            \
+                int ret;                                                                           \
+                                                                                                   \
+                IFP_NEED(name, ENOSYS);                                                            \
+                ifp_spawn_begin(&spawn, IFP_SPAWN_POSIX, FRAME);                                   \
+                ret = ifp_real.name(pid, path, actions, attr, argv, env);                          \
+                ifp_spawn_end(&spawn, !ret);                                                       \
+                return ret;                                                                        \
+        }
+SPAWN_POSIX(posix_spawn)
+SPAWN_POSIX(posix_spawnp)
+
+/* The child begins at `fn`, on its own stack. What was not given is passed on all the same. */
+IFP_EXPORT int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
+{
+        struct ifp_spawn spawn;
+        void *more[3];
+        va_list list;
+        int ret;
+
+        va_start(list, arg);
+        for (unsigned i = 0; i < 3; i++)
+                more[i] = va_arg(list, void *);
+        va_end(list);
+        if (!ifp_real.clone)
+                ifp_real_init();
+        ifp_spawn_begin(&spawn, IFP_SPAWN_CLONE, FRAME);
+        ret = ifp_real.clone(fn, stack, flags, arg, more[0], more[1], more[2]);
+        ifp_spawn_end(&spawn, ret >= 0);
+        return ret;
+}
+
+/* From hook-x86_64.S: around the system call. The child sees neither. */
+static struct ifp_spawn vforks[IFP_MAX_LANES];
+
+__attribute__((visibility("hidden"))) void ifp_vfork_before(uint64_t sp);
+__attribute__((visibility("hidden"))) long ifp_vfork_after(long pid);
+
+void ifp_vfork_before(uint64_t sp)
+{
+        struct ifp_spawn spawn;
+
+        ifp_spawn_begin(&spawn, IFP_SPAWN_VFORK, sp);
+        if (ifp_tls.lane && !ifp_tls.crowd)
+                vforks[ifp_tls.lane_number] = spawn;
+}
+
+long ifp_vfork_after(long pid)
+{
+        if (ifp_tls.lane && !ifp_tls.crowd)
+                ifp_spawn_end(&vforks[ifp_tls.lane_number], pid > 0);
+        if (pid > 0)
+                return pid;
+        errno = (int)-pid;
+        return -1;
+}
+
+/* ---- a fork child -------------------------------------------------------------- */
 
 /* The first record of a fork child: a segment of its own, at the place of its parent's. */
 void ifp_first_record(void)

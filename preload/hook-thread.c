@@ -1,24 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pthread_create: who asks for threads, how many there are, and where each
+ * pthread_create and thrd_create: who asks for threads, how many there are, and where each
  * one's stack begins. The new thread starts here, takes its lane, and runs what
  * it was meant to run; its end is seen by lane.c.
  */
+#include <threads.h>
+
 #include "preload/real.h"
+#include "preload/wait.h"
 
 struct start {
         void *(*fn)(void *);
+        thrd_start_t c11; /* or this */
         void *arg;
         uint64_t stack_lo; /* the engine's own, or 0 */
         uint64_t stack_bytes;
         int parent_tid;
-        uint32_t site;
+        uint32_t site, live_of_site; /* of that site, with this one */
+        uint64_t live;               /* of the process */
 };
 
-/* Its end is counted by ifp_lane_end. */
-static void thread_began(void)
+/* Its end is counted by ifp_lane_end; where it comes to nothing there was no peak. */
+static void count_thread(struct start *start)
 {
-        uint64_t now = __atomic_add_fetch(&ifp_seg->live.threads_live, 1, __ATOMIC_RELAXED);
+        start->live = __atomic_add_fetch(&ifp_seg->live.threads_live, 1, __ATOMIC_RELAXED);
+        start->live_of_site = ifp_site_alive(start->site);
+}
+
+static void thread_peak(uint64_t now)
+{
         uint64_t peak = __atomic_load_n(&ifp_seg->live.threads_peak, __ATOMIC_RELAXED);
 
         while (now > peak && !__atomic_compare_exchange_n(&ifp_seg->live.threads_peak, &peak, now,
@@ -31,32 +41,64 @@ static void thread_began(void)
  * more than a page of it behind pthread_self. Nothing below that mapping may be taken for
  * ours: what lies there is somebody else's, another stack perhaps.
  */
-static void note_stack(struct ifp_tls *tls, const struct start *start)
+static void note_stack(struct ifp_tls *tls, const struct start *start, uint64_t sp)
 {
         uint64_t end = ((uint64_t)pthread_self() + 4095) & ~4095ull;
 
-        tls->stack_hi = (uint64_t)(uintptr_t)__builtin_frame_address(0);
+        tls->stack_hi = sp;
         tls->stack_lo = start->stack_lo ? start->stack_lo : end - start->stack_bytes;
 }
 
-static void *trampoline(void *arg)
+/*
+ * libc notes the owner of a mutex by the number it keeps for the thread anyway: that saves the
+ * question, which would be one system call in six that a thread costs because of us.
+ */
+static int own_tid(void)
+{
+        pthread_mutex_t probe = PTHREAD_MUTEX_INITIALIZER;
+
+        if (!ifp_real.pthread_mutex_trylock || ifp_real.pthread_mutex_trylock(&probe) ||
+            probe.__data.__owner <= 0)
+                return (int)IFP_SYS(gettid);
+        return probe.__data.__owner;
+}
+
+static struct start begin(struct start *arg, uint64_t sp)
 {
         struct ifp_tls *tls = &ifp_tls;
         struct start start;
 
         tls->busy++;
-        start = *(struct start *)arg;
+        start = *arg;
         ifp_real.free(arg);
-        note_stack(tls, &start);
+        note_stack(tls, &start, sp);
         tls->counted = 1;
         if (ifp_seg && ifp_alive() && !ifp_off) {
                 if (!tls->lane)
-                        ifp_lane_take(tls, start.parent_tid, start.site);
+                        ifp_lane_begin(tls, own_tid(), start.parent_tid, start.site);
                 else if (!tls->crowd) /* a handler was here before us */
                         tls->lane->parent_tid = start.parent_tid, tls->lane->site = start.site;
+                tls->site = start.site;
+                tls->born = ifp_ticks();
         }
         tls->busy--;
+        return start;
+}
+
+#define FRAME ((uint64_t)(uintptr_t)__builtin_frame_address(0))
+
+static void *trampoline(void *arg)
+{
+        struct start start = begin(arg, FRAME);
+
         return start.fn(start.arg);
+}
+
+static int trampoline_c11(void *arg)
+{
+        struct start start = begin(arg, FRAME);
+
+        return start.c11(start.arg);
 }
 
 /* What the thread gets: the engine's own stack, or one of this size. */
@@ -77,43 +119,94 @@ static void read_stack(struct start *start, const pthread_attr_t *attr)
                 start->stack_lo = (uint64_t)(uintptr_t)lo;
 }
 
-IFP_EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attr,
-                              void *(*fn)(void *), void *restrict arg)
+/* NULL: this creation is not ours to see. */
+static struct start *prepare(const pthread_attr_t *attr, uint64_t sp)
 {
         struct ifp_tls *tls = &ifp_tls;
-        uint16_t busy = tls->busy;
         struct start *start;
-        int ret;
 
         ifp_real_init();
         if (ifp_config.daemon && !ifp_alive())
                 ifp_first_record();
-        if (!ifp_seg || !ifp_alive() || ifp_off || busy)
-                return ifp_real.pthread_create(thread, attr, fn, arg);
-        tls->busy = 1;
+        if (!ifp_seg || !ifp_alive() || ifp_off || tls->busy)
+                return NULL;
+        tls->busy++;
         start = ifp_real.malloc(sizeof(*start));
-        if (!start) {
-                tls->busy = busy;
+        if (start) {
+                *start = (struct start){.site = ifp_site(tls, IFP_SPAWN_THREAD, sp)};
+                start->parent_tid = tls->crowd ? (int)IFP_SYS(gettid) : tls->lane->tid;
+                read_stack(start, attr);
+                count_thread(start);
+        }
+        tls->busy--;
+        return start;
+}
+
+/* It came to nothing. */
+static void undo(struct start *start)
+{
+        IFP_BUSY;
+
+        __atomic_fetch_sub(&ifp_seg->live.threads_live, 1, __ATOMIC_RELAXED);
+        if (start->site)
+                __atomic_fetch_sub(&ifp_seg->sites[start->site - 1].live, 1, __ATOMIC_RELAXED);
+        ifp_real.free(start);
+}
+
+/* `start` is a copy: the real one is the new thread's by now. */
+static void made(const struct start *start, uint64_t ticks)
+{
+        ifp_site_made(start->site, ticks);
+        ifp_site_peak(start->site, start->live_of_site);
+        thread_peak(start->live);
+}
+
+/* What the creation itself allocates is the engine's doing: this thread is not busy meanwhile. */
+IFP_EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attr,
+                              void *(*fn)(void *), void *restrict arg)
+{
+        struct start *start = prepare(attr, FRAME);
+        struct start copy;
+        struct ifp_creation creation;
+        uint64_t ticks;
+        int ret;
+
+        if (!start)
                 return ifp_real.pthread_create(thread, attr, fn, arg);
-        }
-        *start = (struct start){.fn = fn,
-                                .arg = arg,
-                                .parent_tid = (int)IFP_SYS(gettid),
-                                .site = ifp_site((uint64_t)(uintptr_t)__builtin_return_address(0))};
-        read_stack(start, attr);
-        thread_began();
-        tls->busy = busy; /* what the creation itself allocates is the engine's doing */
+        start->fn = fn;
+        start->arg = arg;
+        copy = *start;
+        ifp_creation_begin(&creation);
         ret = ifp_real.pthread_create(thread, attr, trampoline, start);
-        if (ret) {
-                tls->busy = 1;
-                __atomic_fetch_sub(&ifp_seg->live.threads_live, 1, __ATOMIC_RELAXED);
-                if (start->site)
-                        __atomic_fetch_sub(&ifp_seg->sites[start->site - 1].count, 1,
-                                           __ATOMIC_RELAXED);
-                ifp_real.free(start);
-                tls->busy = busy;
-        } else {
-                __atomic_fetch_add(&ifp_seg->live.spawns, 1, __ATOMIC_RELAXED);
-        }
+        ticks = ifp_creation_end(&creation);
+        if (ret)
+                undo(start);
+        else
+                made(&copy, ticks);
+        return ret;
+}
+
+IFP_EXPORT int thrd_create(thrd_t *thread, thrd_start_t fn, void *arg)
+{
+        struct start *start = prepare(NULL, FRAME);
+        struct start copy;
+        struct ifp_creation creation;
+        uint64_t ticks;
+        int ret;
+
+        if (!ifp_real.thrd_create)
+                return thrd_error;
+        if (!start)
+                return ifp_real.thrd_create(thread, fn, arg);
+        start->c11 = fn;
+        start->arg = arg;
+        copy = *start;
+        ifp_creation_begin(&creation);
+        ret = ifp_real.thrd_create(thread, trampoline_c11, start);
+        ticks = ifp_creation_end(&creation);
+        if (ret != thrd_success)
+                undo(start);
+        else
+                made(&copy, ticks);
         return ret;
 }

@@ -14,10 +14,12 @@
 #include "preload/heap.h"
 #include "preload/real.h"
 #include "preload/slots.h"
+#include "preload/wait.h"
 
 #define HEAP_INTERVAL (512u << 10)
 
 struct ifp_real ifp_real;
+__typeof__(syscall) *ifp_syscall_real;
 struct ifp_config ifp_config;
 bool ifp_off;
 
@@ -37,9 +39,11 @@ void ifp_real_init(void)
         ifp_lock(&real_lock);
         if (!real_done) {
 #define X(name) ifp_real.name = (__typeof__(ifp_real.name))ifp_next(#name);
+                IFP_REAL_WAITS(X)
                 IFP_REAL_REST(X)
                 IFP_REAL_MEMORY(X) /* malloc_usable_size last: its presence says ready */
 #undef X
+                ifp_syscall_real = ifp_real.syscall;
                 __atomic_store_n(&real_done, true, __ATOMIC_RELEASE);
         }
         ifp_unlock(&real_lock);
@@ -247,7 +251,7 @@ static void note_main_stack(char **argv)
 
 void ifp_start_lane(void)
 {
-        struct ifp_lane *lane = ifp_lane_take(&ifp_tls, 0, 0);
+        struct ifp_lane *lane = ifp_lane_take(&ifp_tls);
         struct ifp_alloc_row *row = &lane->alloc[IFP_OP_NONE][ifp_phase];
         struct ifp_lane_memory *m = &lane->memory;
         const uint64_t *early;
@@ -311,6 +315,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
                 return;
         ifp_measure();
         ifp_heap_init();
+        ifp_waits_init();
         ifp_start_lane();
         ifp_wants_init();
         ifp_scan(NULL, 0);
@@ -334,7 +339,7 @@ IFP_EXPORT int __libc_start_main(int (*fn)(int, char **, char **), int argc, cha
         static __typeof__(__libc_start_main) *real;
 
         real = (__typeof__(__libc_start_main) *)ifp_next("__libc_start_main");
-        if (ifp_seg && !ifp_off && ifp_alive() && ifp_seg->header.heap_interval) {
+        if (ifp_seg && !ifp_off && ifp_alive() && ifp_unwind_wanted()) {
                 IFP_KEEP_ERRNO;
                 IFP_BUSY;
 

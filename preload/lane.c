@@ -8,11 +8,12 @@
  * find nothing at all, and for what a thread still does after its end.
  */
 #include "preload/alloc-time.h"
-#include "preload/heap.h"
+#include "preload/wait.h"
 
 #include <limits.h>
 #include <pthread.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 
 struct ifp_early ifp_early;
@@ -74,7 +75,7 @@ static struct ifp_lane *join_crowd(struct ifp_tls *tls)
         return tls->lane;
 }
 
-struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid, uint32_t site)
+struct ifp_lane *ifp_lane_begin(struct ifp_tls *tls, int tid, int parent_tid, uint32_t site)
 {
         struct ifp_lane *lane;
 
@@ -87,7 +88,7 @@ struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid, uint32_t sit
                 return join_crowd(tls);
         }
         lane->gen++;
-        lane->tid = (int32_t)IFP_SYS(gettid);
+        lane->tid = tid;
         lane->parent_tid = parent_tid;
         lane->site = site;
         lane->flags = 0;
@@ -106,9 +107,17 @@ struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid, uint32_t sit
         lane->waits.in_alloc = 0;
         ifp_watch_next(tls);
         tls->lane_number = (uint16_t)(lane - ifp_seg->lanes);
+        tls->n_waiting = 0;
         tls->lane = tls->fast = lane;
+        if (ifp_waits_on)
+                ifp_who_add(tls);
         ifp_thread_key_arm();
         return lane;
+}
+
+struct ifp_lane *ifp_lane_take(struct ifp_tls *tls)
+{
+        return ifp_lane_begin(tls, (int)IFP_SYS(gettid), 0, 0);
 }
 
 static uint64_t cpu_ns(void)
@@ -119,21 +128,47 @@ static uint64_t cpu_ns(void)
         return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* What the kernel says of the thread. */
+static void note_usage(struct ifp_lane_waits *w)
+{
+        struct rusage usage = {0};
+
+        if (!ifp_waits_on || ifp_sys_failed(IFP_SYS(getrusage, RUSAGE_THREAD, &usage)))
+                return;
+        w->voluntary += (uint64_t)usage.ru_nvcsw;
+        w->involuntary += (uint64_t)usage.ru_nivcsw;
+        w->minor_faults += (uint64_t)usage.ru_minflt;
+        w->major_faults += (uint64_t)usage.ru_majflt;
+}
+
 void ifp_lane_end(struct ifp_tls *tls)
 {
         struct ifp_lane *lane = tls->lane;
+        uint64_t now, cpu;
 
         if (!ifp_seg || !ifp_alive())
                 return;
         if (tls->counted)
                 __atomic_fetch_sub(&ifp_seg->live.threads_live, 1, __ATOMIC_RELAXED);
         tls->counted = 0;
-        if (!lane || tls->crowd)
+        if (!lane)
+                return;
+        if (!tls->crowd)
+                ifp_waits_prune(tls, 0, true);
+        cpu = cpu_ns();
+        now = ifp_ticks();
+        if (tls->site)
+                ifp_site_ended(tls->site, now - tls->born, cpu);
+        tls->site = 0;
+        if (tls->crowd)
                 return;
         ifp_prune(tls, lane, 0, true);
         IFP_SYS(prctl, PR_GET_NAME, lane->name, 0, 0, 0);
-        lane->cpu_ns = cpu_ns();
-        lane->end_ticks = ifp_ticks();
+        note_usage(&lane->waits);
+        if (ifp_waits_on)
+                ifp_who_drop(tls);
+        lane->cpu_ns = cpu;
+        lane->end_ticks = now;
         ifp_local_add(&lane->waits.lived_ticks, lane->end_ticks - lane->start_ticks);
         join_crowd(tls);
         ifp_lock(&lock);

@@ -155,7 +155,10 @@ static void fill_header(struct ifp_segment *seg, uint32_t n_lanes, const struct 
         seg->live.names_bytes = 1;
         seg->live.object_epoch = 1;
         seg->live.n_stacks = 1;
-        seg->live.unwinding = h->heap_interval ? 2 : 0;
+        seg->live.n_waits = 1;
+        seg->waits[0].hash = 1; /* "other": complete */
+        seg->waits[0].lane = IFP_STACK_SHARED;
+        seg->live.unwinding = ifp_unwind_wanted() ? 2 : 0;
         seg->stacks[IFP_STACK_OTHER].hash = 1; /* complete */
         seg->stacks[IFP_STACK_OTHER].lane = IFP_STACK_SHARED;
         seg->tokens.stride = 1;
@@ -234,6 +237,7 @@ int ifp_segment_open(const struct ifp_segment *parent)
                 if (ifp_sys_failed(at))
                         return (int)at;
                 seg = (struct ifp_segment *)at;
+                seg->header.mapped_at = (uint64_t)at;
         } else {
                 /* the fixed ops */
                 ifp_seg = seg;
@@ -356,40 +360,6 @@ void ifp_object_close(uint32_t index)
                 return;
         epoch = __atomic_add_fetch(&ifp_seg->live.object_epoch, 1, __ATOMIC_RELAXED);
         __atomic_store_n(&ifp_seg->objects[index].closed, epoch, __ATOMIC_RELEASE);
-}
-
-/* Counts one more spawn from `address` (a return address). */
-uint32_t ifp_site(uint64_t address)
-{
-        uint32_t object = UINT32_MAX, i;
-        uint64_t offset = address;
-
-        for (i = 0; i < ifp_seg->live.n_objects; i++) {
-                const struct ifp_object *o = &ifp_seg->objects[i];
-
-                if (!o->closed && address >= o->start && address < o->end) {
-                        object = i;
-                        offset = address - o->base;
-                        break;
-                }
-        }
-        ifp_lock(&tables_lock);
-        for (i = 0; i < ifp_seg->live.n_sites; i++)
-                if (ifp_seg->sites[i].object == object && ifp_seg->sites[i].offset == offset)
-                        break;
-        if (i == ifp_seg->live.n_sites) {
-                if (i == IFP_MAX_SITES) {
-                        ifp_unlock(&tables_lock);
-                        __atomic_fetch_add(&ifp_seg->live.spawns_unsited, 1, __ATOMIC_RELAXED);
-                        return 0;
-                }
-                ifp_seg->sites[i].object = object;
-                ifp_seg->sites[i].offset = offset;
-                __atomic_store_n(&ifp_seg->live.n_sites, i + 1, __ATOMIC_RELEASE);
-        }
-        __atomic_fetch_add(&ifp_seg->sites[i].count, 1, __ATOMIC_RELAXED);
-        ifp_unlock(&tables_lock);
-        return i + 1;
 }
 
 /* Index + 1; 0: there are too many, this one is not told of. */

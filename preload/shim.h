@@ -47,7 +47,12 @@ struct ifp_tls {
         uint64_t *unwind;     /* libunwind's own two words for this thread */
         uint16_t lane_number; /* index of lane */
         uint8_t decodes;      /* made the last token of some sequence: the ledger's thread */
+        uint8_t n_waiting;    /* waits under way, one in the other (wait.c) */
         uint32_t watch_left;  /* calls of the allocator until one is timed */
+        uint32_t site;        /* where this thread was spawned, index + 1; 0 = not known */
+        uint64_t born;        /* ticks; of the start function */
+        uint32_t n_threads;   /* engine-ggml: that compute the graph with this one */
+        uint16_t node_op;     /* engine-ggml: of the node begun last; 0: it computes nothing */
 };
 
 /* The .S file knows these offsets. */
@@ -233,7 +238,6 @@ uint32_t ifp_op(const char *name, const char *kernel, const char *library, enum 
 uint32_t ifp_object_add(const char *path, uint64_t base, uint64_t start, uint64_t end,
                         uint32_t load);
 void ifp_object_close(uint32_t index);
-uint32_t ifp_site(uint64_t address); /* index + 1; counts it; 0 = no room */
 uint32_t ifp_pattern_add(const char *text);
 void ifp_phase_set(uint32_t phase);
 void ifp_tables_after_fork(void);
@@ -253,8 +257,9 @@ void ifp_measure(void);
 extern uint64_t ifp_stamp; /* header.stamp_ticks */
 
 /* lane.c */
-struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid,
-                               uint32_t site); /* never NULL where a segment is */
+/* A lane for this thread; never NULL where a segment is. */
+struct ifp_lane *ifp_lane_take(struct ifp_tls *tls);
+struct ifp_lane *ifp_lane_begin(struct ifp_tls *tls, int tid, int parent_tid, uint32_t site);
 void ifp_lane_end(struct ifp_tls *tls);
 void ifp_lanes_init(void);
 void ifp_thread_key_init(void);
@@ -308,6 +313,9 @@ void ifp_paired_finish(struct ifp_tls *tls, struct ifp_lane *lane);
 void ifp_fast_again(struct ifp_tls *tls); /* tls.fast is set if nothing speaks against it */
 void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all);
 
+/* fold.c: adds a value to the histogram that *slot names (index + 1 in the pool), which is taken
+ * now if there is none. `shared`: several threads do so at once. */
+void ifp_fold(uint32_t *slot, uint64_t value, bool shared);
 /* ledger.c */
 void ifp_ledger_op(uint32_t op, enum ifp_kind kind); /* a new op */
 /* The thread that decodes waited for the thread that has this lane. */
@@ -343,9 +351,6 @@ static inline uint32_t ifp_state_here(const struct ifp_lane *lane)
                 ifp_seg->ops[ifp_open_op(ifp_open_at((struct ifp_lane *)lane, top)) % IFP_MAX_OPS]
                         .kind);
 }
-
-/* fold.c */
-void ifp_fold(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t dur);
 
 /* Errno is the engine's: what the shim calls must not change it. */
 #define IFP_KEEP_ERRNO                                                                             \

@@ -34,7 +34,8 @@ void ifp_full(struct ifp_lane *lane, const struct ifp_record *record)
         if (IFP_LIKELY(ifp_ring_push(&lane->writer, &lane->reader, lane->ring, record)))
                 return;
         ifp_local_add(&lane->n_folded, 1);
-        ifp_fold(lane, ifp_record_op(record), ifp_record_phase(record), ifp_record_dur(record));
+        ifp_fold(&lane->fold[ifp_record_op(record)][ifp_record_phase(record)],
+                 ifp_record_dur(record), false);
 }
 
 void ifp_span_write(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t start,
@@ -334,7 +335,7 @@ static uint64_t settle(void *arg)
         if (!ifp_alive())
                 ifp_first_record();
         if (ifp_seg && !tls->lane)
-                ifp_lane_take(tls, 0, 0);
+                ifp_lane_take(tls);
         if (ifp_seg && !stub->op && stub->hook && stub->hook->names) {
                 stub->op = IFP_OP_OTHER; /* its switch stays on: enter asks for each op's own */
         } else if (ifp_seg && !stub->op) {

@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The segment's table of stacks: each distinct one once, found by its hash.
- * No lock, as for all that a signal handler may interrupt: an entry is filled
- * and then linked in; two threads that bring the same stack at the same instant
- * make two entries, which the report adds up.
+ * The segment's table of stacks: each distinct one once, found by its hash, and
+ * the stack that this thread has just now.
  */
 #include "preload/heap.h"
+#include "preload/table.h"
 
 static uint64_t key_of(uint32_t lane, uint32_t op, uint32_t phase, uint32_t flags)
 {
         return (uint64_t)lane << 32 | op << 16 | phase << 8 | flags;
-}
-
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-        h = (h ^ v) * 0x9fb21c651e98df25ull;
-        return h ^ h >> 32;
 }
 
 /* Two streams, so that one multiplication need not wait for the other. */
@@ -31,8 +24,8 @@ static uint64_t hash_of(uint64_t key, uint32_t epoch, const uint64_t *frames, ui
                 b ^= b >> 31;
         }
         for (; i < n; i++)
-                a = mix(a, frames[i]);
-        return mix(mix(a, b), n) | 1;
+                a = ifp_mix(a, frames[i]);
+        return ifp_mix(ifp_mix(a, b), n) | 1;
 }
 
 static bool same(const struct ifp_stack *s, uint64_t hash, uint64_t key, const uint64_t *frames,
@@ -49,36 +42,14 @@ static bool same(const struct ifp_stack *s, uint64_t hash, uint64_t key, const u
         return !differ;
 }
 
-/* The next `n` of a table that holds `max`; false: there are none. */
-static bool reserve(uint32_t *used, uint32_t n, uint32_t max, uint32_t *ret)
+static uint32_t *bucket_of(uint64_t hash)
 {
-        uint32_t at = __atomic_load_n(used, __ATOMIC_RELAXED);
-
-        do {
-                if (at + n > max)
-                        return false;
-        } while (!__atomic_compare_exchange_n(used, &at, at + n, false, __ATOMIC_RELAXED,
-                                              __ATOMIC_RELAXED));
-        *ret = at;
-        return true;
-}
-
-static void link_in(uint32_t index)
-{
-        struct ifp_stack *s = &ifp_seg->stacks[index];
-        uint32_t *bucket = &ifp_seg->stack_buckets[s->hash >> 32 & (IFP_MAX_STACKS - 1)];
-        uint32_t first = __atomic_load_n(bucket, __ATOMIC_RELAXED);
-
-        do
-                s->next = first;
-        while (!__atomic_compare_exchange_n(bucket, &first, index, false, __ATOMIC_RELEASE,
-                                            __ATOMIC_RELAXED));
+        return &ifp_seg->stack_buckets[hash >> 32 & (IFP_MAX_STACKS - 1)];
 }
 
 static uint32_t find(uint64_t hash, uint64_t key, const uint64_t *frames, uint32_t n)
 {
-        uint32_t i = __atomic_load_n(&ifp_seg->stack_buckets[hash >> 32 & (IFP_MAX_STACKS - 1)],
-                                     __ATOMIC_ACQUIRE);
+        uint32_t i = __atomic_load_n(bucket_of(hash), __ATOMIC_ACQUIRE);
 
         while (i && !same(&ifp_seg->stacks[i], hash, key, frames, n))
                 i = ifp_seg->stacks[i].next;
@@ -96,11 +67,11 @@ static uint32_t whose(const struct ifp_tls *tls)
         return tls->lane_number;
 }
 
-uint32_t ifp_stack(const struct ifp_tls *tls, uint32_t op, uint32_t phase, const uint64_t *frames,
-                   uint32_t n, uint32_t flags)
+uint32_t ifp_stack(const struct ifp_tls *tls, bool shared, uint32_t op, uint32_t phase,
+                   const uint64_t *frames, uint32_t n, uint32_t flags)
 {
         struct ifp_live *live = &ifp_seg->live;
-        uint32_t lane = tls->crowd ? IFP_STACK_SHARED : tls->lane_number, i, at;
+        uint32_t lane = shared || tls->crowd ? IFP_STACK_SHARED : tls->lane_number, i, at;
         uint64_t key = key_of(lane, op, phase, flags);
         uint64_t hash = hash_of(key, live->object_epoch, frames, n);
         struct ifp_stack *s;
@@ -108,7 +79,7 @@ uint32_t ifp_stack(const struct ifp_tls *tls, uint32_t op, uint32_t phase, const
         i = find(hash, key, frames, n);
         if (IFP_LIKELY(i))
                 return i;
-        if (lane != whose(tls)) {
+        if (lane != IFP_STACK_SHARED && lane != whose(tls)) {
                 lane = IFP_STACK_SHARED;
                 key = key_of(lane, op, phase, flags);
                 hash = hash_of(key, live->object_epoch, frames, n);
@@ -116,8 +87,9 @@ uint32_t ifp_stack(const struct ifp_tls *tls, uint32_t op, uint32_t phase, const
                 if (i)
                         return i;
         }
-        if (live->n_stacks >= IFP_MAX_STACKS || !reserve(&live->n_frames, n, IFP_MAX_FRAMES, &at) ||
-            !reserve(&live->n_stacks, 1, IFP_MAX_STACKS, &i))
+        if (live->n_stacks >= IFP_MAX_STACKS ||
+            !ifp_reserve(&live->n_frames, n, IFP_MAX_FRAMES, &at) ||
+            !ifp_reserve(&live->n_stacks, 1, IFP_MAX_STACKS, &i))
                 return IFP_STACK_OTHER;
         ifp_copy(ifp_seg->frames + at, frames, n * sizeof(*frames));
         s = &ifp_seg->stacks[i];
@@ -129,8 +101,44 @@ uint32_t ifp_stack(const struct ifp_tls *tls, uint32_t op, uint32_t phase, const
         s->lane = (uint16_t)lane;
         s->epoch = live->object_epoch;
         __atomic_store_n(&s->hash, hash, __ATOMIC_RELEASE);
-        link_in(i);
+        ifp_link_in(bucket_of(hash), &s->next, i);
         return i;
+}
+
+/*
+ * Is this thread in the midst of unwinding? Then a signal handler has
+ * interrupted it, and that is not to be entered again. What was left by longjmp
+ * lies below where the stack stands now.
+ */
+static bool nested(const struct ifp_tls *tls, uint64_t sp)
+{
+        bool own = sp >= tls->stack_lo && sp < tls->stack_hi;
+
+        return tls->sampling_sp && !(own && sp > tls->sampling_sp);
+}
+
+bool ifp_frames_here(struct ifp_tls *tls, const void *caller, struct ifp_frames *ret)
+{
+        bool cut = false, free_to = !nested(tls, (uint64_t)(uintptr_t)ret);
+
+        ret->n = ret->flags = 0;
+        if (free_to) {
+                tls->sampling_sp = (uint64_t)(uintptr_t)ret;
+                ret->n = ifp_unwind(tls, ret->at, IFP_FRAMES, &cut);
+                tls->sampling_sp = 0;
+        }
+        if (!ret->n) {
+                ret->at[0] = (uint64_t)(uintptr_t)caller;
+                ret->n = 1;
+                ret->flags = IFP_STACK_ONE;
+        }
+        if (ret->n > IFP_STACK_DEPTH) {
+                ret->n = IFP_STACK_DEPTH;
+                cut = true;
+        }
+        if (cut)
+                ret->flags |= IFP_STACK_CUT;
+        return free_to;
 }
 
 /* A fork child goes on with its parent's numbers; what is half filled there stays so here. */

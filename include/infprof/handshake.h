@@ -7,6 +7,11 @@
  * IFP_HELLO_TIMEOUT_MS, and closes. The daemon checks the peer's credentials and takes the
  * pid from them, never from the message.
  *
+ * With the answer may come one descriptor as SCM_RIGHTS: an array of the kernel's view of the
+ * process, of header.n_lanes elements of struct ifp_kernel_lane (kernel.h), which can be mapped to
+ * be read and not otherwise. All of it is zero until the kernel's programs are there, which may be
+ * later, or never. An answer without a descriptor says that there is no such view.
+ *
  * The runtime directory is $XDG_RUNTIME_DIR/infprof, else /tmp/infprof-UID:
  * mode 0700, owned by the user, not a link.
  */

@@ -322,6 +322,8 @@ enum {
         IFP_WAIT_SPINS = 1u << 0,         /* burns CPU while it waits */
         IFP_WAIT_ONE = 1u << 1,           /* its stack is the caller alone */
         IFP_WAIT_SHARED_MEMORY = 1u << 2, /* process-shared: the other side may be elsewhere */
+        IFP_WAIT_BEHIND = 1u << 3, /* a barrier behind its op, not in it: the op's time does not
+                                      hold it */
 };
 
 /* Of one thread (lane); only grows, but for what is in progress. */

@@ -21,6 +21,8 @@
 #define N_LANES  3u
 #define N_OPS    6u
 #define N_STACKS 5u
+#define N_WAITS  5u
+#define N_STEPS  4u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 void fuzz_segment(const uint8_t *data, size_t size);
@@ -75,6 +77,18 @@ static struct ifp_segment *make(int *ret_fd)
                 s->stacks[i].n_frames = i ? 4 : 0;
         }
         s->header.heap_interval = 1000;
+        s->header.flags = IFP_HEADER_WAITS;
+        s->live.n_waits = N_WAITS;
+        for (uint32_t i = 1; i < N_WAITS; i++) {
+                s->waits[i].hash = i != N_WAITS - 1;
+                s->waits[i].kind = (uint8_t)i;
+                s->waits[i].lane = (uint16_t)(i % 2);
+        }
+        s->live.generated_tokens = N_STEPS;
+        s->ledger.head = s->ledger.steps = N_STEPS;
+        for (uint32_t i = 0; i < N_STEPS + 4; i++)
+                s->token_ring[i] = (struct ifp_token_record){
+                        .number = i + 1, .start = 1000 * i, .end = 1000 * i + 900};
         *ret_fd = fd;
         return s;
 }
@@ -86,7 +100,7 @@ static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes
         uint32_t op = p->entry % (N_OPS + 2), phase = p->word % IFP_N_PHASES;
 
         *ret_bytes = 8;
-        switch (p->table % 20) {
+        switch (p->table % 27) {
         case 0:
                 *ret_bytes = 4;
                 return (uint32_t *)&s->live + p->word % (sizeof(s->live) / 4);
@@ -115,7 +129,7 @@ static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes
                 return (uint32_t *)&s->objects[p->entry % 4] + p->word % 10;
         case 10:
                 *ret_bytes = 4;
-                return (uint32_t *)&s->sites[p->entry % 4] + p->word % 6;
+                return (uint32_t *)&s->sites[p->entry % 4] + p->word % (sizeof(s->sites[0]) / 4);
         case 11:
                 *ret_bytes = 1;
                 return s->names + (p->entry & 63);
@@ -148,6 +162,27 @@ static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes
                 *ret_bytes = 2;
                 return (uint16_t *)&s->stacks[p->entry % N_STACKS] +
                        p->word % (sizeof(s->stacks[0]) / 2);
+        case 19:
+                return (uint64_t *)&s->waits[p->entry % (N_WAITS + 1)] +
+                       p->word % (sizeof(s->waits[0]) / 8);
+        case 20: /* a number that can be true */
+                *ret_bytes = 2;
+                return (uint16_t *)&s->waits[p->entry % N_WAITS] +
+                       p->word % (sizeof(s->waits[0]) / 2);
+        case 21:
+                return (uint64_t *)&l->waits + p->word % (sizeof(l->waits) / 8);
+        case 22:
+                return (uint64_t *)&l->ledger + p->word % (sizeof(l->ledger) / 8);
+        case 23:
+                return (uint64_t *)&s->ledger + p->word % (sizeof(s->ledger) / 8);
+        case 24:
+                return (uint64_t *)&s->token_ring[p->entry % (N_STEPS + 4)] +
+                       p->word % (sizeof(s->token_ring[0]) / 8);
+        case 25: /* true steps, so that there is a median, and slow ones, and the ring goes round */
+                for (uint64_t i = 0; i < p->word; i++, s->ledger.head++)
+                        s->token_ring[s->ledger.head % IFP_TOKEN_RING] = (struct ifp_token_record){
+                                .number = s->ledger.head + 1, .end = p->value >> (16 + i % 16)};
+                return NULL;
         default:
                 return (uint64_t *)&l->open[p->entry] + p->word % 8;
         }
@@ -227,6 +262,7 @@ static void read_all(struct process *p)
         for (uint32_t op = 0; op < p->n_ops; op++)
                 for (uint32_t phase = 0; phase < IFP_N_PHASES; phase++)
                         process_hist(p, op, phase, buckets, &h);
+        course_take(p);
         (void)process_lost(p);
         (void)process_duration_ns(p);
 }

@@ -90,6 +90,8 @@ void fake_new(struct fake *f, uint32_t n_lanes)
         f->seg->live.n_stacks = 1;
         f->seg->stacks[IFP_STACK_OTHER].hash = 1;
         f->seg->tokens.stride = 1;
+        f->seg->header.flags = IFP_HEADER_WAITS;
+        f->seg->live.n_waits = 1;
 }
 
 void fake_free(struct fake *f)
@@ -152,9 +154,9 @@ static uint32_t block_take(struct fake *f)
         return i + 1;
 }
 
-static void fold(struct fake *f, struct ifp_lane *l, uint32_t op, uint32_t phase, uint64_t dur)
+static void fold_value(struct fake *f, uint32_t *slot, uint64_t v)
 {
-        uint32_t *slot = &l->fold[op][phase], index = ifp_hist_index(dur);
+        uint32_t index = ifp_hist_index(v);
         struct ifp_fold *b;
 
         if (!*slot) {
@@ -169,11 +171,11 @@ static void fold(struct fake *f, struct ifp_lane *l, uint32_t op, uint32_t phase
                 __atomic_store_n(slot, block_take(f), __ATOMIC_RELEASE);
         f->seg->pool[*slot - 1].bucket[index % IFP_HIST_SUB]++;
         b->count++;
-        b->total += dur;
-        if (dur < b->min)
-                b->min = dur;
-        if (dur > b->max)
-                b->max = dur;
+        b->total += v;
+        if (v < b->min)
+                b->min = v;
+        if (v > b->max)
+                b->max = v;
 }
 
 bool fake_span(struct fake *f, uint32_t lane, uint32_t op, uint32_t phase, uint64_t dur,
@@ -192,7 +194,7 @@ bool fake_span(struct fake *f, uint32_t lane, uint32_t op, uint32_t phase, uint6
         if (ifp_ring_push(&l->writer, &l->reader, l->ring, &record))
                 return true;
         ifp_local_add(&l->n_folded, 1);
-        fold(f, l, op, phase, dur);
+        fold_value(f, &l->fold[op][phase], dur);
         return false;
 }
 
@@ -256,6 +258,156 @@ uint32_t fake_stack(struct fake *f, uint32_t op, uint32_t phase, const uint64_t 
         s->epoch = f->seg->live.object_epoch;
         __atomic_store_n(&s->hash, 1000 + i, __ATOMIC_RELEASE);
         return i;
+}
+
+/* ---- waits, spawns, decode steps ---- */
+
+uint32_t fake_wait(struct fake *f, uint16_t lane, enum ifp_wait_kind kind, uint64_t object,
+                   uint32_t stack, uint32_t op, uint32_t phase)
+{
+        uint32_t i = __atomic_fetch_add(&f->seg->live.n_waits, 1, __ATOMIC_RELAXED);
+        struct ifp_wait *w = &f->seg->waits[i];
+
+        must(i < IFP_MAX_WAITS, "waits are full");
+        w->stack = stack;
+        w->object = object;
+        w->op = (uint16_t)op;
+        w->phase = (uint8_t)phase;
+        w->kind = (uint8_t)kind;
+        w->lane = lane;
+        __atomic_store_n(&w->hash, 1000 + i, __ATOMIC_RELEASE);
+        return i;
+}
+
+static struct ifp_wait_by *by_of(struct fake *f, struct ifp_wait *w, int lane)
+{
+        uint32_t gen = f->seg->lanes[lane].gen;
+
+        for (uint32_t k = 0; k < IFP_WAIT_BY; k++) {
+                if (w->by[k].gen == gen && w->by[k].lane == lane)
+                        return &w->by[k];
+                if (w->by[k].gen)
+                        continue;
+                w->by[k].lane = (uint16_t)lane;
+                __atomic_store_n(&w->by[k].gen, gen, __ATOMIC_RELEASE);
+                return &w->by[k];
+        }
+        return NULL;
+}
+
+void fake_waited(struct fake *f, uint32_t wait, uint64_t ticks, int for_lane)
+{
+        struct ifp_wait *w = &f->seg->waits[wait];
+        struct ifp_wait_by *by = for_lane >= 0 ? by_of(f, w, for_lane) : NULL;
+
+        w->count++;
+        w->ticks += ticks;
+        if (by) {
+                by->count++;
+                by->ticks += ticks;
+        } else if (for_lane >= 0) {
+                w->others++;
+                w->others_ticks += ticks;
+        } else {
+                w->unknown++;
+                w->unknown_ticks += ticks;
+        }
+        fold_value(f, &w->fold, ticks);
+        if (w->lane != IFP_STACK_SHARED) {
+                struct ifp_lane_waits *l = &f->seg->lanes[w->lane].waits;
+
+                l->count[w->kind]++;
+                l->ticks[w->kind] += ticks;
+        }
+}
+
+void fake_wait_begin(struct fake *f, uint32_t lane, uint32_t wait)
+{
+        struct ifp_lane_waits *l = &f->seg->lanes[lane].waits;
+
+        l->entry = wait;
+        l->kind = f->seg->waits[wait].kind;
+        l->object = f->seg->waits[wait].object;
+        __atomic_store_n(&l->since, ifp_ticks(), __ATOMIC_RELEASE);
+}
+
+void fake_wait_end(struct fake *f, uint32_t lane)
+{
+        __atomic_store_n(&f->seg->lanes[lane].waits.since, 0, __ATOMIC_RELEASE);
+}
+
+uint32_t fake_site(struct fake *f, enum ifp_spawn_kind kind, uint64_t address, uint32_t stack,
+                   uint32_t op, uint32_t phase)
+{
+        uint32_t i = f->seg->live.n_sites;
+        struct ifp_site *s = &f->seg->sites[i];
+
+        must(i < IFP_MAX_SITES, "sites are full");
+        s->offset = address;
+        s->object = UINT32_MAX;
+        s->stack = stack;
+        s->op = (uint16_t)op;
+        s->phase = (uint8_t)phase;
+        s->kind = (uint8_t)kind;
+        __atomic_store_n(&f->seg->live.n_sites, i + 1, __ATOMIC_RELEASE);
+        return i;
+}
+
+void fake_spawn(struct fake *f, uint32_t site, uint64_t cost, uint64_t life, uint64_t cpu_ns)
+{
+        struct ifp_site *s = &f->seg->sites[site];
+
+        s->count++;
+        s->cost_ticks += cost;
+        s->peak = s->peak ? s->peak : 1;
+        s->ended++;
+        s->life_ticks += life;
+        s->cpu_ns += cpu_ns;
+        fold_value(f, &s->cost_fold, cost);
+        fold_value(f, &s->life_fold, life);
+}
+
+bool fake_step(struct fake *f, uint32_t lane, uint64_t wall, const uint64_t *rows)
+{
+        struct ifp_ledger_sums *s = &f->seg->ledger;
+        struct ifp_lane_ledger *l = &f->seg->lanes[lane].ledger;
+        struct ifp_token_record t = {.end = ifp_ticks(),
+                                     .n_tokens = 1,
+                                     .lane = (uint16_t)lane,
+                                     .n_threads = 1,
+                                     .all_ticks = wall,
+                                     .minor_faults = UINT32_MAX};
+        uint64_t left = wall;
+        bool fits = s->head - s->tail < IFP_TOKEN_RING;
+
+        t.start = t.end - wall;
+        for (uint32_t r = 0; r < IFP_N_LEDGER; r++)
+                left -= r == IFP_LEDGER_COMPUTE ? 0 : rows[r];
+        for (uint32_t w = 0; w < IFP_N_LEDGER_WHO; w++) {
+                for (uint32_t r = 0; r < IFP_N_LEDGER; r++) {
+                        t.rows[w][r] = r == IFP_LEDGER_COMPUTE ? left : rows[r];
+                        s->rows[w][r] += t.rows[w][r];
+                }
+        }
+        l->steps++;
+        l->wall_ticks += wall;
+        for (uint32_t r = 0; r < IFP_N_LEDGER; r++)
+                l->rows[r] += t.rows[IFP_LEDGER_ALL][r];
+        s->steps++;
+        s->tokens++;
+        s->wall_ticks += wall;
+        s->all_ticks += wall;
+        f->seg->live.generated_tokens++;
+        if (fits) {
+                struct ifp_token_record *to = &f->seg->token_ring[s->head % IFP_TOKEN_RING];
+
+                *to = t;
+                __atomic_store_n(&to->number, s->head + 1, __ATOMIC_RELEASE);
+                __atomic_store_n(&s->head, s->head + 1, __ATOMIC_RELEASE);
+        } else {
+                s->dropped++;
+        }
+        return fits;
 }
 
 static int send_hello(int fd, const struct fake *f)

@@ -41,6 +41,28 @@ void fake_flush(struct fake *f, uint32_t lane); /* live_bytes has all of the lan
 uint32_t fake_stack(struct fake *f, uint32_t op, uint32_t phase, const uint64_t *addresses,
                     uint16_t n);
 
+/* An entry of the table of waits, with nothing waited for yet; its number. lane IFP_STACK_SHARED:
+ * anybody's. */
+uint32_t fake_wait(struct fake *f, uint16_t lane, enum ifp_wait_kind kind, uint64_t object,
+                   uint32_t stack, uint32_t op, uint32_t phase);
+
+/* A wait that ended, in the entry and in its lane's sums, for the thread that has `for_lane` (-1:
+ * it is not known whom). */
+void fake_waited(struct fake *f, uint32_t wait, uint64_t ticks, int for_lane);
+
+/* A wait that has begun, and ends. */
+void fake_wait_begin(struct fake *f, uint32_t lane, uint32_t wait);
+void fake_wait_end(struct fake *f, uint32_t lane);
+
+/* A site; and a thread of it that was created, lived and ended. */
+uint32_t fake_site(struct fake *f, enum ifp_spawn_kind kind, uint64_t address, uint32_t stack,
+                   uint32_t op, uint32_t phase);
+void fake_spawn(struct fake *f, uint32_t site, uint64_t cost, uint64_t life, uint64_t cpu_ns);
+
+/* A decode step on `lane` that ends now: compute has what `rows` leaves of `wall`. False: the ring
+ * was full. */
+bool fake_step(struct fake *f, uint32_t lane, uint64_t wall, const uint64_t *rows);
+
 /* A position taken but not completed, and its completion; false: the ring is full. */
 bool fake_reserve(struct ifp_lane *l, uint64_t *ret_position);
 void fake_commit(struct ifp_lane *l, uint64_t position, uint64_t dur_op, uint64_t child);

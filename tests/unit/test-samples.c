@@ -27,19 +27,19 @@ uint16_t ifp_live_filter[IFP_LIVE_HOMES];
 static struct ifp_sample last;
 static bool refuse_live;
 
-uint32_t ifp_stack(const struct ifp_tls *tls, uint32_t op, uint32_t phase, const uint64_t *frames,
-                   uint32_t n, uint32_t flags)
+uint32_t ifp_stack(const struct ifp_tls *tls, bool shared, uint32_t op, uint32_t phase,
+                   const uint64_t *frames, uint32_t n, uint32_t flags)
 {
-        (void)tls, (void)phase, (void)frames, (void)n, (void)flags;
+        (void)tls, (void)shared, (void)phase, (void)frames, (void)n, (void)flags;
         return op;
 }
 
-uint32_t ifp_unwind(struct ifp_tls *tls, uint64_t *ret, uint32_t room, bool *ret_cut)
+bool ifp_frames_here(struct ifp_tls *tls, const void *caller, struct ifp_frames *ret)
 {
-        (void)tls, (void)room;
-        *ret = 1;
-        *ret_cut = false;
-        return 1;
+        (void)tls, (void)caller;
+        ret->n = 1;
+        ret->flags = 0;
+        return true;
 }
 
 void ifp_live_init(void)

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the parts of the kernel's view. */
+#pragma once
+
+#include "daemon/kernel.h"
+
+/* daemon/kernel.c */
+struct kernel_bpf;
+struct kernel_bpf *kernel_programs(void); /* NULL: none are loaded */
+struct process *kernel_slot(uint32_t slot);
+
+/* Runs of the programs and time in them, all processes together: an estimate, see kernel.c. */
+void kernel_cost(uint64_t now_ns, uint64_t *ret_events, uint64_t *ret_ns, uint64_t *ret_missed);
+
+/* daemon/kernel-proc.c: what /proc tells of the threads. */
+void kernel_proc_take(struct process *p);
+
+/* What stands in /proc of one thread; false: it is gone. */
+struct kernel_proc_thread {
+        int64_t inner; /* its number in the innermost pid namespace */
+        uint64_t running, runnable, voluntary, involuntary, minor_faults, major_faults;
+        uint32_t cpu;
+};
+bool kernel_proc_thread(pid_t pid, pid_t tid, struct kernel_proc_thread *ret);
+
+/* daemon/kernel-off.c: stacks of time off the CPU */
+void kernel_off_take(struct kernel_bpf *b, struct process *p);
+void kernel_off_done(struct kernel *k);
+
+/* daemon/kernel-read.c */
+void kernel_read_lane(const struct ifp_kernel_lane *e, uint64_t now_ns, struct kernel_figures *ret,
+                      uint32_t *ret_cpu);
+
+/* daemon/kernel-bpf.c, or kernel-none.c where it is not built in */
+#define KERNEL_BPF_MAPS  10
+#define KERNEL_BPF_PROGS 14
+struct kernel_bpf {
+        int maps[KERNEL_BPF_MAPS], programs[KERNEL_BPF_PROGS]; /* -1: none */
+        int *links;
+        uint32_t n_links, room;
+        int stats; /* while they are measured; -1 */
+};
+
+enum kernel_map {
+        KERNEL_PROCS,
+        KERNEL_LANES,
+        KERNEL_TOTALS,
+        KERNEL_OPS,
+        KERNEL_SYSCALLS,
+        KERNEL_PREEMPTS,
+        KERNEL_OFFCPU,
+        KERNEL_STACKS,
+        KERNEL_REQUESTS,
+        KERNEL_SOUGHT,
+};
+
+/* One line: why it cannot be, as far as that is known without trying; NULL: it may be. */
+char *kernel_bpf_why(int error);
+int kernel_bpf_array(void); /* its descriptor, or -errno */
+
+/* Loads in a process of its own; the socket that says when it is done, or -errno. */
+int kernel_bpf_load(bool stacks, uint32_t map_max, pid_t *ret_pid);
+/* What it says: 0 and the programs, or -errno and a line. */
+int kernel_bpf_loaded(int fd, struct kernel_bpf *ret, char **ret_why);
+void kernel_bpf_unload(struct kernel_bpf *b);
+
+int kernel_bpf_attach(struct kernel_bpf *b);
+void kernel_bpf_detach(struct kernel_bpf *b);
+int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc *p, int array);
+void kernel_bpf_forget(struct kernel_bpf *b, uint32_t slot);
+/* Whether the kernel counts their runs and times them, which costs more than they do. */
+void kernel_bpf_measure(struct kernel_bpf *b, bool on);
+void kernel_bpf_cost(struct kernel_bpf *b, uint64_t *ret_events, uint64_t *ret_ns,
+                     uint64_t *ret_missed);
+
+int kernel_bpf_get(struct kernel_bpf *b, enum kernel_map map, const void *key, void *value);
+void kernel_bpf_delete(struct kernel_bpf *b, enum kernel_map map, const void *key);
+/* All elements, in arrays of their sizes. Their number, or -errno. */
+int kernel_bpf_all(struct kernel_bpf *b, enum kernel_map map, size_t key_bytes, size_t value_bytes,
+                   void **ret_keys, void **ret_values);

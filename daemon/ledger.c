@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ledger of decode steps. What is exact are the sums that the decoding thread keeps under
+ * a sequence count: they have every step, whether its record was read or not. The ring of
+ * records gives the distributions and the slow steps; one that was dropped, or read by a daemon
+ * that died since, is missing there only.
+ *
+ * A step is slow if it took more than three times the median of those before it. The first few wait
+ * until there is a median.
+ *
+ * Invariant: tail <= head <= tail + IFP_TOKEN_RING, or the process is cut off.
+ */
+#include "daemon/ledger.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/hist.h"
+#include "common/runfile.h"
+#include "daemon/process.h"
+
+#define MEDIAN_EVERY 64u /* steps, at most */
+
+static void hist_done(struct drain_hist *h)
+{
+        for (uint32_t i = 0; i < IFP_HIST_OCTAVES; i++)
+                free(h->octave[i]);
+}
+
+static void hist_init(struct drain_hist *h)
+{
+        *h = (struct drain_hist){.min = UINT64_MAX};
+}
+
+struct ledger *ledger_free(struct ledger *l)
+{
+        if (!l)
+                return NULL;
+        hist_done(&l->wall);
+        for (uint32_t w = 0; w < IFP_N_LEDGER_WHO; w++)
+                for (uint32_t r = 0; r < IFP_N_LEDGER; r++)
+                        hist_done(&l->rows[w][r]);
+        free(l);
+        return NULL;
+}
+
+static int ledger_new(struct process *p)
+{
+        struct ledger *l = calloc(1, sizeof(*l));
+
+        if (!l)
+                return -ENOMEM;
+        hist_init(&l->wall);
+        for (uint32_t w = 0; w < IFP_N_LEDGER_WHO; w++)
+                for (uint32_t r = 0; r < IFP_N_LEDGER; r++)
+                        hist_init(&l->rows[w][r]);
+        if (p->adopted)
+                l->tail = heap_load(&p->segment.map->ledger.tail);
+        p->ledger = l;
+        return 0;
+}
+
+static int bad(const char **ret_why, const char *why)
+{
+        *ret_why = why;
+        return SEGMENT_E_BAD;
+}
+
+void ledger_rows_ns(const struct clock *c, const uint64_t *rows, uint64_t wall_ticks,
+                    uint64_t *ret_ns)
+{
+        uint64_t sum = 0, before = 0;
+
+        for (uint32_t r = 0; r < IFP_N_LEDGER; r++) {
+                uint64_t left = wall_ticks - sum, ns;
+
+                sum += r + 1 == IFP_N_LEDGER || rows[r] > left ? left : rows[r];
+                ns = clock_ns(c, sum);
+                ret_ns[r] = ns - before;
+                before = ns;
+        }
+}
+
+/* ---- the ring ---- */
+
+static int hist_count_one(struct drain_hist *h, uint64_t v)
+{
+        int r = drain_hist_add(h, ifp_hist_index(v), 1);
+
+        h->count++;
+        h->min = v < h->min ? v : h->min;
+        h->max = v > h->max ? v : h->max;
+        return r;
+}
+
+static uint64_t median_of(const struct drain_hist *h)
+{
+        uint64_t rank = hist_rank(0.5, h->count), n = 0;
+
+        for (uint32_t i = 0; i < IFP_HIST_BUCKETS; i++) {
+                const uint64_t *octave = h->octave[i / IFP_HIST_SUB];
+
+                if (!octave)
+                        i += IFP_HIST_SUB - 1;
+                else if ((n += octave[i % IFP_HIST_SUB]) >= rank)
+                        return hist_middle(i);
+        }
+        return UINT64_MAX;
+}
+
+static uint64_t wall_of(const struct ifp_token_record *t)
+{
+        return t->end - t->start;
+}
+
+static void look_at(struct ledger *l, const struct ifp_token_record *t)
+{
+        uint32_t slot = (uint32_t)(l->n_slow % LEDGER_SLOW);
+
+        if (wall_of(t) / LEDGER_TIMES <= l->median)
+                return;
+        l->slow[slot] = *t;
+        l->slow_median[slot] = l->median;
+        l->slow_here[slot] = true;
+        l->n_slow++;
+}
+
+/* Before it is counted: it is held against the steps before it. */
+static void look_whether_slow(struct ledger *l, const struct ifp_token_record *t)
+{
+        uint64_t n = l->wall.count;
+
+        if (n < LEDGER_FIRST) {
+                l->first[n] = *t;
+                return;
+        }
+        if (n >= l->median_at) {
+                l->median = median_of(&l->wall);
+                l->median_at = n + 1 + (n / 16 < MEDIAN_EVERY ? n / 16 : MEDIAN_EVERY);
+        }
+        for (uint32_t i = 0; n == LEDGER_FIRST && i < LEDGER_FIRST; i++)
+                if (l->first[i].number)
+                        look_at(l, &l->first[i]);
+        look_at(l, t);
+}
+
+static int take_record(struct process *p, const struct ifp_token_record *t, const char **ret_why)
+{
+        struct ledger *l = p->ledger;
+        int r;
+
+        if (t->end < t->start || wall_of(t) >> 48)
+                return bad(ret_why, "a decode step ended before it began");
+        if (t->lane >= p->segment.header.n_lanes)
+                return bad(ret_why, "a decode step is of a lane that does not exist");
+        look_whether_slow(l, t);
+        r = hist_count_one(&l->wall, wall_of(t));
+        for (uint32_t w = 0; w < IFP_N_LEDGER_WHO; w++)
+                for (uint32_t row = 0; !r && row < IFP_N_LEDGER; row++)
+                        r = hist_count_one(&l->rows[w][row], t->rows[w][row]);
+        return r;
+}
+
+static int drain(struct process *p, const char **ret_why)
+{
+        struct ifp_segment *s = p->segment.map;
+        struct ledger *l = p->ledger;
+        uint64_t head = __atomic_load_n(&s->ledger.head, __ATOMIC_ACQUIRE);
+        int r = 0;
+
+        if (head - l->tail > IFP_TOKEN_RING)
+                return bad(ret_why, "the head of its ring of decode steps ran backwards, or past "
+                                    "what it can hold");
+        if (head == l->tail)
+                return 0;
+        while (!r && l->tail != head) {
+                const struct ifp_token_record *from = &s->token_ring[l->tail % IFP_TOKEN_RING];
+                uint64_t number = __atomic_load_n(&from->number, __ATOMIC_ACQUIRE);
+                struct ifp_token_record t;
+
+                if (number != l->tail + 1)
+                        return bad(ret_why, "a decode step is not where its number says");
+                segment_copy_words(&t, from, sizeof(t));
+                t.number = number;
+                r = take_record(p, &t, ret_why);
+                l->tail += !r;
+        }
+        if (!r)
+                __atomic_store_n(&s->ledger.tail, l->tail, __ATOMIC_RELEASE);
+        p->dirty = true;
+        return r;
+}
+
+/* Nothing is read before something was written: reading a hole would make the engine's memory
+ * grow. */
+static int look_for(struct process *p)
+{
+        uint64_t at = offsetof(struct ifp_segment, ledger), from, to;
+
+        if (p->ledger || !waits_are_on(&p->segment.header) ||
+            !heap_load(&p->segment.map->live.generated_tokens) ||
+            !segment_next_data(&p->segment, at, at + sizeof(struct ifp_ledger_sums), &from, &to))
+                return 0;
+        return ledger_new(p);
+}
+
+int ledger_round(struct process *p, const char **ret_why)
+{
+        int r = look_for(p);
+
+        return r || !p->ledger ? r : drain(p, ret_why);
+}
+
+/* ---- sums ---- */
+
+static bool runs_back(const struct ledger_sums *now, const struct ledger_sums *before)
+{
+        const uint64_t *a = (const uint64_t *)now, *b = (const uint64_t *)before;
+        bool back = false;
+
+        for (size_t i = 0; i < sizeof(*now) / sizeof(*a); i++)
+                back |= a[i] < b[i];
+        return back;
+}
+
+_Static_assert(sizeof(struct ifp_ledger_sums) % 8 == 0 && sizeof(struct ifp_token_record) % 8 == 0,
+               "whole words");
+
+/* What stood there before, stands, if the writer is at it each time (or died at it). */
+int ledger_take(struct process *p, const char **ret_why)
+{
+        const struct ifp_ledger_sums *from = &p->segment.map->ledger;
+        struct ifp_ledger_sums now;
+        struct ledger_sums sums;
+        struct ledger *l;
+        int r = ledger_round(p, ret_why);
+
+        l = p->ledger;
+        if (r || !l || !segment_copy_under(&from->seq, &now, from, sizeof(now)))
+                return r;
+        sums = (struct ledger_sums){.steps = heap_bounded(now.steps),
+                                    .tokens = heap_bounded(now.tokens),
+                                    .dropped = heap_bounded(now.dropped),
+                                    .wall_ticks = now.wall_ticks,
+                                    .all_ticks = now.all_ticks};
+        memcpy(sums.rows, now.rows, sizeof(sums.rows));
+        if (runs_back(&sums, &l->sums))
+                return bad(ret_why, "the sums of its decode steps run backwards");
+        p->dirty |= sums.steps != l->sums.steps;
+        l->sums = sums;
+        l->kernel = now.kernel;
+        return 0;
+}
+
+static void subtract(struct ledger_sums *ret, const struct ledger_sums *a,
+                     const struct ledger_sums *b)
+{
+        uint64_t *to = (uint64_t *)ret;
+
+        for (size_t i = 0; i < sizeof(*ret) / sizeof(*to); i++)
+                to[i] = ((const uint64_t *)a)[i] - ((const uint64_t *)b)[i];
+}
+
+void ledger_interval(struct process *p)
+{
+        struct ledger *l = p->ledger;
+
+        if (!l || l->sums.steps == l->at_tick.steps)
+                return;
+        subtract(&l->moved, &l->sums, &l->at_tick);
+        l->at_tick = l->sums;
+        l->moved_tick = p->n_ticks;
+        l->moved_ns = clock_mono_ns();
+}
+
+/* ---- taking over ---- */
+
+struct resume {
+        struct ledger *l;
+        uint32_t process;
+        uint64_t newest;
+        int r;
+};
+
+static int load_hist(struct drain_hist *h, const uint64_t *buckets)
+{
+        for (uint32_t i = 0; buckets && i < IFP_HIST_BUCKETS; i++) {
+                if (!buckets[i])
+                        continue;
+                if (drain_hist_add(h, i, buckets[i]) < 0)
+                        return -ENOMEM;
+                h->count += buckets[i];
+                h->min = h->min == UINT64_MAX ? ifp_hist_floor(i) : h->min;
+                h->max = ifp_hist_floor(i) + ifp_hist_width(i) - 1;
+        }
+        return 0;
+}
+
+static int load_ledger(const struct runfile_ledger *row, void *userdata)
+{
+        struct resume *x = userdata;
+
+        return row->process == x->process ? load_hist(&x->l->wall, row->hist) : 0;
+}
+
+static int load_row(const struct runfile_ledger_row *row, void *userdata)
+{
+        struct resume *x = userdata;
+
+        if (row->process != x->process || row->who >= IFP_N_LEDGER_WHO || row->row >= IFP_N_LEDGER)
+                return 0;
+        return load_hist(&x->l->rows[row->who][row->row], row->hist);
+}
+
+/* Slots go round: the next one is behind the newest. */
+static int load_slow(const struct runfile_slow_token *row, void *userdata)
+{
+        struct resume *x = userdata;
+
+        if (row->process == x->process && row->slot < LEDGER_SLOW && row->number > x->newest) {
+                x->newest = row->number;
+                x->l->n_slow = x->l->written_slow = row->slot + 1;
+        }
+        return 0;
+}
+
+int ledger_resume(struct process *p, struct runfile *rf, uint32_t index)
+{
+        struct resume x = {.process = index};
+        int r = look_for(p);
+
+        if (r || !p->ledger)
+                return r;
+        x.l = p->ledger;
+        r = runfile_each_ledger(rf, load_ledger, &x);
+        if (r >= 0)
+                r = runfile_each_ledger_row(rf, load_row, &x);
+        if (r >= 0)
+                r = runfile_each_slow_token(rf, load_slow, &x);
+        return r < 0 ? r : 0;
+}

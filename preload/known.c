@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Places that a lane was at before, so that a stack that comes again and again (a barrier's, a
+ * yield's, a thread's for each token) is unwound once. A place is known by the frame's address and
+ * by the return addresses on the stack: where the first of them lie is remembered with the place,
+ * and they have to lie there now.
+ */
+#include "preload/wait.h"
+
+#define PLACES 32u   /* of a lane: a page */
+#define DEPTH  24u   /* return addresses that are looked at */
+#define REACH  8192u /* bytes from the frame on in which they are looked for */
+
+struct place {
+        uint64_t sp, object;
+        uint32_t what;
+        uint32_t epoch; /* of objects and of the process; 0: free */
+        uint32_t value;
+        uint32_t n;
+        uint16_t at[DEPTH]; /* in words, from sp */
+        uint64_t sum;       /* of what stands there */
+};
+
+static struct place places[IFP_MAX_LANES][PLACES] __attribute__((aligned(64)));
+static uint32_t forgotten = 1u << 24;
+
+static uint32_t epoch_now(void)
+{
+        return forgotten + (ifp_seg->live.object_epoch & 0xffffff);
+}
+
+static struct place *place_of(const struct ifp_tls *tls, uint64_t sp, uint64_t object,
+                              uint32_t what)
+{
+        uint64_t h = (sp ^ object * 3 ^ (uint64_t)what << 20) * 0x9e3779b97f4a7c15ull;
+
+        return &places[tls->lane_number][h >> 59];
+}
+_Static_assert(PLACES == 1u << 5, "place_of");
+
+static inline uint64_t word_at(uint64_t sp, uint32_t i)
+{
+        return *(const volatile uint64_t *)(uintptr_t)(sp + 8ull * i);
+}
+
+static inline uint64_t sum_of(const struct place *p)
+{
+        uint64_t sum = 0;
+
+        for (uint32_t i = 0; i < p->n; i++)
+                sum = (sum + word_at(p->sp, p->at[i])) * 0x9e3779b97f4a7c15ull;
+        return sum;
+}
+
+uint32_t ifp_known(const struct ifp_tls *tls, uint64_t sp, uint64_t object, uint32_t what)
+{
+        const struct place *p = place_of(tls, sp, object, what);
+
+        if (p->sp != sp || p->object != object || p->what != what || p->epoch != epoch_now() ||
+            p->sum != sum_of(p))
+                return 0;
+        return p->value;
+}
+
+void ifp_know(const struct ifp_tls *tls, uint64_t sp, uint64_t object, uint32_t what,
+              const struct ifp_frames *frames, uint32_t value)
+{
+        struct place *p = place_of(tls, sp, object, what);
+        uint64_t room = tls->stack_hi - sp;
+        uint32_t words = (uint32_t)((room < REACH ? room : REACH) / 8), at = 1;
+
+        if (sp < tls->stack_lo || sp >= tls->stack_hi || (frames->flags & IFP_STACK_ONE))
+                return;
+        p->epoch = 0;
+        p->n = 0;
+        for (uint32_t i = 0; i < frames->n && p->n < DEPTH; i++) {
+                while (at < words && word_at(sp, at) != frames->at[i])
+                        at++;
+                if (at >= words)
+                        break;
+                p->at[p->n++] = (uint16_t)at++;
+        }
+        if (!p->n)
+                return;
+        p->sp = sp;
+        p->object = object;
+        p->what = what;
+        p->value = value;
+        p->sum = sum_of(p);
+        p->epoch = epoch_now();
+}
+
+/* A fork child's table is another. */
+void ifp_known_forget(void)
+{
+        forgotten += 1u << 24;
+}

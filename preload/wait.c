@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A wait from its beginning to its end. It is shown in lane->waits while it goes on, and added to
+ * the lane's sums and to its entry in the segment's table when it is over.
+ *
+ * Waits lie one in the other where a signal handler waits during a wait; those around are kept
+ * aside here, by lane, and the inner one's time is taken off. A wait that never returns (longjmp,
+ * cancellation) is found by its frame at the thread's next wait, or at the thread's end, and
+ * counted once, as left: its frame is gone if the stack stands above it, or if something else
+ * stands where its return address was.
+ *
+ * While this thread is at work here it is busy: a handler that comes in between has its waits pass
+ * by. So nothing here is entered twice on one thread.
+ */
+#include "preload/wait.h"
+
+#include "preload/heap.h"
+
+#define MAX_NESTED 4u
+#define NEAR_BYTES (1ull << 20) /* as in span.c */
+
+/* What became of a call to ifp_wait_begin. */
+enum {
+        PASSED = 0, /* not recorded */
+        OPEN = 1,
+        CROWD = 2, /* a thread without a lane: its sums alone */
+};
+
+struct waiting {
+        uint64_t since, sp, back; /* back: the return address of its frame */
+        uint64_t object, inner;
+        uint32_t entry;
+        uint8_t kind, state;
+        bool own, told; /* on the thread's own stack; told by an op's row */
+        struct ifp_who who;
+};
+
+bool ifp_waits_on;
+
+static struct waiting open_waits[IFP_MAX_LANES][MAX_NESTED];
+
+static inline bool on_own_stack(const struct ifp_tls *tls, uint64_t sp)
+{
+        return sp >= tls->stack_lo && sp < tls->stack_hi;
+}
+
+static inline uint64_t back_at(uint64_t sp)
+{
+        return *(const volatile uint64_t *)(uintptr_t)(sp + 8);
+}
+
+/* ---- adding up --------------------------------------------------------------- */
+
+static void add_to(uint64_t *p, uint64_t v, bool shared)
+{
+        ifp_lane_add(p, v, shared);
+}
+
+/* The place of `who`; NULL: there is none. */
+static struct ifp_wait_by *place_of(struct ifp_wait *e, const struct ifp_who *who, bool shared)
+{
+        for (uint32_t i = 0; i < IFP_WAIT_BY; i++) {
+                struct ifp_wait_by *by = &e->by[i];
+                uint32_t gen = __atomic_load_n(&by->gen, __ATOMIC_ACQUIRE), none = 0;
+
+                if (gen == who->gen && by->lane == who->lane)
+                        return by;
+                if (gen)
+                        continue;
+                if (!shared) {
+                        by->lane = who->lane;
+                        by->op = who->op;
+                        __atomic_store_n(&by->gen, who->gen, __ATOMIC_RELEASE);
+                        return by;
+                }
+                /* Two may take the same place: lane and gen go in one word. */
+                if (__atomic_compare_exchange_n((uint64_t *)(void *)by, (uint64_t[]){none},
+                                                who->gen | (uint64_t)who->lane << 32 |
+                                                        (uint64_t)who->op << 48,
+                                                false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+                        return by;
+                i--; /* look at it again */
+        }
+        return NULL;
+}
+_Static_assert(offsetof(struct ifp_wait_by, gen) == 0 && offsetof(struct ifp_wait_by, lane) == 4 &&
+                       offsetof(struct ifp_wait_by, op) == 6,
+               "place_of");
+
+/* One that was waited for more takes the place of the least, whose sums go to the others'. */
+static struct ifp_wait_by *least_of(struct ifp_wait *e, const struct ifp_who *who, uint64_t ticks)
+{
+        struct ifp_wait_by *least = &e->by[0];
+
+        for (uint32_t i = 1; i < IFP_WAIT_BY; i++)
+                if (e->by[i].ticks < least->ticks)
+                        least = &e->by[i];
+        if (least->ticks >= ticks)
+                return NULL;
+        __atomic_store_n(&least->gen, 0, __ATOMIC_RELEASE);
+        e->others += least->count;
+        e->others_ticks += least->ticks;
+        least->count = least->ticks = 0;
+        least->lane = who->lane;
+        least->op = who->op;
+        __atomic_store_n(&least->gen, who->gen, __ATOMIC_RELEASE);
+        return least;
+}
+
+static void blame(struct ifp_wait *e, const struct ifp_who *who, uint64_t ticks, bool shared)
+{
+        struct ifp_wait_by *by;
+
+        if (!who->gen) {
+                add_to(&e->unknown, 1, shared);
+                add_to(&e->unknown_ticks, ticks, shared);
+                return;
+        }
+        by = place_of(e, who, shared);
+        if (!by && !shared)
+                by = least_of(e, who, ticks);
+        add_to(by ? &by->count : &e->others, 1, shared);
+        add_to(by ? &by->ticks : &e->others_ticks, ticks, shared);
+}
+
+static void count_entry(const struct waiting *w, uint64_t ticks, enum ifp_wait_how how, bool left)
+{
+        struct ifp_wait *e = &ifp_seg->waits[w->entry];
+        bool shared = e->lane == IFP_STACK_SHARED;
+
+        add_to(&e->count, 1, shared);
+        add_to(&e->ticks, ticks, shared);
+        if (how == IFP_WAITED_TIMEOUT)
+                add_to(&e->timeouts, 1, shared);
+        if (left)
+                add_to(&e->left, 1, shared);
+        blame(e, &w->who, ticks, shared);
+        ifp_fold(&e->fold, ticks, shared);
+}
+
+/* Who woke a thread is known only now. */
+static bool asks_who_woke(uint32_t kind)
+{
+        return kind == IFP_WAIT_COND || kind == IFP_WAIT_SEM || kind == IFP_WAIT_FUTEX;
+}
+
+/* ---- those under way --------------------------------------------------------- */
+
+static struct waiting *innermost(const struct ifp_tls *tls)
+{
+        return &open_waits[tls->lane_number][tls->n_waiting - 1];
+}
+
+/* What the world sees of it. */
+static void show(struct ifp_lane *lane, const struct waiting *w)
+{
+        struct ifp_lane_waits *s = &lane->waits;
+
+        __atomic_store_n(&s->since, 0, __ATOMIC_RELEASE);
+        __asm__ volatile("" : : : "memory");
+        s->sp = w ? w->sp : 0;
+        s->object = w ? w->object : 0;
+        s->entry = w ? w->entry : 0;
+        s->kind = w ? w->kind : 0;
+        s->inner = w ? w->inner : 0;
+        if (w)
+                __atomic_store_n(&s->since, w->since, __ATOMIC_RELEASE);
+}
+
+static void take_off(struct ifp_tls *tls)
+{
+        tls->n_waiting--;
+        show(tls->lane, tls->n_waiting ? innermost(tls) : NULL);
+}
+
+/* The innermost wait is over. Its time counts before it is shown as gone, so that it is never
+ * missing; the one around it goes on. */
+static void finish(struct ifp_tls *tls, uint64_t now, enum ifp_wait_how how, bool left)
+{
+        struct waiting w = *innermost(tls);
+        uint64_t whole = now > w.since ? now - w.since : 0,
+                 ticks = whole > w.inner ? whole - w.inner : 0;
+        struct ifp_lane_waits *s = &tls->lane->waits;
+
+        if (tls->n_waiting > 1)
+                open_waits[tls->lane_number][tls->n_waiting - 2].inner += whole;
+        take_off(tls);
+        if (how == IFP_WAITED_NOT)
+                return;
+        ifp_local_add(&s->count[w.kind], 1);
+        ifp_local_add(&s->ticks[w.kind], ticks);
+        if (!w.told)
+                ifp_local_add(&s->in_state[w.state][ifp_wait_group(w.kind)], ticks);
+        if (!w.entry) {
+                __atomic_fetch_add(&ifp_seg->live.waits_other, 1, __ATOMIC_RELAXED);
+                return;
+        }
+        if (!left && !w.who.gen && how == IFP_WAITED && asks_who_woke(w.kind))
+                w.who = ifp_who_woke(w.object, w.since, now);
+        if (w.who.gen && tls->decodes)
+                ifp_ledger_waited(w.who.lane, ticks);
+        count_entry(&w, ticks, how, left);
+}
+
+/* Is the frame of a wait gone, now that the thread is seen at `sp`? */
+static bool is_gone(const struct ifp_tls *tls, const struct waiting *w, uint64_t sp)
+{
+        bool own = on_own_stack(tls, sp);
+
+        if (w->own)
+                return (own && sp >= w->sp) || back_at(w->sp) != w->back;
+        return own || (sp >= w->sp && sp - w->sp < NEAR_BYTES);
+}
+
+void ifp_waits_prune(struct ifp_tls *tls, uint64_t sp, bool all)
+{
+        while (tls->n_waiting && (all || is_gone(tls, innermost(tls), sp)))
+                finish(tls, ifp_ticks(), IFP_WAITED, true);
+}
+
+/* ---- where it is asked for ----------------------------------------------------- */
+
+struct look {
+        struct ifp_tls *tls;
+        const struct ifp_wait_call *w;
+        uint32_t op, phase, entry;
+};
+
+static uint64_t known_object(const struct ifp_wait_call *w)
+{
+        return w->one_of_many ? 0 : w->object;
+}
+
+static uint64_t look(void *arg)
+{
+        struct look *l = arg;
+        struct ifp_frames frames;
+        uint32_t stack;
+
+        ifp_frames_here(l->tls, (const void *)(uintptr_t)back_at(l->w->sp), &frames);
+        stack = ifp_stack(l->tls, true, l->op, l->phase, frames.at, frames.n, frames.flags);
+        l->entry = ifp_wait_entry(l->tls, l->w, l->op, l->phase, stack, frames.flags);
+        ifp_know(l->tls, l->w->sp, known_object(l->w), ifp_known_what(l->w->kind, l->op, l->phase),
+                 &frames, l->entry);
+        return 0;
+}
+
+static uint32_t entry_for(struct ifp_tls *tls, const struct ifp_wait_call *w, uint32_t op,
+                          bool saved)
+{
+        struct look l = {.tls = tls, .w = w, .op = op, .phase = ifp_phase};
+        uint32_t known =
+                ifp_known(tls, w->sp, known_object(w), ifp_known_what(w->kind, op, l.phase));
+
+        if (IFP_LIKELY(known))
+                return known;
+        if (saved)
+                ifp_call_saved(look, &l);
+        else
+                look(&l);
+        return l.entry;
+}
+
+/* ---- begin and end ------------------------------------------------------------- */
+
+/*
+ * The op that a barrier ends, where none is open: the last one that this thread did since it met
+ * the others before. So a pool's waiting for its next job, after which nothing was done, belongs to
+ * no op; and where the last span was folded, to none either.
+ */
+static uint64_t met_at[IFP_MAX_LANES]; /* records that the lane had written then */
+
+static void meet(const struct ifp_tls *tls, uint32_t kind)
+{
+        if (kind == IFP_WAIT_BARRIER)
+                met_at[tls->lane_number] = tls->lane->writer.head;
+}
+
+static bool computes(uint32_t op)
+{
+        uint8_t kind = ifp_seg->ops[op % IFP_MAX_OPS].kind;
+
+        return op >= IFP_OP_FIRST && (kind == IFP_KIND_KERNEL || kind == IFP_KIND_NODE);
+}
+
+static uint32_t op_of(struct ifp_tls *tls, struct ifp_wait_call *w)
+{
+        uint32_t here = w->has_op ? w->op : ifp_op_here(tls, w->sp), op;
+        uint64_t head = tls->lane->writer.head;
+        const struct ifp_record *r;
+
+        if (w->kind != IFP_WAIT_BARRIER || w->has_op || !head || head == met_at[tls->lane_number] ||
+            computes(here))
+                return here;
+        r = &tls->lane->ring[(head - 1) % IFP_RING_SLOTS];
+        op = ifp_record_op(r);
+        if (!computes(op) || r->start < tls->lane->start_ticks)
+                return here;
+        w->flags |= IFP_WAIT_BEHIND;
+        return op;
+}
+
+static bool begin(struct ifp_wait_call *w, bool saved)
+{
+        struct ifp_tls *tls = &ifp_tls;
+        struct waiting *o;
+        uint32_t op;
+
+        w->state = PASSED;
+        if (!ifp_waits_on || tls->busy || ifp_off || !ifp_alive())
+                return false;
+        tls->busy++;
+        if (IFP_UNLIKELY(!tls->lane))
+                ifp_lane_take(tls);
+        if (IFP_UNLIKELY(tls->crowd)) {
+                w->state = CROWD;
+                w->since = ifp_ticks();
+                tls->busy--;
+                return true;
+        }
+        if (IFP_UNLIKELY(tls->n_waiting))
+                ifp_waits_prune(tls, w->sp, false);
+        if (IFP_LIKELY(tls->n_waiting < MAX_NESTED)) {
+                op = op_of(tls, w);
+                o = &open_waits[tls->lane_number][tls->n_waiting];
+                *o = (struct waiting){.sp = w->sp,
+                                      .back = back_at(w->sp),
+                                      .object = w->object,
+                                      .entry = entry_for(tls, w, op, saved),
+                                      .kind = w->kind,
+                                      .state = (uint8_t)ifp_state_here(tls->lane),
+                                      .own = on_own_stack(tls, w->sp),
+                                      .told = w->has_op,
+                                      .who = w->who};
+                w->state = OPEN;
+                tls->n_waiting++;
+                w->since = o->since = ifp_ticks();
+                show(tls->lane, o);
+        }
+        tls->busy--;
+        return w->state == OPEN;
+}
+
+void ifp_wait_begin(struct ifp_wait_call *w)
+{
+        IFP_KEEP_ERRNO;
+
+        begin(w, false);
+}
+
+bool ifp_wait_begin_saved(struct ifp_wait_call *w)
+{
+        return begin(w, true);
+}
+
+static void end_in_crowd(const struct ifp_wait_call *w, uint64_t now)
+{
+        struct ifp_lane_waits *s = &ifp_crowd()->waits;
+
+        __atomic_fetch_add(&s->count[w->kind], 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&s->ticks[w->kind], now - w->since, __ATOMIC_RELAXED);
+}
+
+void ifp_wait_end(struct ifp_wait_call *w, enum ifp_wait_how how)
+{
+        struct ifp_tls *tls = &ifp_tls;
+        uint64_t now = ifp_ticks();
+
+        if (w->state == PASSED || !ifp_alive())
+                return;
+        tls->busy++;
+        if (w->state == CROWD) {
+                if (how != IFP_WAITED_NOT)
+                        end_in_crowd(w, now);
+        } else if (!tls->crowd) { /* else its lane was given up meanwhile, and all was counted */
+                while (tls->n_waiting && innermost(tls)->since > w->since)
+                        finish(tls, now, IFP_WAITED, true); /* left within it */
+                if (tls->n_waiting && innermost(tls)->sp == w->sp) {
+                        innermost(tls)->who = w->who;
+                        finish(tls, now, how, false);
+                        meet(tls, w->kind);
+                }
+        }
+        tls->busy--;
+}
+
+void ifp_wait_last(struct ifp_wait_call *w, bool saved)
+{
+        struct ifp_tls *tls = &ifp_tls;
+        struct ifp_wait *e;
+        uint32_t entry;
+
+        if (!ifp_waits_on || tls->busy || ifp_off || !ifp_alive() || !tls->lane || tls->crowd)
+                return;
+        tls->busy++;
+        entry = entry_for(tls, w, op_of(tls, w), saved);
+        meet(tls, w->kind);
+        if (entry) {
+                e = &ifp_seg->waits[entry];
+                add_to(&e->last, 1, e->lane == IFP_STACK_SHARED);
+        }
+        tls->busy--;
+}
+
+void ifp_waits_init(void)
+{
+        ifp_waits_on = (ifp_seg->header.flags & IFP_HEADER_WAITS) != 0;
+}
+
+void ifp_waits_after_fork(void)
+{
+        ifp_tls.n_waiting = 0;
+        ifp_known_forget();
+        ifp_who_after_fork();
+        ifp_sites_after_fork();
+}
