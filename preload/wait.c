@@ -447,6 +447,17 @@ void ifp_wait_part_end(const struct ifp_wait_part *part, uint64_t now, const str
         ifp_fold(&e->fold, ticks, true);
 }
 
+void ifp_wait_woke(struct ifp_tls *tls, uint64_t since)
+{
+        uint64_t ticks = ifp_ticks() - since;
+
+        if (!ifp_waits_on || tls->busy || ifp_off || !ifp_alive() || !tls->lane || tls->crowd)
+                return;
+        ticks = ticks > ifp_stamp ? ticks - ifp_stamp : 0;
+        ifp_local_add(&tls->lane->waits.in_state[ifp_state_here(tls->lane)][IFP_GROUP_BARRIER],
+                      ticks);
+}
+
 void ifp_waits_init(void)
 {
         ifp_waits_on = (ifp_seg->header.flags & IFP_HEADER_WAITS) != 0;
