@@ -872,7 +872,11 @@ static PLACE void spawn_clone(void)
         EQUAL(pid, parent);
         EQUAL(waitpid(pid, &status, 0), pid);
         EQUAL(WEXITSTATUS(status), 5);
-        EQUAL(clone(clone_child, stack + sizeof(stack), CLONE_THREAD, &code), -1);
+}
+
+static PLACE void spawn_clone_badly(void)
+{
+        EQUAL(clone(clone_child, NULL, SIGCHLD, NULL), -1);
         EQUAL(errno, EINVAL);
 }
 
@@ -896,6 +900,7 @@ static void every_way_to_spawn(void)
         spawn_posix("true");
         spawn_posix("/does/not/exist");
         spawn_clone();
+        spawn_clone_badly();
         spawn_too_large();
         EQUAL(seg->live.spawns, spawns + 4);
         CHECK(my_lane()->waits.spawn_ticks[IFP_STATE_NONE] > in);
@@ -910,6 +915,7 @@ static void every_way_to_spawn(void)
         s = site_of((const void *)spawn_clone);
         EQUAL(s->kind, IFP_SPAWN_CLONE);
         EQUAL(s->count, 1);
+        EQUAL(site_of((const void *)spawn_clone_badly)->count, 0);
         s = site_of((const void *)spawn_too_large);
         EQUAL(s->count + s->live + s->peak + s->ended, 0);
         uint64_t posix = 0;

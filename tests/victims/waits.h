@@ -37,7 +37,7 @@ void check_all(void);
 
 /* A function that stacks are looked for: it has so much room to itself. */
 #define PLACE_BYTES 1024
-#define PLACE       __attribute__((noinline, aligned(PLACE_BYTES)))
+#define PLACE       __attribute__((noinline, aligned(PLACE_BYTES), section(".text.places")))
 /* Does the stack pass through it? */
 bool passes(uint32_t stack, const void *function);
 
