@@ -49,6 +49,7 @@ bool passes(uint32_t stack, const void *function);
 #define AT_LEAST(got, least)                                                                       \
         check_((uint64_t)(got) >= (uint64_t)(least), #got " >= " #least, __FILE__, __LINE__)
 
+int n_failed(void); /* of this case, so far */
 void check_(bool ok, const char *what, const char *file, int line);
 void equal_(uint64_t got, uint64_t wanted, const char *what, const char *file, int line);
 
