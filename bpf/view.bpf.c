@@ -47,11 +47,11 @@ struct {
         __type(value, struct view_proc);
 } procs SEC(".maps");
 
-/* Of the same shape as what the daemon makes for each process (its length may differ). */
+/* Of the same shape as what the daemon makes for each process. */
 struct lane_array {
         __uint(type, BPF_MAP_TYPE_ARRAY);
-        __uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
-        __uint(max_entries, 1);
+        __uint(map_flags, BPF_F_MMAPABLE);
+        __uint(max_entries, VIEW_LANES);
         __uint(key_size, sizeof(__u32));
         __uint(value_size, sizeof(struct ifp_kernel_lane));
 };
@@ -151,6 +151,15 @@ static __always_inline __u32 hist_index(__u64 v)
 }
 
 #define add(where, n) __sync_fetch_and_add(where, n)
+
+/* To a word of an element: only the last one has more than one writer. */
+#define plus(own, where, n)                                                                        \
+        ({                                                                                         \
+                if (own)                                                                           \
+                        *(where) += (n);                                                           \
+                else                                                                               \
+                        add(where, n);                                                             \
+        })
 
 static __always_inline struct view_total *total_of(const struct view_task *t)
 {
@@ -261,8 +270,8 @@ static __always_inline void read_open(struct view_task *t, const struct view_pro
         struct {
                 __u8 rest[7], phase;
                 __u64 op;
-        } open = {};
-        struct waits_head waits = {};
+        } open;
+        struct waits_head waits;
         __u64 top = 0;
         __u32 phase = 0;
         __u8 kind = 255;
@@ -276,13 +285,17 @@ static __always_inline void read_open(struct view_task *t, const struct view_pro
 
                 phase = open.phase;
                 t->op = op < VIEW_OPS ? op : 0;
-                if (get(&kind, sizeof(kind), p->ops_at + t->op * VIEW_OP_BYTES + VIEW_OP_KIND))
-                        t->state = state_of_kind(kind);
+                if (t->kind_of != t->op + 1u &&
+                    get(&kind, sizeof(kind), p->ops_at + t->op * VIEW_OP_BYTES + VIEW_OP_KIND)) {
+                        t->kind_of = t->op + 1u; /* it never changes */
+                        t->kind_state = state_of_kind(kind);
+                }
+                t->state = t->kind_of == t->op + 1u ? t->kind_state : STATE_NONE;
         } else {
                 get(&phase, sizeof(phase), p->phase_at);
         }
         t->phase = phase < VIEW_PHASES ? phase : 0;
-        if (!lane || !get(&waits, sizeof(waits), lane + p->waits_offset))
+        if (!lane || !p->waits || !get(&waits, sizeof(waits), lane + p->waits_offset))
                 return;
         if (waits.since)
                 t->state = STATE_WAIT;
@@ -333,8 +346,11 @@ static __always_inline void preempted(struct view_task *t, struct task_struct *p
         new.own = next->tgid == prev->tgid;
         bpf_probe_read_kernel_str(new.name, sizeof(new.name), next->comm);
         p = preempt_of(t, t->by, &new);
-        if (p)
-                add(&p->count, 1);
+        if (!p)
+                return;
+        add(&p->count, 1);
+        if (*(__u64 *)p->name != *(__u64 *)new.name) /* it may have become another program */
+                __builtin_memcpy(p->name, new.name, sizeof(p->name));
 }
 
 static __always_inline void runs_again(struct view_task *t, __u64 ns)
@@ -390,21 +406,21 @@ static __always_inline void write_end(struct ifp_kernel_lane *e)
 }
 
 static __always_inline void add_stretch(struct ifp_kernel_lane *e, const struct view_task *t,
-                                        __u64 ns)
+                                        bool own, __u64 ns)
 {
         __u32 state = t->state < IFP_KERNEL_STATES ? t->state : 0;
         __u32 block = t->block < IFP_N_BLOCK_KINDS ? t->block : IFP_BLOCK_OTHER;
 
         if (t->now == IFP_KERNEL_RUNNING) {
-                add(&e->running, ns);
+                plus(own, &e->running, ns);
         } else if (t->now == IFP_KERNEL_RUNNABLE) {
-                add(&e->runnable[state], ns);
+                plus(own, &e->runnable[state], ns);
                 if (t->fault_start)
-                        add(&e->fault_runnable[state], ns);
+                        plus(own, &e->fault_runnable[state], ns);
                 else if (t->syscall != VIEW_SYSCALL_NONE && t->sys_counts)
-                        add(&e->syscall_runnable[state], ns);
+                        plus(own, &e->syscall_runnable[state], ns);
         } else {
-                add(&e->blocked[block], ns);
+                plus(own, &e->blocked[block], ns);
         }
 }
 
@@ -425,12 +441,36 @@ static __always_inline bool is_own(const struct view_task *t, const struct view_
 }
 
 /* The stretch so far is over; another one begins. `e` is being written. */
-static __always_inline void close_stretch(struct view_task *t, struct ifp_kernel_lane *e, __u64 ns)
+static __always_inline void close_stretch(struct view_task *t, struct ifp_kernel_lane *e, bool own,
+                                          __u64 ns)
 {
         __u64 took = ns > t->since ? ns - t->since : 0;
 
-        add_stretch(e, t, took);
+        add_stretch(e, t, own, took);
         t->since = ns;
+        if (t->calls) {
+                plus(own, &e->syscalls, t->calls);
+                t->calls = 0;
+        }
+}
+
+/* It has a lane now: what it did before we looked belongs there. */
+static __always_inline void give_before(struct view_task *t)
+{
+        struct ifp_kernel_lane *e = element(t);
+
+        t->has_before = 0;
+        if (!e)
+                return;
+        write_begin(e);
+        e->running += t->before.running;
+        e->runnable[STATE_NONE] += t->before.runnable;
+        e->blocked[IFP_BLOCK_OTHER] += t->before.blocked;
+        e->voluntary += t->before.voluntary;
+        e->involuntary += t->before.involuntary;
+        e->minor_faults += t->before.minor_faults;
+        e->major_faults += t->before.major_faults;
+        write_end(e);
 }
 
 /*
@@ -449,14 +489,17 @@ static __always_inline void look(struct task_struct *task, struct view_task *t,
                 e = element(t);
                 if (e) {
                         write_begin(e);
-                        close_stretch(t, e, ns);
+                        close_stretch(t, e, true, ns);
                         e->now = IFP_KERNEL_GONE;
                         e->since = e->sys_since = e->fault_since = 0;
                         write_end(e);
                 }
         }
         t->lane = lane;
+        if (t->has_before && at && is_own(t, p))
+                give_before(t);
         read_open(t, p, at);
+        t->looked = 1;
 }
 
 /* ---- switches and wakeups ---------------------------------------------------- */
@@ -486,8 +529,7 @@ static __always_inline void goes_off(void *ctx, struct task_struct *prev, struct
         struct view_task *t = watched(prev);
         struct ifp_kernel_lane *e;
         struct view_proc *p;
-        struct view_op *op;
-        bool voluntary = !preempt && state;
+        bool voluntary = !preempt && state, own;
 
         if (!t)
                 return;
@@ -495,8 +537,9 @@ static __always_inline void goes_off(void *ctx, struct task_struct *prev, struct
         if (!p)
                 return;
         /* In a system call or a fault nothing of it can have changed since it began. */
-        if (t->syscall == VIEW_SYSCALL_NONE && !t->fault_start)
+        if (!t->looked || (t->syscall == VIEW_SYSCALL_NONE && !t->fault_start))
                 look(prev, t, p, ns);
+        own = is_own(t, p);
         if (with_stacks && p->flags & VIEW_OFFCPU) {
                 long stack = bpf_get_stackid(ctx, &stacks, BPF_F_USER_STACK);
 
@@ -511,40 +554,52 @@ static __always_inline void goes_off(void *ctx, struct task_struct *prev, struct
         t->preempted = 0;
         if (!voluntary && !(t->syscall != VIEW_SYSCALL_NONE && t->sys_class == VIEW_CLASS_YIELD))
                 preempted(t, prev, next);
-        op = op_of(t);
-        if (op)
-                add(&op->switches, 1);
+        t->off_switches++;
         e = element(t);
         if (!e)
                 return;
-        if (is_own(t, p))
+        if (own)
                 write_begin(e);
-        close_stretch(t, e, ns);
+        close_stretch(t, e, own, ns);
         t->now = voluntary ? IFP_KERNEL_BLOCKED : IFP_KERNEL_RUNNABLE;
         if (voluntary) {
                 t->block = block_kind(t, state);
-                add(&e->voluntary, 1);
+                plus(own, &e->voluntary, 1);
         } else {
-                add(&e->involuntary, 1);
+                plus(own, &e->involuntary, 1);
         }
-        if (is_own(t, p)) {
+        if (own) {
                 show(e, t);
                 write_end(e);
         }
 }
 
 /* From what it waited for to the run queue. */
-static __always_inline void wakes(struct view_task *t, struct view_proc *p,
-                                  struct ifp_kernel_lane *e, __u64 ns)
+static __always_inline void wakes(struct view_task *t, struct ifp_kernel_lane *e, bool own,
+                                  __u64 ns)
 {
-        struct view_op *op = op_of(t);
         __u64 took = ns > t->since ? ns - t->since : 0;
 
-        if (op)
-                add(&op->blocked, took);
+        t->off_blocked += took;
         count_off(t, t->block, took);
-        close_stretch(t, e, ns);
+        close_stretch(t, e, own, ns);
         t->now = IFP_KERNEL_RUNNABLE;
+}
+
+/* All that it did off the CPU, with the same open: one look-up. */
+static __always_inline void give_off(struct view_task *t)
+{
+        struct view_op *op = op_of(t);
+
+        if (op) {
+                add(&op->switches, t->off_switches);
+                if (t->off_blocked)
+                        add(&op->blocked, t->off_blocked);
+                if (t->off_runnable)
+                        add(&op->runnable, t->off_runnable);
+        }
+        t->off_switches = 0;
+        t->off_blocked = t->off_runnable = 0;
 }
 
 static __always_inline void comes_on(struct task_struct *next, __u32 cpu, __u64 ns)
@@ -552,8 +607,8 @@ static __always_inline void comes_on(struct task_struct *next, __u32 cpu, __u64 
         struct view_task *t = watched(next);
         struct ifp_kernel_lane *e;
         struct view_proc *p;
-        struct view_op *op;
         __u64 took;
+        bool own;
 
         if (!t)
                 return;
@@ -563,33 +618,38 @@ static __always_inline void comes_on(struct task_struct *next, __u32 cpu, __u64 
         e = element(t);
         if (!e)
                 return;
-        if (is_own(t, p))
+        own = is_own(t, p);
+        if (own)
                 write_begin(e);
         if (t->now == IFP_KERNEL_RUNNING) { /* its going off was not seen: as we began to look */
                 t->now = IFP_KERNEL_BLOCKED;
                 t->block = IFP_BLOCK_OTHER;
+                t->looked = 0;
+                t->kind_of = 0;
+                t->calls = t->off_switches = 0;
+                t->off_blocked = t->off_runnable = 0;
+                t->has_before = 0;
         }
         if (t->now == IFP_KERNEL_BLOCKED) /* its wakeup was not seen */
-                wakes(t, p, e, ns);
+                wakes(t, e, own, ns);
         if (t->now == IFP_KERNEL_RUNNABLE) {
                 took = ns > t->since ? ns - t->since : 0;
-                op = op_of(t);
-                if (op)
-                        add(&op->runnable, took);
+                t->off_runnable += took;
                 count_run_queue(t, took);
                 if (t->preempted)
                         runs_again(t, took);
                 count_off(t, IFP_N_BLOCK_KINDS, took);
         }
-        close_stretch(t, e, ns);
+        close_stretch(t, e, own, ns);
         t->now = IFP_KERNEL_RUNNING;
         if (t->cpu != cpu && t->cpu != NOBODY)
-                add(&e->migrations, 1);
+                plus(own, &e->migrations, 1);
         t->cpu = cpu;
-        if (is_own(t, p)) {
+        if (own) {
                 show(e, t);
                 write_end(e);
         }
+        give_off(t);
 }
 
 SEC("tp_btf/sched_switch")
@@ -611,6 +671,7 @@ static __always_inline int wakeup(struct task_struct *task)
         struct view_task *t = watched(task);
         struct ifp_kernel_lane *e;
         struct view_proc *p;
+        bool own;
 
         if (!t || t->now != IFP_KERNEL_BLOCKED)
                 return 0;
@@ -620,10 +681,11 @@ static __always_inline int wakeup(struct task_struct *task)
         e = element(t);
         if (!e)
                 return 0;
-        if (is_own(t, p))
+        own = is_own(t, p);
+        if (own)
                 write_begin(e);
-        wakes(t, p, e, bpf_ktime_get_ns());
-        if (is_own(t, p)) {
+        wakes(t, e, own, bpf_ktime_get_ns());
+        if (own) {
                 show(e, t);
                 write_end(e);
         }
@@ -688,6 +750,7 @@ int BPF_PROG(exited, struct task_struct *task)
         struct ifp_kernel_lane *e;
         struct view_proc *p;
         __u64 ns;
+        bool own;
 
         p = t ? proc_of(t) : NULL;
         if (!p)
@@ -698,11 +761,12 @@ int BPF_PROG(exited, struct task_struct *task)
         e = element(t);
         if (!e)
                 return 0;
-        if (is_own(t, p))
+        own = is_own(t, p);
+        if (own)
                 write_begin(e);
-        close_stretch(t, e, ns);
+        close_stretch(t, e, own, ns);
         t->now = IFP_KERNEL_GONE;
-        if (is_own(t, p)) {
+        if (own) {
                 show(e, t);
                 write_end(e);
         }
@@ -742,21 +806,23 @@ int BPF_PROG(enters, struct pt_regs *regs, long id)
                 return 0;
         ns = bpf_ktime_get_ns();
         t->fault_start = 0; /* one that came to nothing (a signal instead) has no end of its own */
-        look(task, t, p, ns);
         t->syscall = (unsigned long)id < VIEW_SYSCALLS ? (__u32)id : VIEW_SYSCALLS;
         t->sys_class = class_of(t->syscall);
         t->sys_start = ns;
-        t->sys_counts = t->state != STATE_WAIT &&
-                        (t->sys_class < VIEW_CLASS_FUTEX || t->sys_class > VIEW_CLASS_YIELD);
-        e = element(t);
+        t->calls++;
+        t->looked = 0;
+        t->sys_counts = 0;
+        /* A wait: where it is from matters if it leaves the CPU, and many do not. */
+        if (t->sys_class >= VIEW_CLASS_FUTEX && t->sys_class <= VIEW_CLASS_YIELD)
+                return 0;
+        look(task, t, p, ns);
+        t->sys_counts = t->state != STATE_WAIT;
+        e = is_own(t, p) ? element(t) : NULL;
         if (!e)
                 return 0;
-        if (!is_own(t, p)) {
-                add(&e->syscalls, 1);
-                return 0;
-        }
         write_begin(e);
-        e->syscalls++;
+        e->syscalls += t->calls;
+        t->calls = 0;
         show(e, t);
         write_end(e);
         return 0;
@@ -800,14 +866,16 @@ static __always_inline void end_syscall(struct view_task *t, struct view_proc *p
         if (t->syscall == VIEW_SYSCALL_NONE)
                 return;
         count_syscall(t, ret < 0 && ret >= -4095, took);
+        t->syscall = VIEW_SYSCALL_NONE;
+        t->looked = 0;
+        if (!t->sys_counts)
+                return;
         op = op_of(t);
         if (op) {
                 add(&op->syscalls, 1);
-                if (t->sys_counts)
-                        add(&op->syscall, took);
+                add(&op->syscall, took);
         }
-        t->syscall = VIEW_SYSCALL_NONE;
-        e = t->sys_counts ? element(t) : NULL;
+        e = element(t);
         if (!e)
                 return;
         if (!is_own(t, p)) {
@@ -879,6 +947,7 @@ static __always_inline int fault_ends(bool major)
         struct view_op *op;
         __u64 took = 0, ns;
         __u32 state;
+        bool own;
 
         if (!task->bpf_storage)
                 return 0;
@@ -890,6 +959,8 @@ static __always_inline int fault_ends(bool major)
                 ns = bpf_ktime_get_ns();
                 took = ns > t->fault_start ? ns - t->fault_start : 0;
         }
+        if (!t->looked) /* in a wait, which did not look */
+                look(task, t, p, bpf_ktime_get_ns());
         state = t->state < IFP_KERNEL_STATES ? t->state : 0;
         t->fault_start = 0;
         op = op_of(t);
@@ -900,11 +971,15 @@ static __always_inline int fault_ends(bool major)
         e = element(t);
         if (!e)
                 return 0;
-        if (is_own(t, p))
+        own = is_own(t, p);
+        if (own)
                 write_begin(e);
-        add(&e->fault[state], took);
-        add(major ? &e->major_faults : &e->minor_faults, 1);
-        if (is_own(t, p)) {
+        plus(own, &e->fault[state], took);
+        if (major)
+                plus(own, &e->major_faults, 1);
+        else
+                plus(own, &e->minor_faults, 1);
+        if (own) {
                 e->fault_since = 0;
                 write_end(e);
         }
@@ -1019,32 +1094,46 @@ static __always_inline bool is_of(struct task_struct *task, const struct view_pr
 }
 
 /* What it did before we began to look: since the watch was asked for, or since its own start. */
-static __always_inline void add_before(struct view_task *t, const struct view_proc *p,
-                                       struct task_struct *task, __u64 ns)
+static __always_inline void take_before(struct view_task *t, const struct view_proc *p,
+                                        struct task_struct *task, __u64 ns)
 {
-        struct ifp_kernel_lane *e = element(t);
-        __u64 started = task->start_time, since = p->since_ns, from, running, runnable;
-        bool first = task->tgid == task->pid, whole;
+        __u64 started = task->start_time, since = p->since_ns, from;
+        bool first = task->tgid == task->pid;
+        struct view_before b = {};
 
         settled(started); /* else the two loads become one, of either pointer */
         settled(since);
-        whole = started >= since;
-        from = whole ? started : since;
-        if (!e || !since || (!first && !whole) || from >= ns)
+        if (!since)
                 return;
-        running = task->se.sum_exec_runtime - (whole ? 0 : p->running);
-        runnable = task->sched_info.run_delay - (whole ? 0 : p->runnable);
-        if (running > ns - from)
-                running = ns - from;
-        if (runnable > ns - from - running)
-                runnable = ns - from - running;
-        add(&e->running, running);
-        add(&e->runnable[STATE_NONE], runnable);
-        add(&e->blocked[IFP_BLOCK_OTHER], ns - from - running - runnable);
-        add(&e->voluntary, task->nvcsw - (whole ? 0 : p->voluntary));
-        add(&e->involuntary, task->nivcsw - (whole ? 0 : p->involuntary));
-        add(&e->minor_faults, task->min_flt - (whole ? 0 : p->minor_faults));
-        add(&e->major_faults, task->maj_flt - (whole ? 0 : p->major_faults));
+        if (started <
+            since) { /* it was there then: only of the first one is known where it stood */
+                if (!first)
+                        return;
+                b.running = p->running;
+                b.runnable = p->runnable;
+                b.voluntary = p->voluntary;
+                b.involuntary = p->involuntary;
+                b.minor_faults = p->minor_faults;
+                b.major_faults = p->major_faults;
+                from = since;
+        } else {
+                from = started;
+        }
+        if (from >= ns)
+                return;
+        b.running = task->se.sum_exec_runtime - b.running;
+        b.runnable = task->sched_info.run_delay - b.runnable;
+        if (b.running > ns - from)
+                b.running = ns - from;
+        if (b.runnable > ns - from - b.running)
+                b.runnable = ns - from - b.running;
+        b.blocked = ns - from - b.running - b.runnable;
+        b.voluntary = task->nvcsw - b.voluntary;
+        b.involuntary = task->nivcsw - b.involuntary;
+        b.minor_faults = task->min_flt - b.minor_faults;
+        b.major_faults = task->maj_flt - b.major_faults;
+        t->before = b;
+        t->has_before = 1;
 }
 
 /*
@@ -1077,7 +1166,7 @@ int find(struct bpf_iter__task *ctx)
         t->now = task->__state & TASK_STATES_SLEEP ? IFP_KERNEL_BLOCKED
                  : task->on_cpu                    ? IFP_KERNEL_RUNNING
                                                    : IFP_KERNEL_RUNNABLE;
-        add_before(t, p, task, t->since);
+        take_before(t, p, task, t->since);
         order();
         *(volatile __u32 *)&t->number = number;
         return 0;

@@ -14,10 +14,14 @@
 #include <stdint.h>
 #endif
 
-#define VIEW_PROCS        64u /* watched at the same time */
-#define VIEW_SYSCALLS     512u
-#define VIEW_SYSCALL_NONE 0xffffffffu /* a number that no system call has; as a key: all of those  \
-                                       */
+#define VIEW_PROCS 64u /* watched at the same time */
+#define VIEW_LANES                                                                                 \
+        2048u /* IFP_MAX_LANES: all arrays are of one size, so that an element is found by         \
+                 a few instructions and not by a call */
+#define VIEW_SYSCALLS 512u
+#define VIEW_SYSCALL_NONE                                                                          \
+        0xffffffffu /* a number that no system call has; as a key: all of those                    \
+                     */
 #define VIEW_STACK_DEPTH 64u
 #define VIEW_PHASES      5u    /* IFP_N_PHASES */
 #define VIEW_OPS         2048u /* IFP_MAX_OPS */
@@ -64,6 +68,8 @@ struct view_proc {
         /* Where its first thread stood when the watch was asked for; from then on it counts. */
         uint64_t since_ns;
         uint64_t running, runnable, voluntary, involuntary, minor_faults, major_faults;
+        uint32_t waits; /* its segment tells them */
+        uint32_t reserved1;
 };
 
 /* What only one process has one of. */
@@ -104,8 +110,8 @@ struct view_preempt_key {
 
 struct view_preempt {
         uint64_t count, total;
-        uint32_t own;
         char name[16];
+        uint32_t own;
         uint32_t reserved;
 };
 
@@ -138,6 +144,11 @@ enum view_class {
         VIEW_CLASS_IO = 5,
 };
 
+/* What a thread did before the programs looked at it. */
+struct view_before {
+        uint64_t running, runnable, blocked, voluntary, involuntary, minor_faults, major_faults;
+};
+
 /* A thread, in its task's storage. */
 struct view_task {
         uint32_t slot, number; /* whose; another number in that slot: nobody's any more */
@@ -155,5 +166,14 @@ struct view_task {
         uint32_t preempted;  /* it was put off by `by`, and did not ask for it */
         uint64_t fault_start;
         uint32_t by;
-        int32_t stack; /* of where it went off the CPU; < 0: none */
+        int32_t stack;    /* of where it went off the CPU; < 0: none */
+        uint32_t looked;  /* since it entered the kernel this time */
+        uint32_t kind_of; /* op + 1 whose kind was read last, and the state it means */
+        uint32_t kind_state;
+        uint32_t calls; /* system calls that are not in its element yet */
+        /* Off the CPU, and not yet in `ops`. */
+        uint64_t off_blocked, off_runnable;
+        uint32_t off_switches;
+        uint32_t has_before;
+        struct view_before before; /* goes to the first lane that it has */
 };

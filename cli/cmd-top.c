@@ -38,7 +38,7 @@ static void usage(void)
              "      --once            print once and end\n"
              "  -n, --count N         print N times and end\n"
              "  -j, --json            print documents (infprof.top/1); one a line, but for --once\n"
-             "      --tab TAB         ops (default), threads, spawns or memory\n"
+             "      --tab TAB         ops (default), threads, spawns, memory, waits or ledger\n"
              "      --sort COLUMN     as it is headed: self%, p99, ...\n"
              "      --filter TEXT     only what has TEXT in its name\n"
              "  -h, --help            this help\n"
@@ -98,7 +98,7 @@ static int parse_tab(struct top *t, const char *name)
                         t->view.tab = i;
                         return 0;
                 }
-        cmd_error("top", "--tab is ops, threads, spawns or memory, not %s", name);
+        cmd_error("top", "--tab is ops, threads, spawns, memory, waits or ledger, not %s", name);
         return CMD_USAGE;
 }
 

@@ -20,8 +20,10 @@ enum cmd_exit {
 /* argv[0] is the verb. The result is the exit code. */
 int cmd_diff(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_flame(int argc, char **argv);
+int cmd_ledger(int argc, char **argv);
 int cmd_mark(int argc, char **argv);
 int cmd_memory(int argc, char **argv);
 int cmd_pause(int argc, char **argv);
@@ -29,9 +31,12 @@ int cmd_record(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
 int cmd_runs(int argc, char **argv);
+int cmd_spawns(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
+int cmd_threads(int argc, char **argv);
 int cmd_top(int argc, char **argv);
+int cmd_waits(int argc, char **argv);
 
 /* "infprof VERB: ..." as one line on stderr, control characters replaced. */
 __attribute__((format(printf, 2, 3))) void cmd_error(const char *verb, const char *format, ...);

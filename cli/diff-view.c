@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli/memory-view.h"
+#include "cli/stack-view.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "cli/view.h"
@@ -149,7 +150,7 @@ static char *name_of(const json_t *row)
         char *s;
 
         if (json_object_get(row, "frames")) {
-                _cleanup_(freep) char *site = memory_site(row);
+                _cleanup_(freep) char *site = stack_site(row);
 
                 if (!site || asprintf(&s, "%s: %s", text_string(row, "phase", "?"), site) < 0)
                         return NULL;

@@ -5,8 +5,8 @@
  * window and answers to mouse and keyboard.
  *
  * The root is at the bottom, callees above it, siblings by name; a frame is as wide as its share.
- * Colours of functions are warm and say nothing but which name it is; ops, phases, inlined
- * functions and remarks each have a hue of their own.
+ * Colours of functions are warm and say nothing but which name it is; ops, waits, phases,
+ * inlined functions and remarks each have a hue of their own.
  */
 #include "cli/flame.h"
 
@@ -115,6 +115,8 @@ static uint32_t colour(const struct flame_node *node)
                 return rgb_of_hsl(46 + 12 * a, 0.85, 0.76 + 0.05 * b);
         case FLAME_OP:
                 return rgb_of_hsl(186 + 26 * a, 0.60, 0.64 + 0.06 * b);
+        case FLAME_WAIT:
+                return rgb_of_hsl(268 + 30 * a, 0.48, 0.74 + 0.05 * b);
         case FLAME_NOTE:
                 break;
         }
@@ -138,7 +140,9 @@ static void put_value(const struct drawing *d, double value)
         double share = 100 * value / d->root->value;
 
         fmt_count(exact, (uint64_t)llround(value));
-        if (strcmp(d->unit, "bytes") != 0 || value < 1024)
+        if (!strcmp(d->unit, "ns"))
+                fprintf(d->out, "%s, %.2f %%", fmt_ns(brief, (uint64_t)llround(value)), share);
+        else if (strcmp(d->unit, "bytes") != 0 || value < 1024)
                 fprintf(d->out, "%s %s, %.2f %%", exact, d->unit, share);
         else
                 fprintf(d->out, "%s (%s bytes), %.2f %%", fmt_bytes(brief, (int64_t)llround(value)),
@@ -147,7 +151,8 @@ static void put_value(const struct drawing *d, double value)
 
 static const char *class_of(enum flame_kind kind)
 {
-        static const char *const names[] = {"root", "phase", "frame", "inlined", "op", "note"};
+        static const char *const names[] = {"root", "phase", "frame", "inlined",
+                                            "op",   "wait",  "note"};
 
         return names[kind];
 }
@@ -184,8 +189,9 @@ static int put_node(const struct flame_node *node, double from, void *userdata)
         if (node->value < d->smallest || end == begin)
                 return 0;
         y = top_of(d, node->depth);
-        brief = node->kind == FLAME_OP ? flame_op_of_name(node->name)
-                                       : flame_short_name(node->name);
+        brief = node->kind == FLAME_OP     ? flame_op_of_name(node->name)
+                : node->kind == FLAME_WAIT ? strdup(node->name)
+                                           : flame_short_name(node->name);
         label = brief ? flame_label(node->name, brief, columns_in(w)) : NULL;
         if (!label)
                 return -1;
@@ -240,6 +246,7 @@ static void put_legend(const struct drawing *d, double y)
         } entries[] = {{FLAME_FRAME, "malloc", "function"},
                        {FLAME_INLINED, "malloc", "inlined into the function below"},
                        {FLAME_OP, "[op MUL_MAT]", "op that was open"},
+                       {FLAME_WAIT, "[barrier]", "what was waited for"},
                        {FLAME_PHASE, "decode", "phase"},
                        {FLAME_NOTE, "", "frames that are not known"}};
         double x = PAD;

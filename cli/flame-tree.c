@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,14 +118,34 @@ static int step_op(struct flame_node **node, double value, const char *op)
         return step(node, value, name, NULL, FLAME_OP);
 }
 
-static int add_stack(struct flame_node *node, const json_t *stack, double value, bool by_phase)
+/* A place where waits were, of which nothing is known but that. */
+static const char *missing(const json_t *stack, const struct flame_options *options)
+{
+        const char *note = flame_missing(stack);
+
+        if (!note && options->wait && !json_array_size(json_object_get(stack, "frames")))
+                return "[stack not known]";
+        return note;
+}
+
+static int step_wait(struct flame_node **node, double value, const char *wait)
+{
+        _cleanup_(freep) char *line = flame_one_line(wait), *name = NULL;
+
+        if (!line || asprintf(&name, "[%s]", line) < 0)
+                return -ENOMEM;
+        return step(node, value, name, NULL, FLAME_WAIT);
+}
+
+static int add_stack(struct flame_node *node, const json_t *stack, double value,
+                     const struct flame_options *options)
 {
         const json_t *frames = json_object_get(stack, "frames");
-        const char *op = text_string(stack, "op", NULL), *note = flame_missing(stack);
+        const char *op = text_string(stack, "op", NULL), *note = missing(stack, options);
         int r = 0;
 
         node->value += value;
-        if (by_phase)
+        if (options->by_phase)
                 r = step(&node, value, text_string(stack, "phase", "unknown"), NULL, FLAME_PHASE);
         if (!r && note)
                 r = step(&node, value, note, NULL, FLAME_NOTE);
@@ -132,6 +153,8 @@ static int add_stack(struct flame_node *node, const json_t *stack, double value,
                 r = step_frame(&node, value, json_array_get(frames, i));
         if (!r && op)
                 r = step_op(&node, value, op);
+        if (!r && options->wait)
+                r = step_wait(&node, value, text_string(stack, options->wait, "?"));
         if (!r)
                 node->self += value;
         return r;
@@ -147,14 +170,18 @@ int flame_tree_new(struct flame_node **ret, struct flame_sum *ret_sum, const jso
 
         if (!root)
                 return -ENOMEM;
-        json_array_foreach(json_object_get(document, "stacks"), i, stack)
+        json_array_foreach(json_object_get(document, options->list ? options->list : "stacks"), i,
+                           stack)
         {
                 double value = text_number(stack, options->value);
 
                 if (options->phase && strcmp(options->phase, text_string(stack, "phase", "")) != 0)
                         continue;
+                if (options->only &&
+                    strcmp(options->only, text_string(stack, options->wait, "")) != 0)
+                        continue;
                 if (value > 0 && isfinite(value)) {
-                        if (add_stack(root, stack, value, options->by_phase))
+                        if (add_stack(root, stack, value, options))
                                 return -ENOMEM;
                         sum.stacks++;
                 } else if (value < 0) {

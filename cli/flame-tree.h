@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stacks of an infprof.memory/1 document merged into one tree, outermost frames first: what a
- * flame graph draws.
+ * The stacks of a document merged into one tree, outermost frames first: what a flame graph draws.
+ * Stacks are those of infprof.memory/1, or the places of waits in infprof.waits/1, or the like.
  */
 #pragma once
 
@@ -15,6 +15,7 @@ enum flame_kind {
         FLAME_FRAME,
         FLAME_INLINED,
         FLAME_OP,   /* the op that was open: leaf-most */
+        FLAME_WAIT, /* what was waited for: above the op */
         FLAME_NOTE, /* says what is missing there */
 };
 
@@ -30,9 +31,12 @@ struct flame_node {
 };
 
 struct flame_options {
+        const char *list;  /* the document's array of stacks; NULL: "stacks" */
         const char *value; /* member of a stack: "inuse_bytes", "alloc_objects", ... */
         const char *phase; /* of this phase alone; NULL: of all */
         bool by_phase;     /* a level of phases upon the root */
+        const char *wait;  /* member of a stack: what was waited for; NULL: nothing */
+        const char *only;  /* of these waits alone; NULL: of all */
 };
 
 struct flame_sum {

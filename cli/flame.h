@@ -11,7 +11,7 @@
 struct flame_text {
         const char *title;
         const char *subtitle;
-        const char *unit; /* "bytes" or "blocks" */
+        const char *unit; /* "bytes", "blocks" or "ns" */
 };
 
 /* Both: 0, or a negative value: no memory. */

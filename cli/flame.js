@@ -137,6 +137,10 @@ function tell(f) {
 }
 
 function amount(v) {
+  if (unit === 'ns') {
+    const unit_of = [[1e9, 's'], [1e6, 'ms'], [1e3, 'us'], [1, 'ns']].find(([u]) => v >= u) || [1, 'ns'];
+    return `${Number((v / unit_of[0]).toPrecision(4))}${unit_of[1]}`;
+  }
   if (unit !== 'bytes')
     return `${v.toLocaleString('en')} ${unit}`;
   let u = 0;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stacks for people: a line of figures, then the frames from the allocation outwards. Frames of the
- * C++ library are one line together, named by the outermost: who resizes a vector is asked, not
- * how a vector does it. What is not shown is counted.
+ * The memory view's stacks: for each a line of figures, then its frames; and what was never freed.
  */
 #include "cli/memory-view-private.h"
 
@@ -10,23 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/flame-name.h"
+#include "cli/stack-view.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/fmt.h"
 
-#define MAX_FRAMES 8
-#define INDENT     "      "
-#define LEAST_NAME 20u /* columns that a function's name gets, whatever stands behind it */
-#define MAX_LEAKS  5
-
-static const char *base_name(const char *path)
-{
-        const char *slash = path ? strrchr(path, '/') : NULL;
-
-        return slash ? slash + 1 : path;
-}
+#define INDENT    "      "
+#define MAX_LEAKS 5
 
 /* A figure in buf[FMT_SIZE]: bytes or blocks; negative ones in a window. */
 static const char *amount(char *buf, double v, bool is_bytes)
@@ -47,104 +36,6 @@ static const char *blocks(char *buf, double n)
 {
         amount(buf, n, false);
         return strcat(buf, n == 1 ? " block" : " blocks");
-}
-
-/* Is the frame the C++ library's own, instantiated where it may be? */
-static bool is_plumbing(const json_t *frame)
-{
-        static const char *const begins[] = {"std::", "operator new", "__gnu_cxx::"};
-        const char *function = text_string(frame, "function", "");
-        size_t name = 0;
-
-        /* "void std::vector<...>::f()": a template's return type comes first */
-        while (function[name] && !strchr(" <(", function[name]))
-                name++;
-        if (function[name] == ' ' && strncmp(function, "operator", 8) != 0)
-                function += name + 1;
-        for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
-                if (!strncmp(function, begins[i], strlen(begins[i])))
-                        return true;
-        return false;
-}
-
-/* "(libllama.so) llama-context.cpp:760 inlined +2 inside", to be freed. */
-static char *frame_suffix(const json_t *frame, size_t n_inside)
-{
-        const char *library = base_name(text_string(frame, "library", NULL));
-        const char *file = base_name(text_string(frame, "file", NULL));
-        double line = text_number(frame, "line");
-        char number[16] = "", inside[32] = "";
-        bool named =
-                text_string(frame, "function", NULL) != NULL; /* else the library is its name */
-        char *s;
-
-        if (!isnan(line))
-                snprintf(number, sizeof(number), ":%.0f", line);
-        if (n_inside)
-                snprintf(inside, sizeof(inside), "  +%zu inside", n_inside);
-        if (asprintf(&s, "%s%s%s%s%s%s%s", library && named ? " (" : "",
-                     library && named ? library : "", library && named ? ")" : "", file ? " " : "",
-                     file ? file : "", file ? number : "", inside) < 0)
-                return NULL;
-        return s;
-}
-
-/* A function in so many columns; 0: as it is. To be freed. */
-static char *fit_name(const char *name, unsigned columns)
-{
-        _cleanup_(freep) char *brief = flame_short_name(name);
-
-        if (!columns)
-                return strdup(name);
-        return brief ? flame_label(name, brief, columns) : NULL;
-}
-
-static bool print_frame(const struct memory_view *m, const json_t *frame, size_t n_inside)
-{
-        _cleanup_(freep) char *name = flame_name(frame), *suffix = frame_suffix(frame, n_inside);
-        _cleanup_(freep) char *fitted = NULL, *line = NULL, *clean = NULL;
-        unsigned width = m->v.width, room = 0;
-
-        if (!name || !suffix)
-                return false;
-        if (width) {
-                unsigned taken = (unsigned)strlen(INDENT) + text_width(suffix);
-
-                room = width > taken + LEAST_NAME ? width - taken : LEAST_NAME;
-        }
-        fitted = fit_name(name, room);
-        if (!fitted || asprintf(&line, "%s%s", fitted, suffix) < 0)
-                return false;
-        clean = text_clean(line, width > 6 ? width - 6 : 1u << 20);
-        if (!clean)
-                return false;
-        fprintf(m->v.f, INDENT "%s\n", clean);
-        return true;
-}
-
-static bool print_frames(const struct memory_view *m, const json_t *stack)
-{
-        const json_t *frames = json_object_get(stack, "frames");
-        const char *missing = flame_missing(stack);
-        size_t n = json_array_size(frames), shown = 0, i = 0;
-
-        while (i < n && (m->o->full || shown < MAX_FRAMES)) {
-                size_t last = i;
-
-                while (!m->o->full && last + 1 < n && is_plumbing(json_array_get(frames, last)) &&
-                       is_plumbing(json_array_get(frames, last + 1)))
-                        last++;
-                if (!print_frame(m, json_array_get(frames, last), last - i))
-                        return false;
-                shown++;
-                i = last + 1;
-        }
-        if (i < n)
-                fprintf(m->v.f, INDENT "and %zu outer frame%s; --full shows all\n", n - i,
-                        n - i > 1 ? "s" : "");
-        else if (missing)
-                fprintf(m->v.f, INDENT "%s\n", missing);
-        return true;
 }
 
 /* What is known of the lives of its blocks, in buf[size]; "" where nothing is. */
@@ -260,30 +151,10 @@ bool memory_print_stacks(const struct memory_view *m)
                         continue;
                 fputc('\n', m->v.f);
                 print_figures(m, ++place, stack, all);
-                if (!print_frames(m, stack))
+                if (!stack_print(&m->v, stack, INDENT, m->o->full))
                         return false;
         }
         return true;
-}
-
-char *memory_site(const json_t *stack)
-{
-        const json_t *frames = json_object_get(stack, "frames");
-        size_t n = json_array_size(frames), i = 0;
-        _cleanup_(freep) char *inner = NULL, *outer = NULL, *a = NULL, *b = NULL;
-        char *s;
-
-        if (!n)
-                return strdup(flame_missing(stack) ? flame_missing(stack) : "?");
-        while (i + 1 < n && is_plumbing(json_array_get(frames, i)))
-                i++;
-        inner = flame_name(json_array_get(frames, i));
-        outer = i + 1 < n ? flame_name(json_array_get(frames, i + 1)) : NULL;
-        a = inner ? flame_short_name(inner) : NULL;
-        b = outer ? flame_short_name(outer) : NULL;
-        if (!a || asprintf(&s, "%s%s%s", a, b ? " < " : "", b ? b : "") < 0)
-                return NULL;
-        return s;
 }
 
 static bool print_leak_rows(const struct memory_view *m, const json_t *stacks)
@@ -301,7 +172,7 @@ static bool print_leak_rows(const struct memory_view *m, const json_t *stacks)
                 return false;
         for (size_t i = 0; i < MAX_LEAKS && i < json_array_size(stacks); i++) {
                 const json_t *stack = json_array_get(stacks, i);
-                _cleanup_(freep) char *site = memory_site(stack);
+                _cleanup_(freep) char *site = stack_site(stack);
 
                 if (!(text_number(stack, "inuse_bytes") > 0))
                         break;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/rows.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
@@ -15,84 +16,22 @@
 
 #define BAR_CELLS 20
 
-struct column {
-        struct table_column column;
-        const char *member;
-        enum { CELL_COUNT, CELL_BYTES, CELL_SHARE, CELL_TIME, CELL_TEXT } kind;
-        const char *otherwise; /* of a text that is null */
-};
-
-static const char *cell(char *buf, const json_t *row, const struct column *c)
-{
-        switch (c->kind) {
-        case CELL_COUNT: {
-                double v = text_number(row, c->member);
-
-                if (v < 0) { /* a growth in a window */
-                        buf[0] = '-';
-                        fmt_count(buf + 1, (uint64_t)llround(-v));
-                        return buf;
-                }
-                return view_count(buf, row, c->member);
-        }
-        case CELL_BYTES:
-                return view_bytes(buf, row, c->member);
-        case CELL_SHARE:
-                return view_share(buf, row, c->member);
-        case CELL_TIME:
-                return view_figure(buf, row, c->member, fmt_ns);
-        case CELL_TEXT:
-                return text_string(row, c->member, c->otherwise ? c->otherwise : "-");
-        }
-        return "";
-}
-
-#define MAX_COLUMNS 12
-
-/* The first `n_rows` as a table. */
-static bool print_rows(const struct memory_view *m, const json_t *rows, size_t n_rows,
-                       const struct column *columns, size_t n)
-{
-        struct table_column titles[MAX_COLUMNS];
-        char cells[MAX_COLUMNS][FMT_SIZE + 1];
-        const char *texts[MAX_COLUMNS];
-        struct table *t;
-        bool ok;
-
-        for (size_t i = 0; i < n; i++)
-                titles[i] = columns[i].column;
-        t = table_new(titles, n);
-        if (!t)
-                return false;
-        for (size_t i = 0; i < n_rows; i++) {
-                for (size_t c = 0; c < n; c++)
-                        texts[c] = cell(cells[c], json_array_get(rows, i), &columns[c]);
-                table_add(t, texts);
-        }
-        ok = table_print(t, m->v.f, m->v.width);
-        table_free(t);
-        return ok;
-}
-
-#define PRINT_ROWS(m, rows, n, columns)                                                            \
-        print_rows(m, rows, n, columns, sizeof(columns) / sizeof((columns)[0]))
-
 /* Rows of a list, as many as are to be shown, under a heading that stands already. */
 #define PRINT_SHOWN(m, rows, columns)                                                              \
-        (PRINT_ROWS(m, rows, memory_shown(m, json_array_size(rows)), columns) &&                   \
+        (ROWS_PRINT(&m->v, rows, memory_shown(m, json_array_size(rows)), columns) &&               \
          (memory_say_more(m, json_array_size(rows)), true))
 
 bool memory_print_phases(const struct memory_view *m)
 {
-        static const struct column columns[] = {
-                {{"phase", false, false, 0}, "name", CELL_TEXT},
-                {{"calls", true, false, 0}, "calls", CELL_COUNT},
-                {{"asked", true, false, 0}, "asked_bytes", CELL_BYTES},
-                {{"usable", true, false, 3}, "usable_bytes", CELL_BYTES},
-                {{"frees", true, false, 1}, "frees", CELL_COUNT},
-                {{"freed", true, false, 2}, "freed_bytes", CELL_BYTES},
-                {{"failed", true, false, 4}, "failed_calls", CELL_COUNT},
-                {{"mapped", true, false, 5}, "mapped_bytes", CELL_BYTES},
+        static const struct rows_column columns[] = {
+                {{"phase", false, false, 0}, "name", ROWS_TEXT},
+                {{"calls", true, false, 0}, "calls", ROWS_COUNT},
+                {{"asked", true, false, 0}, "asked_bytes", ROWS_BYTES},
+                {{"usable", true, false, 3}, "usable_bytes", ROWS_BYTES},
+                {{"frees", true, false, 1}, "frees", ROWS_COUNT},
+                {{"freed", true, false, 2}, "freed_bytes", ROWS_BYTES},
+                {{"failed", true, false, 4}, "failed_calls", ROWS_COUNT},
+                {{"mapped", true, false, 5}, "mapped_bytes", ROWS_BYTES},
         };
         _cleanup_(json_decrefp) json_t *rows = json_array();
         const char *name;
@@ -108,20 +47,20 @@ bool memory_print_phases(const struct memory_view *m)
         if (!json_array_size(rows))
                 return true;
         fputc('\n', m->v.f);
-        return PRINT_ROWS(m, rows, json_array_size(rows), columns);
+        return ROWS_PRINT(&m->v, rows, json_array_size(rows), columns);
 }
 
 bool memory_print_categories(const struct memory_view *m)
 {
-        static const struct column columns[] = {
-                {{"allocated", true, false, 0}, "alloc_bytes", CELL_BYTES},
-                {{"share", true, false, 0}, "alloc_share", CELL_SHARE},
-                {{"error", true, false, 3}, "alloc_bytes_stderr", CELL_BYTES},
-                {{"blocks", true, false, 1}, "alloc_objects", CELL_COUNT},
-                {{"in use", true, false, 0}, "inuse_bytes", CELL_BYTES},
-                {{"share", true, false, 0}, "inuse_share", CELL_SHARE},
-                {{"stacks", true, false, 2}, "stacks", CELL_COUNT},
-                {{"category", false, true, 0}, "name", CELL_TEXT, "(no rule matches)"},
+        static const struct rows_column columns[] = {
+                {{"allocated", true, false, 0}, "alloc_bytes", ROWS_BYTES},
+                {{"share", true, false, 0}, "alloc_share", ROWS_SHARE},
+                {{"error", true, false, 3}, "alloc_bytes_stderr", ROWS_BYTES},
+                {{"blocks", true, false, 1}, "alloc_objects", ROWS_COUNT},
+                {{"in use", true, false, 0}, "inuse_bytes", ROWS_BYTES},
+                {{"share", true, false, 0}, "inuse_share", ROWS_SHARE},
+                {{"stacks", true, false, 2}, "stacks", ROWS_COUNT},
+                {{"category", false, true, 0}, "name", ROWS_TEXT, "(no rule matches)"},
         };
         const json_t *rows = json_object_get(m->document, "categories");
         char phase[32];
@@ -132,7 +71,7 @@ bool memory_print_categories(const struct memory_view *m)
                        json_is_true(json_object_get(m->document, "estimates"))
                                ? ", estimated from samples"
                                : "");
-        return PRINT_ROWS(m, rows, json_array_size(rows), columns);
+        return ROWS_PRINT(&m->v, rows, json_array_size(rows), columns);
 }
 
 /* "1KiB", not "1.00KiB": a power of two. */
@@ -214,16 +153,16 @@ bool memory_print_sizes(const struct memory_view *m)
 
 bool memory_print_ops(const struct memory_view *m)
 {
-        static const struct column columns[] = {
-                {{"asked", true, false, 0}, "asked_bytes", CELL_BYTES},
-                {{"calls", true, false, 0}, "calls", CELL_COUNT},
-                {{"usable", true, false, 5}, "usable_bytes", CELL_BYTES},
-                {{"frees", true, false, 1}, "frees", CELL_COUNT},
-                {{"freed", true, false, 3}, "freed_bytes", CELL_BYTES},
-                {{"net", true, false, 2}, "net_bytes", CELL_BYTES},
-                {{"failed", true, false, 6}, "failed_calls", CELL_COUNT},
-                {{"mapped", true, false, 4}, "mapped_bytes", CELL_BYTES},
-                {{"op", false, true, 0}, "name", CELL_TEXT},
+        static const struct rows_column columns[] = {
+                {{"asked", true, false, 0}, "asked_bytes", ROWS_BYTES},
+                {{"calls", true, false, 0}, "calls", ROWS_COUNT},
+                {{"usable", true, false, 5}, "usable_bytes", ROWS_BYTES},
+                {{"frees", true, false, 1}, "frees", ROWS_COUNT},
+                {{"freed", true, false, 3}, "freed_bytes", ROWS_BYTES},
+                {{"net", true, false, 2}, "net_bytes", ROWS_BYTES},
+                {{"failed", true, false, 6}, "failed_calls", ROWS_COUNT},
+                {{"mapped", true, false, 4}, "mapped_bytes", ROWS_BYTES},
+                {{"op", false, true, 0}, "name", ROWS_TEXT},
         };
         const json_t *rows = json_object_get(m->document, "ops");
         char phase[32];
@@ -239,15 +178,15 @@ bool memory_print_ops(const struct memory_view *m)
 
 bool memory_print_threads(const struct memory_view *m)
 {
-        static const struct column columns[] = {
-                {{"tid", true, false, 0}, "tid_text", CELL_TEXT},
-                {{"asked", true, false, 0}, "asked_bytes", CELL_BYTES},
-                {{"calls", true, false, 0}, "calls", CELL_COUNT},
-                {{"frees", true, false, 0}, "frees", CELL_COUNT},
-                {{"freed", true, false, 1}, "freed_bytes", CELL_BYTES},
-                {{"failed", true, false, 2}, "failed_calls", CELL_COUNT},
-                {{"mapped", true, false, 3}, "mapped_bytes", CELL_BYTES},
-                {{"thread", false, true, 0}, "name", CELL_TEXT},
+        static const struct rows_column columns[] = {
+                {{"tid", true, false, 0}, "tid_text", ROWS_TEXT},
+                {{"asked", true, false, 0}, "asked_bytes", ROWS_BYTES},
+                {{"calls", true, false, 0}, "calls", ROWS_COUNT},
+                {{"frees", true, false, 0}, "frees", ROWS_COUNT},
+                {{"freed", true, false, 1}, "freed_bytes", ROWS_BYTES},
+                {{"failed", true, false, 2}, "failed_calls", ROWS_COUNT},
+                {{"mapped", true, false, 3}, "mapped_bytes", ROWS_BYTES},
+                {{"thread", false, true, 0}, "name", ROWS_TEXT},
         };
         _cleanup_(json_decrefp) json_t *rows =
                 memory_sorted(json_object_get(m->document, "threads"), "asked_bytes");
@@ -272,13 +211,13 @@ bool memory_print_threads(const struct memory_view *m)
 
 bool memory_print_files(const struct memory_view *m)
 {
-        static const struct column columns[] = {
-                {{"mapped", true, false, 0}, "mapped_bytes", CELL_BYTES},
-                {{"resident", true, false, 0}, "resident_bytes", CELL_BYTES},
-                {{"share", true, false, 0}, "share", CELL_SHARE},
-                {{"size", true, false, 1}, "size", CELL_BYTES},
-                {{"nodes", false, false, 2}, "nodes", CELL_TEXT},
-                {{"file", false, true, 0}, "path", CELL_TEXT},
+        static const struct rows_column columns[] = {
+                {{"mapped", true, false, 0}, "mapped_bytes", ROWS_BYTES},
+                {{"resident", true, false, 0}, "resident_bytes", ROWS_BYTES},
+                {{"share", true, false, 0}, "share", ROWS_SHARE},
+                {{"size", true, false, 1}, "size", ROWS_BYTES},
+                {{"nodes", false, false, 2}, "nodes", ROWS_TEXT},
+                {{"file", false, true, 0}, "path", ROWS_TEXT},
         };
         _cleanup_(json_decrefp) json_t *rows =
                 memory_sorted(json_object_get(m->document, "mapped_files"), "mapped_bytes");
@@ -304,15 +243,15 @@ bool memory_print_files(const struct memory_view *m)
 
 bool memory_print_marks(const struct memory_view *m)
 {
-        static const struct column columns[] = {
-                {{"at", true, false, 0}, "at_ns", CELL_TIME},
-                {{"live", true, false, 0}, "live_bytes", CELL_BYTES},
-                {{"mark", false, true, 0}, "name", CELL_TEXT},
+        static const struct rows_column columns[] = {
+                {{"at", true, false, 0}, "at_ns", ROWS_TIME},
+                {{"live", true, false, 0}, "live_bytes", ROWS_BYTES},
+                {{"mark", false, true, 0}, "name", ROWS_TEXT},
         };
         const json_t *rows = json_object_get(m->document, "marks");
 
         if (!json_array_size(rows))
                 return true;
         memory_heading(m, "marks; --from and --to take two of them");
-        return PRINT_ROWS(m, rows, json_array_size(rows), columns);
+        return ROWS_PRINT(&m->v, rows, json_array_size(rows), columns);
 }

@@ -19,22 +19,12 @@ const char *const memory_section_names[MEMORY_N_SECTIONS] = {
         "leaks",  "allocator", "outside", "files",      "marks", "notes",
 };
 
-static void print_line(const struct memory_view *m, const char *format, va_list ap)
-{
-        _cleanup_(freep) char *line = NULL;
-
-        if (vasprintf(&line, format, ap) < 0)
-                line = NULL;
-        if (line)
-                table_wrap(m->v.f, "", line, m->v.width);
-}
-
 void memory_line(const struct memory_view *m, const char *format, ...)
 {
         va_list ap;
 
         va_start(ap, format);
-        print_line(m, format, ap);
+        view_vline(&m->v, format, ap);
         va_end(ap);
 }
 
@@ -44,7 +34,7 @@ void memory_heading(const struct memory_view *m, const char *format, ...)
 
         fputc('\n', m->v.f);
         va_start(ap, format);
-        print_line(m, format, ap);
+        view_vline(&m->v, format, ap);
         va_end(ap);
 }
 
@@ -56,16 +46,12 @@ const char *memory_in_phase(char *buf, const struct memory_view *m)
 
 size_t memory_shown(const struct memory_view *m, size_t n)
 {
-        return m->o->rows && n > m->o->rows ? m->o->rows : n;
+        return view_shown(m->o->rows, n);
 }
 
 void memory_say_more(const struct memory_view *m, size_t n)
 {
-        size_t more = n - memory_shown(m, n);
-        char count[FMT_SIZE];
-
-        if (more)
-                fprintf(m->v.f, "(%s more; -n 0 shows all)\n", fmt_count(count, more));
+        view_say_more(&m->v, m->o->rows, n);
 }
 
 /* "start" and "end" for what is not a mark. */

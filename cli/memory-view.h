@@ -41,7 +41,3 @@ struct memory_view_options {
 
 /* False: no memory. */
 bool memory_print(const json_t *document, const struct memory_view_options *o, FILE *f);
-
-/* A stack in one line: the innermost function that is not the C++ library's own, and what called
- * it; to be freed. NULL: no memory. */
-char *memory_site(const json_t *stack);

@@ -121,6 +121,12 @@ int record_env_set(const struct record_env *e, const struct record_options *o, c
                 r |= setenv("INFPROF_KERNELS_LEVEL", o->level, 1);
         if (o->heap_interval[0])
                 r |= setenv("INFPROF_HEAP_INTERVAL", o->heap_interval, 1);
+        if (o->waits)
+                r |= setenv("INFPROF_WAITS", o->waits, 1);
+        if (o->kernel)
+                r |= setenv("INFPROF_KERNEL", o->kernel, 1);
+        if (o->offcpu)
+                r |= setenv("INFPROF_OFFCPU", "1", 1);
         if (!has_daemon) /* it has been tried and said; the shim need not do both again */
                 r |= setenv("INFPROF_DAEMON", "off", 1);
         return r ? -ENOMEM : 0;

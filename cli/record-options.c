@@ -38,6 +38,15 @@ static void usage(void)
              "      --allocator NAME     run CMD over another allocator: jemalloc, mimalloc or "
              "tcmalloc;\n"
              "                           system (default): what it has anyway\n"
+             "      --waits on|off       what threads wait for, where they are made, where a "
+             "token's time\n"
+             "                           goes: on (default), off\n"
+             "      --kernel on|off      what the kernel sees of the threads, where it permits: on "
+             "(default),\n"
+             "                           off; infprof doctor says whether it does\n"
+             "      --offcpu             also the stacks of threads that leave a CPU, for infprof "
+             "flame\n"
+             "                           --offcpu\n"
              "  -h, --help               this help\n"
              "\n"
              "Exit codes of infprof itself: 125 it failed, 126 CMD cannot be run, 127 CMD is not "
@@ -117,6 +126,16 @@ static int take_allocator(struct record_options *o, const char *value)
         return RECORD_FAILED;
 }
 
+static int take_switch(const char **ret, const char *option, const char *value, const char *more)
+{
+        if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0) {
+                cmd_error("record", "%s is on or off, not '%s'%s", option, value, more);
+                return CMD_USAGE;
+        }
+        *ret = value;
+        return -1;
+}
+
 static int take(struct record_options *o, int option, int argc, char **argv)
 {
         switch (option) {
@@ -136,6 +155,14 @@ static int take(struct record_options *o, int option, int argc, char **argv)
                 return take_interval(o, optarg);
         case 'a':
                 return take_allocator(o, optarg);
+        case 'w':
+                return take_switch(&o->waits, "--waits", optarg, "");
+        case 'K':
+                return take_switch(&o->kernel, "--kernel", optarg,
+                                   "; functions to time are named by --kernels");
+        case 'c':
+                o->offcpu = true;
+                return -1;
         case 'h':
                 usage();
                 return CMD_DONE;
@@ -152,6 +179,9 @@ int record_parse(struct record_options *ret, int argc, char **argv)
                                                 {"kernels-level", required_argument, NULL, 'l'},
                                                 {"heap-interval", required_argument, NULL, 'i'},
                                                 {"allocator", required_argument, NULL, 'a'},
+                                                {"waits", required_argument, NULL, 'w'},
+                                                {"kernel", required_argument, NULL, 'K'},
+                                                {"offcpu", no_argument, NULL, 'c'},
                                                 {"help", no_argument, NULL, 'h'},
                                                 {}};
         int option, code;
@@ -167,6 +197,11 @@ int record_parse(struct record_options *ret, int argc, char **argv)
                 return CMD_USAGE;
         if (ret->level && strcmp(ret->level, "outer") != 0 && strcmp(ret->level, "inner") != 0) {
                 cmd_error("record", "--kernels-level is outer or inner, not %s", ret->level);
+                return CMD_USAGE;
+        }
+        if (ret->offcpu && ret->kernel && !strcmp(ret->kernel, "off")) {
+                cmd_error("record", "--offcpu is the kernel's to tell, and --kernel off forbids to "
+                                    "ask it; leave one of them out");
                 return CMD_USAGE;
         }
         if (ret->output && !*ret->output) {

@@ -18,8 +18,10 @@ enum {
 struct record_options {
         const char *output; /* as given; NULL: the state directory */
         bool force;
-        const char *kernels, *level;       /* NULL: not given */
-        char heap_interval[24];            /* in bytes, as the shim reads it; "": not given */
+        const char *kernels, *level; /* NULL: not given */
+        char heap_interval[24];      /* in bytes, as the shim reads it; "": not given */
+        const char *waits, *kernel;  /* "on", "off"; NULL: not given */
+        bool offcpu;
         const struct allocator *allocator; /* NULL: the engine's own */
         char **argv;                       /* of the command; at least one */
 };

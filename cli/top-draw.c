@@ -83,27 +83,40 @@ static int draw_course(const struct screen *s, int y)
         return y;
 }
 
+/* "1 ops 23", with the number of rows where `counted`; in buf[size]. */
+static const char *tab_text(char *buf, size_t size, const struct top_view *v, unsigned tab,
+                            bool counted)
+{
+        if (top_tabs[tab].n > 1 || !counted)
+                snprintf(buf, size, "%u %s", tab + 1, top_tabs[tab].name);
+        else
+                snprintf(buf, size, "%u %s %zu", tab + 1, top_tabs[tab].name,
+                         top_table_size(v, top_tabs[tab].first));
+        return buf;
+}
+
+/* Numbers of rows go first where there is no room for all of the line. */
 static void draw_tabs(const struct screen *s, int y)
 {
         const struct top_view *v = s->view;
-        char buf[192];
+        char buf[192], by[64], filter[160] = "";
+        unsigned need = 0;
         int x = 0;
 
-        for (unsigned t = 0; t < TOP_N_TABS; t++) {
-                if (top_tabs[t].n > 1)
-                        snprintf(buf, sizeof(buf), "%u %s", t + 1, top_tabs[t].name);
-                else
-                        snprintf(buf, sizeof(buf), "%u %s %zu", t + 1, top_tabs[t].name,
-                                 top_table_size(v, top_tabs[t].first));
-                x = tui_put(y, x, t == v->tab ? TUI_TAB : TUI_PLAIN, buf) + 2;
-        }
-        snprintf(buf, sizeof(buf), "by %s%s", top_kind(v)->columns[v->sort[top_table(v)]].title,
+        snprintf(by, sizeof(by), "by %s%s", top_kind(v)->columns[v->sort[top_table(v)]].title,
                  v->reverse[top_table(v)] ? ", reversed" : "");
-        x = tui_put(y, x + 2, TUI_DIM, buf) + 2;
-        if (v->filter[0]) {
-                snprintf(buf, sizeof(buf), "filter: %s", v->filter);
-                tui_put(y, x, TUI_STRONG, buf);
-        }
+        if (v->filter[0])
+                snprintf(filter, sizeof(filter), "filter: %s", v->filter);
+        for (unsigned t = 0; t < TOP_N_TABS; t++)
+                need += text_width(tab_text(buf, sizeof(buf), v, t, true)) + 2;
+        need += text_width(by) + 4 + text_width(filter);
+        for (unsigned t = 0; t < TOP_N_TABS; t++)
+                x = tui_put(y, x, t == v->tab ? TUI_TAB : TUI_PLAIN,
+                            tab_text(buf, sizeof(buf), v, t, need <= (unsigned)tui_width())) +
+                    2;
+        if (filter[0])
+                x = tui_put(y, x, TUI_STRONG, filter);
+        tui_put(y, x + 2, TUI_DIM, by);
 }
 
 /* The tables of a tab that has several. Answers the next free line. */
@@ -215,7 +228,7 @@ static void draw_help(void)
                 "infprof top: keys",
                 "",
                 "arrows, PgUp, PgDn, Home, End   move",
-                "Tab, 1 2 3 4                    ops, threads, spawns, memory",
+                "Tab, 1 2 3 4 5 6                ops, threads, spawns, memory, waits, ledger",
                 "v                               the next table of a tab that has several",
                 "s or >, S or <                  sort by the next, the previous column",
                 "r or I                          reverse the order",
@@ -233,6 +246,8 @@ static void draw_help(void)
                 "P50 P95 P99  half, 95 %, 99 % of the calls took no longer",
                 "LAST MIN     calls, or allocations, in each of the last seconds",
                 "NET     allocated in it less freed in it; below 0 where others' blocks are freed",
+                "RUNNABLE%    of the last second: could have run, but had no CPU",
+                "WAIT%        of the last second: waited for others, asleep or spinning",
                 "",
                 "any key goes back",
         };

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/rows.h"
 #include "cli/spark.h"
 #include "cli/text.h"
 
@@ -49,6 +50,63 @@ static void spawn_pieces(const struct top_view *v, char **pieces, size_t *n)
                 pieces, n, "spawns %s, %s/s, %s live, %s at most",
                 text_exact(a, text_number(s, "total")), text_count(b, text_number(s, "per_second")),
                 text_exact(c, text_number(s, "live")), text_exact(d, text_number(s, "peak_live")));
+}
+
+/* How many threads do what at this moment. */
+static void state_pieces(const struct top_view *v, char **pieces, size_t *n)
+{
+        static const char *const states[] = {"running", "runnable", "waiting", "blocked"};
+        const json_t *thread;
+        unsigned count[4] = {0};
+        size_t i;
+
+        json_array_foreach(json_object_get(v->document, "threads"), i, thread)
+        {
+                for (unsigned s = 0; s < 4; s++)
+                        count[s] += !strcmp(text_string(thread, "now", ""), states[s]);
+        }
+        if (count[0] + count[1] + count[2] + count[3])
+                add_piece(pieces, n, "running %u, runnable %u, waiting %u, blocked %u", count[0],
+                          count[1], count[2], count[3]);
+}
+
+/* How many threads wait, on average over the last interval and at this moment. */
+static void wait_pieces(const struct top_view *v, bool live, char **pieces, size_t *n)
+{
+        const json_t *w = json_object_get(v->document, "waits");
+        double waited = rows_sum(json_object_get(w, "kinds"), "ns_per_second");
+        char a[TEXT_CELL], b[TEXT_CELL];
+
+        if (!json_is_object(w))
+                return;
+        if (json_is_false(json_object_get(w, "on"))) {
+                add_piece(pieces, n, "waits are off (record --waits on)");
+                return;
+        }
+        add_piece(pieces, n, "waiting now %s, %s on average",
+                  text_exact(a, live ? (double)json_array_size(json_object_get(w, "now")) : 0),
+                  text_count(b, live ? waited / 1e9 : 0));
+}
+
+static void ledger_pieces(const struct top_view *v, char **pieces, size_t *n)
+{
+        const json_t *l = json_object_get(v->document, "ledger");
+        double factor = text_number(l, "overhead_factor");
+        char a[TEXT_CELL], b[TEXT_CELL], c[TEXT_CELL], d[TEXT_CELL];
+
+        if (!json_is_object(l))
+                return;
+        add_piece(pieces, n, "a token %s, p50 %s, p99 %s, max %s",
+                  text_duration(a, text_number(l, "mean_ns")),
+                  text_duration(b, text_number(l, "p50_ns")),
+                  text_duration(c, text_number(l, "p99_ns")),
+                  text_duration(d, text_number(l, "max_ns")));
+        if (!isnan(factor))
+                add_piece(pieces, n, "overhead %.2fx", factor);
+        if (!isnan(text_number(l, "threads")))
+                add_piece(pieces, n, "by %s threads", text_count(a, text_number(l, "threads")));
+        if (!json_is_true(json_object_get(l, "kernel")))
+                add_piece(pieces, n, "no kernel's view: infprof doctor");
 }
 
 static void resident_pieces(const struct top_view *v, char **pieces, size_t *n)
@@ -166,6 +224,12 @@ size_t top_pieces(const struct top_view *v, char *pieces[TOP_MAX_PIECES])
                 resident_pieces(v, pieces, &n);
                 memory_pieces(v, live, pieces, &n);
         }
+        if (v->tab == TOP_LEDGER)
+                ledger_pieces(v, pieces, &n);
+        if (v->tab == TOP_WAITS)
+                wait_pieces(v, live, pieces, &n);
+        if (v->tab == TOP_THREADS)
+                state_pieces(v, pieces, &n);
         engine_pieces(v, live, pieces, &n);
         if (v->tab != TOP_MEMORY)
                 resident_pieces(v, pieces, &n);

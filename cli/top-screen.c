@@ -39,13 +39,18 @@ const char *screen_row_name(const struct top_row *r)
 /* What tells a row from the others of its table, whatever its figures; to be freed. */
 static char *row_key(const struct top_row *r)
 {
-        double tid = text_number(r->item, "tid");
+        double tid = text_number(r->item, "tid"), token = text_number(r->item, "number");
         char *key;
 
-        if (asprintf(&key, "%s\n%s\n%s\n%s\n%s\n%.0f", r->whole ? screen_row_name(r) : "",
+        if (asprintf(&key, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n%.0f", r->whole ? screen_row_name(r) : "",
                      text_string(r->item, "name", text_string(r->item, "function", "")),
                      text_string(r->item, "caller", ""), text_string(r->item, "op", ""),
-                     text_string(r->item, "library", ""), tid > 0 ? tid : 0) < 0)
+                     text_string(r->item, "library", ""),
+                     text_string(r->item, "row", text_string(r->item, "kind", "")),
+                     text_string(r->item, "object", text_string(r->item, "phase", "")),
+                     tid > 0     ? tid
+                     : token > 0 ? token
+                                 : 0) < 0)
                 return NULL;
         return key;
 }

@@ -20,14 +20,20 @@ static const struct top_column op_columns[] = {
 
 static const struct top_column thread_columns[] = {
         {"THREAD", "name", TOP_CELL_TEXT, 15, 16, 0},
-        {"TID", "tid", TOP_CELL_ID, 7, 7, 1},
-        {"STATE", "state", TOP_CELL_TEXT, 5, 5, 5},
-        {"SPANS", "spans", TOP_CELL_COUNT, 6, 6, 4},
-        {"BUSY", "busy_ns", TOP_CELL_DURATION, 6, 7, 3},
-        {"BUSY%", "share", TOP_CELL_SHARE, 5, 6, 2},
-        {"CPU", "cpu_ns", TOP_CELL_DURATION, 6, 7, 6},
-        {"ALLOCS", "alloc_calls", TOP_CELL_COUNT, 6, 6, 7},
-        {"SPAWNED BY", "spawned_by", TOP_CELL_TEXT, 14, 60, 8},
+        {"TID", "tid", TOP_CELL_ID, 7, 7, 4},
+        {"NOW", "now_text", TOP_CELL_TEXT, 8, 8, 5},
+        {"RUN%", "split.running", TOP_CELL_SHARE, 5, 6, 1},
+        {"RUNNABLE%", "split.runnable", TOP_CELL_SHARE, 9, 9, 3},
+        {"WAIT%", "split.waiting", TOP_CELL_SHARE, 5, 6, 2},
+        {"LAST SEC", "split", TOP_CELL_SPLIT, 10, 20, 7},
+        {"WAITS FOR", "waiting_text", TOP_CELL_TEXT, 14, 40, 6},
+        {"FOR", "waiting.for_ns", TOP_CELL_DURATION, 6, 7, 8},
+        {"CPU", "cpu", TOP_CELL_ID, 3, 3, 12},
+        {"MOVES", "migrations", TOP_CELL_COUNT, 6, 6, 11},
+        {"SPANS", "spans", TOP_CELL_COUNT, 6, 6, 10},
+        {"IN OPS%", "share", TOP_CELL_SHARE, 7, 7, 9},
+        {"ALLOCS", "alloc_calls", TOP_CELL_COUNT, 6, 6, 14},
+        {"SPAWNED BY", "spawned_by", TOP_CELL_SCOPED, 14, 60, 13},
 };
 
 static const struct top_column spawn_columns[] = {
@@ -73,6 +79,72 @@ static const struct top_column memory_site_columns[] = {
         {"LIBRARY", "library", TOP_CELL_TEXT, 14, 30, 7},
 };
 
+static const struct top_column wait_object_columns[] = {
+        {"KIND", "kind", TOP_CELL_TEXT, 9, 9, 0},
+        {"OBJECT", "object_text", TOP_CELL_TEXT, 18, 36, 1},
+        {"WAITED/S", "ns_per_second", TOP_CELL_DURATION, 8, 8, 1},
+        {"WAITS/S", "count_per_second", TOP_CELL_COUNT, 7, 7, 2},
+        {"MEAN", "mean_ns", TOP_CELL_DURATION, 6, 7, 3},
+        {"NOW", "waiting", TOP_CELL_COUNT, 3, 3, 4},
+        {"FOR WHOM", "by_text", TOP_CELL_TEXT, 20, 48, 2},
+        {"TOTAL", "total_ns", TOP_CELL_DURATION, 6, 7, 5},
+        {"WAITS", "count", TOP_CELL_COUNT, 6, 7, 6},
+        {"THREADS", "threads", TOP_CELL_COUNT, 7, 7, 7},
+};
+
+static const struct top_column wait_site_columns[] = {
+        {"SITE", "function_text", TOP_CELL_SCOPED, 22, 48, 0},
+        {"KIND", "kind", TOP_CELL_TEXT, 9, 9, 1},
+        {"WAITED/S", "ns_per_second", TOP_CELL_DURATION, 8, 8, 1},
+        {"WAITS/S", "count_per_second", TOP_CELL_COUNT, 7, 7, 2},
+        {"TOTAL", "total_ns", TOP_CELL_DURATION, 6, 7, 4},
+        {"WAITS", "count", TOP_CELL_COUNT, 6, 7, 6},
+        {"OP", "op", TOP_CELL_TEXT, 12, 24, 3},
+        {"PHASE", "phase", TOP_CELL_TEXT, 7, 7, 5},
+        {"CALLED BY", "caller", TOP_CELL_SCOPED, 20, 48, 7},
+        {"LIBRARY", "library", TOP_CELL_TEXT, 14, 30, 8},
+};
+
+static const struct top_column wait_now_columns[] = {
+        {"THREAD", "name", TOP_CELL_TEXT, 15, 16, 0},
+        {"TID", "tid", TOP_CELL_ID, 7, 7, 2},
+        {"FOR", "for_ns", TOP_CELL_DURATION, 6, 7, 1},
+        {"KIND", "kind", TOP_CELL_TEXT, 9, 9, 1},
+        {"OBJECT", "object_text", TOP_CELL_TEXT, 18, 36, 3},
+        {"HELD BY", "holder_text", TOP_CELL_TEXT, 20, 48, 4},
+};
+
+static const struct top_column wait_kind_columns[] = {
+        {"KIND", "kind", TOP_CELL_TEXT, 9, 9, 0},
+        {"WAITED/S", "ns_per_second", TOP_CELL_DURATION, 8, 8, 1},
+        {"WAITS/S", "count_per_second", TOP_CELL_COUNT, 7, 7, 2},
+        {"TOTAL", "total_ns", TOP_CELL_DURATION, 7, 7, 3},
+        {"WAITS", "count", TOP_CELL_COUNT, 7, 7, 4},
+};
+
+static const struct top_column ledger_row_columns[] = {
+        {"ROW", "row", TOP_CELL_TEXT, 11, 11, 0},
+        {"DECODING", "own.mean_ns", TOP_CELL_DURATION, 8, 8, 1},
+        {"SHARE", "own.share", TOP_CELL_SHARE, 5, 6, 1},
+        {"OF A TOKEN", "own.share", TOP_CELL_BAR, 20, 40, 4},
+        {"CRITICAL", "critical.mean_ns", TOP_CELL_DURATION, 8, 8, 2},
+        {"CRIT%", "critical.share", TOP_CELL_SHARE, 5, 6, 2},
+        {"THREADS", "all.mean_ns", TOP_CELL_DURATION, 7, 8, 3},
+        {"THR%", "all.share", TOP_CELL_SHARE, 5, 6, 3},
+};
+
+static const struct top_column ledger_slow_columns[] = {
+        {"TOKEN", "number", TOP_CELL_ID, 8, 8, 0},
+        {"AT", "at_ns", TOP_CELL_DURATION, 6, 7, 3},
+        {"TOOK", "wall_ns", TOP_CELL_DURATION, 6, 7, 1},
+        {"X MEDIAN", "times_median", TOP_CELL_COUNT, 8, 8, 1},
+        {"MOSTLY", "most", TOP_CELL_TEXT, 11, 11, 2},
+        {"THAT", "most_ns", TOP_CELL_DURATION, 6, 7, 2},
+        {"TOKENS", "tokens", TOP_CELL_COUNT, 6, 6, 4},
+};
+
+#define NO_WAITS "nothing was waited for yet"
+
 #define COLUMNS(list) .columns = list, .n_columns = sizeof(list) / sizeof((list)[0])
 
 const struct top_table_kind top_tables[TOP_N_TABLES] = {
@@ -86,8 +158,9 @@ const struct top_table_kind top_tables[TOP_N_TABLES] = {
                                     "functions to time"},
         [TOP_TABLE_THREADS] = {.member = "threads",
                                COLUMNS(thread_columns),
-                               .sort = 5,
-                               .filtered = "name spawned_by",
+                               .sort = 3,
+                               .tie = {"share"},
+                               .filtered = "name spawned_by now_text waiting_text",
                                .empty = "nothing yet"},
         [TOP_TABLE_SPAWNS] = {.member = "sites",
                               .part_of = "spawns",
@@ -121,6 +194,49 @@ const struct top_table_kind top_tables[TOP_N_TABLES] = {
                                     .filtered = "name caller op library function",
                                     .empty = "nothing was sampled yet; infprof record "
                                              "--heap-interval samples more often"},
+        [TOP_TABLE_WAIT_OBJECTS] = {.name = "by object",
+                                    .member = "objects",
+                                    .part_of = "waits",
+                                    COLUMNS(wait_object_columns),
+                                    .sort = 2,
+                                    .tie = {"total_ns"},
+                                    .filtered = "kind object_text by_text",
+                                    .empty = NO_WAITS},
+        [TOP_TABLE_WAIT_SITES] = {.name = "by site",
+                                  .member = "sites",
+                                  .part_of = "waits",
+                                  COLUMNS(wait_site_columns),
+                                  .sort = 2,
+                                  .tie = {"total_ns"},
+                                  .filtered = "kind function_text caller op library",
+                                  .empty = NO_WAITS},
+        [TOP_TABLE_WAIT_NOW] = {.name = "now",
+                                .member = "now",
+                                .part_of = "waits",
+                                COLUMNS(wait_now_columns),
+                                .sort = 2,
+                                .filtered = "name kind object_text holder_text",
+                                .empty = "no thread waits at this moment"},
+        [TOP_TABLE_WAIT_KINDS] = {.name = "by kind",
+                                  .member = "kinds",
+                                  .part_of = "waits",
+                                  COLUMNS(wait_kind_columns),
+                                  .sort = 1,
+                                  .tie = {"total_ns"},
+                                  .empty = NO_WAITS},
+        [TOP_TABLE_LEDGER_ROWS] = {.name = "a token",
+                                   .member = "rows",
+                                   .part_of = "ledger",
+                                   COLUMNS(ledger_row_columns),
+                                   .sort = 1,
+                                   .empty = "no token was decoded yet"},
+        [TOP_TABLE_LEDGER_SLOW] =
+                {.name = "slow tokens",
+                 .member = "slow",
+                 .part_of = "ledger",
+                 COLUMNS(ledger_slow_columns),
+                 .sort = 2,
+                 .empty = "no token took three times as long as the one in the middle"},
 };
 
 const struct top_tab_kind top_tabs[TOP_N_TABS] = {
@@ -128,4 +244,6 @@ const struct top_tab_kind top_tabs[TOP_N_TABS] = {
         [TOP_THREADS] = {"threads", TOP_TABLE_THREADS, 1},
         [TOP_SPAWNS] = {"spawns", TOP_TABLE_SPAWNS, 1},
         [TOP_MEMORY] = {"memory", TOP_TABLE_MEMORY_OPS, 3},
+        [TOP_WAITS] = {"waits", TOP_TABLE_WAIT_OBJECTS, 4},
+        [TOP_LEDGER] = {"ledger", TOP_TABLE_LEDGER_ROWS, 2},
 };

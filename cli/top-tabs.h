@@ -14,6 +14,8 @@ enum top_tab {
         TOP_THREADS,
         TOP_SPAWNS,
         TOP_MEMORY,
+        TOP_WAITS,
+        TOP_LEDGER,
         TOP_N_TABS,
 };
 
@@ -24,6 +26,12 @@ enum top_table {
         TOP_TABLE_MEMORY_OPS,
         TOP_TABLE_MEMORY_PHASES,
         TOP_TABLE_MEMORY_SITES,
+        TOP_TABLE_WAIT_OBJECTS,
+        TOP_TABLE_WAIT_SITES,
+        TOP_TABLE_WAIT_NOW,
+        TOP_TABLE_WAIT_KINDS,
+        TOP_TABLE_LEDGER_ROWS,
+        TOP_TABLE_LEDGER_SLOW,
         TOP_N_TABLES,
 };
 
@@ -37,13 +45,15 @@ enum top_cell {
         TOP_CELL_ID, /* an integer as it is */
         TOP_CELL_HEX,
         TOP_CELL_SPARK,
+        TOP_CELL_BAR,   /* of a share */
+        TOP_CELL_SPLIT, /* running, runnable and waiting as one bar, of an object of shares */
 };
 
-#define TOP_MAX_COLUMNS 12
+#define TOP_MAX_COLUMNS 16
 
 struct top_column {
         const char *title;
-        const char *member; /* of the row's object */
+        const char *member; /* of the row's object; "a.b": b of the object a */
         enum top_cell cell;
         unsigned width, max_width; /* cells; it grows up to max_width where there is room */
         unsigned rank;             /* where there is none, the highest rank is left out first */

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cli/bar.h"
+#include "cli/rows.h"
 #include "cli/spark.h"
 #include "cli/text.h"
 
@@ -65,6 +67,7 @@ void top_view_set(struct top_view *v, json_t *document)
         v->n_rows = 0;
         json_decref(v->document);
         v->document = document;
+        v->worded = false;
 }
 
 static const char *base_name(const char *path)
@@ -80,7 +83,7 @@ static double row_number(const struct top_row *r, const char *member)
         double whole, part;
 
         if (!r->whole)
-                return text_number(r->item, member);
+                return rows_number(r->item, member);
         if (!strcmp(member, "mean_ns"))
                 return text_number(r->item, "total_ns") / text_number(r->item, "calls");
         if (!strcmp(member, "total_share")) {
@@ -129,14 +132,18 @@ static int compare(const void *va, const void *vb, void *userdata)
                 return has_ended(a) - has_ended(b);
         if (is_text(by))
                 r = strcasecmp(row_text(a, by->member), row_text(b, by->member));
-        else if (by->cell == TOP_CELL_SPARK) {
+        else if (by->cell == TOP_CELL_SPLIT) {
+                x = rows_number(a->item, "split.running");
+                y = rows_number(b->item, "split.running");
+                r = (x < y) - (x > y);
+        } else if (by->cell == TOP_CELL_SPARK) {
                 x = spark_last(json_object_get(a->item, by->member));
                 y = spark_last(json_object_get(b->item, by->member));
                 r = (x < y) - (x > y);
         } else {
                 x = row_number(a, by->member);
                 y = row_number(b, by->member);
-                if (isnan(x) || isnan(y)) /* what is not known comes last, either way */
+                if (isnan(x) != isnan(y)) /* what is not known comes last, either way */
                         return isnan(x) - isnan(y);
                 r = (x < y) - (x > y);
         }
@@ -220,6 +227,9 @@ int top_view_update(struct top_view *v)
         free(v->rows);
         v->rows = NULL;
         v->n_rows = 0;
+        if (v->document && !v->worded)
+                top_words_add(v->document);
+        v->worded = true;
         wanted = calloc(room ? room : 1, sizeof(*wanted));
         if (!wanted)
                 return -ENOMEM;
@@ -309,7 +319,7 @@ static char *pad(const char *s, unsigned width, bool right)
 
 char *top_heading_text(const struct top_column *c, unsigned width)
 {
-        return pad(c->title, width, !is_text(c) && c->cell != TOP_CELL_SPARK);
+        return pad(c->title, width, c->cell < TOP_CELL_SPARK && !is_text(c));
 }
 
 /* "ns::type::function" without as many scopes as it takes to fit. */
@@ -358,6 +368,10 @@ char *top_cell_text(const struct top_row *r, const struct top_column *c, unsigne
                 return r->whole ? branch_text(r, width) : pad(row_text(r, c->member), width, false);
         case TOP_CELL_SPARK:
                 return spark_text(json_object_get(r->item, c->member), width);
+        case TOP_CELL_BAR:
+                return bar_text(row_number(r, c->member), width);
+        case TOP_CELL_SPLIT:
+                return bar_split_text(rows_member(r->item, c->member), width);
         case TOP_CELL_DURATION:
                 text_duration(buf, row_number(r, c->member));
                 break;

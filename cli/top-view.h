@@ -20,6 +20,7 @@ struct top_row {
 
 struct top_view {
         json_t *document; /* owned; NULL: none yet */
+        bool worded;      /* it has the texts of top_words_add() */
         enum top_tab tab;
         enum top_table tables[TOP_N_TABS]; /* the one that each tab shows */
         unsigned sort[TOP_N_TABLES];
@@ -45,6 +46,10 @@ int top_view_update(struct top_view *v);
 
 /* Splits the row of that name in the table that is shown, or joins it again. */
 int top_view_toggle_split(struct top_view *v, const char *name);
+
+/* Adds, for the tables, members that say in a text what the document has as objects: what a thread
+ * waits for, for whom. */
+void top_words_add(json_t *document);
 
 /* The table that is shown, and what kind it is. */
 static inline enum top_table top_table(const struct top_view *v)

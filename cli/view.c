@@ -43,6 +43,13 @@ const char *view_share(char *buf, const json_t *o, const char *member)
         return isnan(v) ? strcpy(buf, "-") : fmt_share(buf, v);
 }
 
+const char *view_phase(const json_t *row)
+{
+        const char *phase = text_string(row, "phase", NULL);
+
+        return phase && strcmp(phase, "unknown") != 0 ? phase : NULL;
+}
+
 const char *view_ending(char *buf, const json_t *run)
 {
         const char *end = text_string(run, "end", "");
@@ -85,6 +92,49 @@ void view_say(const struct view *v, const char *label, const char *format, ...)
         snprintf(padded, sizeof(padded), LABEL, label);
         if (line)
                 table_wrap(v->f, padded, line, v->width);
+}
+
+void view_vline(const struct view *v, const char *format, va_list ap)
+{
+        _cleanup_(freep) char *line = NULL;
+
+        if (vasprintf(&line, format, ap) < 0)
+                line = NULL;
+        if (line)
+                table_wrap(v->f, "", line, v->width);
+}
+
+void view_line(const struct view *v, const char *format, ...)
+{
+        va_list ap;
+
+        va_start(ap, format);
+        view_vline(v, format, ap);
+        va_end(ap);
+}
+
+void view_heading(const struct view *v, const char *format, ...)
+{
+        va_list ap;
+
+        fputc('\n', v->f);
+        va_start(ap, format);
+        view_vline(v, format, ap);
+        va_end(ap);
+}
+
+size_t view_shown(size_t rows, size_t n)
+{
+        return rows && n > rows ? rows : n;
+}
+
+void view_say_more(const struct view *v, size_t rows, size_t n)
+{
+        size_t more = n - view_shown(rows, n);
+        char count[FMT_SIZE];
+
+        if (more)
+                fprintf(v->f, "(%s more; -n 0 shows all)\n", fmt_count(count, more));
 }
 
 static void print_processes(const struct view *v, const json_t *run)

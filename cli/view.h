@@ -6,6 +6,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,6 +26,9 @@ const char *view_count(char *buf, const json_t *o, const char *member);
 const char *view_bytes(char *buf, const json_t *o, const char *member);
 const char *view_share(char *buf, const json_t *o, const char *member);
 
+/* The phase of a row; NULL where it is not known. */
+const char *view_phase(const json_t *row);
+
 /* Lines on which run this is: id, command, when and how it ended. */
 void view_run(const struct view *v, const json_t *run);
 
@@ -34,6 +38,18 @@ const char *view_ending(char *buf, const json_t *run);
 
 /* RFC 3339 UTC to local time "2026-11-20 19:45:00", in buf[32]. */
 const char *view_local_time(char *buf, const json_t *run);
+
+/* An empty line and a heading. */
+__attribute__((format(printf, 2, 3))) void view_heading(const struct view *v, const char *format,
+                                                        ...);
+/* A line, wrapped. */
+__attribute__((format(printf, 2, 3))) void view_line(const struct view *v, const char *format, ...);
+void view_vline(const struct view *v, const char *format, va_list ap);
+
+/* How many of `n` rows are shown where `rows` are asked for (0: all); and "(7 more; -n 0 shows
+ * all)" where not all are. */
+size_t view_shown(size_t rows, size_t n);
+void view_say_more(const struct view *v, size_t rows, size_t n);
 
 /* The document's notes, wrapped, after an empty line. */
 void view_notes(const struct view *v, const json_t *document);

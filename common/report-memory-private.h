@@ -14,6 +14,7 @@
 
 #include <infprof/segment.h>
 
+#include "common/report-frames.h"
 #include "common/report-model.h"
 
 struct memory_options;
@@ -73,15 +74,6 @@ enum sum {
         N_SUMS,
 };
 
-struct memory_frame {
-        char *function, *library, *file;
-        uint64_t offset;
-        uint32_t line;
-        bool inlined;
-        uint32_t hash, next; /* next of its hash bucket, index + 1 */
-        json_t *json;        /* shared by all stacks it is on */
-};
-
 /* One over all processes: the same op, phase and frames. */
 struct memory_stack {
         const char *op; /* NULL: none; the model's */
@@ -93,30 +85,12 @@ struct memory_stack {
         uint32_t hash, next;
 };
 
-/* Row `number` of process `process` is item `to`. */
-struct memory_ref {
-        uint32_t process, number, to;
-};
-
-struct memory_refs {
-        struct memory_ref *at;
-        size_t n, room;
-};
-
-struct memory_buckets {
-        uint32_t *at; /* index + 1 of the first item */
-        size_t n;     /* a power of two */
-};
-
 struct memory_stacks {
-        struct memory_frame *frames;
-        size_t n_frames, room_frames;
-        struct memory_buckets frame_buckets;
-        struct memory_refs frame_refs;
+        struct frames frames;
         struct memory_stack *stacks;
         size_t n_stacks, room_stacks;
-        struct memory_buckets stack_buckets;
-        struct memory_refs stack_refs;
+        struct merge_buckets stack_buckets;
+        struct merge_refs stack_refs;
 };
 
 /* Looks at all processes together: see report-memory-looks.c. */

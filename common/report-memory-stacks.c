@@ -58,20 +58,6 @@ static json_t *rounded(double v)
         return isfinite(v) && fabs(v) < 9e18 ? json_integer((json_int_t)llround(v)) : json_null();
 }
 
-static json_t *build_frame(struct memory_frame *f)
-{
-        if (!f->json) {
-                f->json = json_object();
-                report_set(f->json, "function", report_text(f->function));
-                report_set(f->json, "library", report_text(f->library));
-                report_set(f->json, "file", report_text(f->file));
-                report_set(f->json, "line", f->line ? json_integer(f->line) : json_null());
-                report_set(f->json, "offset", report_integer(f->offset));
-                report_set(f->json, "inlined", json_boolean(f->inlined));
-        }
-        return json_incref(f->json);
-}
-
 static double mean_lifetime(const double *sums)
 {
         return sums[SUM_SAMPLES_FREED] >= 1 ? sums[SUM_LIFETIME_NS] / sums[SUM_SAMPLES_FREED] : NAN;
@@ -88,15 +74,13 @@ static double short_share(const double *sums)
 
 static json_t *build_stack(struct memory *m, const struct memory_stack *s)
 {
-        json_t *o = json_object(), *frames = json_array();
+        json_t *o = json_object();
         const double *sums = s->sums;
 
-        for (size_t i = 0; i < s->n_frames; i++)
-                json_array_append_new(frames, build_frame(&m->stacks.frames[s->frames[i]]));
         report_set(o, "op", report_text(s->op));
         report_set(o, "phase", json_string(report_phase_names[s->phase]));
         report_set(o, "category", json_null());
-        report_set(o, "frames", frames);
+        report_set(o, "frames", frames_build(&m->stacks.frames, s->frames, s->n_frames));
         report_set(o, "cut", json_boolean(s->cut));
         report_set(o, "one", json_boolean(s->one));
         report_set(o, "other", json_boolean(s->other));

@@ -57,6 +57,19 @@ void alloc_add(struct runfile_alloc *to, const struct runfile_alloc *a)
         to->mapped_bytes = sum_u64(to->mapped_bytes, a->mapped_bytes);
 }
 
+int points_add(struct points *to, const struct points *points)
+{
+        for (size_t i = 0; i < points->n; i++) {
+                struct point *p = GROW(&to->at, &to->n, &to->room);
+
+                if (!p)
+                        return -ENOMEM;
+                *p = points->at[i];
+                to->count = sum_u64(to->count, p->count);
+        }
+        return 0;
+}
+
 int figures_add(struct figures *to, const struct figures *f)
 {
         to->timed = sum_u64(to->timed, f->timed);
@@ -73,19 +86,10 @@ int figures_add(struct figures *to, const struct figures *f)
         to->left = sum_u64(to->left, f->left);
         to->folded = sum_u64(to->folded, f->folded);
         alloc_add(&to->alloc, &f->alloc);
-        for (size_t i = 0; i < f->points.n; i++) {
-                struct point *p = GROW(&to->points.at, &to->points.n, &to->points.room);
-
-                if (!p)
-                        return -ENOMEM;
-                *p = f->points.at[i];
-                to->points.count = sum_u64(to->points.count, p->count);
-        }
-        return 0;
+        return points_add(&to->points, &f->points);
 }
 
-/* Counts of ticks become counts of ns. */
-static int add_points(struct points *to, const uint64_t *hist, uint64_t ticks_per_second)
+int points_add_hist(struct points *to, const uint64_t *hist, uint64_t ticks_per_second)
 {
         for (uint32_t i = 0; i < IFP_HIST_BUCKETS; i++) {
                 struct point *p;
@@ -262,7 +266,7 @@ static int load_op_phase(const struct runfile_op_phase *row, void *userdata)
         if (!p || (!op && row->op))
                 return dangling(l, "op_phase", "op", row->process, row->op);
         if (row->hist && p->ticks_per_second)
-                r = add_points(&f.points, row->hist, p->ticks_per_second);
+                r = points_add_hist(&f.points, row->hist, p->ticks_per_second);
         /* Where all timed calls are in the histogram, their sum is known without it. */
         if (f.sum_ns == 0 && f.points.count == f.timed)
                 f.sum_ns = (double)f.total_ns;

@@ -116,6 +116,10 @@ void figures_done(struct figures *f);
 void alloc_add(struct runfile_alloc *to, const struct runfile_alloc *a);
 int figures_add(struct figures *to, const struct figures *f); /* sums, extremes, histograms */
 
+int points_add(struct points *to, const struct points *points);
+/* Counts of ticks become counts of ns. */
+int points_add_hist(struct points *to, const uint64_t *hist, uint64_t ticks_per_second);
+
 /* Sums that stay at INT64_MAX where they would leave what JSON and SQL can say. */
 uint64_t sum_u64(uint64_t a, uint64_t b);
 int64_t sum_i64(int64_t a, int64_t b);

@@ -1,123 +1,159 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `threads` of the document: each thread, and what its time went into.
+ * The document infprof.threads/1. Lifetime, spans and waits are what the shim saw; on a CPU,
+ * runnable and blocked are the kernel's word, and null where that was not to be had.
  */
-#include "common/report-private.h"
+#include "common/report-threads.h"
 
+#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "common/cleanup.h"
+#include "common/report-private.h"
+#include "common/report-work-private.h"
+#include "common/syscall-names.h"
 
-/* With more threads than this only the busiest have their own list of ops. */
-#define MAX_DETAILED_THREADS 256
+/* With more threads than this only the busiest have a row; all are in the groups. */
+#define MAX_THREADS 256
 
-uint64_t report_thread_lifetime(const struct model *m, const struct model_thread *t)
+static const char *const block_keys[IFP_N_BLOCK_KINDS] = {"futex_ns", "io_ns",   "fault_ns",
+                                                          "sleep_ns", "poll_ns", "other_ns"};
+static const char *const group_keys[IFP_N_WAIT_GROUPS] = {"barrier", "lock", "other"};
+static const char *const views[] = {"none", "proc", "bpf"};
+
+static json_t *told(uint64_t v)
 {
-        uint64_t end = t->row.ended_ns;
-
-        if (end == UINT64_MAX)
-                end = model_process(m, t->row.process)->duration_ns;
-        return end > t->row.started_ns ? end - t->row.started_ns : 0;
+        return report_integer_or_null(v != RUNFILE_NOT_TOLD, v);
 }
 
-/* Time in outermost ops; false: not known. */
-static bool thread_in_ops(const struct model *m, const struct model_thread *t, uint64_t *ret_ns)
+static json_t *build_kernel(const struct work *w)
 {
-        uint64_t total = 0, child = 0;
+        const struct work_kernel *k = &w->kernel;
+        bool bpf = k->view == RUNFILE_VIEW_BPF;
+        uint64_t running = 0;
+        json_t *o = json_object();
 
-        for (size_t i = 0; i < t->n_ops; i++)
-                if (report_is_nested(m->ops[t->ops[i].op])) {
-                        total = sum_u64(total, t->ops[i].figures.total_ns);
-                        child = sum_u64(child, t->ops[i].figures.child_ns);
+        for (size_t i = 0; i < w->model.n_threads; i++)
+                if (w->model.threads[i].row.running_ns != RUNFILE_NOT_TOLD)
+                        running = sum_u64(running, w->model.threads[i].row.running_ns);
+        report_set(o, "view", json_string(views[k->view]));
+        report_set(o, "why", report_text(k->why));
+        report_set(o, "lost", report_integer_or_null(bpf, k->lost));
+        report_set(o, "events", report_integer_or_null(bpf, k->events));
+        report_set(o, "cost_ns", report_integer_or_null(bpf, k->cost_ns));
+        report_set(o, "cost_share",
+                   report_fraction(bpf && running && k->cost_ns <= running
+                                           ? (double)k->cost_ns / (double)running
+                                           : NAN));
+        return o;
+}
+
+/* A sum that is known only where each of its parts is. */
+static void add_told(uint64_t *to, uint64_t v)
+{
+        *to = *to == RUNFILE_NOT_TOLD || v == RUNFILE_NOT_TOLD ? RUNFILE_NOT_TOLD : sum_u64(*to, v);
+}
+
+/*
+ * For how long the kernel's view has looked at the thread: from when the programs were attached,
+ * which is after the engine began. What it tells is told of this time, not of the thread's life.
+ */
+static uint64_t watched(const struct runfile_thread *t)
+{
+        uint64_t ns = t->running_ns;
+
+        add_told(&ns, t->runnable_ns);
+        for (int i = 0; i < IFP_N_BLOCK_KINDS; i++)
+                add_told(&ns, t->blocked_ns[i]);
+        return ns;
+}
+
+static json_t *build_blocked(const struct runfile_thread *t)
+{
+        json_t *o = json_object();
+
+        for (int i = 0; i < IFP_N_BLOCK_KINDS; i++)
+                if (t->blocked_ns[i] == RUNFILE_NOT_TOLD) {
+                        json_decref(o);
+                        return json_null();
                 }
-        *ret_ns = total - child;
-        return child <= total;
+        for (int i = 0; i < IFP_N_BLOCK_KINDS; i++)
+                report_set(o, block_keys[i], report_integer(t->blocked_ns[i]));
+        return o;
 }
 
-static int compare_thread_op(const void *a, const void *b)
+static void sum_groups(const struct work_thread *t, uint64_t ns[IFP_N_WAIT_GROUPS])
 {
-        const struct model_thread_op *p = a, *q = b;
-
-        return p->op < q->op ? -1 : p->op > q->op;
+        for (uint32_t k = 1; k < IFP_N_WAIT_KINDS; k++)
+                ns[ifp_wait_group(k)] = sum_u64(ns[ifp_wait_group(k)], t->wait_ns[k]);
 }
 
-static json_t *build_thread_ops(const struct report *r, struct model_thread *t)
+static json_t *build_wait_groups(bool known, const uint64_t ns[IFP_N_WAIT_GROUPS])
 {
-        const struct model *m = &r->model;
-        _cleanup_(freep) json_t **items = calloc(t->n_ops + 1, sizeof(*items));
-        size_t n = 0, next;
+        json_t *o;
 
-        if (t->n_ops)
-                qsort(t->ops, t->n_ops, sizeof(*t->ops), compare_thread_op);
-        for (size_t i = 0; items && i < t->n_ops; i = next) {
-                const struct model_op *op = m->ops[t->ops[i].op];
-                struct figures parts[IFP_N_PHASES];
-                struct summary s;
-                size_t n_parts = 0;
+        if (!known)
+                return json_null();
+        o = json_object();
+        for (int i = 0; i < IFP_N_WAIT_GROUPS; i++)
+                report_set(o, group_keys[i], report_integer(ns[i]));
+        return o;
+}
 
-                for (next = i; next < t->n_ops && t->ops[next].op == t->ops[i].op; next++)
-                        if (n_parts < IFP_N_PHASES)
-                                parts[n_parts++] = t->ops[next].figures;
-                if (!report_is_nested(op) || summary_init(&s, parts, n_parts, op->hot))
+static json_t *build_waits(bool known, const struct work_thread *t)
+{
+        json_t *o;
+
+        if (!known)
+                return json_null();
+        o = json_object();
+        for (int k = 1; k < IFP_N_WAIT_KINDS; k++) {
+                json_t *wait;
+
+                if (!t->wait_count[k] && !t->wait_ns[k])
                         continue;
-                items[n] = json_object();
-                report_put_name(items[n], op);
-                report_put_times(items[n], r, &s);
-                report_put_alloc(items[n], &s.sum.alloc);
-                n++;
-                summary_done(&s);
+                wait = json_object();
+                report_set(wait, "count", report_integer(t->wait_count[k]));
+                report_set(wait, "total_ns", report_integer(t->wait_ns[k]));
+                report_set(o, work_wait_kinds[k], wait);
         }
-        return items ? report_sorted(items, n, report_compare_ops) : NULL;
-}
-
-json_t *report_build_site_name(const struct model_site *s)
-{
-        json_t *o = json_object();
-
-        report_set(o, "function", report_text(s->row.function));
-        report_set(o, "library", report_text(s->row.library));
-        report_set(o, "offset", report_integer(s->row.offset));
         return o;
 }
 
-/* What the thread allocated outside any op: all of it, less what its ops have. */
-static json_t *build_thread_rest(const struct model_thread *t, bool known, uint64_t self_ns)
+static json_t *build_waiting(const struct work_thread *t)
 {
-        struct runfile_alloc rest = t->row.alloc;
-        json_t *o = json_object();
-        bool fits = true;
+        json_t *o;
 
-        for (size_t i = 0; i < t->n_ops; i++) {
-                const struct runfile_alloc *a = &t->ops[i].figures.alloc;
-
-                fits &= !__builtin_sub_overflow(rest.calls, a->calls, &rest.calls);
-                fits &= !__builtin_sub_overflow(rest.asked_bytes, a->asked_bytes,
-                                                &rest.asked_bytes);
-                fits &= !__builtin_sub_overflow(rest.usable_bytes, a->usable_bytes,
-                                                &rest.usable_bytes);
-                fits &= !__builtin_sub_overflow(rest.frees, a->frees, &rest.frees);
-                fits &= !__builtin_sub_overflow(rest.freed_bytes, a->freed_bytes,
-                                                &rest.freed_bytes);
-        }
-        report_set(o, "self_ns", report_integer_or_null(known, self_ns));
-        if (fits)
-                report_put_alloc(o, &rest);
+        if (!t->now.kind)
+                return json_null();
+        o = json_object();
+        report_set(o, "kind", json_string(work_wait_kinds[t->now.kind]));
+        report_set(o, "object", work_build_object(t->now.object));
+        report_set(o, "for_ns", report_integer(t->now.for_ns));
         return o;
 }
 
-static json_t *build_thread(const struct report *r, struct model_thread *t, bool detailed)
+static const struct model_site *site_of(const struct work *w, const struct runfile_thread *t)
 {
-        const struct model *m = &r->model;
-        const struct runfile_thread *row = &t->row;
-        uint64_t lifetime = report_thread_lifetime(m, t), in_ops = 0;
-        bool known = thread_in_ops(m, t, &in_ops);
-        const struct model_site *site = row->site >= 0 && row->site <= UINT32_MAX
-                                                ? model_site(m, row->process, (uint32_t)row->site)
-                                                : NULL;
+        return t->site >= 0 && t->site <= UINT32_MAX
+                       ? model_site(&w->model, t->process, (uint32_t)t->site)
+                       : NULL;
+}
+
+static json_t *build_thread(const struct work *w, size_t i)
+{
+        const struct runfile_thread *row = &w->model.threads[i].row;
+        const struct work_thread *t = &w->threads[i];
+        bool known = w->processes[t->process].waits_known;
+        uint64_t groups[IFP_N_WAIT_GROUPS] = {0}, in_ops;
+        bool in_ops_known = work_in_ops(w, i, &in_ops);
+        const struct merge_ref *spawn = NULL;
         json_t *o = json_object();
 
-        report_set(o, "pid", json_integer(model_process(m, row->process)->pid));
+        if (row->site >= 0 && row->site <= UINT32_MAX)
+                spawn = merge_find_ref(&w->site_refs, row->process, (uint32_t)row->site);
+        sum_groups(t, groups);
+        report_set(o, "pid", json_integer(w->model.processes[t->process].pid));
         report_set(o, "tid", json_integer(row->tid));
         report_set(o, "parent_tid",
                    row->parent_tid > 0 ? json_integer(row->parent_tid) : json_null());
@@ -125,59 +161,279 @@ static json_t *build_thread(const struct report *r, struct model_thread *t, bool
         report_set(o, "started_ns", report_integer(row->started_ns));
         report_set(o, "ended_ns",
                    report_integer_or_null(row->ended_ns != UINT64_MAX, row->ended_ns));
-        report_set(o, "lifetime_ns", report_integer(lifetime));
-        report_set(o, "in_ops_ns", report_integer_or_null(known, in_ops));
-        report_set(o, "not_in_any_op",
-                   build_thread_rest(t, known && in_ops <= lifetime, lifetime - in_ops));
-        report_set(o, "share",
-                   report_fraction(known && r->in_ops_known && r->in_ops_ns
-                                           ? (double)in_ops / (double)r->in_ops_ns
-                                           : NAN));
-        report_set(o, "cpu_ns", report_integer_or_null(row->cpu_ns != UINT64_MAX, row->cpu_ns));
+        report_set(o, "lifetime_ns", report_integer(work_lifetime(w, i)));
+        report_set(o, "cpu_ns", told(row->cpu_ns));
+        report_set(o, "running_ns", told(row->running_ns));
+        report_set(o, "runnable_ns", told(row->runnable_ns));
+        report_set(o, "watched_ns", told(watched(row)));
+        report_set(o, "blocked", build_blocked(row));
+        report_set(o, "waits", build_waits(known, t));
+        report_set(o, "wait_ns", build_wait_groups(known, groups));
+        report_set(o, "in_ops_ns", report_integer_or_null(in_ops_known, in_ops));
+        report_set(o, "fault_ns", told(row->fault_ns));
+        report_set(o, "syscall_ns", told(row->syscall_ns));
+        report_set(o, "voluntary", told(row->voluntary));
+        report_set(o, "involuntary", told(row->involuntary));
+        report_set(o, "migrations", told(row->migrations));
+        report_set(o, "minor_faults", told(row->minor_faults));
+        report_set(o, "major_faults", told(row->major_faults));
+        report_set(o, "syscalls", told(row->syscalls));
+        report_set(o, "cpu", told(row->cpu));
         report_set(o, "spans", report_integer(row->spans));
-        report_set(o, "folded", report_integer(row->folded));
-        report_set(o, "site", site ? report_build_site_name(site) : json_null());
-        report_put_alloc(o, &row->alloc);
-        report_set(o, "ops", detailed ? build_thread_ops(r, t) : json_null());
+        report_set(o, "site", work_build_place(site_of(w, row)));
+        report_set(o, "spawn", spawn ? json_integer(spawn->to) : json_null());
+        report_set(o, "waiting", build_waiting(t));
         return o;
 }
 
-static int compare_u64_down(const void *a, const void *b)
-{
-        uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+struct busy {
+        uint64_t ns, lifetime_ns;
+        size_t thread;
+};
 
-        return x > y ? -1 : x < y;
+static int compare_busy(const void *a, const void *b)
+{
+        const struct busy *p = a, *q = b;
+
+        if (p->ns != q->ns)
+                return p->ns > q->ns ? -1 : 1;
+        if (p->lifetime_ns != q->lifetime_ns)
+                return p->lifetime_ns > q->lifetime_ns ? -1 : 1;
+        return p->thread < q->thread ? -1 : p->thread > q->thread;
 }
 
-/* The time in ops from which on a thread has its ops listed. */
-static uint64_t detail_threshold(const struct model *m)
+/* On a CPU, as far as that is known, or in ops, whichever says more. */
+static uint64_t busy_of(const struct work *w, size_t i)
 {
-        _cleanup_(freep) uint64_t *busy = calloc(m->n_threads + 1, sizeof(*busy));
+        const struct runfile_thread *row = &w->model.threads[i].row;
+        uint64_t in_ops = 0, ns;
 
-        if (m->n_threads <= MAX_DETAILED_THREADS || !busy)
-                return 0;
-        for (size_t i = 0; i < m->n_threads; i++)
-                (void)thread_in_ops(m, &m->threads[i], &busy[i]);
-        qsort(busy, m->n_threads, sizeof(*busy), compare_u64_down);
-        return busy[MAX_DETAILED_THREADS - 1];
+        ns = work_in_ops(w, i, &in_ops) ? in_ops : 0;
+        if (row->running_ns != RUNFILE_NOT_TOLD && row->running_ns > ns)
+                ns = row->running_ns;
+        if (row->cpu_ns != RUNFILE_NOT_TOLD && row->cpu_ns > ns)
+                ns = row->cpu_ns;
+        return ns;
 }
 
-json_t *report_build_threads(struct report *r)
+static int build_threads(const struct work *w, json_t **ret)
 {
-        struct model *m = &r->model;
-        uint64_t threshold = detail_threshold(m), in_ops;
-        size_t n_detailed = 0;
+        size_t n = w->model.n_threads;
+        _cleanup_(freep) struct busy *order = calloc(n + 1, sizeof(*order));
+
+        if (!order)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                order[i] = (struct busy){busy_of(w, i), work_lifetime(w, i), i};
+        qsort(order, n, sizeof(*order), compare_busy);
+        *ret = json_array();
+        for (size_t i = 0; i < n && i < MAX_THREADS; i++)
+                json_array_append_new(*ret, build_thread(w, order[i].thread));
+        return 0;
+}
+
+struct group_sum {
+        size_t group;
+        bool waits_known;
+        uint64_t cpu, running, runnable, watched, voluntary, involuntary, migrations, spans, busy;
+        uint64_t waits[IFP_N_WAIT_GROUPS];
+};
+
+static int compare_sums(const void *a, const void *b)
+{
+        const struct group_sum *p = a, *q = b;
+
+        if (p->busy != q->busy)
+                return p->busy > q->busy ? -1 : 1;
+        return p->group < q->group ? -1 : p->group > q->group;
+}
+
+static json_t *build_group(const struct work *w, const struct group_sum *s)
+{
+        const struct work_group *g = &w->groups[s->group];
+        json_t *o = json_object();
+
+        report_set(o, "name", report_text(g->name));
+        report_set(o, "site", work_build_place(g->site));
+        report_set(o, "threads", report_integer(g->threads));
+        report_set(o, "lifetime_ns", report_integer(g->lifetime_ns));
+        report_set(o, "cpu_ns", told(s->cpu));
+        report_set(o, "running_ns", told(s->running));
+        report_set(o, "runnable_ns", told(s->runnable));
+        report_set(o, "watched_ns", told(s->watched));
+        report_set(o, "wait_ns", build_wait_groups(s->waits_known, s->waits));
+        report_set(o, "spans", report_integer(s->spans));
+        report_set(o, "voluntary", told(s->voluntary));
+        report_set(o, "involuntary", told(s->involuntary));
+        report_set(o, "migrations", told(s->migrations));
+        return o;
+}
+
+static int build_groups(const struct work *w, json_t **ret)
+{
+        _cleanup_(freep) struct group_sum *sums = calloc(w->n_groups + 1, sizeof(*sums));
+
+        if (!sums)
+                return -ENOMEM;
+        for (size_t i = 0; i < w->n_groups; i++)
+                sums[i] = (struct group_sum){.group = i, .waits_known = true};
+        for (size_t i = 0; i < w->model.n_threads; i++) {
+                const struct runfile_thread *row = &w->model.threads[i].row;
+                struct group_sum *s = &sums[w->threads[i].group];
+
+                s->waits_known &= w->processes[w->threads[i].process].waits_known;
+                add_told(&s->cpu, row->cpu_ns);
+                add_told(&s->running, row->running_ns);
+                add_told(&s->runnable, row->runnable_ns);
+                add_told(&s->watched, watched(row));
+                add_told(&s->voluntary, row->voluntary);
+                add_told(&s->involuntary, row->involuntary);
+                add_told(&s->migrations, row->migrations);
+                s->spans = sum_u64(s->spans, row->spans);
+                s->busy = sum_u64(s->busy, busy_of(w, i));
+                sum_groups(&w->threads[i], s->waits);
+        }
+        qsort(sums, w->n_groups, sizeof(*sums), compare_sums);
+        *ret = json_array();
+        for (size_t i = 0; i < w->n_groups; i++)
+                json_array_append_new(*ret, build_group(w, &sums[i]));
+        return 0;
+}
+
+static json_t *build_preempts(const struct work *w)
+{
         json_t *array = json_array();
 
-        for (size_t i = 0; i < m->n_threads; i++) {
-                struct model_thread *t = &m->threads[i];
-                bool detailed;
+        for (size_t i = 0; i < w->n_preempts; i++) {
+                const struct work_preempt *p = &w->preempts[i];
+                json_t *o = json_object();
 
-                (void)thread_in_ops(m, t, &in_ops);
-                detailed = in_ops >= threshold && n_detailed < MAX_DETAILED_THREADS;
-                n_detailed += detailed;
-                json_array_append_new(array, build_thread(r, t, detailed));
+                report_set(o, "pid", p->pid > 0 ? json_integer(p->pid) : json_null());
+                report_set(o, "name", report_text(p->name));
+                report_set(o, "own", json_boolean(p->own));
+                report_set(o, "count", report_integer(p->count));
+                report_set(o, "total_ns", report_integer(p->total_ns));
+                json_array_append_new(array, o);
         }
-        r->n_threads_brief = m->n_threads - n_detailed;
         return array;
+}
+
+static json_t *build_syscalls(const struct work *w)
+{
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < w->n_syscalls; i++) {
+                const struct work_syscall *s = &w->syscalls[i];
+                json_t *o = json_object();
+
+                report_set(o, "number", json_integer(s->number));
+                report_set(o, "name", report_text(syscall_name(s->number)));
+                report_set(o, "failed", report_integer(s->failed));
+                spread_put(o, &s->spread);
+                json_array_append_new(array, o);
+        }
+        return array;
+}
+
+static json_t *build_io(const struct work *w)
+{
+        const struct work_kernel *k = &w->kernel;
+        json_t *o, *load;
+
+        if (k->view != RUNFILE_VIEW_BPF)
+                return json_null();
+        o = spread_build(&k->io);
+        load = json_object();
+        report_set(load, "count", report_integer(k->load_io_count));
+        report_set(load, "bytes", report_integer(k->load_io_bytes));
+        report_set(load, "total_ns", report_integer(k->load_io_ns));
+        report_set(o, "bytes", report_integer(k->io_bytes));
+        report_set(o, "load", load);
+        return o;
+}
+
+static json_t *build_ops(const struct work *w)
+{
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < w->n_kernel_ops; i++) {
+                const struct work_kernel_op *k = &w->kernel_ops[i];
+                json_t *o = json_object();
+
+                report_set(o, "op", report_text(k->op));
+                report_set(o, "phase", json_string(report_phase_names[k->phase]));
+                report_set(o, "runnable_ns", report_integer(k->runnable_ns));
+                report_set(o, "blocked_ns", report_integer(k->blocked_ns));
+                report_set(o, "fault_ns", report_integer(k->fault_ns));
+                report_set(o, "minor_faults", report_integer(k->minor_faults));
+                report_set(o, "major_faults", report_integer(k->major_faults));
+                report_set(o, "syscalls", report_integer(k->syscalls));
+                report_set(o, "syscall_ns", report_integer(k->syscall_ns));
+                report_set(o, "switches", report_integer(k->switches));
+                json_array_append_new(array, o);
+        }
+        return array;
+}
+
+static json_t *build_notes(const struct work *w)
+{
+        json_t *notes = work_notes(w);
+
+        if (w->model.n_threads > MAX_THREADS)
+                report_note(notes,
+                            "of %zu threads the %d busiest are here; all are in the groups by name "
+                            "and spawn site",
+                            w->model.n_threads, MAX_THREADS);
+        return notes;
+}
+
+/* Most that one process may use: what is oversubscribed, is so in a process. */
+static json_t *build_cpus(const struct work *w)
+{
+        uint64_t cpus = 0;
+
+        for (size_t i = 0; i < w->model.n_processes; i++)
+                cpus = w->processes[i].cpus > cpus ? w->processes[i].cpus : cpus;
+        return report_integer_or_null(cpus, cpus);
+}
+
+static int build(struct work *w, json_t **ret)
+{
+        _cleanup_(json_decrefp) json_t *o = work_head(w, THREADS_SCHEMA);
+        json_t *part = NULL;
+        int r;
+
+        report_set(o, "cpus", build_cpus(w));
+        report_set(o, "kernel", build_kernel(w));
+        r = build_threads(w, &part);
+        if (r)
+                return r;
+        report_set(o, "threads", part);
+        r = build_groups(w, &part);
+        if (r)
+                return r;
+        report_set(o, "groups", part);
+        report_set(o, "run_queue",
+                   w->kernel.run_queue.count ? spread_build(&w->kernel.run_queue) : json_null());
+        report_set(o, "preempted_by", build_preempts(w));
+        report_set(o, "syscalls", build_syscalls(w));
+        report_set(o, "io", build_io(w));
+        report_set(o, "ops", build_ops(w));
+        r = work_off_cpu(w, &part);
+        if (r)
+                return r;
+        report_set(o, "off_cpu", part);
+        report_set(o, "notes", build_notes(w));
+        *ret = steal_ptr(o);
+        return 0;
+}
+
+int report_threads_new(json_t **ret, struct runfile *rf, char **ret_why)
+{
+        return work_document(ret, rf, build, ret_why);
+}
+
+int report_threads_file(json_t **ret, const char *path, char **ret_why)
+{
+        return work_document_file(ret, path, build, ret_why);
 }

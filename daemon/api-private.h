@@ -30,6 +30,11 @@ struct run *api_find_run(struct server *s, const char *id, const struct process 
 /* daemon/api-run.c: documents built from a run's file */
 struct answer api_run_report(struct server *s, const char *id);
 struct answer api_run_memory(struct server *s, const char *id, const json_t *args);
+struct answer api_run_threads(struct server *s, const char *id);
+struct answer api_run_waits(struct server *s, const char *id);
+struct answer api_run_spawns(struct server *s, const char *id);
+struct answer api_run_ledger(struct server *s, const char *id);
+struct answer api_run_explain(struct server *s, const char *id);
 
 /* daemon/api-mark.c */
 struct answer api_mark(struct server *s, const json_t *args);

@@ -192,6 +192,11 @@ enum route {
         ROUTE_STOP,
         ROUTE_REPORT,
         ROUTE_MEMORY,
+        ROUTE_THREADS,
+        ROUTE_WAITS,
+        ROUTE_SPAWNS,
+        ROUTE_LEDGER,
+        ROUTE_EXPLAIN,
         ROUTE_TOP,
         ROUTE_EXIT,
         N_ROUTES,
@@ -208,6 +213,11 @@ static const struct {
         [ROUTE_STOP] = {"/v1/stop", NULL, "y", NULL, "POST"},
         [ROUTE_REPORT] = {"/v1/runs/ID/report", "y", NULL, NULL, "GET"},
         [ROUTE_MEMORY] = {"/v1/runs/ID/memory", "y", NULL, NULL, "GET"},
+        [ROUTE_THREADS] = {"/v1/runs/ID/threads", "y", NULL, NULL, "GET"},
+        [ROUTE_WAITS] = {"/v1/runs/ID/waits", "y", NULL, NULL, "GET"},
+        [ROUTE_SPAWNS] = {"/v1/runs/ID/spawns", "y", NULL, NULL, "GET"},
+        [ROUTE_LEDGER] = {"/v1/runs/ID/ledger", "y", NULL, NULL, "GET"},
+        [ROUTE_EXPLAIN] = {"/v1/runs/ID/explain", "y", NULL, NULL, "GET"},
         [ROUTE_TOP] = {"/v1/runs/ID/top", "y", NULL, NULL, "GET"},
         [ROUTE_EXIT] = {"/v1/runs/ID/exit", NULL, NULL, "y", "PUT"},
 };
@@ -266,6 +276,16 @@ struct answer api_route(struct server *s, const char *method, const char *path, 
                 return api_run_report(s, id);
         case ROUTE_MEMORY:
                 return api_run_memory(s, id, args);
+        case ROUTE_THREADS:
+                return api_run_threads(s, id);
+        case ROUTE_WAITS:
+                return api_run_waits(s, id);
+        case ROUTE_SPAWNS:
+                return api_run_spawns(s, id);
+        case ROUTE_LEDGER:
+                return api_run_ledger(s, id);
+        case ROUTE_EXPLAIN:
+                return api_run_explain(s, id);
         case ROUTE_TOP:
                 return get_top(s, id);
         case ROUTE_EXIT:

@@ -110,6 +110,35 @@ static int put_preempts(struct run *run, const struct process *p)
         return r;
 }
 
+static int put_offs(struct run *run, const struct process *p)
+{
+        const struct kernel *k = &p->kernel;
+        int r = 0;
+
+        for (uint32_t i = 0; !r && i < k->n_offs; i++) {
+                const struct kernel_off_row *o = &k->offs[i];
+                char text[12 * VIEW_STACK_DEPTH * 4];
+                struct runfile_off_cpu row = {
+                        .process = p->index,
+                        .stack = i,
+                        .op = o->key.op,
+                        .phase = o->key.phase,
+                        .block = o->key.block,
+                        .frames = text,
+                        .count = flush_sane(o->v.count),
+                        .total_ns = flush_sane(o->v.total),
+                };
+                size_t n = 0;
+
+                text[0] = '\0';
+                for (uint32_t f = 0; f < o->n_frames && n + 12 <= sizeof(text); f++)
+                        n += (size_t)sprintf(text + n, n ? ",%u" : "%u", o->frames[f]);
+                if (o->resolved)
+                        r = runfile_put_off_cpu(run->file, &row);
+        }
+        return r;
+}
+
 int flush_kernel(struct run *run, const struct process *p)
 {
         const struct kernel *k = &p->kernel;
@@ -123,7 +152,9 @@ int flush_kernel(struct run *run, const struct process *p)
                         r = put_op(run, p, &k->ops[i]);
         for (uint32_t i = 0; !r && i < k->n_syscalls; i++)
                 r = put_syscall(run, p, &k->syscalls[i]);
-        return r ? r : put_preempts(run, p);
+        if (!r)
+                r = put_preempts(run, p);
+        return r ? r : put_offs(run, p);
 }
 
 void flush_kernel_written(struct process *p)

@@ -42,7 +42,8 @@ _Static_assert(offsetof(struct ifp_lane, top) == VIEW_LANE_TOP &&
                        offsetof(struct ifp_open, op) == VIEW_OPEN_PHASE + 1 &&
                        sizeof(struct ifp_op) == VIEW_OP_BYTES &&
                        offsetof(struct ifp_op, kind) == VIEW_OP_KIND && IFP_MAX_OPS == VIEW_OPS &&
-                       IFP_N_PHASES == VIEW_PHASES && (int)IFP_KERNEL_STATES == (int)IFP_N_STATES,
+                       IFP_N_PHASES == VIEW_PHASES && IFP_MAX_LANES == VIEW_LANES &&
+                       (int)IFP_KERNEL_STATES == (int)IFP_N_STATES,
                "bpf/view.h");
 _Static_assert(offsetof(struct ifp_lane_waits, since) == 0 &&
                        offsetof(struct ifp_lane_waits, in_alloc) == 40,
@@ -123,12 +124,12 @@ char *kernel_bpf_why(int error)
         return error ? text_format("bpf(2): %s", strerror(error)) : NULL;
 }
 
-int kernel_bpf_array(uint32_t n_lanes)
+int kernel_bpf_array(void)
 {
         /* as in view.bpf.c */
-        LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+        LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_MMAPABLE);
         int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "infprof_lanes", sizeof(uint32_t),
-                                sizeof(struct ifp_kernel_lane), n_lanes, &o);
+                                sizeof(struct ifp_kernel_lane), VIEW_LANES, &o);
 
         if (fd < 0)
                 return -errno;
@@ -162,6 +163,7 @@ static int complain(enum libbpf_print_level level, const char *format, va_list a
         return 0;
 }
 
+/* Those whose tracepoints are not there are left out. */
 static void choose_programs(struct view_bpf *skel)
 {
         struct btf *btf = btf__load_vmlinux_btf();
@@ -216,22 +218,37 @@ static void send_all(int fd, const struct loaded *what, const int *fds, uint32_t
         (void)!sendmsg(fd, &m, MSG_NOSIGNAL);
 }
 
+static int open_and_load(struct view_bpf **ret, bool choose, bool stacks, uint32_t map_max)
+{
+        struct view_bpf *skel = view_bpf__open();
+        int r = skel ? 0 : -errno;
+
+        first_line[0] = '\0';
+        if (r)
+                return r;
+        if (choose)
+                choose_programs(skel);
+        choose_sizes(skel, stacks, map_max);
+        r = view_bpf__load(skel);
+        if (r)
+                view_bpf__destroy(skel);
+        else
+                *ret = skel;
+        return r;
+}
+
 static void load(int fd, bool stacks, uint32_t map_max)
 {
         int fds[KERNEL_BPF_MAPS + KERNEL_BPF_PROGS];
         struct loaded what = {0};
-        struct view_bpf *skel;
+        struct view_bpf *skel = NULL;
         uint32_t n = 0;
         int r;
 
         libbpf_set_print(complain);
-        skel = view_bpf__open();
-        r = skel ? 0 : -errno;
-        if (!r) {
-                choose_programs(skel);
-                choose_sizes(skel, stacks, map_max);
-                r = view_bpf__load(skel);
-        }
+        r = open_and_load(&skel, false, stacks, map_max);
+        if (r && r != -EPERM) /* to look first costs as much as to load */
+                r = open_and_load(&skel, true, stacks, map_max);
         if (r) {
                 what.error = r;
                 strcpy(what.why, first_line);
@@ -323,7 +340,7 @@ int kernel_bpf_loaded(int fd, struct kernel_bpf *ret, char **ret_why)
                         close(fds[--n]);
                 return what.error ? what.error : -EIO;
         }
-        *ret = (struct kernel_bpf){0};
+        *ret = (struct kernel_bpf){.stats = -1};
         for (int i = 0; i < KERNEL_BPF_MAPS; i++)
                 ret->maps[i] = fds[at++];
         for (int i = 0; i < KERNEL_BPF_PROGS; i++)
@@ -400,8 +417,6 @@ int kernel_bpf_attach(struct kernel_bpf *b)
                 if (r && !programs[i].must)
                         r = 0; /* faults or block I/O are not told then */
         }
-        if (!r) /* what they cost, where we may ask */
-                (void)add_link(b, bpf_enable_stats(BPF_STATS_RUN_TIME));
         if (r)
                 kernel_bpf_detach(b);
         return r;
@@ -409,8 +424,19 @@ int kernel_bpf_attach(struct kernel_bpf *b)
 
 void kernel_bpf_detach(struct kernel_bpf *b)
 {
+        kernel_bpf_measure(b, false);
         while (b->n_links)
                 close(b->links[--b->n_links]);
+}
+
+void kernel_bpf_measure(struct kernel_bpf *b, bool on)
+{
+        if (on && b->stats < 0)
+                b->stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+        if (!on && b->stats >= 0) {
+                close(b->stats);
+                b->stats = -1;
+        }
 }
 
 void kernel_bpf_cost(struct kernel_bpf *b, uint64_t *ret_events, uint64_t *ret_ns,
@@ -457,7 +483,12 @@ static int find_threads(struct kernel_bpf *b, uint32_t slot)
         return r;
 }
 
-int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc *p, int array)
+int kernel_bpf_install(const struct kernel_bpf *b, uint32_t slot, int array)
+{
+        return bpf_map_update_elem(b->maps[KERNEL_LANES], &slot, &array, BPF_ANY) ? -errno : 0;
+}
+
+int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc *p)
 {
         static const struct view_total none;
         struct view_preempt_key others = {.number = p->number};
@@ -465,7 +496,6 @@ int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc
         int r = 0;
 
         if (bpf_map_update_elem(b->maps[KERNEL_TOTALS], &slot, &none, BPF_ANY) ||
-            bpf_map_update_elem(b->maps[KERNEL_LANES], &slot, &array, BPF_ANY) ||
             bpf_map_update_elem(b->maps[KERNEL_PROCS], &slot, p, BPF_ANY))
                 r = -errno;
         /* where it finds no room, what would go there is lost, and counted */
@@ -482,7 +512,6 @@ void kernel_bpf_forget(struct kernel_bpf *b, uint32_t slot)
         static const struct view_proc none;
 
         (void)bpf_map_update_elem(b->maps[KERNEL_PROCS], &slot, &none, BPF_ANY);
-        (void)bpf_map_delete_elem(b->maps[KERNEL_LANES], &slot);
 }
 
 /* ---- maps ------------------------------------------------------------------------------------ */

@@ -12,7 +12,7 @@ char *kernel_bpf_why(int error)
                            KERNEL_NOT_BUILT);
 }
 
-int kernel_bpf_array(uint32_t n_lanes)
+int kernel_bpf_array(void)
 {
         return -ENOSYS;
 }
@@ -40,12 +40,21 @@ void kernel_bpf_detach(struct kernel_bpf *b)
 {
 }
 
-int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc *p, int array)
+int kernel_bpf_install(const struct kernel_bpf *b, uint32_t slot, int array)
+{
+        return -ENOSYS;
+}
+
+int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc *p)
 {
         return -ENOSYS;
 }
 
 void kernel_bpf_forget(struct kernel_bpf *b, uint32_t slot)
+{
+}
+
+void kernel_bpf_measure(struct kernel_bpf *b, bool on)
 {
 }
 

@@ -9,6 +9,9 @@ struct kernel_bpf;
 struct kernel_bpf *kernel_programs(void); /* NULL: none are loaded */
 struct process *kernel_slot(uint32_t slot);
 
+/* Runs of the programs and time in them, all processes together: an estimate, see kernel.c. */
+void kernel_cost(uint64_t now_ns, uint64_t *ret_events, uint64_t *ret_ns, uint64_t *ret_missed);
+
 /* daemon/kernel-proc.c: what /proc tells of the threads. */
 void kernel_proc_take(struct process *p);
 
@@ -19,6 +22,10 @@ struct kernel_proc_thread {
         uint32_t cpu;
 };
 bool kernel_proc_thread(pid_t pid, pid_t tid, struct kernel_proc_thread *ret);
+
+/* daemon/kernel-off.c: stacks of time off the CPU */
+void kernel_off_take(struct kernel_bpf *b, struct process *p);
+void kernel_off_done(struct kernel *k);
 
 /* daemon/kernel-read.c */
 void kernel_read_lane(const struct ifp_kernel_lane *e, uint64_t now_ns, struct kernel_figures *ret,
@@ -31,7 +38,7 @@ struct kernel_bpf {
         int maps[KERNEL_BPF_MAPS], programs[KERNEL_BPF_PROGS]; /* -1: none */
         int *links;
         uint32_t n_links, room;
-        bool stacks;
+        int stats; /* while they are measured; -1 */
 };
 
 enum kernel_map {
@@ -49,7 +56,7 @@ enum kernel_map {
 
 /* One line: why it cannot be, as far as that is known without trying; NULL: it may be. */
 char *kernel_bpf_why(int error);
-int kernel_bpf_array(uint32_t n_lanes); /* its descriptor, or -errno */
+int kernel_bpf_array(void); /* its descriptor, or -errno */
 
 /* Loads in a process of its own; the socket that says when it is done, or -errno. */
 int kernel_bpf_load(bool stacks, uint32_t map_max, pid_t *ret_pid);
@@ -59,8 +66,12 @@ void kernel_bpf_unload(struct kernel_bpf *b);
 
 int kernel_bpf_attach(struct kernel_bpf *b);
 void kernel_bpf_detach(struct kernel_bpf *b);
-int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc *p, int array);
+/* The array of whatever process has the slot: waits until no program uses the one before. */
+int kernel_bpf_install(const struct kernel_bpf *b, uint32_t slot, int array);
+int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc *p);
 void kernel_bpf_forget(struct kernel_bpf *b, uint32_t slot);
+/* Whether the kernel counts their runs and times them, which costs more than they do. */
+void kernel_bpf_measure(struct kernel_bpf *b, bool on);
 void kernel_bpf_cost(struct kernel_bpf *b, uint64_t *ret_events, uint64_t *ret_ns,
                      uint64_t *ret_missed);
 

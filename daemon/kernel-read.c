@@ -210,11 +210,11 @@ static int take_map(struct kernel_bpf *b, enum kernel_map map, uint32_t number, 
                  offsetof(struct kernel_##type##_row, v), sizeof(k->rows->v),                      \
                  sizeof(struct kernel_##type##_row), (void **)&k->rows, &k->n_##rows)
 
-static void take_cost(struct kernel_bpf *b, struct kernel *k)
+static void take_cost(struct kernel *k)
 {
         uint64_t events, ns, missed;
 
-        kernel_bpf_cost(b, &events, &ns, &missed);
+        kernel_cost(clock_mono_ns(), &events, &ns, &missed);
         k->events = events - k->events_before;
         k->cost_ns = ns - k->cost_before_ns;
         k->total.lost += missed - k->missed_before;
@@ -244,9 +244,11 @@ void kernel_take(struct process *p)
         if (!b || !k->proc.number)
                 return;
         (void)kernel_bpf_get(b, KERNEL_TOTALS, &k->slot, &k->total);
-        take_cost(b, k);
+        take_cost(k);
         (void)TAKE(KERNEL_OPS, ops, op);
         (void)TAKE(KERNEL_SYSCALLS, syscalls, syscall);
         (void)TAKE(KERNEL_PREEMPTS, preempts, preempt);
+        kernel_off_take(b, p);
+        kernel_off_resolve(p, false);
         k->moved = p->dirty = true;
 }

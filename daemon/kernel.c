@@ -13,6 +13,7 @@
 #include "daemon/kernel.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -77,19 +78,6 @@ static void end_loader(void)
                 ;
 }
 
-void kernel_close(void)
-{
-        end_loader();
-        if (it.phase == LOADED)
-                kernel_bpf_unload(&it.bpf);
-        it.phase = NOTHING;
-        free(it.why);
-        it.why = NULL;
-        if (it.epoll >= 0)
-                close(it.epoll);
-        it.epoll = -1;
-}
-
 int kernel_fd(void)
 {
         return it.epoll;
@@ -146,6 +134,89 @@ static void start_loading(bool stacks)
         }
 }
 
+/* ---- what it costs ----------------------------------------------------------------- */
+
+/*
+ * To be counted and timed by the kernel costs a program more than what it does. So that is done for
+ * the first quarter second, and then for a quarter second of every four; what they did in the rest
+ * of the time is taken to be like it.
+ */
+#define MEASURE_NS 250000000ull
+#define EVERY_NS   4000000000ull
+
+static struct {
+        bool on;
+        uint64_t since_ns;           /* of this stretch, measured or not */
+        uint64_t events, ns;         /* of all stretches that are over */
+        uint64_t at_events, at_ns;   /* the kernel's counts when the stretch began */
+        double events_rate, ns_rate; /* a ns, in the last that was measured */
+} cost;
+
+static void close_stretch(uint64_t now_ns)
+{
+        uint64_t events, ns, missed, took = now_ns - cost.since_ns;
+
+        if (cost.on) {
+                kernel_bpf_cost(&it.bpf, &events, &ns, &missed);
+                cost.events += events - cost.at_events;
+                cost.ns += ns - cost.at_ns;
+                if (took) {
+                        cost.events_rate = (double)(events - cost.at_events) / (double)took;
+                        cost.ns_rate = (double)(ns - cost.at_ns) / (double)took;
+                }
+        } else {
+                cost.events += (uint64_t)(cost.events_rate * (double)took);
+                cost.ns += (uint64_t)(cost.ns_rate * (double)took);
+        }
+        cost.since_ns = now_ns;
+}
+
+static void switch_measuring(bool on)
+{
+        uint64_t missed;
+
+        kernel_bpf_measure(&it.bpf, on);
+        cost.on = on;
+        if (on)
+                kernel_bpf_cost(&it.bpf, &cost.at_events, &cost.at_ns, &missed);
+}
+
+static void cost_begin(void)
+{
+        cost.since_ns = clock_mono_ns();
+        switch_measuring(true);
+}
+
+static void cost_end(void)
+{
+        close_stretch(clock_mono_ns());
+        cost.on = false;
+}
+
+void kernel_cost(uint64_t now_ns, uint64_t *ret_events, uint64_t *ret_ns, uint64_t *ret_missed)
+{
+        uint64_t took = now_ns - cost.since_ns, events, ns;
+
+        kernel_bpf_cost(&it.bpf, &events, &ns, ret_missed);
+        *ret_events = cost.events + (cost.on ? events - cost.at_events
+                                             : (uint64_t)(cost.events_rate * (double)took));
+        *ret_ns = cost.ns + (cost.on ? ns - cost.at_ns : (uint64_t)(cost.ns_rate * (double)took));
+}
+
+uint64_t kernel_deadline(void)
+{
+        return it.attached ? cost.since_ns + (cost.on ? MEASURE_NS : EVERY_NS - MEASURE_NS)
+                           : UINT64_MAX;
+}
+
+void kernel_tick(uint64_t now_ns)
+{
+        if (now_ns < kernel_deadline())
+                return;
+        close_stretch(now_ns);
+        switch_measuring(!cost.on);
+}
+
 /* ---- one process ------------------------------------------------------------------ */
 
 /* Who it is for the kernel: the innermost pid namespace, and its number there. */
@@ -185,18 +256,89 @@ static void describe(const struct process *p, struct view_proc *v)
         v->ops_at = h->mapped_at + offsetof(struct ifp_segment, ops);
         v->phase_at = h->mapped_at + offsetof(struct ifp_segment, live) +
                       offsetof(struct ifp_live, phase);
+        v->waits = h->flags & IFP_HEADER_WAITS ? 1 : 0;
         v->waits_offset = offsetof(struct ifp_lane, waits);
 }
 
-static int make_array(struct kernel *k, uint32_t n_lanes)
+/*
+ * To put an array into a slot takes the kernel some ten milliseconds, until it is sure that no
+ * program uses the one before. An engine that says hello should not wait for that, so the next
+ * array is made ready beforehand, by a thread that does nothing else.
+ */
+static struct {
+        bool begun;
+        pthread_t thread;
+        uint32_t slot;
+        int array; /* or -errno */
+} spare;
+
+static void *make_spare(void *unused)
+{
+        int r;
+
+        spare.array = kernel_bpf_array();
+        if (spare.array < 0)
+                return unused;
+        r = kernel_bpf_install(&it.bpf, spare.slot, spare.array);
+        if (r) {
+                close(spare.array);
+                spare.array = r;
+        }
+        return unused;
+}
+
+static uint32_t free_slot(void)
+{
+        uint32_t slot = 0;
+
+        while (slot < VIEW_PROCS && it.slots[slot])
+                slot++;
+        return slot;
+}
+
+static void begin_spare(void)
+{
+        if (spare.begun || it.phase != LOADED)
+                return;
+        spare.slot = free_slot();
+        spare.begun =
+                spare.slot < VIEW_PROCS && !pthread_create(&spare.thread, NULL, make_spare, NULL);
+}
+
+/* The array that is in a slot already, if there is one; else -1. */
+static int take_spare(uint32_t *ret_slot)
+{
+        if (!spare.begun)
+                return -1;
+        pthread_join(spare.thread, NULL);
+        spare.begun = false;
+        if (spare.array < 0)
+                return -1;
+        *ret_slot = spare.slot;
+        return spare.array;
+}
+
+static void drop_spare(void)
+{
+        uint32_t slot;
+        int array = take_spare(&slot);
+
+        if (array >= 0)
+                close(array);
+}
+
+static int make_array(struct kernel *k)
 {
         size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes;
         void *at;
 
-        k->array = kernel_bpf_array(n_lanes);
+        k->array = take_spare(&k->slot);
+        k->installed = k->array >= 0;
+        if (!k->installed)
+                k->array = kernel_bpf_array();
         if (k->array < 0)
                 return k->array;
-        bytes = (n_lanes * sizeof(struct ifp_kernel_lane) + page - 1) / page * page;
+        bytes = (VIEW_LANES * sizeof(struct ifp_kernel_lane) + page - 1) / page * page;
         at = mmap(NULL, bytes, PROT_READ, MAP_SHARED, k->array, 0);
         if (at == MAP_FAILED) {
                 int error = errno;
@@ -214,33 +356,37 @@ static int make_array(struct kernel *k, uint32_t n_lanes)
 static void watch(struct process *p)
 {
         struct kernel *k = &p->kernel;
-        uint32_t slot = 0;
         int r = 0;
 
-        while (slot < VIEW_PROCS && it.slots[slot])
-                slot++;
-        if (slot == VIEW_PROCS) {
+        if (!k->installed)
+                k->slot = free_slot();
+        if (k->slot == VIEW_PROCS) {
                 do_without(p, text_format("%u processes are watched already: no more at a time",
                                           VIEW_PROCS));
                 return;
         }
-        if (!it.attached)
+        if (!it.attached) {
                 r = kernel_bpf_attach(&it.bpf);
-        it.attached = !r;
+                it.attached = !r;
+                if (!r)
+                        cost_begin();
+        }
         k->proc.number = it.next_number++;
+        if (!r && !k->installed)
+                r = kernel_bpf_install(&it.bpf, k->slot, k->array);
         if (!r)
-                r = kernel_bpf_watch(&it.bpf, slot, &k->proc, k->array);
+                r = kernel_bpf_watch(&it.bpf, k->slot, &k->proc);
         if (r) {
                 k->proc.number = 0;
                 do_without(p, text_format("the kernel does not let our programs look: %s",
                                           strerror(-r)));
                 return;
         }
-        k->slot = slot;
         k->wanted = false;
-        it.slots[slot] = p;
+        it.slots[k->slot] = p;
         it.n_watched++;
-        kernel_bpf_cost(&it.bpf, &k->events_before, &k->cost_before_ns, &k->missed_before);
+        begin_spare();
+        kernel_cost(clock_mono_ns(), &k->events_before, &k->cost_before_ns, &k->missed_before);
 }
 
 void kernel_begin(struct process *p)
@@ -258,7 +404,13 @@ void kernel_begin(struct process *p)
                 do_without(p, copy_of_why());
                 return;
         }
-        r = make_array(k, p->segment.header.n_lanes);
+        /* what is loaded has no room for stacks, and nobody needs it: once more, with */
+        if (it.phase == LOADED && stacks && !it.stacks && !it.n_watched) {
+                drop_spare();
+                kernel_bpf_unload(&it.bpf);
+                it.phase = NOTHING;
+        }
+        r = make_array(k);
         if (r) {
                 fail(kernel_bpf_why(-r));
                 do_without(p, copy_of_why());
@@ -272,11 +424,6 @@ void kernel_begin(struct process *p)
         describe(p, &k->proc);
         k->view = RUNFILE_VIEW_BPF;
         k->wanted = true;
-        /* what is loaded has no room for stacks, and nobody needs it: once more, with */
-        if (it.phase == LOADED && stacks && !it.stacks && !it.n_watched) {
-                kernel_bpf_unload(&it.bpf);
-                it.phase = NOTHING;
-        }
         if (it.phase == NOTHING)
                 start_loading(stacks);
         if (it.phase == FAILED)
@@ -346,12 +493,15 @@ void kernel_end(struct process *p)
 {
         struct kernel *k = &p->kernel;
 
+        if (k->wanted)
+                do_without(p, text_format("it was over before our programs were loaded"));
         k->wanted = false;
         if (k->proc.number && it.slots[k->slot] == p) {
                 kernel_bpf_forget(&it.bpf, k->slot);
                 forget_keys(k->proc.number);
                 it.slots[k->slot] = NULL;
                 if (--it.n_watched == 0) {
+                        cost_end();
                         kernel_bpf_detach(&it.bpf);
                         it.attached = false;
                 }
@@ -374,8 +524,20 @@ void kernel_done(struct process *p)
         free(k->ops);
         free(k->syscalls);
         free(k->preempts);
-        for (uint32_t i = 0; i < k->n_offs; i++)
-                free(k->offs[i].frames);
-        free(k->offs);
+        kernel_off_done(k);
         *k = (struct kernel){.array = -1};
+}
+
+void kernel_close(void)
+{
+        end_loader();
+        drop_spare();
+        if (it.phase == LOADED)
+                kernel_bpf_unload(&it.bpf);
+        it.phase = NOTHING;
+        free(it.why);
+        it.why = NULL;
+        if (it.epoll >= 0)
+                close(it.epoll);
+        it.epoll = -1;
 }

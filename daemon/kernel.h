@@ -47,10 +47,10 @@ struct kernel_preempt_row {
 struct kernel_off_row {
         struct view_off_key key;
         struct view_off v;
-        uint32_t n_frames; /* UINT32_MAX: not looked up yet */
-        uint32_t *frames;  /* logical ones */
+        bool resolved;
+        uint32_t n_frames, n_addresses;
+        uint32_t *frames; /* logical ones */
         uint64_t addresses[VIEW_STACK_DEPTH];
-        uint32_t n_addresses;
 };
 
 /* Of one process. */
@@ -59,7 +59,8 @@ struct kernel {
         char *why;   /* it is not BPF; NULL: it is */
         bool wanted; /* waits for the programs to be loaded */
         uint32_t slot;
-        int array; /* -1: none */
+        bool installed; /* its array is in the slot already */
+        int array;      /* -1: none */
         const struct ifp_kernel_lane *lanes;
         size_t lanes_bytes;
         struct view_proc proc; /* number 0: not registered */
@@ -71,8 +72,9 @@ struct kernel {
         struct kernel_syscall_row *syscalls;
         struct kernel_preempt_row *preempts;
         struct kernel_off_row *offs;
-        uint32_t n_ops, n_syscalls, n_preempts, n_offs;
-        bool moved; /* since the last writing */
+        uint32_t n_ops, n_syscalls, n_preempts, n_offs, offs_room;
+        uint32_t *off_places; /* of offs, by key */
+        bool moved;           /* since the last writing */
 };
 
 /* The daemon's. -errno, or 0; then kernel_fd() is to be watched, and kernel_serve called. */
@@ -80,6 +82,9 @@ int kernel_open(void);
 void kernel_close(void);
 int kernel_fd(void);
 void kernel_serve(struct process *processes);
+/* To be called again then; UINT64_MAX: never. */
+uint64_t kernel_deadline(void);
+void kernel_tick(uint64_t now_ns);
 
 /* A process is taken over: makes its array, and sees to it that the programs look at it. */
 void kernel_begin(struct process *p);
@@ -89,6 +94,9 @@ int kernel_array(const struct process *p);
 
 /* Brings all but the threads' figures up to date. */
 void kernel_take(struct process *p);
+
+/* Names for stacks: so many as a tick has time for, or all. */
+void kernel_off_resolve(struct process *p, bool is_over);
 
 /* Nobody looks at it any more. What was read stays until kernel_done. */
 void kernel_end(struct process *p);

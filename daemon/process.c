@@ -427,6 +427,8 @@ void process_end(struct process *p, enum runfile_end end, int value, uint64_t no
         if (!r)
                 r = heap_end(p, &why);
         if (!r)
+                kernel_off_resolve(p, true);
+        if (!r)
                 r = places_take(p, false);
         if (p->crowd.thread) {
                 p->crowd.thread->ended = true;

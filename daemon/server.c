@@ -408,6 +408,8 @@ static uint64_t deadline(const struct server *s, uint64_t now)
                 at = s->next_tick_ns;
         if (!s->n_live && !s->options.stay && s->active_ns + s->options.idle_ns < at)
                 at = s->active_ns + s->options.idle_ns;
+        if (kernel_deadline() < at)
+                at = kernel_deadline();
         if (intake_deadline(s->intake) < at)
                 at = intake_deadline(s->intake);
         return at;
@@ -455,6 +457,7 @@ int server_serve(struct server *s)
                 if (s->trim_due)
                         runs_trim(s);
                 intake_expire(s->intake, now);
+                kernel_tick(now);
                 if (!s->stopping && is_idle(s, now) && !intake_retreat(s->intake))
                         s->stopping = true;
                 if (s->stopping)

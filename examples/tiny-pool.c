@@ -87,20 +87,28 @@ static void run_op(struct tiny_pool *pool, int ith, const struct tiny_op *op)
                 tiny_op_run(ctx, &gather);
 }
 
+/* Who comes last waits for nobody: what the call takes is no waiting. Who it is, is settled before
+ * the barrier, so that now and then another is the last at the barrier itself. */
+static bool is_last(struct tiny_pool *pool)
+{
+        uint64_t n = pool->n_threads;
+
+        return pool->ledger->on && atomic_fetch_add(&pool->n_arrived, 1) % n == n - 1;
+}
+
 static void meet(struct tiny_pool *pool, int ith, struct tiny_meet *m)
 {
         struct tk_clock *c = pool->ctx[ith].clock;
-        enum tk_row was = tk_turn(c, TK_ROW_BARRIER);
+        bool last = is_last(pool);
+        enum tk_row was = tk_turn(c, last ? c->row : TK_ROW_BARRIER);
         uint64_t since = c->last;
-        bool last = pool->ledger->on && atomic_fetch_add(&pool->n_arrived, 1) % pool->n_threads ==
-                                                (unsigned)pool->n_threads - 1;
 
         pool->meets[ith].n++;
         pthread_barrier_wait(&pool->barrier);
         tk_turn(c, was);
         m->n++;
         m->last += last;
-        m->ticks += c->last - since;
+        m->ticks += last ? 0 : c->last - since;
 }
 
 static int thread_of(const struct tiny_pool *pool, int ith)
@@ -142,23 +150,27 @@ static void run_list(void *arg, int ith)
 }
 
 /* The caller may set up the next job as soon as it has passed the last barrier of this one. */
+/* Of the wait, what lies before the end of the pass that is over belongs to that. */
+static void await_job(struct tiny_pool *pool, int ith)
+{
+        struct tk_clock *c = pool->ctx[ith].clock;
+
+        tk_turn(c, is_last(pool) ? TK_ROW_PASS : TK_ROW_BARRIER);
+        pool->meets[ith].n++;
+        pthread_barrier_wait(&pool->barrier);
+        tiny_ledger_follow(pool->ledger, ith);
+        tk_turn(c, TK_ROW_PASS);
+}
+
 static void *pool_thread(void *arg)
 {
         struct tiny_task *task = arg;
         struct tiny_pool *pool = task->pool;
-        struct tiny_meet start = {0};
 
-        tiny_ledger_begin(pool->ledger, task->ith, TK_ROW_BARRIER);
+        tiny_ledger_begin(pool->ledger, task->ith, TK_ROW_PASS);
         name_thread(task->ith);
-        for (;;) {
-                meet(pool, task->ith, &start);
-                tiny_ledger_follow(pool->ledger, task->ith);
-                if (pool->quit)
-                        break;
-                tk_turn(pool->ctx[task->ith].clock, TK_ROW_PASS);
+        for (await_job(pool, task->ith); !pool->quit; await_job(pool, task->ith))
                 pool->job(pool->job_arg, task->ith);
-                tk_turn(pool->ctx[task->ith].clock, TK_ROW_BARRIER);
-        }
         tiny_ledger_end(pool->ledger, task->ith);
         return NULL;
 }

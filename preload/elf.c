@@ -191,7 +191,7 @@ static bool version_serves(const struct ifp_elf *e, uint32_t index, const char *
         if (!version) /* the default one */
                 return !(v & 0x8000);
         if ((v & 0x7fff) < 2)
-                return !e->verdef; /* unversioned definitions serve only in unversioned objects */
+                return !(v & 0x8000); /* the base version serves all, as the loader has it */
         name = version_name(e, v & 0x7fff);
         return name && !ifp_strcmp(name, version);
 }

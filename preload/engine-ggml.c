@@ -13,12 +13,17 @@
  * Where a tensor keeps its op is found at run time, by building tensors with
  * the library's own functions: versions and forks differ.
  *
+ * A ggml_barrier is an op of kind WAIT and, where more than one thread computes (the params of the
+ * node say how many), a wait as well: with the op of the node it ends, for the last thread
+ * to arrive. As long as no graph had more than one thread it takes the short way of an ordinary op.
+ *
  * llama_decode tells the phase: decode when no sequence in its batch has more
  * than one token, else prefill. Its batch is a struct of 56 bytes by value:
  * n_tokens, token, embd, pos, n_seq_id, seq_id, logits.
  */
 #include "preload/engine.h"
 #include "preload/heap.h"
+#include "preload/wait.h"
 
 #define N_OPS       256 /* op numbers remembered */
 #define N_SUBS      64  /* kinds of unary and glu ops */
@@ -241,6 +246,21 @@ static struct ifp_open *open_node(struct ifp_tls *tls, uint32_t op, uint64_t sp)
         return o;
 }
 
+static void barriers_wait(void);
+
+/* struct ggml_compute_params { int ith, nth; ... } */
+static void begin_node(struct ifp_tls *tls, const struct ifp_args *args, uint32_t op)
+{
+        const int *params = (const void *)args->rdi;
+
+        tls->node_op = (uint16_t)op;
+        if (IFP_LIKELY(tls->n_threads == (uint32_t)params[1]))
+                return;
+        tls->n_threads = (uint32_t)params[1];
+        if (tls->n_threads > 1)
+                barriers_wait();
+}
+
 /*
  * ggml_compute_forward_X(params, dst). Mostly extra has just opened a paired
  * span for the same node: the direct one takes its entry over.
@@ -260,6 +280,7 @@ static struct ifp_open *forward_enter(struct ifp_tls *tls, struct ifp_stub *stub
                 return NULL;
         }
         op = node_op(stub, tensor);
+        begin_node(tls, args, op);
         return op && is_on(op) ? open_node(tls, op, sp) : NULL;
 }
 
@@ -277,13 +298,13 @@ static uint64_t name_fused(void *arg)
 static struct ifp_open *fused_enter(struct ifp_tls *tls, struct ifp_stub *stub,
                                     const struct ifp_args *args, uint64_t sp)
 {
-        (void)args;
         if (tls->paired)
                 ifp_paired_finish(tls, tls->lane);
         else if (in_node(tls, tls->lane))
                 return NULL;
         if (!fused_op)
                 ifp_call_saved(name_fused, stub);
+        begin_node(tls, args, fused_op);
         return is_on(fused_op) ? open_node(tls, fused_op, sp) : NULL;
 }
 
@@ -298,6 +319,7 @@ static struct ifp_open *extra_enter(struct ifp_tls *tls, struct ifp_stub *stub,
         else if (in_node(tls, tls->lane))
                 return NULL;
         op = node_op(stub, (const void *)args->rsi);
+        begin_node(tls, args, op);
         if (!op || !is_on(op))
                 return NULL;
         tls->paired_of = (const void *)args->rsi;
@@ -314,18 +336,69 @@ static bool extra_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_o
         return false;
 }
 
-/* Called only while a paired span is open: then each barrier may be its end. */
+/* ---- barriers --------------------------------------------------------------- */
+
+/* The node that a barrier belongs to: the one around it, else the one computed last. */
+static uint32_t barrier_op(const struct ifp_tls *tls, struct ifp_lane *lane)
+{
+        for (uint64_t i = lane->top; i; i = ifp_open_prev(lane, ifp_open_at(lane, i))) {
+                uint32_t op = ifp_open_op(ifp_open_at(lane, i));
+
+                if (ifp_seg->ops[op].kind == IFP_KIND_NODE)
+                        return op;
+                if (ifp_seg->ops[op].kind != IFP_KIND_KERNEL)
+                        break;
+        }
+        return tls->node_op;
+}
+
+/* While a paired span is open, each barrier may be its end. */
 static struct ifp_open *barrier_enter(struct ifp_tls *tls, struct ifp_stub *stub,
                                       const struct ifp_args *args, uint64_t sp)
 {
         struct ifp_lane *lane = tls->lane;
+        uint32_t op = barrier_op(tls, lane);
+        struct ifp_open *o;
 
-        (void)args;
         if (tls->paired && lane->top == tls->paired) {
                 tls->paired_child = ifp_open_at(lane, lane->top)->child & IFP_TICKS_MASK;
                 tls->paired_end = ifp_ticks();
         }
-        return ifp_hook_push(tls, stub, sp);
+        o = ifp_hook_push(tls, stub, sp);
+        if (o && tls->n_threads > 1 && ifp_waits_on) {
+                struct ifp_barrier_call call = {.object = (const void *)args->rdi,
+                                                .shown = args->rdi,
+                                                .sp = sp,
+                                                .n_threads = tls->n_threads,
+                                                .op = op,
+                                                .one_of_many = true}; /* a pool for one graph */
+
+                ifp_barrier_enter(tls, &call);
+        }
+        return o;
+}
+
+static bool barrier_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_open *o,
+                          uint64_t end, uint64_t rax)
+{
+        (void)stub;
+        (void)end;
+        (void)rax;
+        ifp_barrier_leave(tls, o->sp);
+        return true;
+}
+
+static struct ifp_hook barrier = {.rare = true, .enter = barrier_enter, .leave = barrier_leave};
+
+/* From now on all barriers come by here. */
+static void barriers_wait(void)
+{
+        if (!barrier.rare || !ifp_waits_on)
+                return;
+        __atomic_store_n(&barrier.rare, false, __ATOMIC_SEQ_CST);
+        for (uint32_t i = 0; i < IFP_MAX_STUBS; i++)
+                if (ifp_stubs[i].hook == &barrier)
+                        __atomic_store_n(&ifp_stubs[i].plain_op, 0, __ATOMIC_RELEASE);
 }
 
 /* ---- llama.cpp ----------------------------------------------------------------- */
@@ -556,7 +629,6 @@ static bool idle_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_op
 static const struct ifp_hook forward = {.names = true, .enter = forward_enter};
 static const struct ifp_hook fused = {.names = true, .enter = fused_enter};
 static const struct ifp_hook extra = {.names = true, .enter = extra_enter, .leave = extra_leave};
-static const struct ifp_hook barrier = {.rare = true, .enter = barrier_enter};
 static const struct ifp_hook decode = {.enter = decode_enter, .leave = decode_leave};
 static const struct ifp_hook logits = {.names = true, .enter = logits_enter};
 static const struct ifp_hook sample = {.enter = sample_enter};

@@ -279,7 +279,7 @@ static __attribute__((noinline)) void count_slow(struct step s, uint64_t sp)
         }
         if (!tls->lane) {
                 tls->busy++;
-                ifp_lane_take(tls, 0, 0);
+                ifp_lane_take(tls);
                 tls->busy--;
         }
         lane = tls->lane;

@@ -69,7 +69,7 @@ static __attribute__((noinline)) void count(const struct map_step *s)
                 return;
         if (!tls->lane) {
                 tls->busy++;
-                ifp_lane_take(tls, 0, 0);
+                ifp_lane_take(tls);
                 tls->busy--;
         }
         if (s->maps)

@@ -209,6 +209,7 @@ IFP_EXPORT int pthread_barrier_wait(pthread_barrier_t *b)
                 int ret;                                                                           \
                                                                                                    \
                 w.who = ifp_who_thread(thread);                                                    \
+                w.one_of_many = true;                                                              \
                 ifp_wait_begin(&w);                                                                \
                 ret = (call);                                                                      \
                 ifp_wait_end(&w, ifp_waited(ret));                                                 \
@@ -261,6 +262,7 @@ IFP_EXPORT int thrd_join(thrd_t thread, int *value)
                 return thrd_success;
         }
         w.who = ifp_who_thread(thread);
+        w.one_of_many = true;
         ifp_wait_begin(&w);
         ret = ifp_real.thrd_join(thread, value);
         ifp_wait_end(&w, how_c11(ret));

@@ -251,7 +251,7 @@ static void note_main_stack(char **argv)
 
 void ifp_start_lane(void)
 {
-        struct ifp_lane *lane = ifp_lane_take(&ifp_tls, 0, 0);
+        struct ifp_lane *lane = ifp_lane_take(&ifp_tls);
         struct ifp_alloc_row *row = &lane->alloc[IFP_OP_NONE][ifp_phase];
         struct ifp_lane_memory *m = &lane->memory;
         const uint64_t *early;

@@ -75,7 +75,7 @@ static struct ifp_lane *join_crowd(struct ifp_tls *tls)
         return tls->lane;
 }
 
-struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid, uint32_t site)
+struct ifp_lane *ifp_lane_begin(struct ifp_tls *tls, int tid, int parent_tid, uint32_t site)
 {
         struct ifp_lane *lane;
 
@@ -88,7 +88,7 @@ struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid, uint32_t sit
                 return join_crowd(tls);
         }
         lane->gen++;
-        lane->tid = (int32_t)IFP_SYS(gettid);
+        lane->tid = tid;
         lane->parent_tid = parent_tid;
         lane->site = site;
         lane->flags = 0;
@@ -113,6 +113,11 @@ struct ifp_lane *ifp_lane_take(struct ifp_tls *tls, int parent_tid, uint32_t sit
                 ifp_who_add(tls);
         ifp_thread_key_arm();
         return lane;
+}
+
+struct ifp_lane *ifp_lane_take(struct ifp_tls *tls)
+{
+        return ifp_lane_begin(tls, (int)IFP_SYS(gettid), 0, 0);
 }
 
 static uint64_t cpu_ns(void)
@@ -160,6 +165,8 @@ void ifp_lane_end(struct ifp_tls *tls)
         ifp_prune(tls, lane, 0, true);
         IFP_SYS(prctl, PR_GET_NAME, lane->name, 0, 0, 0);
         note_usage(&lane->waits);
+        if (ifp_waits_on)
+                ifp_who_drop(tls);
         lane->cpu_ns = cpu;
         lane->end_ticks = now;
         ifp_local_add(&lane->waits.lived_ticks, lane->end_ticks - lane->start_ticks);

@@ -335,7 +335,7 @@ static uint64_t settle(void *arg)
         if (!ifp_alive())
                 ifp_first_record();
         if (ifp_seg && !tls->lane)
-                ifp_lane_take(tls, 0, 0);
+                ifp_lane_take(tls);
         if (ifp_seg && !stub->op && stub->hook && stub->hook->names) {
                 stub->op = IFP_OP_OTHER; /* its switch stays on: enter asks for each op's own */
         } else if (ifp_seg && !stub->op) {

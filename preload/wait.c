@@ -226,6 +226,11 @@ struct look {
         uint32_t op, phase, entry;
 };
 
+static uint64_t known_object(const struct ifp_wait_call *w)
+{
+        return w->one_of_many ? 0 : w->object;
+}
+
 static uint64_t look(void *arg)
 {
         struct look *l = arg;
@@ -235,7 +240,7 @@ static uint64_t look(void *arg)
         ifp_frames_here(l->tls, (const void *)(uintptr_t)back_at(l->w->sp), &frames);
         stack = ifp_stack(l->tls, true, l->op, l->phase, frames.at, frames.n, frames.flags);
         l->entry = ifp_wait_entry(l->tls, l->w, l->op, l->phase, stack, frames.flags);
-        ifp_know(l->tls, l->w->sp, l->w->object, ifp_known_what(l->w->kind, l->op, l->phase),
+        ifp_know(l->tls, l->w->sp, known_object(l->w), ifp_known_what(l->w->kind, l->op, l->phase),
                  &frames, l->entry);
         return 0;
 }
@@ -244,7 +249,8 @@ static uint32_t entry_for(struct ifp_tls *tls, const struct ifp_wait_call *w, ui
                           bool saved)
 {
         struct look l = {.tls = tls, .w = w, .op = op, .phase = ifp_phase};
-        uint32_t known = ifp_known(tls, w->sp, w->object, ifp_known_what(w->kind, op, l.phase));
+        uint32_t known =
+                ifp_known(tls, w->sp, known_object(w), ifp_known_what(w->kind, op, l.phase));
 
         if (IFP_LIKELY(known))
                 return known;
@@ -268,7 +274,7 @@ static bool begin(struct ifp_wait_call *w, bool saved)
                 return false;
         tls->busy++;
         if (IFP_UNLIKELY(!tls->lane))
-                ifp_lane_take(tls, 0, 0);
+                ifp_lane_take(tls);
         if (IFP_UNLIKELY(tls->crowd)) {
                 w->state = CROWD;
                 w->since = ifp_ticks();
@@ -355,6 +361,51 @@ void ifp_wait_last(struct ifp_wait_call *w, bool saved)
                 add_to(&e->last, 1, e->lane == IFP_STACK_SHARED);
         }
         tls->busy--;
+}
+
+/* ---- waits that another thread sees the end of ------------------------------------ */
+
+void ifp_wait_part_begin(struct ifp_tls *tls, const struct ifp_wait_call *w,
+                         struct ifp_wait_part *ret)
+{
+        struct waiting shown = {.sp = w->sp, .object = w->object, .kind = w->kind};
+
+        ret->lane = IFP_STACK_SHARED;
+        if (!ifp_waits_on || tls->busy || ifp_off || !ifp_alive() || !tls->lane || tls->crowd ||
+            tls->n_waiting)
+                return;
+        tls->busy++;
+        ret->lane = tls->lane_number;
+        ret->state = (uint8_t)ifp_state_here(tls->lane);
+        ret->entry = shown.entry = entry_for(tls, w, ifp_op_here(tls, w->sp), false);
+        shown.since = ret->since = ifp_ticks();
+        show(tls->lane, &shown);
+        tls->busy--;
+}
+
+/* Its lane is another thread's, so all is added with locked instructions. */
+void ifp_wait_part_end(const struct ifp_wait_part *part, uint64_t now, const struct ifp_who *who)
+{
+        uint64_t ticks = now > part->since ? now - part->since : 0, since = part->since;
+        struct ifp_wait *e = &ifp_seg->waits[part->entry];
+        struct ifp_lane_waits *s;
+
+        if (part->lane == IFP_STACK_SHARED)
+                return;
+        s = &ifp_seg->lanes[part->lane].waits;
+        __atomic_compare_exchange_n(&s->since, &since, 0, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED);
+        add_to(&s->count[IFP_WAIT_BARRIER], 1, true);
+        add_to(&s->ticks[IFP_WAIT_BARRIER], ticks, true);
+        add_to(&s->in_state[part->state][IFP_GROUP_BARRIER], ticks, true);
+        if (!part->entry) {
+                __atomic_fetch_add(&ifp_seg->live.waits_other, 1, __ATOMIC_RELAXED);
+                return;
+        }
+        add_to(&e->count, 1, true);
+        add_to(&e->ticks, ticks, true);
+        blame(e, who, ticks, true);
+        ifp_fold(&e->fold, ticks, true);
 }
 
 void ifp_waits_init(void)

@@ -23,7 +23,8 @@ struct ifp_wait_call {
         struct ifp_who who; /* as far as it is known now */
         uint16_t flags;     /* IFP_WAIT_* */
         uint8_t kind;
-        bool has_op; /* `op` counts, not what is open; and its time is told by an op's row */
+        bool one_of_many; /* its address says nothing: the entry is for all of them */
+        bool has_op;      /* `op` counts, not what is open; and its time is told by an op's row */
         uint16_t op;
         uint16_t state; /* wait.c's: what came of it */
         uint64_t since;
@@ -96,6 +97,7 @@ static inline uint32_t ifp_known_what(uint32_t kind, uint32_t op, uint32_t phase
 
 /* who.c */
 void ifp_who_add(const struct ifp_tls *tls);    /* this thread has taken its lane */
+void ifp_who_drop(const struct ifp_tls *tls);   /* and gives it up */
 struct ifp_who ifp_who_tid(int32_t tid);        /* gen 0: none of ours */
 struct ifp_who ifp_who_thread(uint64_t thread); /* a pthread_t */
 struct ifp_who ifp_who_self(const struct ifp_tls *tls);
@@ -118,10 +120,34 @@ struct ifp_arrival ifp_barrier_arrive(const struct ifp_tls *tls, const void *obj
 struct ifp_who ifp_barrier_last(const struct ifp_arrival *a);
 bool ifp_barrier_shared(const struct ifp_arrival *a);
 
+/* The same for a barrier that is a kernel with an op of kind WAIT, around its call. */
+struct ifp_barrier_call {
+        const void *object; /* by this its arrivals are counted */
+        uint64_t shown;     /* what is told of it */
+        uint64_t sp;        /* the stub's frame */
+        uint32_t n_threads;
+        uint32_t op; /* what its waits are told under */
+        bool one_of_many;
+};
+void ifp_barrier_enter(struct ifp_tls *tls, const struct ifp_barrier_call *c);
+void ifp_barrier_leave(struct ifp_tls *tls, uint64_t sp);
+
+/* wait.c: a wait that another thread sees the end of. */
+struct ifp_wait_part {
+        uint64_t since;
+        uint32_t entry;
+        uint16_t lane; /* IFP_STACK_SHARED: there is no wait */
+        uint8_t state;
+};
+void ifp_wait_part_begin(struct ifp_tls *tls, const struct ifp_wait_call *w,
+                         struct ifp_wait_part *ret);
+void ifp_wait_part_end(const struct ifp_wait_part *part, uint64_t now, const struct ifp_who *who);
+
 /* spawn.c: index + 1 of the site for a spawn from here; 0: no room. Does not count it. */
 uint32_t ifp_site(struct ifp_tls *tls, uint32_t kind, uint64_t sp);
 /* It was made, and the making took so long. */
 void ifp_site_made(uint32_t site, uint64_t cost);
+void ifp_spawned(uint32_t site, uint64_t cost); /* the same for a thread or process */
 /* Around the call that makes it: its time, which is the lane's time in creations. */
 struct ifp_creation {
         struct ifp_lane *lane; /* NULL: none of its own */

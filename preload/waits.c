@@ -45,7 +45,7 @@ uint32_t ifp_wait_entry(const struct ifp_tls *tls, const struct ifp_wait_call *w
                         uint32_t phase, uint32_t stack, uint32_t stack_flags)
 {
         struct ifp_live *live = &ifp_seg->live;
-        struct key k = {.object = w->object,
+        struct key k = {.object = w->one_of_many ? 0 : w->object,
                         .stack = stack,
                         .op = (uint16_t)op,
                         .lane = tls->lane_number,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Who a wait is for. Which of our lanes a thread id or a pthread_t has: small tables of this
- * process, whose answer is held against the lane itself, so that what is stale says nothing.
+ * process, in which a thread is from taking its lane to giving it up.
  *
  * Who woke: a note by object, which the waiter reads as it comes back. The table is
  * direct-mapped and has no lock; a note is believed only if it is for that object and was written
@@ -15,8 +15,13 @@
 #define PROBES  16u
 #define N_NOTES 1024u
 
-static uint16_t by_tid[SLOTS], by_thread[SLOTS]; /* lane + 1; 0: free */
-static uint64_t threads[IFP_MAX_LANES];          /* pthread_self of the lane's thread */
+/* Written by the thread that it is about: as it takes its lane, and as it gives it up. */
+struct known {
+        uint64_t key;
+        uint32_t lane; /* + 1; 0: free */
+};
+
+static struct known by_tid[SLOTS], by_thread[SLOTS];
 
 static uint32_t slot_of(uint64_t v)
 {
@@ -35,79 +40,81 @@ static struct ifp_who who_of(uint32_t lane)
         return who;
 }
 
-static bool is_live(uint32_t lane)
-{
-        return __atomic_load_n(&ifp_seg->lanes[lane].state, __ATOMIC_ACQUIRE) == IFP_LANE_LIVE;
-}
-
-static bool is_tid(uint32_t lane, uint64_t tid)
-{
-        return is_live(lane) && ifp_seg->lanes[lane].tid == (int32_t)tid;
-}
-
-static bool is_thread(uint32_t lane, uint64_t thread)
-{
-        return is_live(lane) && threads[lane] == thread;
-}
-
-/* Free is also what a lane does not answer for any more. */
-static void enter(uint16_t *table, uint64_t key, uint32_t lane, bool (*is)(uint32_t, uint64_t),
-                  uint64_t (*key_of)(uint32_t))
+/* The first free place; where there is none the thread is not known. */
+static void enter(struct known *table, uint64_t key, uint32_t lane)
 {
         uint32_t at = slot_of(key);
 
         for (uint32_t n = 0; n < PROBES; n++, at = (at + 1) % SLOTS) {
-                uint16_t have = __atomic_load_n(&table[at], __ATOMIC_RELAXED);
+                uint32_t none = 0;
 
-                if (have && have != lane + 1 && is(have - 1u, key_of(have - 1u)) &&
-                    (at - slot_of(key_of(have - 1u))) % SLOTS < PROBES)
+                if (__atomic_load_n(&table[at].lane, __ATOMIC_RELAXED) ||
+                    !__atomic_compare_exchange_n(&table[at].lane, &none, UINT32_MAX, false,
+                                                 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
                         continue;
-                if (__atomic_compare_exchange_n(&table[at], &have, (uint16_t)(lane + 1), false,
-                                                __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-                        return;
+                table[at].key = key;
+                __atomic_store_n(&table[at].lane, lane + 1, __ATOMIC_RELEASE);
+                return;
         }
 }
 
-static struct ifp_who find(const uint16_t *table, uint64_t key, bool (*is)(uint32_t, uint64_t))
+static struct known *find(struct known *table, uint64_t key)
 {
         uint32_t at = slot_of(key);
 
         for (uint32_t n = 0; n < PROBES; n++, at = (at + 1) % SLOTS) {
-                uint16_t have = __atomic_load_n(&table[at], __ATOMIC_ACQUIRE);
+                uint32_t lane = __atomic_load_n(&table[at].lane, __ATOMIC_ACQUIRE);
 
-                if (have && is(have - 1u, key))
-                        return who_of(have - 1u);
+                if (lane && lane != UINT32_MAX && ifp_word(&table[at].key) == key)
+                        return &table[at];
         }
-        return (struct ifp_who){0};
+        return NULL;
 }
 
-static uint64_t tid_of(uint32_t lane)
+static void leave(struct known *table, uint64_t key, uint32_t lane)
 {
-        return (uint32_t)ifp_seg->lanes[lane].tid;
-}
+        struct known *k = find(table, key);
 
-static uint64_t thread_of(uint32_t lane)
-{
-        return threads[lane];
+        if (k && k->lane == lane + 1)
+                __atomic_store_n(&k->lane, 0, __ATOMIC_RELEASE);
 }
 
 void ifp_who_add(const struct ifp_tls *tls)
 {
-        uint32_t lane = tls->lane_number;
+        enter(by_tid, (uint32_t)tls->lane->tid, tls->lane_number);
+        enter(by_thread, (uint64_t)pthread_self(), tls->lane_number);
+}
 
-        threads[lane] = (uint64_t)pthread_self();
-        enter(by_tid, tid_of(lane), lane, is_tid, tid_of);
-        enter(by_thread, threads[lane], lane, is_thread, thread_of);
+void ifp_who_drop(const struct ifp_tls *tls)
+{
+        leave(by_tid, (uint32_t)tls->lane->tid, tls->lane_number);
+        leave(by_thread, (uint64_t)pthread_self(), tls->lane_number);
+}
+
+static struct ifp_who known_as(struct known *table, uint64_t key)
+{
+        struct known *k = ifp_waits_on ? find(table, key) : NULL;
+        uint32_t lane = k ? __atomic_load_n(&k->lane, __ATOMIC_ACQUIRE) - 1 : UINT32_MAX;
+
+        if (lane >= IFP_MAX_LANES ||
+            __atomic_load_n(&ifp_seg->lanes[lane].state, __ATOMIC_ACQUIRE) != IFP_LANE_LIVE)
+                return (struct ifp_who){0};
+        return who_of(lane);
 }
 
 struct ifp_who ifp_who_tid(int32_t tid)
 {
-        return tid > 0 && ifp_waits_on ? find(by_tid, (uint32_t)tid, is_tid) : (struct ifp_who){0};
+        struct ifp_who who = tid > 0 ? known_as(by_tid, (uint32_t)tid) : (struct ifp_who){0};
+
+        /* a raw clone's child may have left without a word, and another have its number */
+        if (who.gen && ifp_seg->lanes[who.lane].tid != tid)
+                who.gen = 0;
+        return who;
 }
 
 struct ifp_who ifp_who_thread(uint64_t thread)
 {
-        return ifp_waits_on ? find(by_thread, thread, is_thread) : (struct ifp_who){0};
+        return known_as(by_thread, thread);
 }
 
 struct ifp_who ifp_who_self(const struct ifp_tls *tls)
@@ -177,7 +184,7 @@ struct ifp_who ifp_who_woke(uint64_t object, uint64_t since, uint64_t now)
 void ifp_who_after_fork(void)
 {
         for (uint32_t i = 0; i < SLOTS; i++)
-                by_tid[i] = by_thread[i] = 0;
+                by_tid[i].lane = by_thread[i].lane = 0;
         for (uint32_t i = 0; i < N_NOTES; i++)
                 notes[i] = (struct note){0};
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A run file of any bytes: a report of it and its memory, or one line on why there is none. Begin
+ * A run file of any bytes: each document made of it, or one line on why there is none. Begin
  * with the files that make-run writes.
  */
 #include <fcntl.h>
@@ -13,7 +13,12 @@
 #include <unistd.h>
 
 #include "common/report-diff-memory.h"
+#include "common/report-explain.h"
+#include "common/report-ledger.h"
 #include "common/report-memory.h"
+#include "common/report-spawns.h"
+#include "common/report-threads.h"
+#include "common/report-waits.h"
 #include "common/report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,6 +32,22 @@ static void check(int r, json_t *document, char *why)
                 abort();
         free(text);
         free(why);
+}
+
+static void check_work(const char *path)
+{
+        static int (*const builders[])(json_t **, const char *, char **) = {
+                report_threads_file, report_waits_file, report_spawns_file, report_ledger_file,
+                report_explain_file};
+
+        for (size_t i = 0; i < sizeof(builders) / sizeof(builders[0]); i++) {
+                json_t *document = NULL;
+                char *why = NULL;
+                int r = builders[i](&document, path, &why);
+
+                check(r, document, why);
+                json_decref(document);
+        }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -54,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 r = report_diff_memory(&diff, memory, window, &why);
                 check(r, diff, why);
         }
+        check_work(path);
         json_decref(report);
         json_decref(memory);
         json_decref(window);

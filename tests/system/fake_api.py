@@ -190,6 +190,83 @@ def sample_memory():
             "sites": [sample_site(*site) for site in SITES]}
 
 
+def sample_thread(tid, name, spans, busy, share, cpu_ns, allocs, spawned_by=None, **more):
+    """A thread that lives; `more` is what the last interval had."""
+    row = {"pid": 4711, "tid": tid, "name": name, "state": "live", "spans": spans, "busy_ns": busy, "share": share,
+           "cpu_ns": cpu_ns, "spawned_by": spawned_by, "alloc_calls": allocs, "now": "running", "cpu": tid % 2,
+           "interval_ns": 1_000_000_000, "waits": spans // 3, "migrations": 12, "voluntary": 300, "involuntary": 41,
+           "waiting": None}
+    row.update(more)
+    split = row.get("split")
+    row.update(running_ns=split and int(split["running"] * 1e9), runnable_ns=split and int(split["runnable"] * 1e9))
+    return row
+
+
+def sample_split(running, runnable, waiting, kind="barrier"):
+    return {"running": running, "runnable": runnable, "waiting": waiting,
+            "other": round(1 - running - runnable - waiting, 6), "waits": {kind: waiting} if waiting else {}}
+
+
+def sample_threads():
+    return [
+        sample_thread(4711, "llama-driver", 1_502_113, 88_100_000_000, 0.947, 92_000_000_000, 48_112,
+                      split=sample_split(0.412, 0.213, 0.361)),
+        sample_thread(4712, "worker-1", 1_001_400, 79_000_000_000, 0.849, 81_000_000_000, 12, "ggml_graph_compute",
+                      split=sample_split(0.305, 0.041, 0.654), now="waiting",
+                      waiting={"kind": "barrier", "object": "0x7f31c0001f40", "library": None, "offset": None,
+                               "for_ns": 1_730, "holder": {"pid": 4711, "tid": 4711, "name": "llama-driver"}}),
+        sample_thread(4713, "server", 9, 0, 0.0, 12_000_000, 31, "start_server", split=sample_split(0.001, 0.0, 0.999, "condition"),
+                      now="waiting", cpu=None, waiting={"kind": "condition", "object": "0x55e0a1b2c3d0", "library": None,
+                                                        "offset": None, "for_ns": 92_400_000_000, "holder": None}),
+        sample_thread(4720, "loader", 0, 0, 0.0, None, 3, "std::thread::_M_start_thread", state="ended", now=None, cpu=None,
+                      split=None, interval_ns=None)]
+
+
+def sample_wait(kind, object, total, count, rate, mean, by=(), library=None, offset=None, waiting=0, threads=2):
+    return {"pid": 4711, "kind": kind, "object": object, "library": library, "offset": offset, "spins": kind == "barrier",
+            "shared": False, "count": count, "total_ns": total, "count_per_second": rate, "ns_per_second": rate * mean,
+            "mean_ns": mean, "threads": threads, "waiting": waiting,
+            "by": [{"pid": 4711, "tid": tid, "name": name, "op": op, "share": share} for tid, name, op, share in by]}
+
+
+def sample_waits():
+    main, worker = (4711, "llama-driver", "MUL_MAT", 0.61), (4712, "worker-1", "MUL_MAT", 0.27)
+    objects = [sample_wait("barrier", "0x7f31c0001f40", 61_300_000_000, 6_800_000, 73_600.0, 13_700.0, [main, worker], waiting=1),
+               sample_wait("condition", "0x55e0a1b2c3d0", 93_000_000_000, 1, 0.0, 0.0, waiting=1, threads=1),
+               sample_wait("mutex", "0x55e0a1b2c3a8", 1_100_000_000, 31_000, 330.5, 36_000.0, [worker],
+                           "/opt/engine/llama-driver", 0x1f3a8)]
+    sites = [("barrier", "ggml_barrier", "libggml-cpu.so", "ggml_graph_compute_thread", "MUL_MAT", objects[0]),
+             ("condition", "task_queue::pop()", "llama-driver", "server_loop(task_queue&)", None, objects[1]),
+             ("mutex", None, "llama-driver", None, None, objects[2])]
+    return {"on": True, "interval_ns": 1_000_000_000, "objects": objects,
+            "kinds": [{k: o[k] for k in ("kind", "count", "total_ns", "count_per_second", "ns_per_second")} for o in objects],
+            "sites": [{"pid": 4711, "kind": kind, "op": op, "phase": "decode" if op else "idle", "function": function,
+                       "library": f"/opt/engine/{library}", "offset": 0x4a10, "caller": caller, "spins": kind == "barrier",
+                       **{k: o[k] for k in ("count", "total_ns", "count_per_second", "ns_per_second")}}
+                      for kind, function, library, caller, op, o in sites],
+            "now": [{"pid": 4711, "tid": t["tid"], "name": t["name"], **t["waiting"]}
+                    for t in reversed(sample_threads()) if t["waiting"]]}
+
+
+def sample_ledger(kernel=True):
+    shares = {"compute": (0.282, 0.612, 0.302), "barrier": (0.412, 0.051, 0.398), "lock": (0.0, 0.0, 0.001),
+              "wait": (0.011, 0.0, 0.01), "runnable": (0.221, 0.251, 0.231), "fault": (0.002, 0.002, 0.002),
+              "syscall": (0.004, 0.004, 0.004), "alloc": (0.003, 0.003, 0.002), "outside": (0.041, 0.041, 0.021),
+              "profiler": (0.011, 0.021, 0.011), "unaccounted": (0.013, 0.015, 0.018)}
+    wall = 9_881_000
+    return {"steps": 9184, "tokens": 9184, "dropped": 0, "kernel": kernel, "threads": 2.0,
+            "interval": {"steps": 101, "tokens": 101, "wall_ns": 101 * wall, "all_ns": 202 * wall},
+            "rows": [{"row": row, **{who: None if not kernel and row in ("runnable", "fault", "syscall") else
+                                     {"mean_ns": int(share * wall * (2 if who == "all" else 1)), "share": share}
+                                     for who, share in zip(("own", "critical", "all"), three)}}
+                     for row, three in shares.items()],
+            "mean_ns": wall, "p50_ns": 9_540_000, "p99_ns": 14_100_000, "max_ns": 61_000_000, "overhead_factor": 3.31,
+            "slow": [{"number": 8_211, "at_ns": 83_300_000_000, "wall_ns": 61_000_000, "times_median": 6.4, "tokens": 1,
+                      "most": "runnable", "most_ns": 38_000_000},
+                     {"number": 57, "at_ns": 1_300_000_000, "wall_ns": 31_000_000, "times_median": 3.2, "tokens": 1,
+                      "most": "fault", "most_ns": 19_000_000}]}
+
+
 def sample_top(live=True, exit=None):
     return {
         "schema": "infprof.top/1",
@@ -200,21 +277,15 @@ def sample_top(live=True, exit=None):
                 "threads_live": 2 if live else 0, "live_bytes": 48_234_496,
                 "spans_per_second": 26_788.7, "overhead_fraction": 0.0061, "rss_bytes": 131_072_000},
         "ops": [sample_op(i, op) for i, op in enumerate(OPS)],
-        "threads": [
-            {"tid": 4711, "name": "llama-driver", "state": "live", "spans": 1_502_113,
-             "busy_ns": 88_100_000_000, "share": 0.947, "cpu_ns": 92_000_000_000, "spawned_by": None,
-             "alloc_calls": 48_112},
-            {"tid": 4712, "name": "worker-1", "state": "live", "spans": 1_001_400,
-             "busy_ns": 79_000_000_000, "share": 0.849, "cpu_ns": 81_000_000_000,
-             "spawned_by": "ggml_graph_compute", "alloc_calls": 12},
-            {"tid": 4720, "name": "loader", "state": "ended", "spans": 0, "busy_ns": 0, "share": 0.0,
-             "cpu_ns": None, "spawned_by": "std::thread::_M_start_thread", "alloc_calls": 3}],
+        "threads": sample_threads(),
         "spawns": {"total": 9185, "live": 1, "peak_live": 2, "per_second": 101.0, "sites": [
             {"function": "ggml_graph_compute", "library": "/usr/lib/libggml-cpu.so", "offset": 0x2a4,
              "count": 9184, "per_second": 101.0},
             {"function": None, "library": "/opt/engine/llama-driver", "offset": 0x1f00, "count": 1,
              "per_second": 0.0}]},
         "memory": sample_memory(),
+        "waits": sample_waits(),
+        "ledger": sample_ledger(),
     }
 
 

@@ -14,6 +14,7 @@ import subprocess
 import xml.etree.ElementTree as ET
 
 import memory_docs
+import wait_docs
 from fake_api import FakeApi
 from harness import case, check, equal, main, near, one_line, skip
 from memory_docs import document, frame, stack
@@ -181,6 +182,57 @@ def thousands_of_frames(s):
         frames = frames_of(flame(s, "--alloc", "x0"))
         check(10000 < len(frames) <= 20000, f"{len(frames)} of 30000 are drawn")
         equal(frames[0].value, int(sum(st["alloc_bytes"] for st in wide)), "the sum stays")
+
+
+# Waits, and time off the CPU.
+
+def serve_times(api):
+    api.answers["GET /v1/runs/t/waits"] = wait_docs.waits()
+    api.answers["GET /v1/runs/t/threads"] = wait_docs.threads()
+    api.answers["GET /v1/runs/none/waits"] = {**wait_docs.waits(), "sites": []}
+    api.answers["GET /v1/runs/none/threads"] = {**wait_docs.threads(), "off_cpu": []}
+
+
+@case
+def time_that_threads_waited(s):
+    with serving(s) as api:
+        serve_times(api)
+        for option, doc, key, leaf in (("--waits", wait_docs.waits(), "sites", "kind"),
+                                       ("--offcpu", wait_docs.threads(), "off_cpu", "block")):
+            stacks = doc[key]
+            text = flame(s, option, "--by-phase", "t")
+            frames = frames_of(text)
+            equal(frames[0].value, sum(st["total_ns"] for st in stacks), f"total of {option}")
+            equal({f.name for f in frames if f.kind == "wait"}, {f"[{st[leaf]}]" for st in stacks}, "what was waited for")
+            check(all(not f.children for f in frames if f.kind == "wait"), "it is leaf-most")
+            check({f.name for f in frames if f.kind == "op"} == {f"[op {st['op']}]" for st in stacks if st["op"]}, "ops")
+            check('data-unit="ns"' in text and f"{frames[0].value} ns" not in text, "time as people read it")
+            equal(sum(n for _, n in folded(flame(s, option, "--folded", "t"))), frames[0].value, "folded")
+            for kind in {st[leaf] for st in stacks}:
+                wanted = sum(st["total_ns"] for st in stacks if st[leaf] == kind)
+                equal(frames_of(flame(s, option, "--kind", kind, "t"))[0].value, wanted, kind)
+            for phase in {st["phase"] for st in stacks}:
+                wanted = sum(st["total_ns"] for st in stacks if st["phase"] == phase)
+                equal(frames_of(flame(s, option, "-p", phase, "t"))[0].value, wanted, phase)
+        lines = dict(folded(flame(s, "--waits", "--folded", "t")))
+        check("on_request(int);task_queue::push(task&&);[mutex]" in lines, f"{lines}")
+        check("[only the caller is known];ggml_graph_compute;[op ggml_graph_compute];[join]" in lines, f"{lines}")
+
+
+@case
+def time_that_is_asked_for_wrongly(s):
+    with serving(s) as api:
+        serve_times(api)
+        for args, said in ((["--waits", "--heap"], "exclude"), (["--waits", "--offcpu"], "exclude"),
+                           (["--waits", "--objects"], "--objects"), (["--waits", "--from", "x"], "--from"),
+                           (["--offcpu", "--to", "x"], "--to"), (["--waits", "--kind", "io"], "one of: mutex"),
+                           (["--offcpu", "--kind", "mutex"], "one of: futex"), (["--heap", "--kind", "mutex"], "--kind")):
+            check(said in refused(s, 2, *args, "t"), f"{args}: {refused(s, 2, *args, 't')}")
+        check("--waits off" in refused(s, 3, "--waits", "none"), "why there are none")
+        check("record --offcpu" in refused(s, 3, "--offcpu", "none"), "how to get them")
+        check("no sleep wait was seen" in refused(s, 3, "--waits", "--kind", "sleep", "t"), "of that kind")
+        check("in phase load" in refused(s, 3, "--waits", "--phase", "load", "t"), "in that phase")
+        check("nonesuch" in refused(s, 3, "--waits", "nonesuch"), "no such run")
 
 
 # Files, runs, and what is wrong.

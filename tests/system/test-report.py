@@ -193,7 +193,9 @@ def thousands_of_threads(s):
     path = make_run(s)
     change(path, """
         WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 2009)
-        INSERT INTO thread SELECT 0, i, 10000 + i, 4711, 'worker', 0, 1000000, 0, 1, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0 FROM n;
+        INSERT INTO thread (process, thread, tid, parent_tid, name, started_ns, ended_ns, site, spans, folded, alloc_calls,
+          alloc_asked, alloc_usable, free_calls, freed_usable, alloc_failed, maps, mapped_bytes)
+          SELECT 0, i, 10000 + i, 4711, 'worker', 0, 1000000, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM n;
         INSERT INTO thread_op SELECT 0, thread, 6, 3, 1, 0, 1000, 0, 1000, 1000, 0, 0, 0, 0, 0, 0, 0, 0
           FROM thread WHERE thread >= 10;
         UPDATE op_phase SET timed = timed + 2000, total_ns = total_ns + 2000000 WHERE op = 6 AND phase = 3;

@@ -54,6 +54,8 @@ def once_prints_the_table(s):
     picture(s, "once-threads", s.infprof("top", "--once", "--tab", "threads", RUN).stdout)
     picture(s, "once-spawns", s.infprof("top", "--once", "--tab", "spawns", "--sort", "spawned by").stdout)
     picture(s, "once-memory", s.infprof("top", "--once", "--tab", "memory", "--sort", "net").stdout)
+    picture(s, "once-waits", s.infprof("top", "--once", "--tab", "waits").stdout)
+    picture(s, "once-ledger", s.infprof("top", "--once", "--tab", "ledger", "--sort", "critical").stdout)
     picture(s, "once-filter", s.infprof("top", "--once", "--filter", "ggml", "--sort", "p99").stdout)
     api.close()
 
@@ -121,7 +123,7 @@ def the_screen_at_80x24(s):
     with screen(s) as (terminal, _):
         picture(s, "80x24", terminal.shows("GET_ROWS", "q quit"))
         terminal.type("2")
-        picture(s, "80x24-threads", terminal.shows("std::thread"))
+        picture(s, "80x24-threads", terminal.shows("loader", "condition"))
         terminal.type("Tab")
         picture(s, "80x24-spawns", terminal.shows("not resolved"))
         terminal.type("h")
@@ -153,7 +155,7 @@ def the_memory_tab(s):
         terminal.shows("by FREE/S", "└ decode")
         terminal.type("v", "1")
         terminal.shows("by SELF%", gone=["└"])
-        terminal.type("BTab")
+        terminal.type("BTab", "BTab", "BTab")
         terminal.shows("PHASE")
         terminal.type("v")
         terminal.resize(132, 43)
@@ -165,6 +167,49 @@ def the_memory_tab(s):
         picture(s, "132x43-memory", terminal.shows("└ decode", "13.6k (1.45M)   frees/s"))
         terminal.resize(40, 12)
         picture(s, "40x12-memory", terminal.shows("└ decode", gone=["FREE/S"]))
+
+
+@case
+def the_tabs_on_threads_waits_and_the_ledger(s):
+    with screen(s) as (terminal, api):
+        terminal.shows("GET_ROWS")
+        terminal.type("2")
+        terminal.shows("RUN%", "loader", "running 1, runnable 0, waiting 2")
+        terminal.type("/", "server", "Enter")
+        terminal.shows("filter: server", "by RUN%", "condition", gone=["worker-1"])
+        terminal.type("Escape", "5")
+        picture(s, "80x24-waits", terminal.shows("WAITED/S", "condition", gone=["filter:"]))
+        terminal.type("v")
+        picture(s, "80x24-waits-sites", terminal.shows("SITE", "ggml_barrier"))
+        terminal.type("v")
+        picture(s, "80x24-waits-now", terminal.shows("HELD BY", "92.4s"))
+        terminal.type("v")
+        terminal.shows("by kind 3")
+        terminal.type("6")
+        picture(s, "80x24-ledger", terminal.shows("DECODING", "overhead 3.31x"))
+        terminal.type("v")
+        picture(s, "80x24-ledger-slow", terminal.shows("X MEDIAN", "8211"))
+        terminal.resize(160, 50)
+        terminal.type("v")
+        picture(s, "160x50-ledger", terminal.shows("DECODING"))
+        terminal.type("5", "v")
+        picture(s, "160x50-waits", terminal.shows("FOR WHOM"))
+        terminal.type("2")
+        picture(s, "160x50-threads", terminal.shows("SPAWNED BY"))
+        terminal.resize(40, 12)
+        picture(s, "40x12-threads", terminal.shows("THREAD", gone=["SPAWNED"]))
+        terminal.type("6")
+        terminal.shows("ROW")
+        # what is not there yet
+        top = sample_top()
+        top.update(ledger=None, waits={"on": False, "interval_ns": None, "kinds": [], "objects": [], "sites": [], "now": []})
+        api.answers[f"GET /v1/runs/{RUN}/top"] = top
+        terminal.resize(80, 24)
+        terminal.shows("no token was decoded yet")
+        terminal.type("5")
+        terminal.shows("waits are off", "nothing was waited for yet")
+        del top["waits"], top["ledger"] # of a daemon that has no such members
+        terminal.shows("nothing was waited for yet", gone=["waits are off"])
 
 
 @case

@@ -5,6 +5,7 @@
 
 #include "memory-fixture.h"
 #include "run-fixture.h"
+#include "work-fixture.h"
 
 int main(int argc, char **argv)
 {
@@ -16,6 +17,9 @@ int main(int argc, char **argv)
                 return memory_fixture_write(argv[2], MEMORY_FIXTURE) != 0;
         if (argc == 3 && !strcmp(argv[1], "--memory-improved"))
                 return memory_fixture_write(argv[2], MEMORY_FIXTURE_IMPROVED) != 0;
-        fprintf(stderr, "usage: %s [--memory | --memory-improved] FILE\n", argv[0]);
+        for (int i = 0; argc == 4 && i < N_WORK_FIXTURES; i++)
+                if (!strcmp(argv[1], "--work") && !strcmp(argv[2], work_fixture_names[i]))
+                        return work_fixture_write(argv[3], (enum work_fixture)i) != 0;
+        fprintf(stderr, "usage: %s [--memory | --memory-improved | --work KIND] FILE\n", argv[0]);
         return 2;
 }

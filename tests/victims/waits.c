@@ -188,7 +188,7 @@ static void a_join(void)
         EQUAL(pthread_join(t, &value), 0);
         CHECK(value == &other_tid);
         EQUAL(me->waits.count[IFP_WAIT_JOIN], before + 1);
-        EQUAL(blamed(IFP_WAIT_JOIN, (void *)t, other, gen), 1);
+        EQUAL(blamed(IFP_WAIT_JOIN, NULL, other, gen), 1);
         t = start(naps, NULL);
         nap(60); /* it has ended: nothing to wait for */
         EQUAL(pthread_join(t, NULL), 0);

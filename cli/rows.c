@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/rows.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/text.h"
+#include "common/fmt.h"
+
+const json_t *rows_member(const json_t *row, const char *path)
+{
+        const char *dot = strchr(path, '.');
+
+        return dot ? rows_member(json_object_getn(row, path, (size_t)(dot - path)), dot + 1)
+                   : json_object_get(row, path);
+}
+
+double rows_number(const json_t *row, const char *path)
+{
+        const json_t *v = rows_member(row, path);
+
+        return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+double rows_sum(const json_t *rows, const char *path)
+{
+        const json_t *row;
+        double sum = NAN;
+        size_t i;
+
+        json_array_foreach(rows, i, row)
+        {
+                double v = rows_number(row, path);
+
+                if (!isnan(v))
+                        sum = isnan(sum) ? v : sum + v;
+        }
+        return sum;
+}
+
+static const char *signed_count(char *buf, double v)
+{
+        if (v >= 0)
+                return fmt_count(buf, (uint64_t)llround(v));
+        buf[0] = '-';
+        fmt_count(buf + 1, (uint64_t)llround(-v));
+        return buf;
+}
+
+/* In buf[FMT_SIZE + 1]. */
+static const char *cell(char *buf, const json_t *row, const struct rows_column *c)
+{
+        double v = rows_number(row, c->member);
+        const char *s;
+
+        if (c->kind == ROWS_TEXT) {
+                s = json_string_value(rows_member(row, c->member));
+                return s ? s : c->otherwise ? c->otherwise : "-";
+        }
+        if (isnan(v))
+                return "-";
+        switch (c->kind) {
+        case ROWS_COUNT:
+                return signed_count(buf, v);
+        case ROWS_BYTES:
+                return fmt_bytes(buf, llround(v));
+        case ROWS_SHARE:
+                return fmt_share(buf, v);
+        case ROWS_PERCENT:
+                fmt_share(buf, v);
+                buf[strcspn(buf, "%")] = '\0';
+                return buf;
+        case ROWS_TIME:
+                return v < 0 ? "-" : fmt_ns(buf, (uint64_t)llround(v));
+        case ROWS_NUMBER:
+                return text_count(buf, v);
+        case ROWS_FACTOR:
+                snprintf(buf, FMT_SIZE, "%.2fx", v);
+                return buf;
+        case ROWS_ID:
+                snprintf(buf, FMT_SIZE, "%.0f", v);
+                return buf;
+        case ROWS_TEXT:
+                break;
+        }
+        return "";
+}
+
+static bool has_any(const json_t *rows, size_t n_rows, const struct rows_column *c)
+{
+        for (size_t i = 0; i < n_rows; i++) {
+                const json_t *v = rows_member(json_array_get(rows, i), c->member);
+
+                if (json_is_string(v) || (json_is_number(v) && json_number_value(v) != 0))
+                        return true;
+        }
+        return false;
+}
+
+bool rows_print(const struct view *v, const json_t *rows, size_t n_rows,
+                const struct rows_column *columns, size_t n)
+{
+        const struct rows_column *shown[ROWS_MAX_COLUMNS];
+        struct table_column titles[ROWS_MAX_COLUMNS];
+        char cells[ROWS_MAX_COLUMNS][FMT_SIZE + 1];
+        const char *texts[ROWS_MAX_COLUMNS];
+        size_t n_shown = 0;
+        struct table *t;
+        bool ok;
+
+        for (size_t i = 0; i < n && n_shown < ROWS_MAX_COLUMNS; i++) {
+                if (columns[i].if_any && !has_any(rows, n_rows, &columns[i]))
+                        continue;
+                titles[n_shown] = columns[i].column;
+                shown[n_shown++] = &columns[i];
+        }
+        t = table_new(titles, n_shown);
+        if (!t)
+                return false;
+        for (size_t i = 0; i < n_rows; i++) {
+                for (size_t c = 0; c < n_shown; c++)
+                        texts[c] = cell(cells[c], json_array_get(rows, i), shown[c]);
+                table_add(t, texts);
+        }
+        ok = table_print(t, v->f, v->width);
+        table_free(t);
+        return ok;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The document comes from the run file, or from the daemon while the run goes on; the form for
+ * people is a view of it.
+ */
+#include "cli/run-verb.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cmd.h"
+#include "cli/run-find.h"
+#include "cli/table.h"
+#include "cli/text.h"
+#include "common/cleanup.h"
+
+#define ROWS 10
+
+struct request {
+        const char *run;
+        size_t rows;
+        bool full, as_json;
+};
+
+static void usage(const struct run_verb *verb)
+{
+        printf("usage: infprof %s [OPTION...] [RUN]\n\n%s\n"
+               "RUN is an id, a run file, the pid of an engine that runs, or latest (the "
+               "default).\n"
+               "\n",
+               verb->name, verb->about);
+        if (verb->has_rows)
+                printf("  -n, --rows N   rows of each table: %d by default, 0 = all\n", ROWS);
+        if (verb->has_stacks)
+                puts("      --full     stacks with all their frames");
+        printf("  -j, --json     the whole document (%s)\n"
+               "  -h, --help     this help\n"
+               "\n"
+               "Exit codes: 0 done, 2 usage, 3 there is no such run, or it cannot be read.\n",
+               verb->schema);
+}
+
+static int take_rows(const struct run_verb *verb, struct request *r, const char *value)
+{
+        size_t digits = strspn(value, "0123456789");
+
+        if (!digits || value[digits] || digits > 9) {
+                cmd_error(verb->name, "-n cannot be '%s'; it is a number of rows, 0 for all",
+                          value);
+                return 1 + CMD_USAGE;
+        }
+        r->rows = strtoul(value, NULL, 10);
+        return 0;
+}
+
+/* 0; or 1 + exit code */
+static int parse(const struct run_verb *verb, int argc, char **argv, struct request *ret)
+{
+        static const struct option all[] = {{"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"rows", required_argument, NULL, 'n'},
+                                            {"full", no_argument, NULL, 'f'},
+                                            {}};
+        struct option options[5] = {all[0], all[1]};
+        unsigned n = 2;
+        int o, r;
+
+        if (verb->has_rows)
+                options[n++] = all[2];
+        if (verb->has_stacks)
+                options[n++] = all[3];
+        *ret = (struct request){.rows = ROWS};
+        opterr = 0;
+        while ((o = getopt_long(argc, argv, verb->has_rows ? ":n:jh" : ":jh", options, NULL)) !=
+               -1) {
+                switch (o) {
+                case 'n':
+                        r = take_rows(verb, ret, optarg);
+                        if (r)
+                                return r;
+                        break;
+                case 'f':
+                        ret->full = true;
+                        break;
+                case 'j':
+                        ret->as_json = true;
+                        break;
+                case 'h':
+                        usage(verb);
+                        return 1 + cmd_finish(verb->name, CMD_DONE);
+                default:
+                        return 1 + cmd_bad_option(argc, argv, o);
+                }
+        }
+        ret->run = optind < argc ? argv[optind++] : NULL;
+        return optind < argc ? 1 + cmd_extra_operand(argv, argv[optind]) : 0;
+}
+
+static int build(const char *file, const void *userdata, json_t **ret, char **ret_why)
+{
+        const struct run_verb *verb = userdata;
+
+        return verb->build(ret, file, ret_why);
+}
+
+int run_verb(const struct run_verb *verb, int argc, char **argv)
+{
+        const struct run_document what = {.path = verb->name, .build = build, .userdata = verb};
+        _cleanup_(json_decrefp) json_t *document = NULL;
+        struct request request;
+        int r = parse(verb, argc, argv, &request);
+
+        if (r)
+                return r - 1;
+        text_init();
+        r = run_find_document(verb->name, request.run, &what, &document);
+        if (r)
+                return r;
+        if (request.as_json)
+                return cmd_print_json(verb->name, document);
+        r = verb->print(&(struct page){.v = {stdout, table_output_width()},
+                                       .document = document,
+                                       .rows = request.rows,
+                                       .full = request.full});
+        if (!r) {
+                cmd_error(verb->name, "out of memory");
+                return CMD_NO;
+        }
+        return cmd_finish(verb->name, CMD_DONE);
+}

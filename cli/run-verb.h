@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A verb that shows one document about one run, and nothing else: its options, where the document
+ * comes from, its two forms.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cli/view.h"
+
+/* What a view prints. */
+struct page {
+        struct view v;
+        const json_t *document;
+        size_t rows; /* of each table; 0: all */
+        bool full;   /* stacks with all their frames */
+};
+
+struct run_verb {
+        const char *name;   /* of the verb; its document is at /v1/runs/ID/name */
+        const char *schema; /* of the document */
+        const char *about;  /* lines of the help */
+        /* Makes the document of a run file; errors are those of common/runfile.h. */
+        int (*build)(json_t **ret, const char *file, char **ret_why);
+        bool (*print)(const struct page *p); /* false: no memory */
+        bool has_rows, has_stacks;
+};
+
+/* argv[0] is the verb. The exit code. */
+int run_verb(const struct run_verb *verb, int argc, char **argv);
+
+bool threads_print(const struct page *p);
+bool waits_print(const struct page *p);
+bool spawns_print(const struct page *p);
+bool ledger_print(const struct page *p);
+bool explain_print(const struct page *p);

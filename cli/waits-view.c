@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What threads waited for, for people: a view of infprof.waits/1. Who hangs at this moment comes
+ * first, then sums by kind, barriers, objects with those that were waited for, and places in the
+ * code.
+ */
+#include "cli/waits-view-private.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/memory-rows.h"
+#include "cli/rows.h"
+#include "cli/stack-view.h"
+#include "cli/table.h"
+#include "cli/text.h"
+#include "common/cleanup.h"
+#include "common/fmt.h"
+
+#define INDENT "      "
+
+const char *waits_thread(char *buf, size_t size, const json_t *thread)
+{
+        double tid = text_number(thread, "tid"), several = text_number(thread, "threads");
+        const char *name = text_string(thread, "name", NULL);
+
+        if (several > 1)
+                snprintf(buf, size, "%s (%.0f threads)", name ? name : "", several);
+        else if (isnan(tid))
+                snprintf(buf, size, "%s", name ? name : "(a thread that is not kept)");
+        else
+                snprintf(buf, size, "%s%s%.0f%s", name ? name : "thread ", name ? " (" : "", tid,
+                         name ? ")" : "");
+        return buf;
+}
+
+static const json_t *site_at(const struct page *p, const json_t *index)
+{
+        return json_is_integer(index) ? json_array_get(json_object_get(p->document, "sites"),
+                                                       (size_t)json_integer_value(index))
+                                      : NULL;
+}
+
+/* "queue::pop < main", or "-"; to be freed. */
+static char *place_of(const struct page *p, const json_t *index)
+{
+        const json_t *site = site_at(p, index);
+
+        return site ? stack_site(site) : strdup("-");
+}
+
+/* ---- waits in progress ---- */
+
+static bool print_waiting(const struct page *p)
+{
+        static const struct rows_column columns[] = {
+                {{"for", true, false, 0}, "for_ns", ROWS_TIME},
+                {{"kind", false, false, 0}, "kind", ROWS_TEXT},
+                {{"object", false, false, 2}, "object", ROWS_TEXT, "-"},
+                {{"tid", true, false, 0}, "tid", ROWS_ID},
+                {{"thread", false, false, 1}, "name", ROWS_TEXT, "-"},
+                {{"at", false, true, 0}, "place", ROWS_TEXT},
+        };
+        const json_t *waiting = json_object_get(p->document, "waiting");
+        size_t n = json_array_size(waiting), shown = view_shown(p->rows, n);
+        bool live = !strcmp(text_string(json_object_get(p->document, "run"), "end", ""), "live");
+        _cleanup_(json_decrefp) json_t *rows = json_array();
+
+        if (!n)
+                return true;
+        for (size_t i = 0; i < shown; i++) {
+                json_t *row = json_copy(json_array_get(waiting, i));
+                _cleanup_(freep) char *place = place_of(p, json_object_get(row, "site"));
+
+                json_object_set_new(row, "place", json_string(place ? place : "-"));
+                json_array_append_new(rows, row);
+        }
+        view_heading(&p->v, live ? "waiting at this moment" : "waiting when the run ended");
+        if (!ROWS_PRINT(&p->v, rows, shown, columns))
+                return false;
+        view_say_more(&p->v, p->rows, n);
+        return true;
+}
+
+/* ---- sums by kind ---- */
+
+static bool print_kinds(const struct page *p)
+{
+        static const struct rows_column columns[] = {
+                {{"total", true, false, 0}, "total_ns", ROWS_TIME},
+                {{"share", true, false, 0}, "share", ROWS_SHARE},
+                {{"waits", true, false, 0}, "count", ROWS_COUNT},
+                {{"mean", true, false, 0}, "mean_ns", ROWS_TIME},
+                {{"spinning", true, false, 0}, "spins_ns", ROWS_TIME, NULL, true},
+                {{"kind", false, true, 0}, "kind", ROWS_TEXT},
+        };
+        _cleanup_(json_decrefp) json_t *kinds =
+                memory_sorted(json_object_get(p->document, "kinds"), "total_ns");
+        double all = rows_sum(kinds, "total_ns");
+        const json_t *kind;
+        _cleanup_(json_decrefp) json_t *rows = json_array();
+        size_t i;
+
+        json_array_foreach(kinds, i, kind)
+        {
+                double n = text_number(kind, "count"), ns = text_number(kind, "total_ns");
+                json_t *row = json_copy((json_t *)kind);
+
+                if (n > 0)
+                        json_object_set_new(row, "mean_ns", json_real(ns / n));
+                if (all > 0)
+                        json_object_set_new(row, "share", json_real(ns / all));
+                json_array_append_new(rows, row);
+        }
+        if (!json_array_size(rows)) {
+                view_heading(&p->v, "no thread waited in a way that infprof sees");
+                return true;
+        }
+        view_heading(&p->v, "by kind, all threads together");
+        return ROWS_PRINT(&p->v, rows, json_array_size(rows), columns);
+}
+
+/* ---- objects ---- */
+
+/* "0x55e0", "engine+0x4010 0x55e0"; to be freed. */
+static char *object_name(const json_t *o)
+{
+        const char *address = text_string(o, "object", NULL);
+        const char *library = text_string(o, "library", NULL), *slash;
+        double offset = text_number(o, "offset");
+        char *s;
+        int n;
+
+        slash = library ? strrchr(library, '/') : NULL;
+        library = slash ? slash + 1 : library;
+        if (library && !isnan(offset))
+                n = asprintf(&s, "%s+0x%llx", library, (unsigned long long)offset);
+        else
+                n = asprintf(&s, "%s", address ? address : "-");
+        return n < 0 ? NULL : s;
+}
+
+/* For whom it was waited for most, and what share of the time that was. */
+static const char *mostly(char *buf, size_t size, const json_t *o)
+{
+        const json_t *by = json_array_get(json_object_get(o, "by"), 0);
+        const char *op = text_string(by, "op", NULL);
+        char who[96], share[FMT_SIZE];
+
+        if (!by)
+                return "not seen";
+        snprintf(buf, size, "%s %s%s%s", view_share(share, by, "share"),
+                 waits_thread(who, sizeof(who), by), op ? " in " : "", op ? op : "");
+        return buf;
+}
+
+static bool print_objects(const struct page *p)
+{
+        static const struct rows_column columns[] = {
+                {{"total", true, false, 0}, "total_ns", ROWS_TIME},
+                {{"waits", true, false, 0}, "count", ROWS_COUNT},
+                {{"p50", true, false, 3}, "p50_ns", ROWS_TIME},
+                {{"p95", true, false, 8}, "p95_ns", ROWS_TIME},
+                {{"p99", true, false, 0}, "p99_ns", ROWS_TIME},
+                {{"max", true, false, 7}, "max_ns", ROWS_TIME},
+                {{"threads", true, false, 6}, "threads", ROWS_COUNT},
+                {{"timeouts", true, false, 4}, "timeouts", ROWS_COUNT, NULL, true},
+                {{"left", true, false, 5}, "left", ROWS_COUNT, NULL, true},
+                {{"kind", false, false, 0}, "kind", ROWS_TEXT},
+                {{"object", false, false, 0}, "name", ROWS_TEXT},
+                {{"mostly for", false, true, 9}, "mostly", ROWS_TEXT},
+        };
+        const json_t *objects = json_object_get(p->document, "objects");
+        size_t n = json_array_size(objects), shown = view_shown(p->rows, n);
+        _cleanup_(json_decrefp) json_t *rows = json_array();
+        char text[256];
+
+        if (!n)
+                return true;
+        for (size_t i = 0; i < shown; i++) {
+                json_t *row = json_copy(json_array_get(objects, i));
+                _cleanup_(freep) char *name = object_name(row);
+
+                json_object_set_new(row, "mostly", json_string(mostly(text, sizeof(text), row)));
+                json_object_set_new(row, "name", json_string(name ? name : "?"));
+                json_array_append_new(rows, row);
+        }
+        view_heading(&p->v, "what was waited for");
+        if (!ROWS_PRINT(&p->v, rows, shown, columns))
+                return false;
+        view_say_more(&p->v, p->rows, n);
+        return true;
+}
+
+static void add_whom(json_t *rows, const json_t *o, const json_t *by, const char *who, double total)
+{
+        _cleanup_(freep) char *name = object_name(o);
+        double ns = text_number(by, "total_ns");
+        json_t *row = json_object();
+
+        json_object_set(row, "count", json_object_get(by, "count"));
+        json_object_set(row, "total_ns", json_object_get(by, "total_ns"));
+        json_object_set(row, "kind", json_object_get(o, "kind"));
+        json_object_set(row, "op", json_object_get(by, "op"));
+        if (total > 0 && !isnan(ns))
+                json_object_set_new(row, "share", json_real(ns / total));
+        json_object_set_new(row, "object", json_string(name ? name : "?"));
+        json_object_set_new(row, "who", json_string(who));
+        json_array_append_new(rows, row);
+}
+
+/* A line for each object and each thread that was waited for. */
+static bool print_whom(const struct page *p)
+{
+        static const struct rows_column columns[] = {
+                {{"waited", true, false, 0}, "total_ns", ROWS_TIME},
+                {{"share", true, false, 0}, "share", ROWS_SHARE},
+                {{"waits", true, false, 0}, "count", ROWS_COUNT},
+                {{"kind", false, false, 0}, "kind", ROWS_TEXT},
+                {{"object", false, false, 0}, "object", ROWS_TEXT},
+                {{"for", false, true, 0}, "who", ROWS_TEXT},
+                {{"in op", false, false, 1}, "op", ROWS_TEXT, "-"},
+        };
+        const json_t *objects = json_object_get(p->document, "objects"), *o, *by;
+        size_t n = json_array_size(objects), shown = view_shown(p->rows, n), j;
+        _cleanup_(json_decrefp) json_t *rows = json_array();
+        char who[96];
+
+        for (size_t i = 0; i < shown; i++) {
+                double total;
+
+                o = json_array_get(objects, i);
+                total = text_number(o, "total_ns");
+                json_array_foreach(json_object_get(o, "by"), j, by)
+                {
+                        add_whom(rows, o, by, waits_thread(who, sizeof(who), by), total);
+                }
+                if (text_number(json_object_get(o, "others"), "total_ns") > 0)
+                        add_whom(rows, o, json_object_get(o, "others"), "(other threads)", total);
+                if (json_array_size(json_object_get(o, "by")) &&
+                    text_number(json_object_get(o, "unknown"), "total_ns") > 0)
+                        add_whom(rows, o, json_object_get(o, "unknown"), "(not seen)", total);
+        }
+        if (!json_array_size(rows))
+                return true;
+        view_heading(&p->v,
+                     "for whom: who held the lock, came last to the barrier, was joined, or woke "
+                     "the waiter");
+        return ROWS_PRINT(&p->v, rows, json_array_size(rows), columns);
+}
+
+/* ---- places ---- */
+
+static bool print_site(const struct page *p, size_t place, const json_t *site, double all)
+{
+        const char *op = text_string(site, "op", NULL), *phase = view_phase(site);
+        double threads = text_number(site, "threads"), ns = text_number(site, "total_ns");
+        double objects = text_number(site, "objects");
+        _cleanup_(freep) char *head = NULL, *line = NULL;
+        char a[FMT_SIZE], b[FMT_SIZE], c[FMT_SIZE], d[FMT_SIZE], e[FMT_SIZE], f[FMT_SIZE],
+                on[64] = "", label[32];
+
+        if (objects > 1)
+                snprintf(on, sizeof(on), ", %.0f objects", objects);
+        if (asprintf(&head, "%s  %s  %s  %s%s%s%s", view_figure(a, site, "total_ns", fmt_ns),
+                     all > 0 ? fmt_share(b, ns / all) : "-", text_string(site, "kind", "?"),
+                     phase ? phase : "", phase ? ", " : "", op ? "in op " : "in no op",
+                     op ? op : "") < 0 ||
+            asprintf(&line, "%s wait%s of %s thread%s%s: p50 %s, p95 %s, p99 %s, max %s",
+                     view_count(c, site, "count"), text_number(site, "count") == 1 ? "" : "s",
+                     view_count((char[FMT_SIZE]){}, site, "threads"), threads == 1 ? "" : "s", on,
+                     view_figure(a, site, "p50_ns", fmt_ns), view_figure(d, site, "p95_ns", fmt_ns),
+                     view_figure(e, site, "p99_ns", fmt_ns),
+                     view_figure(f, site, "max_ns", fmt_ns)) < 0)
+                return false;
+        snprintf(label, sizeof(label), "%3zu.  ", place);
+        fputc('\n', p->v.f);
+        table_wrap(p->v.f, label, head, p->v.width);
+        table_wrap(p->v.f, INDENT, line, p->v.width);
+        return stack_print(&p->v, site, INDENT, p->full);
+}
+
+/* Places where somebody waited; at others threads came last to barriers, and no more. */
+static bool print_sites(const struct page *p)
+{
+        const json_t *sites = json_object_get(p->document, "sites"), *site;
+        _cleanup_(json_decrefp) json_t *list = json_array();
+        double all = rows_sum(sites, "total_ns");
+        size_t n, shown, i;
+
+        json_array_foreach(sites, i, site)
+        {
+                if (text_number(site, "count") != 0)
+                        json_array_append(list, (json_t *)site);
+        }
+        n = json_array_size(list);
+        shown = view_shown(p->rows, n);
+        if (!n)
+                return true;
+        view_heading(&p->v, "where they waited: %zu of %zu place%s", shown, n, n == 1 ? "" : "s");
+        for (i = 0; i < shown; i++)
+                if (!print_site(p, i + 1, json_array_get(list, i), all))
+                        return false;
+        return true;
+}
+
+bool waits_print(const struct page *p)
+{
+        view_run(&p->v, json_object_get(p->document, "run"));
+        waits_print_price(p);
+        if (!print_waiting(p) || !print_kinds(p) || !waits_print_barriers(p) || !print_objects(p) ||
+            !print_whom(p) || !print_sites(p))
+                return false;
+        view_notes(&p->v, p->document);
+        return true;
+}

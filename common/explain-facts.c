@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the verdicts go by, worked out once.
+ *
+ * The least that decode steps could take. With C the CPU time that all threads computed, S what
+ * only the thread that decodes does (work outside the graph, allocation), n the threads that
+ * compute and c the CPUs:
+ *
+ *   ideal = S + C / min(n, c)
+ *
+ * as if the work were evenly spread, nobody waited, and creating threads and standing in line for a
+ * CPU took no time (Amdahl's law with nothing lost). Where the kernel did not say how long threads
+ * stood in line, some of their time in ops is that: a call during which the thread lost its CPU
+ * takes as long as others' time slices. So each call counts as no more than eight times the median
+ * of its op, and all together as no more than there were CPUs for.
+ */
+#include <errno.h>
+#include <math.h>
+
+#include "common/report-explain-private.h"
+
+/* A thread that computes less than this part of what the busiest does is none of the team. */
+#define TEAM_MIN 0.05
+
+#define MEDIANS_MAX 8
+
+static double sum_rows(const double *rows)
+{
+        double sum = 0;
+
+        for (int i = 0; i < IFP_N_LEDGER; i++)
+                sum += isnan(rows[i]) ? 0 : rows[i];
+        return sum;
+}
+
+static void take_ledger(struct facts *f)
+{
+        const struct work_ledger *l = &f->w->ledger;
+
+        f->has_ledger = l->steps && l->wall.total_ns;
+        f->has_kernel = f->has_ledger && l->n_kernel == l->n_processes;
+        for (int i = 0; i < IFP_N_LEDGER; i++) {
+                bool known = f->has_ledger && (!work_is_kernel_row(i) || l->n_kernel);
+
+                f->own[i] = known ? (double)l->rows[IFP_LEDGER_OWN][i].total_ns : NAN;
+                f->all[i] = known ? (double)l->rows[IFP_LEDGER_ALL][i].total_ns : NAN;
+        }
+        f->threads_ns = f->has_ledger ? sum_rows(f->all) : NAN;
+}
+
+/* Of kernels and nodes, without what is called from them; in decode steps, where there are any. */
+static double compute_of(const struct facts *f, size_t thread)
+{
+        const struct model_thread *t = &f->w->model.threads[thread];
+        double sum = 0;
+
+        for (size_t i = 0; i < t->n_ops; i++) {
+                const struct model_thread_op *o = &t->ops[i];
+                enum ifp_kind kind = f->w->model.ops[o->op]->kind;
+
+                if ((kind == IFP_KIND_KERNEL || kind == IFP_KIND_NODE) &&
+                    (isnan(f->tokens) || o->phase == IFP_PHASE_DECODE) &&
+                    o->figures.total_ns > o->figures.child_ns)
+                        sum += (double)(o->figures.total_ns - o->figures.child_ns);
+        }
+        return sum;
+}
+
+/*
+ * Threads that compute: each that does its part; of threads that come and go as many as lived at
+ * one time.
+ */
+static int find_team(struct facts *f)
+{
+        struct work *w = f->w;
+        double *compute = calloc(w->model.n_threads + 1, sizeof(*compute)),
+               *groups = calloc(w->n_groups + 1, sizeof(*groups)), most = 0;
+
+        if (!compute || !groups) {
+                free(compute);
+                free(groups);
+                return -ENOMEM;
+        }
+        for (size_t i = 0; i < w->model.n_threads; i++) {
+                size_t g = w->threads[i].group;
+
+                compute[i] = compute_of(f, i);
+                groups[g] += compute[i];
+                if (!work_group_is_short(w, g))
+                        most = compute[i] > most ? compute[i] : most;
+        }
+        for (size_t g = 0; g < w->n_groups; g++)
+                if (work_group_is_short(w, g)) {
+                        double each = groups[g] / work_group_width(w, g);
+
+                        most = each > most ? each : most;
+                }
+        for (size_t i = 0; i < w->model.n_threads; i++)
+                if (!work_group_is_short(w, w->threads[i].group) && compute[i] > 0 &&
+                    compute[i] >= TEAM_MIN * most)
+                        f->team++;
+        for (size_t g = 0; g < w->n_groups; g++) {
+                double width = work_group_width(w, g);
+
+                if (work_group_is_short(w, g) && groups[g] > 0 &&
+                    groups[g] / width >= TEAM_MIN * most)
+                        f->team += width;
+        }
+        free(compute);
+        free(groups);
+        return 0;
+}
+
+/* Of the time in which threads that compute wanted a CPU. */
+static void find_runnable(struct facts *f)
+{
+        const struct work *w = f->w;
+        uint64_t running = 0, runnable = 0;
+
+        f->runnable = NAN;
+        if (f->has_kernel) {
+                double waits = f->all[IFP_LEDGER_WAIT] + f->all[IFP_LEDGER_LOCK] +
+                               f->all[IFP_LEDGER_BARRIER] - f->spin_ns;
+                double wanted = f->threads_ns - (waits > 0 ? waits : 0);
+
+                if (wanted > 0 && f->all[IFP_LEDGER_RUNNABLE] <= wanted) {
+                        f->runnable = f->all[IFP_LEDGER_RUNNABLE] / wanted;
+                        f->runnable_in_decode = true;
+                }
+                return;
+        }
+        for (size_t i = 0; i < w->model.n_threads; i++) {
+                const struct runfile_thread *t = &w->model.threads[i].row;
+
+                if (t->running_ns == RUNFILE_NOT_TOLD || t->runnable_ns == RUNFILE_NOT_TOLD ||
+                    !(compute_of(f, i) > 0))
+                        continue;
+                running = sum_u64(running, t->running_ns);
+                runnable = sum_u64(runnable, t->runnable_ns);
+        }
+        if (running)
+                f->runnable = (double)runnable / ((double)running + (double)runnable);
+}
+
+static void find_spins(struct facts *f)
+{
+        uint64_t ns = 0;
+
+        for (size_t i = 0; i < f->w->n_waits; i++) {
+                const struct work_wait *e = &f->w->waits[i];
+
+                if (e->spins && e->kind == IFP_WAIT_BARRIER &&
+                    (isnan(f->tokens) || e->phase == IFP_PHASE_DECODE))
+                        ns = sum_u64(ns, e->spread.total_ns);
+        }
+        f->spin_ns = (double)ns;
+        if (f->has_ledger && f->spin_ns > f->all[IFP_LEDGER_BARRIER])
+                f->spin_ns = f->all[IFP_LEDGER_BARRIER];
+}
+
+/* The part of the time in ops that is left when no call counts as more than eight medians. */
+static double part_of_calls(const struct facts *f)
+{
+        const struct model *m = &f->w->model;
+        double all = 0, kept = 0;
+
+        for (size_t i = 0; i < m->n_ops; i++) {
+                struct spread s = {.points = m->ops[i]->phase[IFP_PHASE_DECODE].points,
+                                   .max_ns = UINT64_MAX};
+                double most;
+
+                if (m->ops[i]->kind != IFP_KIND_KERNEL && m->ops[i]->kind != IFP_KIND_NODE)
+                        continue;
+                spread_settle(&s); /* sorts the model's own, which does it no harm */
+                if (!s.points.count)
+                        continue;
+                most = MEDIANS_MAX * (double)spread_quantile(&s, 0.5);
+                for (size_t k = 0; k < s.points.n; k++) {
+                        double ns = (double)s.points.at[k].ns, n = (double)s.points.at[k].count;
+
+                        all += ns * n;
+                        kept += (ns < most ? ns : most) * n;
+                }
+        }
+        return all > 0 ? kept / all : 1;
+}
+
+static void find_ideal(struct facts *f)
+{
+        double waits, wide, cpus = f->cpus ? (double)f->cpus : NAN;
+
+        f->demand = f->compute_cpu = f->serial = f->ideal = NAN;
+        if (!f->has_ledger)
+                return;
+        waits = f->all[IFP_LEDGER_WAIT] + f->all[IFP_LEDGER_LOCK] + f->all[IFP_LEDGER_BARRIER] -
+                f->spin_ns;
+        f->demand = (f->threads_ns - f->all[IFP_LEDGER_UNACCOUNTED] - (waits > 0 ? waits : 0)) /
+                    f->wall;
+        f->compute_cpu = f->all[IFP_LEDGER_COMPUTE];
+        if (!f->has_kernel) {
+                f->compute_cpu *= part_of_calls(f);
+                if (f->compute_cpu > cpus * f->wall)
+                        f->compute_cpu = cpus * f->wall;
+        }
+        f->serial = f->own[IFP_LEDGER_OUTSIDE] + f->own[IFP_LEDGER_ALLOC];
+        wide = f->team < cpus || isnan(cpus) ? f->team : cpus;
+        f->ideal = f->serial + f->compute_cpu / (wide >= 1 ? wide : 1);
+}
+
+int facts_find(struct facts *f, struct work *w)
+{
+        int r;
+
+        *f = (struct facts){.w = w};
+        if (!work_pace(w, &f->tokens, &f->wall))
+                f->tokens = f->wall = NAN;
+        for (size_t i = 0; i < w->model.n_processes; i++) {
+                if (w->processes[i].cpus > f->cpus)
+                        f->cpus = w->processes[i].cpus;
+                f->waits_known |= w->processes[i].waits_known;
+        }
+        take_ledger(f);
+        r = work_barriers(w, &f->barriers);
+        if (!r)
+                r = find_team(f);
+        if (r)
+                return r;
+        find_spins(f);
+        find_runnable(f);
+        find_ideal(f);
+        return 0;
+}
+
+void facts_done(struct facts *f)
+{
+        barriers_done(&f->barriers);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads that wait at a barrier and burn CPU while they do. On CPUs that have nothing else to do
+ * it costs power; where another thread of the same team has none, the one that spins keeps it from
+ * the very work it waits for: spin-wait collapse.
+ *
+ * Some spinning is what spinning barriers are for. It is told from a tenth of the time of all
+ * threads on: less than that, and a barrier that sleeps would hardly be faster.
+ */
+#include <math.h>
+
+#include "common/report-explain-private.h"
+
+#define SPIN_SHARE_MIN    0.10
+#define COLLAPSE_RUNNABLE 0.20
+
+/* The entry of most time, and what was waited in all at objects that spin. */
+static const struct work_wait *find_worst(const struct facts *f)
+{
+        const struct work_wait *worst = NULL;
+
+        for (size_t i = 0; i < f->w->n_waits; i++) {
+                const struct work_wait *e = &f->w->waits[i];
+
+                if (e->spins && e->kind == IFP_WAIT_BARRIER &&
+                    (isnan(f->tokens) || e->phase == IFP_PHASE_DECODE) &&
+                    (!worst || e->spread.total_ns > worst->spread.total_ns))
+                        worst = e;
+        }
+        return worst;
+}
+
+static const struct barrier *worst_barrier(const struct facts *f)
+{
+        for (size_t i = 0; i < f->barriers.n; i++)
+                if (f->barriers.at[i].spins &&
+                    (isnan(f->tokens) || f->barriers.at[i].phase == IFP_PHASE_DECODE))
+                        return &f->barriers.at[i];
+        return NULL;
+}
+
+static uint64_t count_waits(const struct facts *f)
+{
+        uint64_t n = 0;
+
+        for (size_t i = 0; i < f->w->n_waits; i++) {
+                const struct work_wait *e = &f->w->waits[i];
+
+                if (e->spins && e->kind == IFP_WAIT_BARRIER &&
+                    (isnan(f->tokens) || e->phase == IFP_PHASE_DECODE))
+                        n = sum_u64(n, e->spread.count);
+        }
+        return n;
+}
+
+/* Of what the spinning is a share: thread time in decode steps, or of threads that were in ops. */
+static double thread_time(const struct facts *f)
+{
+        double sum = 0;
+
+        if (f->has_ledger)
+                return f->threads_ns;
+        for (size_t i = 0; i < f->w->model.n_threads; i++) {
+                uint64_t in_ops;
+
+                if (work_in_ops(f->w, i, &in_ops) && in_ops)
+                        sum += (double)work_lifetime(f->w, i);
+        }
+        return sum;
+}
+
+void explain_spin_wait(const struct facts *f, struct judgement *j)
+{
+        const struct work_wait *worst = find_worst(f);
+        const struct work_wait_site *site = worst ? &f->w->wait_sites[worst->site] : NULL;
+        const char *where = site ? explain_function(f->w, site->frames, site->n_frames) : NULL;
+        const struct barrier *b = worst_barrier(f);
+        double time = thread_time(f), share = f->spin_ns / time,
+               own = f->own[IFP_LEDGER_BARRIER] / f->wall;
+        bool short_of_cpus = f->cpus && f->team > (double)f->cpus;
+        bool collapse = short_of_cpus || f->runnable >= COLLAPSE_RUNNABLE;
+        char a[FMT_SIZE], c[FMT_SIZE];
+
+        if (!judge_waits(j, f))
+                return;
+        if (!worst) {
+                judge_no(j, "no barrier was seen at which threads spin");
+                return;
+        }
+        if (!(time > 0)) {
+                judge_unknown(j, "the threads' time is not known");
+                return;
+        }
+        if (!(share >= SPIN_SHARE_MIN)) {
+                judge_no(j, "spinning at barriers took %s of the threads' time",
+                         fmt_share(a, share));
+                return;
+        }
+        where = where ? where : "a barrier";
+        judge_yes(j,
+                  collapse ? "threads spin in %s while others have no CPU: %s of their time"
+                           : "threads spin in %s for %s of their time",
+                  where, fmt_share(a, share));
+        judge_evidence(j, share, "share", "of all threads' time%s was spent spinning",
+                       f->has_ledger ? " in decode steps" : "");
+        judge_evidence(j, f->spin_ns / f->tokens, "ns", "of CPU time a token, by all threads");
+        judge_evidence(j, own, "share", "of a token's time the thread that decodes spun");
+        judge_evidence(j, (double)count_waits(f) / f->tokens, "1/token", "waits at such barriers");
+        judge_evidence(j, f->runnable, "share", "of the time threads wanted a CPU they had none");
+        if (f->cpus)
+                judge_evidence(j, (double)f->cpus, "count", "CPUs for %.0f threads that compute",
+                               f->team);
+        if (b && b->op)
+                judge_evidence(j, (double)b->wait_ns / f->tokens, "ns",
+                               "of these a token at the end of %s, more than at any other op",
+                               b->op->name);
+        judge_cost(j, f, f->spin_ns, share, "%s of CPU time a token, %s of all threads' time",
+                   isnan(f->tokens) ? "an unknown amount" : explain_ns(a, f->spin_ns / f->tokens),
+                   fmt_share(c, share));
+        if (b && b->last.n && b->last.at[0].total_ns) {
+                char who[EXPLAIN_TEXT];
+
+                judge_cause(j, "after %s threads wait in %s for the last to come, most for %s%s",
+                            b->op ? b->op->name : "their part", where,
+                            blame_name(f->w, &b->last.at[0], who, sizeof(who)),
+                            collapse ? "; who spins keeps its CPU from those that are waited for"
+                                     : "");
+        } else {
+                judge_cause(j, "threads wait in %s for the last to come%s", where,
+                            collapse ? "; who spins keeps its CPU from those that are waited for"
+                                     : "");
+        }
+        if (collapse && f->cpus)
+                judge_remedy(
+                        j,
+                        "use no more than %llu thread%s here; or let waiters sleep (llama.cpp: "
+                        "--poll 0; OpenMP: OMP_WAIT_POLICY=passive)",
+                        (unsigned long long)f->cpus, f->cpus > 1 ? "s" : "");
+        else
+                judge_remedy(j, "give each thread more between barriers, or use fewer threads; let "
+                                "waiters sleep where CPU time is wanted for other work (llama.cpp: "
+                                "--poll 0; OpenMP: OMP_WAIT_POLICY=passive)");
+        judge_gain(j, f, f->ideal,
+                   "if nobody waited: the compute of a token, %s on all threads, spread over %.0f",
+                   isnan(f->compute_cpu) ? "unknown" : explain_ns(a, f->compute_cpu / f->tokens),
+                   f->cpus && f->team > (double)f->cpus ? (double)f->cpus : f->team);
+        judge_confidence(j, f,
+                         f->has_ledger && (f->has_kernel || !collapse || short_of_cpus)
+                                 ? CONFIDENCE_HIGH
+                                 : CONFIDENCE_MEDIUM);
+}

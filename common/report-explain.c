@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The document infprof.explain/1. What there is to find is a table of verdicts; the findings come
+ * in the order of what they would gain, those of which that is not known last.
+ */
+#include "common/report-explain.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/cleanup.h"
+#include "common/report-explain-private.h"
+
+#define NS_PER_SECOND 1e9
+
+/* So many tokens are enough for a mean that would come out the same again; fewer are a hint. */
+#define TOKENS_ENOUGH 20
+#define TOKENS_FEW    5
+
+static const struct {
+        const char *id;
+        void (*judge)(const struct facts *f, struct judgement *j);
+} verdicts[] = {
+        {"oversubscribed", explain_oversubscribed}, {"spin-wait", explain_spin_wait},
+        {"spawn-churn", explain_spawn_churn},       {"imbalance", explain_imbalance},
+        {"lock-convoy", explain_lock_convoy},       {"preempted", explain_preempted},
+        {"migrations", explain_migrations},         {"small-work-units", explain_small_work_units},
+};
+#define N_VERDICTS (sizeof(verdicts) / sizeof(verdicts[0]))
+
+static json_t *text_of(const char *format, va_list ap)
+{
+        _cleanup_(freep) char *s = NULL;
+
+        if (vasprintf(&s, format, ap) < 0)
+                abort(); /* no memory */
+        return report_text(s);
+}
+
+void judge_no(struct judgement *j, const char *format, ...)
+{
+        va_list ap;
+
+        va_start(ap, format);
+        vsnprintf(j->why, sizeof(j->why), format, ap);
+        va_end(ap);
+        j->judged = JUDGED_NO;
+}
+
+void judge_unknown(struct judgement *j, const char *format, ...)
+{
+        va_list ap;
+
+        va_start(ap, format);
+        vsnprintf(j->why, sizeof(j->why), format, ap);
+        va_end(ap);
+        j->judged = JUDGED_UNKNOWN;
+}
+
+bool judge_waits(struct judgement *j, const struct facts *f)
+{
+        if (!f->waits_known)
+                judge_unknown(j, "no waits were recorded: there were none, or they were not to be "
+                                 "(INFPROF_WAITS=off)");
+        return f->waits_known;
+}
+
+const char *explain_cpus(const struct facts *f, char *buf, size_t size)
+{
+        snprintf(buf, size, "%llu CPU%s", (unsigned long long)f->cpus, f->cpus == 1 ? "" : "s");
+        return buf;
+}
+
+void judge_yes(struct judgement *j, const char *format, ...)
+{
+        va_list ap;
+
+        j->judged = JUDGED_YES;
+        j->factor = NAN;
+        j->finding = json_object();
+        j->evidence = json_array();
+        report_set(j->finding, "id", json_null()); /* its place is here */
+        va_start(ap, format);
+        report_set(j->finding, "title", text_of(format, ap));
+        va_end(ap);
+        snprintf(j->why, sizeof(j->why), "%s",
+                 json_string_value(json_object_get(j->finding, "title")));
+        report_set(j->finding, "evidence", j->evidence);
+}
+
+void judge_evidence(struct judgement *j, double value, const char *unit, const char *format, ...)
+{
+        bool whole = !strcmp(unit, "ns") || !strcmp(unit, "count");
+        json_t *o, *number = whole ? report_rounded(value) : report_fraction(value);
+        va_list ap;
+
+        if (json_is_null(number))
+                return;
+        o = json_object();
+        va_start(ap, format);
+        report_set(o, "text", text_of(format, ap));
+        va_end(ap);
+        report_set(o, "value", number);
+        report_set(o, "unit", json_string(unit));
+        json_array_append_new(j->evidence, o);
+}
+
+void judge_cause(struct judgement *j, const char *format, ...)
+{
+        va_list ap;
+
+        va_start(ap, format);
+        report_set(j->finding, "cause", text_of(format, ap));
+        va_end(ap);
+}
+
+void judge_remedy(struct judgement *j, const char *format, ...)
+{
+        va_list ap;
+
+        va_start(ap, format);
+        report_set(j->finding, "remedy", text_of(format, ap));
+        va_end(ap);
+}
+
+static double rate(const struct facts *f, double wall)
+{
+        return wall > 0 ? f->tokens * NS_PER_SECOND / wall : NAN;
+}
+
+void judge_cost(struct judgement *j, const struct facts *f, double ns, double share,
+                const char *format, ...)
+{
+        json_t *o = json_object();
+        va_list ap;
+
+        va_start(ap, format);
+        report_set(o, "text", text_of(format, ap));
+        va_end(ap);
+        report_set(o, "ns_per_token", report_rounded(ns / f->tokens));
+        report_set(o, "share", report_fraction(share >= 0 && share <= 1 ? share : NAN));
+        report_set(j->finding, "cost", o);
+}
+
+void judge_gain(struct judgement *j, const struct facts *f, double wall, const char *format, ...)
+{
+        json_t *o = json_object(), *cost = json_object_get(j->finding, "cost");
+        double factor = f->wall / wall, lost = rate(f, wall) - rate(f, f->wall);
+        va_list ap;
+
+        if (!(factor >= 1) || !isfinite(factor)) {
+                factor = NAN;
+                wall = NAN;
+        }
+        va_start(ap, format);
+        report_set(o, "text", text_of(format, ap));
+        va_end(ap);
+        report_set(o, "tokens_per_second", report_fraction(rate(f, wall)));
+        report_set(o, "factor", report_fraction(factor));
+        report_set(j->finding, "gain", o);
+        report_set(cost, "tokens_per_second",
+                   report_fraction(isfinite(factor) && lost >= 0 ? lost : NAN));
+        j->factor = factor;
+}
+
+void judge_confidence(struct judgement *j, const struct facts *f, enum confidence most)
+{
+        static const char *const names[] = {"low", "medium", "high"};
+
+        if (!(f->tokens >= TOKENS_ENOUGH) && most > CONFIDENCE_MEDIUM)
+                most = CONFIDENCE_MEDIUM;
+        if (f->tokens < TOKENS_FEW)
+                most = CONFIDENCE_LOW;
+        report_set(j->finding, "confidence", json_string(names[most]));
+}
+
+const char *explain_ns(char *buf, double ns)
+{
+        return ns >= 0 && ns < 9e18 ? fmt_ns(buf, (uint64_t)ns) : "an unknown time";
+}
+
+const char *explain_place(const struct model_site *s, char *buf, size_t size)
+{
+        const char *library = s && s->row.library ? strrchr(s->row.library, '/') : NULL;
+
+        if (!s || (!s->row.function && !s->row.library))
+                return "a place that is not known";
+        library = library ? library + 1 : s->row.library;
+        if (s->row.function)
+                snprintf(buf, size, "%s%s%s", s->row.function, library ? " in " : "",
+                         library ? library : "");
+        else
+                snprintf(buf, size, "%s+0x%llx", library, (unsigned long long)s->row.offset);
+        return buf;
+}
+
+const char *explain_function(const struct work *w, const uint32_t *frames, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                const struct frame *f = &w->frames.at[frames[i]];
+                const char *base = f->library ? strrchr(f->library, '/') : NULL;
+
+                base = base ? base + 1 : f->library;
+                if (f->function &&
+                    !(base && (!strncmp(base, "libc.", 5) || !strncmp(base, "libpthread", 10))))
+                        return f->function;
+        }
+        return NULL;
+}
+
+static int compare_judgements(const void *a, const void *b)
+{
+        const struct judgement *p = *(struct judgement *const *)a,
+                               *q = *(struct judgement *const *)b;
+        double x = isnan(p->factor) ? 0 : p->factor, y = isnan(q->factor) ? 0 : q->factor;
+
+        if (x != y)
+                return x > y ? -1 : 1;
+        return p < q ? -1 : p > q;
+}
+
+static json_t *build_looked_at(const struct judgement *j, size_t i)
+{
+        json_t *o = json_object();
+
+        report_set(o, "id", json_string(verdicts[i].id));
+        report_set(o, "found",
+                   j->judged == JUDGED_UNKNOWN ? json_null()
+                                               : json_boolean(j->judged == JUDGED_YES));
+        report_set(o, "why", report_text(j->why));
+        return o;
+}
+
+static int build(struct work *w, json_t **ret)
+{
+        struct judgement judged[N_VERDICTS] = {0}, *order[N_VERDICTS];
+        json_t *findings = json_array(), *looked_at = json_array();
+        _cleanup_(json_decrefp) json_t *o = work_head(w, EXPLAIN_SCHEMA);
+        struct facts f;
+        size_t n = 0;
+        int r = facts_find(&f, w);
+
+        for (size_t i = 0; i < N_VERDICTS && !r; i++) {
+                verdicts[i].judge(&f, &judged[i]);
+                if (judged[i].judged == JUDGED_YES && !json_array_size(judged[i].evidence)) {
+                        json_decref(judged[i].finding); /* of a file that makes no sense */
+                        judge_unknown(&judged[i], "the run has no numbers that would show it");
+                }
+                json_array_append_new(looked_at, build_looked_at(&judged[i], i));
+                if (judged[i].judged != JUDGED_YES)
+                        continue;
+                report_set(judged[i].finding, "id", json_string(verdicts[i].id));
+                order[n++] = &judged[i];
+        }
+        facts_done(&f);
+        qsort(order, n, sizeof(order[0]), compare_judgements);
+        for (size_t i = 0; i < n; i++)
+                json_array_append_new(findings, order[i]->finding);
+        report_set(o, "findings", findings);
+        report_set(o, "looked_at", looked_at);
+        report_set(o, "notes", work_notes(w));
+        if (!r)
+                *ret = steal_ptr(o);
+        return r;
+}
+
+int report_explain_new(json_t **ret, struct runfile *rf, char **ret_why)
+{
+        return work_document(ret, rf, build, ret_why);
+}
+
+int report_explain_file(json_t **ret, const char *path, char **ret_why)
+{
+        return work_document_file(ret, path, build, ret_why);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time off the CPU by stack, where the kernel's view was asked for it. Rows of several processes
+ * stay apart: what is drawn of them is merged there.
+ */
+#include "common/report-work-private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <infprof/kernel.h>
+
+#include "common/cleanup.h"
+#include "common/report-private.h"
+
+struct off_row {
+        json_t *o;
+        uint64_t total_ns;
+};
+
+struct off_cpu {
+        struct work *w;
+        struct off_row *at;
+        size_t n, room;
+};
+
+/* What the thread was off the CPU for; the last: it would have gone on. */
+static const char *const blocks[IFP_N_BLOCK_KINDS + 1] = {"futex", "io",    "fault",    "sleep",
+                                                          "poll",  "other", "preempted"};
+
+static int add(const struct runfile_off_cpu *row, void *userdata)
+{
+        struct off_cpu *all = userdata;
+        struct work *w = all->w;
+        const struct model_op *op = row->op ? model_op(&w->model, row->process, row->op) : NULL;
+        _cleanup_(freep) uint32_t *frames = NULL;
+        size_t n = 0;
+        json_t *o;
+        int r;
+
+        if (work_process(w, "off_cpu", row->process) == NONE)
+                return RUNFILE_E_FOREIGN;
+        if (row->op && !op)
+                return work_dangling(w, "off_cpu", "op", row->process, row->op);
+        r = frames_read(&w->frames, w->rf, "off_cpu", row->process, row->stack, row->frames,
+                        &frames, &n, &w->why);
+        if (r)
+                return r;
+        if (all->n == all->room) {
+                size_t room = all->room ? 2 * all->room : 64;
+                void *grown = reallocarray(all->at, room, sizeof(*all->at));
+
+                if (!grown)
+                        return -ENOMEM;
+                all->at = grown;
+                all->room = room;
+        }
+        o = json_object();
+        report_set(o, "block", json_string(blocks[row->block]));
+        report_set(o, "op", report_text(op ? op->name : NULL));
+        report_set(o, "phase", json_string(report_phase_names[row->phase]));
+        report_set(o, "frames", frames_build(&w->frames, frames, n));
+        report_set(o, "count", report_integer(row->count));
+        report_set(o, "total_ns", report_integer(row->total_ns));
+        all->at[all->n].o = o;
+        all->at[all->n++].total_ns = row->total_ns;
+        return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+        const struct off_row *p = a, *q = b;
+
+        return (p->total_ns < q->total_ns) - (p->total_ns > q->total_ns);
+}
+
+int work_off_cpu(struct work *w, json_t **ret)
+{
+        struct off_cpu all = {.w = w};
+        json_t *array = json_array();
+        int r = runfile_each_off_cpu(w->rf, add, &all);
+
+        if (!r && all.n)
+                qsort(all.at, all.n, sizeof(*all.at), compare);
+        for (size_t i = 0; i < all.n; i++)
+                json_array_append_new(array, all.at[i].o);
+        free(all.at);
+        if (r)
+                json_decref(array);
+        else
+                *ret = array;
+        return r;
+}

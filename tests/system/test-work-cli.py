@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: MIT
+"""infprof threads, waits, spawns, ledger and explain: how they print documents that wait_docs made up, and what
+they say when something is typed wrongly or is not there.
+
+The pictures are in screens/. INFPROF_TEST_PAINT=1 paints them anew: look at the difference before it is
+committed."""
+
+import copy
+import fcntl
+import json
+import os
+import pty
+import re
+import sqlite3
+import struct
+import subprocess
+import termios
+
+import wait_docs
+from fake_api import FakeApi
+from harness import case, check, equal, main, one_line
+
+VERBS = ("threads", "waits", "spawns", "ledger", "explain")
+
+
+def fake(s, **documents):
+    """A daemon that has the run x, and others: name_verb=document."""
+    api = FakeApi(s.path("run/infprof/api.sock"), wait_docs.answers("x"))
+    for key, document in documents.items():
+        name, verb = key.rsplit("_", 1)
+        api.answers[f"GET /v1/runs/{name}/{verb}"] = document
+    return api
+
+
+def picture(s, name, got):
+    path = s.source(f"tests/system/screens/{name}.txt")
+    if os.environ.get("INFPROF_TEST_PAINT"):
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(got)
+    with open(path, encoding="utf-8") as f:
+        wanted = f.read()
+    check(got == wanted, f"{name} is not as in {path}:\n{got}")
+
+
+def on_terminal(s, columns, *args, **env):
+    """What a terminal of so many columns is sent."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with subprocess.Popen([s.cli, *args], stdout=theirs, stdin=subprocess.DEVNULL,
+                          env=s.env(extra={"TZ": "UTC", "LC_ALL": "C.UTF-8", **env})) as popen:
+        os.close(theirs)
+        got = b""
+        try:
+            while chunk := os.read(ours, 65536):
+                got += chunk
+        except OSError:
+            pass  # the other side is closed
+        os.close(ours)
+        equal(popen.wait(), 0, "exit code")
+    return got.decode().replace("\r\n", "\n")
+
+
+def printed(s, *args):
+    return s.infprof(*args, env={"TZ": "UTC"}).stdout
+
+
+def refused(s, code, *args, env=None):
+    run = s.infprof(*args, code=code, env=env)
+    one_line(run.stderr, " ".join(args))
+    equal(run.stdout, "", "stdout")
+    return run.stderr
+
+
+# What is printed.
+
+@case
+def whole_views_as_printed(s):
+    api = fake(s)
+    for verb in VERBS:
+        picture(s, f"{verb}-80", on_terminal(s, 80, verb, "x"))
+        picture(s, f"{verb}-160", on_terminal(s, 160, verb, "x"))
+    picture(s, "ledger-piped", printed(s, "ledger", "x"))
+    picture(s, "waits-80-ascii", on_terminal(s, 80, "waits", "x", LC_ALL="C"))
+    api.close()
+
+
+@case
+def without_the_kernels_view(s):
+    api = fake(s, poor_threads=wait_docs.threads(kernel=False), poor_ledger=wait_docs.ledger(kernel=False))
+    picture(s, "threads-80-no-kernel", on_terminal(s, 80, "threads", "poor"))
+    picture(s, "ledger-80-no-kernel", on_terminal(s, 80, "ledger", "poor"))
+    api.close()
+
+
+@case
+def a_run_that_lives_shows_who_waits(s):
+    api = fake(s, live_waits=wait_docs.waits(live=True), live_threads=wait_docs.threads(live=True))
+    picture(s, "waits-80-live", on_terminal(s, 80, "waits", "live"))
+    check("waiting at this moment" in printed(s, "waits", "live"), "said")
+    check("waiting at this moment" not in printed(s, "waits", "x"), "nobody waits")
+    api.close()
+
+
+@case
+def nothing_found_is_said_with_what_was_looked_at(s):
+    api = fake(s, healthy_explain=wait_docs.explain(found=False))
+    picture(s, "explain-80-healthy", on_terminal(s, 80, "explain", "healthy"))
+    api.close()
+
+
+@case
+def it_fits_a_terminal(s):
+    api = fake(s, poor_threads=wait_docs.threads(kernel=False), poor_ledger=wait_docs.ledger(kernel=False),
+               live_waits=wait_docs.waits(live=True))
+    for columns in (80, 100, 132, 160, 200):
+        for args in (*((verb, "x") for verb in VERBS), ("threads", "poor"), ("ledger", "poor"), ("waits", "live"),
+                     ("waits", "--full", "x"), ("threads", "-n", "0", "x")):
+            widest = max(on_terminal(s, columns, *args).splitlines(), key=len)
+            check(len(widest) <= columns, f"{len(widest)} columns on {columns} by {' '.join(args)}: {widest}")
+    api.close()
+
+
+@case
+def rows_are_counted(s):
+    api = fake(s)
+    text = printed(s, "threads", "-n", "3", "x")
+    check("(99 more; -n 0 shows all)" in text, text)
+    text = printed(s, "threads", "--rows", "0", "x")
+    check("more; -n 0" not in text and text.count("ggml_graph_compute") > 100, "all")
+    check("(2 more; -n 0 shows all)" in printed(s, "waits", "-n", "2", "x"), "of waits")
+    check("(1 more; -n 0 shows all)" in printed(s, "ledger", "-n", "1", "x"), "of slow tokens")
+    api.close()
+
+
+@case
+def the_rows_of_the_ledger_add_up(s):
+    """What is printed as the whole is the sum of what is printed above it."""
+    doc = wait_docs.ledger()
+    api = fake(s)
+    lines = printed(s, "ledger", "x").splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("compute "))
+    shares = [float(line.split()[2]) for line in lines[first:first + 11]]
+    equal([line.split()[0] for line in lines[first:first + 11]], wait_docs.ROWS, "rows")
+    check(abs(sum(shares) - 100) < 0.6, f"{shares}")
+    check(lines[first + 11].startswith("all of it"), lines[first + 11])
+    for who in ("own", "critical"):
+        equal(sum(row["total_ns"] for row in doc[who]), doc["wall"]["total_ns"], f"of {who}, in the document")
+    api.close()
+
+
+@case
+def json_is_the_document(s):
+    api = fake(s)
+    for verb in VERBS:
+        equal(json.loads(s.infprof(verb, "--json", "x").stdout), getattr(wait_docs, verb)(), verb)
+        equal(s.infprof(verb, "-j", "x").stdout, s.infprof(verb, "--json", "x").stdout, "-j")
+    api.answers["GET /v1/runs/pid:4711/waits"] = wait_docs.waits()
+    equal(json.loads(s.infprof("waits", "--json", "4711").stdout), wait_docs.waits(), "by pid")
+    api.close()
+
+
+def emptied(document):
+    """Every list empty, every figure null; what a run without anything has."""
+    doc = copy.deepcopy(document)
+    for key, value in doc.items():
+        if key in ("schema", "run"):
+            continue
+        doc[key] = [] if isinstance(value, list) else None
+    return doc
+
+
+@case
+def what_is_not_known_is_not_shown_as_nothing(s):
+    api = fake(s, **{f"empty_{verb}": emptied(getattr(wait_docs, verb)()) for verb in VERBS})
+    for verb in VERBS:
+        text = printed(s, verb, "empty")
+        check("nan" not in text and "(null)" not in text, text)
+    for verb, said in (("threads", "no thread was seen"), ("waits", "no thread waited"), ("spawns", "nothing was created"),
+                       ("ledger", "no token was decoded"), ("explain", "nothing wrong was found")):
+        check(said in printed(s, verb, "empty"), f"{verb}: {printed(s, verb, 'empty')}")
+    api.close()
+
+
+def nulled(value):
+    """Every number in it unknown."""
+    if isinstance(value, dict):
+        return {k: nulled(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [nulled(v) for v in value]
+    return value if isinstance(value, (str, bool)) else None
+
+
+@case
+def figures_that_are_null_are_dashes(s):
+    api = fake(s, **{f"null_{verb}": {**nulled(getattr(wait_docs, verb)()), "run": wait_docs.run(), "steps": 1} for verb in VERBS})
+    for verb in VERBS:
+        for columns in (80, 160):
+            text = on_terminal(s, columns, verb, "null").replace("-n 0 shows", "").replace("exit code 0", "")
+            check(not re.search(r"nan|\(null\)|18446744|(?<![\w.-])0(\.0+)?(?![\w.])", text), f"{verb}: {text}")
+    api.close()
+
+
+def evil_of(value, evil):
+    if isinstance(value, dict):
+        return {k: v if k in ("schema", "row", "end", "started_at") else evil_of(v, evil) for k, v in value.items()}
+    if isinstance(value, list):
+        return [evil_of(v, evil) for v in value]
+    return evil if isinstance(value, str) else value
+
+
+@case
+def control_characters_do_not_reach_the_terminal(s):
+    evil = "evil\x1b[2J\n\x9bx"
+    api = fake(s, **{f"evil_{verb}": evil_of(getattr(wait_docs, verb)(), evil) for verb in VERBS})
+    for verb in VERBS:
+        text = printed(s, verb, "evil")
+        check("evil" in text, verb)
+        check(not any(ord(c) < 32 and c != "\n" or 0x7f <= ord(c) < 0xa0 for c in text), f"{verb} is clean: {text!r}")
+    api.close()
+
+
+# What is typed wrongly, and what is not there.
+
+@case
+def wrong_usage(s):
+    for verb in VERBS:
+        for args in (["--bogus"], ["-x"], ["a", "b"], ["--json=1"]):
+            refused(s, 2, verb, *args)
+        check(f"usage: infprof {verb}" in s.infprof(verb, "--help").stdout, "--help")
+        check(f"infprof.{verb}/1" in s.infprof("help", verb).stdout, "help")
+    for verb in ("threads", "waits", "spawns", "ledger"):
+        for bad in ("x", "-1", "", "1.5", "99999999999"):
+            check("-n cannot be" in refused(s, 2, verb, "-n", bad), bad)
+        refused(s, 2, verb, "-n")
+    refused(s, 2, "explain", "-n", "1")
+    refused(s, 2, "ledger", "--full")
+
+
+@case
+def what_is_not_there(s):
+    for verb in VERBS:
+        check("no run yet" in refused(s, 3, verb), verb)
+        check("nonesuch" in refused(s, 3, verb, "nonesuch"), verb)
+        check("nonesuch.infprof" in refused(s, 3, verb, "./nonesuch.infprof"), verb)
+        check("no engine with pid 4711" in refused(s, 3, verb, "4711"), verb)
+    with open(s.path("text.infprof"), "w", encoding="utf-8") as f:
+        f.write("no run\n")
+    for verb in VERBS:
+        check("text.infprof" in refused(s, 3, verb, s.path("text.infprof")), verb)
+
+
+@case
+def unwritable_output_is_said(s):
+    api = fake(s)
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        for verb in VERBS:
+            for more in ([], ["--json"]):
+                got = subprocess.run([s.cli, verb, *more, "x"], env=s.env(), stdout=full, stderr=subprocess.PIPE, text=True,
+                                     check=False)
+                equal(got.returncode, 1, verb)
+                one_line(got.stderr, verb)
+    api.close()
+
+
+# Of run files.
+
+def made(s, name="20261121-090000-5001"):
+    os.makedirs(s.path("state/infprof/runs"), exist_ok=True)
+    path = s.path(f"state/infprof/runs/{name}.infprof")
+    s.run([s.built("tests/unit/make-run"), "--memory", path], preload=False)
+    return path
+
+
+def change(path, *statements):
+    with sqlite3.connect(path) as db:
+        for statement in statements:
+            db.execute(*statement)
+    db.close()
+
+
+@case
+def stacks_off_the_cpu_are_of_the_run_file(s):
+    path = made(s)
+    row = "INSERT INTO off_cpu VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    equal(json.loads(s.infprof("threads", "--json", path).stdout)["off_cpu"], [], "none")
+    change(path, (row, (0, 0, 3, 3, 6, "1,2,3", 7, 1_000)), (row, (0, 1, 0, 1, 1, "4,3", 2, 3_000)))
+    got = json.loads(s.infprof("threads", "--json", path).stdout)["off_cpu"]
+    equal([(o["block"], o["op"], o["phase"], [f["function"] for f in o["frames"]], o["count"], o["total_ns"]) for o in got],
+          [("io", None, "load", ["ggml_aligned_malloc", "main"], 2, 3_000),
+           ("preempted", "graph", "decode", ["ggml_new_graph_custom", "llama_decode", "main"], 7, 1_000)], "longest first")
+    equal(s.infprof("flame", "--offcpu", "--folded", path).stdout,
+          "main;ggml_aligned_malloc_[i];[io] 3000\nmain;llama_decode;ggml_new_graph_custom;[op graph];[preempted] 1000\n", "drawn")
+    for bad in ((0, 2, 0, 1, 1, "4,99999", 2, 3_000), (0, 2, 77, 1, 1, "4", 2, 3_000), (9, 2, 0, 1, 1, "4", 2, 3_000)):
+        change(path, ("DELETE FROM off_cpu WHERE stack = 2", ()), (row, bad))
+        said = refused(s, 3, "threads", path)
+        check("off_cpu" in said, f"{bad}: {said}")
+
+
+@case
+def a_run_of_nothing_but_memory(s):
+    """Such as an older infprof kept, or one with --waits off."""
+    path = made(s)
+    for verb in VERBS:
+        text = printed(s, verb, path)
+        check("nan" not in text and "(null)" not in text, text)
+
+
+# record
+
+def shown_environment(s, *args, env=None, code=0):
+    """The variables that a recorded command sees."""
+    run = s.infprof("record", *args, "--", "env", code=code, env={"INFPROF_DAEMON": "off", **(env or {})})
+    return dict(line.split("=", 1) for line in run.stdout.splitlines() if "=" in line), run.stderr
+
+
+@case
+def record_tells_the_shim_what_to_keep(s):
+    names = ("INFPROF_WAITS", "INFPROF_KERNEL", "INFPROF_OFFCPU")
+    for args, wanted in (([], (None, None, None)), (["--waits", "off"], ("off", None, None)),
+                         (["--waits=on", "--kernel=off"], ("on", "off", None)), (["--offcpu"], (None, None, "1")),
+                         (["--offcpu", "--kernel", "on"], (None, "on", "1"))):
+        got = shown_environment(s, *args)[0]
+        equal(tuple(got.get(name) for name in names), wanted, " ".join(args))
+    equal(shown_environment(s, "--waits", "on", env={"INFPROF_WAITS": "off"})[0]["INFPROF_WAITS"], "on", "the option wins")
+    for args, said in ((["--waits", "maybe"], "on or off"), (["--kernel", "libfoo.so:f"], "--kernels"), 
+                       (["--offcpu", "--kernel", "off"], "--kernel off"), (["--offcpu=1"], "no value")):
+        text = shown_environment(s, *args, code=2)[1]
+        one_line(text, " ".join(args))
+        check(said in text, text)
+
+
+main()

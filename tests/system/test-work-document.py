@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: MIT
+"""The documents infprof.threads/1, waits/1, spawns/1, ledger/1 and explain/1 as the library builds them
+(print-work), from runs that make-run wrote: no shim, no daemon. Their figures are held against the fixtures in
+tests/unit/test-work.c and test-explain.c; here it is their shape, what must agree in them, and what becomes of a
+run file that lacks something, or lies."""
+
+import json
+import sqlite3
+import time
+
+from harness import case, check, equal, main, one_line
+
+DOCUMENTS = ["threads", "waits", "spawns", "ledger", "explain"]
+KINDS = ["whole", "lone", "healthy", "pinned", "fine", "crowded", "uneven", "convoy", "ousted", "small", "bare"]
+# Others speak of rows in table frame.
+TABLES = ["thread_wait", "wait", "wait_by", "wait_now", "spawn", "ledger", "ledger_row", "ledger_thread", "slow_token",
+          "slow_token_row", "kernel", "kernel_op", "syscall", "preempt", "thread_op", "op_phase", "note"]
+KERNEL_ROWS = ["runnable", "fault", "syscall"]
+
+
+def make_run(s, kind="whole", name=None):
+    path = s.path((name or kind) + ".infprof")
+    s.run([s.built("tests/unit/make-run"), "--work", kind, path], preload=False)
+    return path
+
+
+def change(path, sql):
+    with sqlite3.connect(path) as db:
+        db.executescript(sql)
+    db.close()
+
+
+def built(s, document, path, code=0):
+    run = s.run([s.built("tests/unit/print-work"), document, path], preload=False, code=code)
+    return json.loads(run.stdout) if not code else run.stderr
+
+
+def spreads(o):
+    """All quantile objects in it."""
+    if isinstance(o, dict):
+        if "p50_ns" in o and "max_ns" in o:
+            yield o
+        for v in o.values():
+            yield from spreads(v)
+    elif isinstance(o, list):
+        for v in o:
+            yield from spreads(v)
+
+
+def ledgers_add_up(doc):
+    for who, of in (("own", "wall"), ("critical", "wall"), ("all", "all")):
+        rows = doc[who]
+        if rows:
+            equal(sum(r["total_ns"] or 0 for r in rows), doc["thread_ns"] if of == "all" else doc["wall"]["total_ns"], who)
+    for step in doc["slow"]:
+        for who in ("own", "critical", "all"):
+            equal(sum(v or 0 for v in step[who].values()), step["thread_ns"] if who == "all" else step["wall_ns"],
+                  f"slow step {step['number']}, {who}")
+    if not doc["kernel"]:
+        for who in ("own", "critical", "all"):
+            for row in doc[who]:
+                check((row["total_ns"] is None) == (row["row"] in KERNEL_ROWS), f"{who}: {row['row']}")
+
+
+def waits_agree(doc):
+    for o in doc["objects"]:
+        parts = sum(b["total_ns"] for b in o["by"]) + o["unknown"]["total_ns"] + o["others"]["total_ns"]
+        check(parts <= o["total_ns"], f"{o['object']}: for {parts} of {o['total_ns']} somebody is to blame")
+        check(all(i < len(doc["sites"]) for i in o["sites"]), "sites of objects")
+    equal(sum(o["total_ns"] for o in doc["objects"]), sum(x["total_ns"] for x in doc["sites"]), "objects and sites")
+    for b in doc["barriers"]:
+        check(sum(x["times"] for x in b["last"]) == b["episodes"], "each episode has one last arrival")
+
+
+def agree(name, doc):
+    for q in spreads(doc):
+        values = [q[k] for k in ("min_ns", "p50_ns", "p95_ns", "p99_ns", "max_ns") if q[k] is not None]
+        equal(values, sorted(values), f"{name}: {q}")
+    if name == "ledger":
+        ledgers_add_up(doc)
+    if name == "waits":
+        waits_agree(doc)
+
+
+def all_documents(s, path):
+    docs = {}
+    for name in DOCUMENTS:
+        docs[name] = built(s, name, path)
+        s.validate(docs[name], f"doc/{name}.schema.json")
+        agree(name, docs[name])
+    return docs
+
+
+@case
+def documents_are_as_their_schemas_say(s):
+    for kind in KINDS:
+        docs = all_documents(s, make_run(s, kind))
+        equal({x["id"]: x["found"] for x in docs["explain"]["looked_at"] if x["found"]},
+              {x["id"]: True for x in docs["explain"]["findings"]}, f"{kind}: findings")
+
+
+@case
+def what_a_file_lacks_is_not_known(s):
+    for table in TABLES:
+        path = make_run(s, name=table)
+        also = {"wait": "DELETE FROM wait_by;", "slow_token": "DELETE FROM slow_token_row;"}.get(table, "")
+        change(path, f"DELETE FROM \"{table}\"; {also}")
+        all_documents(s, path)
+    path = make_run(s, name="nothing")
+    change(path, "".join(f"DELETE FROM \"{t}\";" for t in TABLES + ["thread", "frame", "site", "op", "process"]))
+    docs = all_documents(s, path)
+    equal(docs["explain"]["findings"], [], "findings in nothing")
+    equal(docs["ledger"]["wall"], None, "no step")
+    equal(docs["threads"]["cpus"], None, "cpus of no process")
+
+
+@case
+def schemas_are_strict(s):
+    import jsonschema
+    path = make_run(s)
+    spoils = {
+        "threads": [lambda d: d.update(more=1), lambda d: d["threads"][0].update(running_ns=-1),
+                    lambda d: d["kernel"].update(view="perf"), lambda d: d["kernel"].update(cost_share=1.1),
+                    lambda d: d["threads"][0]["waits"].update(nap={"count": 1, "total_ns": 1}),
+                    lambda d: d["groups"][0].pop("spans"), lambda d: d.update(schema="infprof.threads/2")],
+        "waits": [lambda d: d["objects"][0].update(kind="nap"), lambda d: d["objects"][0].update(object="7000"),
+                  lambda d: d["barriers"][0].update(efficiency=1.01), lambda d: d["barriers"][0].update(imbalance=0.9),
+                  lambda d: d["objects"][0]["by"][0].update(share=2) if d["objects"][0]["by"] else d.update(more=1),
+                  lambda d: d["sites"][0].pop("one")],
+        "spawns": [lambda d: d["sites"][0].update(kind="task"), lambda d: d["sites"][0].update({"class": "crowd"}),
+                   lambda d: d["sites"][0].update(share_of_token=1.5)],
+        "ledger": [lambda d: d["own"][0].update(row="rest"), lambda d: d["own"][0].update(share=1.2),
+                   lambda d: d["slow"][0]["own"].pop("compute"), lambda d: d["slow"][0]["own"].update(compute=None),
+                   lambda d: d.update(overhead_factor=0.5)],
+        "explain": [lambda d: d["looked_at"][0].update(id="slow"), lambda d: d["looked_at"][0].pop("why"),
+                    lambda d: d["findings"].append({"id": "spin-wait"})],
+    }
+    for name in DOCUMENTS:
+        with open(s.source(f"doc/{name}.schema.json"), encoding="utf-8") as f:
+            schema = json.load(f)
+        jsonschema.Draft202012Validator.check_schema(schema)
+        validator = jsonschema.Draft202012Validator(schema)
+        text = json.dumps(built(s, name, path))
+        check(validator.is_valid(json.loads(text)), name)
+        for i, spoil in enumerate(spoils[name]):
+            doc = json.loads(text)
+            spoil(doc)
+            check(not validator.is_valid(doc), f"spoiled document {i} of {name} is refused")
+
+
+@case
+def sums_that_do_not_add_up_are_made_to(s):
+    """Rows that are too long, too short, or too long for any number: they sum to the wall time all the same."""
+    for i, sql in enumerate((
+            "UPDATE ledger_row SET total_ns = total_ns + 1",
+            "UPDATE ledger_row SET total_ns = total_ns * 3",
+            "UPDATE ledger_row SET total_ns = total_ns / 7",
+            "UPDATE ledger_row SET total_ns = 9223372036854775807",
+            "UPDATE ledger SET wall_ns = 0, all_ns = 1",
+            "UPDATE ledger SET wall_ns = 9223372036854775807, all_ns = 9223372036854775807",
+            "UPDATE ledger SET steps = 9223372036854775807, tokens = 1",
+            "UPDATE slow_token_row SET ns = ns * 1000",
+            "UPDATE slow_token SET wall_ns = 9223372036854775807, all_ns = 0",
+            "UPDATE wait SET total_ns = 9223372036854775807, count = 9223372036854775807, last = 9223372036854775807",
+            "UPDATE wait SET min_ns = 9223372036854775807, max_ns = 1",
+            "UPDATE spawn SET cost_ns = 9223372036854775807, count = 1, team = 9223372036854775807",
+            "UPDATE thread SET running_ns = 9223372036854775807, runnable_ns = 1, cpu_ns = 0",
+            "UPDATE kernel SET cpus = 9223372036854775807, cost_ns = 9223372036854775807, lost = 9223372036854775807",
+            "UPDATE process SET ticks_per_second = 0", "UPDATE process SET ticks_per_second = 1",
+            "UPDATE run SET duration_ns = 0; UPDATE process SET duration_ns = 0",
+            "UPDATE run SET duration_ns = 9223372036854775807")):
+        for kind in ("whole", KINDS[3 + i % 7]):
+            path = make_run(s, kind, name=f"{kind}{i}")
+            change(path, sql)
+            docs = {}
+            for name in DOCUMENTS:
+                docs[name] = built(s, name, path)
+                s.validate(docs[name], f"doc/{name}.schema.json")
+            ledgers_add_up(docs["ledger"])
+            for q in spreads(docs):
+                values = [q[k] for k in ("min_ns", "p50_ns", "p95_ns", "p99_ns", "max_ns") if q[k] is not None]
+                equal(values, sorted(values), f"{kind} after {sql}: {q}")
+
+
+@case
+def damage_is_said(s):
+    for i, sql in enumerate((
+            "UPDATE wait SET op = 77 WHERE wait = 1", "UPDATE wait SET frames = '2,x' WHERE wait = 1",
+            "UPDATE wait SET frames = '99' WHERE wait = 1", "UPDATE spawn SET site = 9 WHERE site = 0",
+            "UPDATE wait_by SET wait = wait + 99", "UPDATE thread_wait SET thread = 99 WHERE thread = 0",
+            "UPDATE ledger_thread SET thread = 99 WHERE thread = 0", "DELETE FROM slow_token",
+            "UPDATE kernel_op SET op = 77 WHERE op = 4", "UPDATE ledger SET process = 9",
+            "UPDATE wait SET kind = 12 WHERE wait = 1", "DELETE FROM frame")):
+        path = make_run(s, name=f"damage{i}")
+        change(path, sql)
+        for name in DOCUMENTS:
+            one_line(built(s, name, path, code=1), f"{name} after {sql}")
+
+
+@case
+def names_of_strangers_become_utf8(s):
+    path = make_run(s)
+    change(path, "UPDATE op SET name = CAST(X'6d75ff6c' AS TEXT) WHERE op = 4;"
+                 "UPDATE frame SET function = CAST(X'c328' AS TEXT), library = CAST(X'2ff0' AS TEXT);"
+                 "UPDATE site SET function = CAST(X'ff' AS TEXT), library = CAST(X'fe' AS TEXT);"
+                 "UPDATE wait SET object_library = CAST(X'fd' AS TEXT);"
+                 "UPDATE kernel SET why = CAST(X'ff' AS TEXT), view = 1")
+    docs = all_documents(s, path)
+    check(any(t["name"] == "pool\ufffd" for t in docs["threads"]["threads"]), "a thread's name")
+    check(any(p["name"] == "cc1\ufffd" for p in docs["threads"]["preempted_by"]), "a stranger's name")
+    equal(docs["waits"]["barriers"][0]["op"], "mu\ufffdl", "an op's name")
+
+
+@case
+def thousands_of_threads_and_waits(s):
+    """A thread for each of 20,000 tokens, a full table of waits, each with its own stack: in seconds."""
+    path = make_run(s, "pinned")
+    change(path, """
+        WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 20999)
+        INSERT INTO thread (process, thread, tid, parent_tid, name, started_ns, ended_ns, site, spans, folded, alloc_calls,
+          alloc_asked, alloc_usable, free_calls, freed_usable, alloc_failed, maps, mapped_bytes)
+          SELECT 0, i, 10000 + i, 6001, 'engine', i * 1000, i * 1000 + 900, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM n;
+        INSERT INTO thread_wait SELECT 0, thread, 5, 1, 10 FROM thread WHERE thread >= 1000;
+        INSERT INTO ledger_thread SELECT 0, thread, 0, 10, 1 FROM thread WHERE thread >= 1000;
+        WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 16383)
+        INSERT INTO wait (process, wait, kind, op, phase, thread, object, object_offset, spins, shared, one, frames, count,
+          total_ns, max_ns, "left", timeouts, last, unknown, unknown_ns, others, others_ns)
+          SELECT 0, i, 1 + i % 11, 4, 3, 1000 + i, i % 3000 * 8, 0, 0, 0, 0, (i % 6) || ',' || (i / 6 % 6) || ',' || (i / 36 % 6),
+            1, i, 0, 0, 0, 0, 0, 0, 0, 0 FROM n;
+        INSERT INTO wait_by SELECT 0, wait, slot, 1000 + wait + slot, 4, 1, 1 FROM wait, (SELECT 0 AS slot UNION SELECT 1
+          UNION SELECT 2 UNION SELECT 3) WHERE wait >= 10;
+        """)
+    start = time.monotonic()
+    docs = all_documents(s, path)
+    took = time.monotonic() - start
+    equal(len(docs["threads"]["threads"]), 256, "the busiest")
+    equal(sum(g["threads"] for g in docs["threads"]["groups"]), 20201, "all of them in groups")
+    check(any("busiest are here" in n for n in docs["threads"]["notes"]), "noted")
+    equal(len(docs["ledger"]["threads"]), 256, "the longest")
+    check(all(len(o["by"]) <= 8 for o in docs["waits"]["objects"]), "many are put together")
+    check(took < 60, f"{took} s")
+
+
+main()
