@@ -15,6 +15,7 @@
 #include "common/fmt.h"
 
 #define INDENT     "      "
+#define MAX_PARTS  32
 #define LEAST_PART 0.01 /* of the token: what is less is not worth a word */
 
 struct part {
@@ -32,18 +33,20 @@ static int compare(const void *a, const void *b)
 /* "runnable 330ms (62.0%), barrier 112ms (21.0%), ..."; to be freed. NULL: no memory. */
 static char *parts_of(const json_t *token)
 {
-        const json_t *own = json_object_get(token, "own");
-        struct part parts[LEDGER_N_ROWS];
+        struct part parts[MAX_PARTS];
         double wall = text_number(token, "wall_ns");
         size_t n = 0, size;
         char *line = NULL, took[FMT_SIZE], share[FMT_SIZE];
+        const char *name;
+        json_t *v;
         FILE *f;
 
-        for (size_t i = 0; i < LEDGER_N_ROWS; i++) {
-                double ns = text_number(own, ledger_rows[i].name);
+        json_object_foreach(json_object_get(token, "own"), name, v)
+        {
+                double ns = json_is_number(v) ? json_number_value(v) : 0;
 
-                if (ns > 0 && ns >= wall * LEAST_PART)
-                        parts[n++] = (struct part){ledger_rows[i].name, ns};
+                if (ns > 0 && ns >= wall * LEAST_PART && n < MAX_PARTS)
+                        parts[n++] = (struct part){name, ns};
         }
         qsort(parts, n, sizeof(parts[0]), compare);
         f = open_memstream(&line, &size);
@@ -60,14 +63,35 @@ static char *parts_of(const json_t *token)
         return line;
 }
 
+/* What was different, in one paragraph. */
+static bool print_different(const struct page *p, const json_t *different)
+{
+        _cleanup_(freep) char *line = NULL;
+        const json_t *text;
+        size_t i, size;
+        FILE *f = open_memstream(&line, &size);
+
+        if (!f)
+                return false;
+        json_array_foreach(different, i, text)
+        {
+                fprintf(f, "%s%s", i ? "; " : "",
+                        json_string_value(text) ? json_string_value(text) : "?");
+        }
+        if (!json_array_size(different))
+                fputs("nothing that was measured", f);
+        if (fclose(f) == EOF)
+                return false;
+        table_wrap(p->v.f, INDENT "different: ", line, p->v.width);
+        return true;
+}
+
 static bool print_token(const struct page *p, size_t place, const json_t *token)
 {
         _cleanup_(freep) char *parts = parts_of(token), *head = NULL;
-        const json_t *different = json_object_get(token, "different"), *text;
         double factor = text_number(token, "times_median"), tokens = text_number(token, "tokens");
         char label[32], number[FMT_SIZE], took[FMT_SIZE], at[FMT_SIZE], of[32] = "",
                                                                         several[48] = "";
-        size_t i;
 
         if (!isnan(factor))
                 snprintf(of, sizeof(of), ", %.1fx the median", factor);
@@ -82,14 +106,7 @@ static bool print_token(const struct page *p, size_t place, const json_t *token)
         table_wrap(p->v.f, label, head, p->v.width);
         if (*parts)
                 table_wrap(p->v.f, INDENT, parts, p->v.width);
-        json_array_foreach(different, i, text)
-        {
-                table_wrap(p->v.f, INDENT "different: ",
-                           json_string_value(text) ? json_string_value(text) : "?", p->v.width);
-        }
-        if (!json_array_size(different))
-                table_wrap(p->v.f, INDENT, "different: nothing that was measured", p->v.width);
-        return true;
+        return print_different(p, json_object_get(token, "different"));
 }
 
 bool ledger_print_slow(const struct page *p)
@@ -101,9 +118,9 @@ bool ledger_print_slow(const struct page *p)
                 view_heading(&p->v, "no token took three times as long as the one in the middle");
                 return true;
         }
-        view_heading(&p->v, "the slowest tokens (the last 16 of those over three times the median "
-                            "are kept), and "
-                            "where the time of the thread that decodes went");
+        view_heading(&p->v, "the slowest tokens (the last 16 that took over three times the median "
+                            "of those before "
+                            "them), and where the time of the thread that decodes went");
         for (size_t i = 0; i < shown; i++)
                 if (!print_token(p, i + 1, json_array_get(slow, i)))
                         return false;

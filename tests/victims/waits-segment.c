@@ -166,12 +166,12 @@ uint64_t blamed(uint32_t kind, const void *object, const struct ifp_lane *lane, 
         return n;
 }
 
-bool passes(uint32_t stack, const void *function, size_t bytes)
+bool passes(uint32_t stack, const void *function)
 {
         const struct ifp_stack *s = &seg->stacks[stack];
 
         for (uint32_t i = 0; i < s->n_frames; i++)
-                if (seg->frames[s->first_frame + i] - (uintptr_t)function < bytes)
+                if (seg->frames[s->first_frame + i] - (uintptr_t)function < PLACE_BYTES)
                         return true;
         return false;
 }

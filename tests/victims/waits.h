@@ -35,8 +35,11 @@ uint64_t blamed(uint32_t kind, const void *object, const struct ifp_lane *lane, 
 /* What must hold of every entry and lane. Called after each case. */
 void check_all(void);
 
-/* Does the stack of an entry pass through the function? */
-bool passes(uint32_t stack, const void *function, size_t bytes);
+/* A function that stacks are looked for: it has so much room to itself. */
+#define PLACE_BYTES 1024
+#define PLACE       __attribute__((noinline, aligned(PLACE_BYTES)))
+/* Does the stack pass through it? */
+bool passes(uint32_t stack, const void *function);
 
 /* ---- cases ---- */
 
