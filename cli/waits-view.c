@@ -63,7 +63,8 @@ static bool print_waiting(const struct page *p)
                 {{"thread", false, false, 1}, "name", ROWS_TEXT, "-"},
                 {{"at", false, true, 0}, "place", ROWS_TEXT},
         };
-        const json_t *waiting = json_object_get(p->document, "waiting");
+        _cleanup_(json_decrefp) json_t *waiting =
+                memory_sorted(json_object_get(p->document, "waiting"), "for_ns");
         size_t n = json_array_size(waiting), shown = view_shown(p->rows, n);
         bool live = !strcmp(text_string(json_object_get(p->document, "run"), "end", ""), "live");
         _cleanup_(json_decrefp) json_t *rows = json_array();
@@ -211,7 +212,27 @@ static void add_whom(json_t *rows, const json_t *o, const json_t *by, const char
         json_array_append_new(rows, row);
 }
 
-/* A line for each object and each thread that was waited for. */
+/* Of one object. */
+static void add_all_of(json_t *rows, const json_t *o)
+{
+        const json_t *others = json_object_get(o, "others"),
+                     *unknown = json_object_get(o, "unknown");
+        double total = text_number(o, "total_ns");
+        const json_t *by;
+        char who[96];
+        size_t i;
+
+        json_array_foreach(json_object_get(o, "by"), i, by)
+        {
+                add_whom(rows, o, by, waits_thread(who, sizeof(who), by), total);
+        }
+        if (text_number(others, "total_ns") > 0)
+                add_whom(rows, o, others, "(other threads)", total);
+        if (i && text_number(unknown, "total_ns") > 0)
+                add_whom(rows, o, unknown, "(not seen)", total);
+}
+
+/* A line for each object and each thread that was waited for, the longest first. */
 static bool print_whom(const struct page *p)
 {
         static const struct rows_column columns[] = {
@@ -223,32 +244,27 @@ static bool print_whom(const struct page *p)
                 {{"for", false, true, 0}, "who", ROWS_TEXT},
                 {{"in op", false, false, 1}, "op", ROWS_TEXT, "-"},
         };
-        const json_t *objects = json_object_get(p->document, "objects"), *o, *by;
-        size_t n = json_array_size(objects), shown = view_shown(p->rows, n), j;
-        _cleanup_(json_decrefp) json_t *rows = json_array();
-        char who[96];
+        const json_t *objects = json_object_get(p->document, "objects"), *o;
+        _cleanup_(json_decrefp) json_t *all = json_array(), *rows = NULL;
+        size_t n, i;
 
-        for (size_t i = 0; i < shown; i++) {
-                double total;
-
-                o = json_array_get(objects, i);
-                total = text_number(o, "total_ns");
-                json_array_foreach(json_object_get(o, "by"), j, by)
-                {
-                        add_whom(rows, o, by, waits_thread(who, sizeof(who), by), total);
-                }
-                if (text_number(json_object_get(o, "others"), "total_ns") > 0)
-                        add_whom(rows, o, json_object_get(o, "others"), "(other threads)", total);
-                if (json_array_size(json_object_get(o, "by")) &&
-                    text_number(json_object_get(o, "unknown"), "total_ns") > 0)
-                        add_whom(rows, o, json_object_get(o, "unknown"), "(not seen)", total);
+        json_array_foreach(objects, i, o)
+        {
+                add_all_of(all, o);
         }
-        if (!json_array_size(rows))
+        rows = memory_sorted(all, "total_ns");
+        if (!rows)
+                return false;
+        n = json_array_size(rows);
+        if (!n)
                 return true;
         view_heading(&p->v,
                      "for whom: who held the lock, came last to the barrier, was joined, or woke "
-                     "the waiter");
-        return ROWS_PRINT(&p->v, rows, json_array_size(rows), columns);
+                     "the waiter; shares are of the object's waits");
+        if (!ROWS_PRINT(&p->v, rows, view_shown(p->rows, n), columns))
+                return false;
+        view_say_more(&p->v, p->rows, n);
+        return true;
 }
 
 /* ---- places ---- */
