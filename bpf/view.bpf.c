@@ -346,8 +346,11 @@ static __always_inline void preempted(struct view_task *t, struct task_struct *p
         new.own = next->tgid == prev->tgid;
         bpf_probe_read_kernel_str(new.name, sizeof(new.name), next->comm);
         p = preempt_of(t, t->by, &new);
-        if (p)
-                add(&p->count, 1);
+        if (!p)
+                return;
+        add(&p->count, 1);
+        if (*(__u64 *)p->name != *(__u64 *)new.name) /* it may have become another program */
+                __builtin_memcpy(p->name, new.name, sizeof(p->name));
 }
 
 static __always_inline void runs_again(struct view_task *t, __u64 ns)

@@ -110,8 +110,8 @@ struct view_preempt_key {
 
 struct view_preempt {
         uint64_t count, total;
-        uint32_t own;
         char name[16];
+        uint32_t own;
         uint32_t reserved;
 };
 

@@ -61,6 +61,8 @@ static size_t examine(struct finding *findings, const char *command)
                 doctor_parts_checks[i](&findings[n++]);
         for (size_t i = 0; i < doctor_n_machine_checks; i++)
                 doctor_machine_checks[i](&findings[n++]);
+        for (size_t i = 0; i < doctor_n_kernel_checks; i++)
+                doctor_kernel_checks[i](&findings[n++]);
         for (size_t i = 0; i < doctor_n_memory_checks; i++)
                 doctor_memory_checks[i](&findings[n++]);
         if (command)

@@ -269,32 +269,6 @@ static void check_perf(struct finding *f)
                                : "use a processor with a PMU");
 }
 
-static void check_bpf(struct finding *f)
-{
-        int off = read_int("/proc/sys/kernel/unprivileged_bpf_disabled", -1);
-        bool btf = access("/sys/kernel/btf/vmlinux", R_OK) == 0, tracefs, root = geteuid() == 0;
-
-        tracefs = access("/sys/kernel/tracing/events", R_OK) == 0 ||
-                  access("/sys/kernel/debug/tracing/events", R_OK) == 0;
-        f->check = "bpf";
-        if (btf && tracefs && root) {
-                finding_set(f, FINDING_OK,
-                            "the kernel's side can be watched: BTF, tracefs and the privilege are "
-                            "there");
-                return;
-        }
-        finding_set(f, FINDING_WARN, "the kernel's side cannot be watched: %s",
-                    !btf       ? "no BTF (/sys/kernel/btf/vmlinux)"
-                    : !tracefs ? "tracefs is not mounted"
-                    : off > 0  ? "BPF is for root only"
-                               : "no privilege");
-        finding_remedy(f, "%s; nothing of infprof %s needs it yet",
-                       !btf       ? "use a kernel built with CONFIG_DEBUG_INFO_BTF"
-                       : !tracefs ? "mount -t tracefs tracefs /sys/kernel/tracing"
-                                  : "run infprofd as root",
-                       IFP_VERSION);
-}
-
 /* What an adopting daemon does: opens a descriptor of another process of the same user. */
 static void check_adopt(struct finding *f)
 {
@@ -338,7 +312,7 @@ static void check_adopt(struct finding *f)
 
 const doctor_check doctor_machine_checks[] = {
         check_memfd, check_segment, check_wipeonfork, check_clock,
-        check_cores, check_adopt,   check_perf,       check_bpf,
+        check_cores, check_adopt,   check_perf,
 };
 const size_t doctor_n_machine_checks =
         sizeof(doctor_machine_checks) / sizeof(doctor_machine_checks[0]);

@@ -28,12 +28,14 @@ __attribute__((format(printf, 3, 4))) void finding_set(struct finding *f, enum f
 __attribute__((format(printf, 2, 3))) void finding_remedy(struct finding *f, const char *format,
                                                           ...);
 
-/* doctor-machine.c: kernel and processor. doctor-parts.c: the parts of infprof and their places.
- * doctor-memory.c: what tells who allocates. */
+/* doctor-kernel.c: the kernel's view. doctor-machine.c: kernel and processor. doctor-parts.c: the
+ * parts of infprof and their places. doctor-memory.c: what tells who allocates. */
 extern const doctor_check doctor_machine_checks[];
 extern const size_t doctor_n_machine_checks;
 extern const doctor_check doctor_parts_checks[];
 extern const size_t doctor_n_parts_checks;
+extern const doctor_check doctor_kernel_checks[];
+extern const size_t doctor_n_kernel_checks;
 extern const doctor_check doctor_memory_checks[];
 extern const size_t doctor_n_memory_checks;
 

@@ -483,7 +483,12 @@ static int find_threads(struct kernel_bpf *b, uint32_t slot)
         return r;
 }
 
-int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc *p, int array)
+int kernel_bpf_install(const struct kernel_bpf *b, uint32_t slot, int array)
+{
+        return bpf_map_update_elem(b->maps[KERNEL_LANES], &slot, &array, BPF_ANY) ? -errno : 0;
+}
+
+int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc *p)
 {
         static const struct view_total none;
         struct view_preempt_key others = {.number = p->number};
@@ -491,7 +496,6 @@ int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc
         int r = 0;
 
         if (bpf_map_update_elem(b->maps[KERNEL_TOTALS], &slot, &none, BPF_ANY) ||
-            bpf_map_update_elem(b->maps[KERNEL_LANES], &slot, &array, BPF_ANY) ||
             bpf_map_update_elem(b->maps[KERNEL_PROCS], &slot, p, BPF_ANY))
                 r = -errno;
         /* where it finds no room, what would go there is lost, and counted */
@@ -508,7 +512,6 @@ void kernel_bpf_forget(struct kernel_bpf *b, uint32_t slot)
         static const struct view_proc none;
 
         (void)bpf_map_update_elem(b->maps[KERNEL_PROCS], &slot, &none, BPF_ANY);
-        (void)bpf_map_delete_elem(b->maps[KERNEL_LANES], &slot);
 }
 
 /* ---- maps ------------------------------------------------------------------------------------ */

@@ -40,7 +40,12 @@ void kernel_bpf_detach(struct kernel_bpf *b)
 {
 }
 
-int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc *p, int array)
+int kernel_bpf_install(const struct kernel_bpf *b, uint32_t slot, int array)
+{
+        return -ENOSYS;
+}
+
+int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc *p)
 {
         return -ENOSYS;
 }

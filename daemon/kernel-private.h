@@ -66,7 +66,9 @@ void kernel_bpf_unload(struct kernel_bpf *b);
 
 int kernel_bpf_attach(struct kernel_bpf *b);
 void kernel_bpf_detach(struct kernel_bpf *b);
-int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc *p, int array);
+/* The array of whatever process has the slot: waits until no program uses the one before. */
+int kernel_bpf_install(const struct kernel_bpf *b, uint32_t slot, int array);
+int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc *p);
 void kernel_bpf_forget(struct kernel_bpf *b, uint32_t slot);
 /* Whether the kernel counts their runs and times them, which costs more than they do. */
 void kernel_bpf_measure(struct kernel_bpf *b, bool on);

@@ -13,6 +13,7 @@
 #include "daemon/kernel.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -75,19 +76,6 @@ static void end_loader(void)
         kill(it.pid, SIGKILL); /* it has nothing more to do */
         while (waitpid(it.pid, NULL, 0) < 0 && errno == EINTR)
                 ;
-}
-
-void kernel_close(void)
-{
-        end_loader();
-        if (it.phase == LOADED)
-                kernel_bpf_unload(&it.bpf);
-        it.phase = NOTHING;
-        free(it.why);
-        it.why = NULL;
-        if (it.epoll >= 0)
-                close(it.epoll);
-        it.epoll = -1;
 }
 
 int kernel_fd(void)
@@ -272,12 +260,82 @@ static void describe(const struct process *p, struct view_proc *v)
         v->waits_offset = offsetof(struct ifp_lane, waits);
 }
 
+/*
+ * To put an array into a slot takes the kernel some ten milliseconds, until it is sure that no
+ * program uses the one before. An engine that says hello should not wait for that, so the next
+ * array is made ready beforehand, by a thread that does nothing else.
+ */
+static struct {
+        bool begun;
+        pthread_t thread;
+        uint32_t slot;
+        int array; /* or -errno */
+} spare;
+
+static void *make_spare(void *unused)
+{
+        int r;
+
+        spare.array = kernel_bpf_array();
+        if (spare.array < 0)
+                return unused;
+        r = kernel_bpf_install(&it.bpf, spare.slot, spare.array);
+        if (r) {
+                close(spare.array);
+                spare.array = r;
+        }
+        return unused;
+}
+
+static uint32_t free_slot(void)
+{
+        uint32_t slot = 0;
+
+        while (slot < VIEW_PROCS && it.slots[slot])
+                slot++;
+        return slot;
+}
+
+static void begin_spare(void)
+{
+        if (spare.begun || it.phase != LOADED)
+                return;
+        spare.slot = free_slot();
+        spare.begun =
+                spare.slot < VIEW_PROCS && !pthread_create(&spare.thread, NULL, make_spare, NULL);
+}
+
+/* The array that is in a slot already, if there is one; else -1. */
+static int take_spare(uint32_t *ret_slot)
+{
+        if (!spare.begun)
+                return -1;
+        pthread_join(spare.thread, NULL);
+        spare.begun = false;
+        if (spare.array < 0)
+                return -1;
+        *ret_slot = spare.slot;
+        return spare.array;
+}
+
+static void drop_spare(void)
+{
+        uint32_t slot;
+        int array = take_spare(&slot);
+
+        if (array >= 0)
+                close(array);
+}
+
 static int make_array(struct kernel *k)
 {
         size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes;
         void *at;
 
-        k->array = kernel_bpf_array();
+        k->array = take_spare(&k->slot);
+        k->installed = k->array >= 0;
+        if (!k->installed)
+                k->array = kernel_bpf_array();
         if (k->array < 0)
                 return k->array;
         bytes = (VIEW_LANES * sizeof(struct ifp_kernel_lane) + page - 1) / page * page;
@@ -298,12 +356,11 @@ static int make_array(struct kernel *k)
 static void watch(struct process *p)
 {
         struct kernel *k = &p->kernel;
-        uint32_t slot = 0;
         int r = 0;
 
-        while (slot < VIEW_PROCS && it.slots[slot])
-                slot++;
-        if (slot == VIEW_PROCS) {
+        if (!k->installed)
+                k->slot = free_slot();
+        if (k->slot == VIEW_PROCS) {
                 do_without(p, text_format("%u processes are watched already: no more at a time",
                                           VIEW_PROCS));
                 return;
@@ -315,18 +372,20 @@ static void watch(struct process *p)
                         cost_begin();
         }
         k->proc.number = it.next_number++;
+        if (!r && !k->installed)
+                r = kernel_bpf_install(&it.bpf, k->slot, k->array);
         if (!r)
-                r = kernel_bpf_watch(&it.bpf, slot, &k->proc, k->array);
+                r = kernel_bpf_watch(&it.bpf, k->slot, &k->proc);
         if (r) {
                 k->proc.number = 0;
                 do_without(p, text_format("the kernel does not let our programs look: %s",
                                           strerror(-r)));
                 return;
         }
-        k->slot = slot;
         k->wanted = false;
-        it.slots[slot] = p;
+        it.slots[k->slot] = p;
         it.n_watched++;
+        begin_spare();
         kernel_cost(clock_mono_ns(), &k->events_before, &k->cost_before_ns, &k->missed_before);
 }
 
@@ -345,6 +404,12 @@ void kernel_begin(struct process *p)
                 do_without(p, copy_of_why());
                 return;
         }
+        /* what is loaded has no room for stacks, and nobody needs it: once more, with */
+        if (it.phase == LOADED && stacks && !it.stacks && !it.n_watched) {
+                drop_spare();
+                kernel_bpf_unload(&it.bpf);
+                it.phase = NOTHING;
+        }
         r = make_array(k);
         if (r) {
                 fail(kernel_bpf_why(-r));
@@ -359,11 +424,6 @@ void kernel_begin(struct process *p)
         describe(p, &k->proc);
         k->view = RUNFILE_VIEW_BPF;
         k->wanted = true;
-        /* what is loaded has no room for stacks, and nobody needs it: once more, with */
-        if (it.phase == LOADED && stacks && !it.stacks && !it.n_watched) {
-                kernel_bpf_unload(&it.bpf);
-                it.phase = NOTHING;
-        }
         if (it.phase == NOTHING)
                 start_loading(stacks);
         if (it.phase == FAILED)
@@ -466,4 +526,18 @@ void kernel_done(struct process *p)
         free(k->preempts);
         kernel_off_done(k);
         *k = (struct kernel){.array = -1};
+}
+
+void kernel_close(void)
+{
+        end_loader();
+        drop_spare();
+        if (it.phase == LOADED)
+                kernel_bpf_unload(&it.bpf);
+        it.phase = NOTHING;
+        free(it.why);
+        it.why = NULL;
+        if (it.epoll >= 0)
+                close(it.epoll);
+        it.epoll = -1;
 }

@@ -59,7 +59,8 @@ struct kernel {
         char *why;   /* it is not BPF; NULL: it is */
         bool wanted; /* waits for the programs to be loaded */
         uint32_t slot;
-        int array; /* -1: none */
+        bool installed; /* its array is in the slot already */
+        int array;      /* -1: none */
         const struct ifp_kernel_lane *lanes;
         size_t lanes_bytes;
         struct view_proc proc; /* number 0: not registered */

@@ -163,3 +163,60 @@ bool ifp_barrier_shared(const struct ifp_arrival *a)
 {
         return a->barrier && a->barrier->shared;
 }
+
+/* ---- barriers that are kernels ------------------------------------------------- */
+
+/* The barrier that a lane's thread is in. */
+static struct visit {
+        uint64_t back; /* as in wait.c */
+        struct ifp_wait_call wait;
+        struct ifp_arrival arrival;
+        bool inside, waits;
+} visits[IFP_MAX_LANES];
+
+static uint64_t back_at(uint64_t sp)
+{
+        return *(const volatile uint64_t *)(uintptr_t)(sp + 8);
+}
+
+/* One barrier may be made of another: the outer one counts. */
+static bool is_within(const struct visit *v, const struct ifp_tls *tls, uint64_t sp)
+{
+        return v->inside && sp < v->wait.sp && v->wait.sp < tls->stack_hi && sp >= tls->stack_lo &&
+               back_at(v->wait.sp) == v->back;
+}
+
+void ifp_barrier_enter(struct ifp_tls *tls, const struct ifp_barrier_call *c)
+{
+        struct visit *v = &visits[tls->lane_number];
+
+        if (is_within(v, tls, c->sp))
+                return;
+        *v = (struct visit){.back = back_at(c->sp),
+                            .inside = true,
+                            .wait = {.sp = c->sp,
+                                     .object = c->shown,
+                                     .flags = IFP_WAIT_SPINS,
+                                     .kind = IFP_WAIT_BARRIER,
+                                     .one_of_many = c->one_of_many,
+                                     .has_op = true,
+                                     .op = (uint16_t)c->op},
+                            .arrival = ifp_barrier_arrive(tls, c->object, c->n_threads, c->op)};
+        if (v->arrival.last)
+                ifp_wait_last(&v->wait, true);
+        else
+                v->waits = ifp_wait_begin_saved(&v->wait);
+}
+
+void ifp_barrier_leave(struct ifp_tls *tls, uint64_t sp)
+{
+        struct visit *v = &visits[tls->lane_number];
+
+        if (!v->inside || v->wait.sp != sp)
+                return;
+        v->inside = false;
+        if (!v->waits)
+                return;
+        v->wait.who = ifp_barrier_last(&v->arrival);
+        ifp_wait_end(&v->wait, IFP_WAITED);
+}

@@ -338,13 +338,6 @@ static bool extra_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_o
 
 /* ---- barriers --------------------------------------------------------------- */
 
-/* The barrier that a lane's thread is in. */
-static struct barrier {
-        struct ifp_wait_call wait;
-        struct ifp_arrival arrival;
-        bool waits;
-} in_barrier[IFP_MAX_LANES];
-
 /* The node that a barrier belongs to: the one around it, else the one computed last. */
 static uint32_t barrier_op(const struct ifp_tls *tls, struct ifp_lane *lane)
 {
@@ -357,23 +350,6 @@ static uint32_t barrier_op(const struct ifp_tls *tls, struct ifp_lane *lane)
                         break;
         }
         return tls->node_op;
-}
-
-static void arrive(struct ifp_tls *tls, const void *object, uint32_t op, uint64_t sp)
-{
-        struct barrier *b = &in_barrier[tls->lane_number];
-
-        b->wait = (struct ifp_wait_call){.sp = sp,
-                                         .object = (uint64_t)(uintptr_t)object,
-                                         .flags = IFP_WAIT_SPINS,
-                                         .kind = IFP_WAIT_BARRIER,
-                                         .one_of_many = true, /* a pool may live for one graph */
-                                         .has_op = true,
-                                         .op = (uint16_t)op};
-        b->arrival = ifp_barrier_arrive(tls, object, tls->n_threads, op);
-        b->waits = !b->arrival.last && ifp_wait_begin_saved(&b->wait);
-        if (b->arrival.last)
-                ifp_wait_last(&b->wait, true);
 }
 
 /* While a paired span is open, each barrier may be its end. */
@@ -389,24 +365,26 @@ static struct ifp_open *barrier_enter(struct ifp_tls *tls, struct ifp_stub *stub
                 tls->paired_end = ifp_ticks();
         }
         o = ifp_hook_push(tls, stub, sp);
-        if (o && tls->n_threads > 1 && ifp_waits_on)
-                arrive(tls, (const void *)args->rdi, op, sp);
+        if (o && tls->n_threads > 1 && ifp_waits_on) {
+                struct ifp_barrier_call call = {.object = (const void *)args->rdi,
+                                                .shown = args->rdi,
+                                                .sp = sp,
+                                                .n_threads = tls->n_threads,
+                                                .op = op,
+                                                .one_of_many = true}; /* a pool for one graph */
+
+                ifp_barrier_enter(tls, &call);
+        }
         return o;
 }
 
 static bool barrier_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_open *o,
                           uint64_t end, uint64_t rax)
 {
-        struct barrier *b = &in_barrier[tls->lane_number];
-
         (void)stub;
         (void)end;
         (void)rax;
-        if (b->waits && b->wait.sp == o->sp) {
-                b->waits = false;
-                b->wait.who = ifp_barrier_last(&b->arrival);
-                ifp_wait_end(&b->wait, IFP_WAITED);
-        }
+        ifp_barrier_leave(tls, o->sp);
         return true;
 }
 

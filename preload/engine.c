@@ -3,10 +3,11 @@
 #include "preload/engine.h"
 
 #pragma GCC visibility push(hidden)
-extern const struct ifp_engine ifp_engine_ggml;
+extern const struct ifp_engine ifp_engine_ggml, ifp_engine_openmp;
 #pragma GCC visibility pop
 
 const struct ifp_engine *const ifp_engines[] = {
         &ifp_engine_ggml,
+        &ifp_engine_openmp,
 };
 const uint32_t ifp_n_engines = sizeof(ifp_engines) / sizeof(ifp_engines[0]);

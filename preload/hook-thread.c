@@ -156,7 +156,7 @@ static void undo(struct start *start)
 /* `start` is a copy: the real one is the new thread's by now. */
 static void made(const struct start *start, uint64_t ticks)
 {
-        ifp_site_made(start->site, ticks);
+        ifp_spawned(start->site, ticks);
         ifp_site_peak(start->site, start->live_of_site);
         thread_peak(start->live);
 }

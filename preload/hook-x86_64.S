@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Functions that cannot be hooked from C: syscall(), behind which may be a clone whose child goes on
+ * Functions that cannot be hooked from C alone: syscall(), behind which may be a clone whose child goes on
  * in the caller's frames, and vfork, whose child does so in any case. Neither leaves a frame of ours
  * where a child could run over it.
  */
@@ -8,6 +8,7 @@
 
 #define SYS_FUTEX 202
 #define SYS_VFORK 58
+#define TLS_STUB  144                           /* shim.h asserts it */
 
 /*
  * long syscall(long number, ...): a futex goes to hook-sleep.c, all else on to the real one as it
@@ -73,5 +74,19 @@ vfork:
 1:      ret
         .cfi_endproc
         .size   vfork, . - vfork
+
+/* The target of stubs of GOMP_parallel and its like: r11 is the stub. */
+        .globl  ifp_omp_entry
+        .hidden ifp_omp_entry
+        .type   ifp_omp_entry, @function
+        .p2align 4
+ifp_omp_entry:
+        .cfi_startproc
+        endbr64
+        mov     ifp_tls@gottpoff(%rip), %rax
+        mov     %r11, %fs:TLS_STUB(%rax)
+        jmp     ifp_omp_parallel
+        .cfi_endproc
+        .size   ifp_omp_entry, . - ifp_omp_entry
 
         .section .note.GNU-stack, "", @progbits

@@ -16,7 +16,8 @@ static struct ifp_kernel kernels[MAX_KERNELS];
 static uint16_t table[SLOTS]; /* number + 1; 0: free */
 static uint32_t n_kernels;    /* entries in use lie below; those with address 0 are free */
 static uint32_t sequence, stub_lock;
-static const uint8_t switch_on = 1;
+static const uint8_t switch_on = 1, switch_off = 0;
+void *ifp_stub_real[IFP_MAX_STUBS];
 
 static uint32_t hash(uint64_t address)
 {
@@ -108,10 +109,12 @@ bool ifp_kernel_known(uint64_t address)
 static void fill(struct ifp_stub *s, const struct ifp_kernel *k)
 {
         const struct ifp_want *w = k->want;
-
         uint64_t own = ifp_own_for(k->address);
 
-        s->target = (void *)(uintptr_t)(own ? own : k->address);
+        void *instead = w->hook ? w->hook->instead : NULL;
+
+        s->target = instead ? instead : (void *)(uintptr_t)(own ? own : k->address);
+        ifp_stub_real[s - ifp_stubs] = instead ? (void *)(uintptr_t)k->address : NULL;
         s->row = s->hot_left = 0;
         s->op = 0;
         s->plain_op = 0;
@@ -123,7 +126,7 @@ static void fill(struct ifp_stub *s, const struct ifp_kernel *k)
         s->name = k->name;
         s->object = k->object;
         s->load = k->load;
-        __atomic_store_n(&s->sw, &switch_on, __ATOMIC_RELEASE);
+        __atomic_store_n(&s->sw, instead ? &switch_off : &switch_on, __ATOMIC_RELEASE);
 }
 
 uint64_t ifp_kernel_stub(uint64_t address)

@@ -67,13 +67,15 @@ void ifp_know(const struct ifp_tls *tls, uint64_t sp, uint64_t object, uint32_t 
 {
         struct place *p = place_of(tls, sp, object, what);
         uint64_t room = tls->stack_hi - sp;
-        uint32_t words = (uint32_t)((room < REACH ? room : REACH) / 8), at = 1;
+        uint32_t words = (uint32_t)((room < REACH ? room : REACH) / 8), at = 1, first = 0;
 
         if (sp < tls->stack_lo || sp >= tls->stack_hi || (frames->flags & IFP_STACK_ONE))
                 return;
         p->epoch = 0;
         p->n = 0;
-        for (uint32_t i = 0; i < frames->n && p->n < DEPTH; i++) {
+        while (first < frames->n && frames->at[first] != word_at(sp, 1))
+                first++; /* called from the frame, not by whom it returns to */
+        for (uint32_t i = first; i < frames->n && p->n < DEPTH; i++) {
                 while (at < words && word_at(sp, at) != frames->at[i])
                         at++;
                 if (at >= words)

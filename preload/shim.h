@@ -53,14 +53,16 @@ struct ifp_tls {
         uint64_t born;        /* ticks; of the start function */
         uint32_t n_threads;   /* engine-ggml: that compute the graph with this one */
         uint16_t node_op;     /* engine-ggml: of the node begun last; 0: it computes nothing */
+        uint64_t stub;        /* engine-openmp: the one that its stand-in was called by */
 };
 
 /* The .S file knows these offsets. */
 _Static_assert(offsetof(struct ifp_tls, fast) == 8 && offsetof(struct ifp_tls, stack_lo) == 16 &&
                        offsetof(struct ifp_tls, stack_hi) == 24 &&
                        offsetof(struct ifp_tls, busy) == 72 &&
-                       offsetof(struct ifp_tls, crowd) == 79,
-               "TLS_* in stub-x86_64.S");
+                       offsetof(struct ifp_tls, crowd) == 79 &&
+                       offsetof(struct ifp_tls, stub) == 144,
+               "TLS_* in stub-x86_64.S, hook-x86_64.S");
 
 extern __thread struct ifp_tls ifp_tls __attribute__((tls_model("initial-exec")));
 
@@ -125,6 +127,7 @@ _Static_assert(sizeof(struct ifp_stub) == 64 && offsetof(struct ifp_stub, stack_
                "STUB_* in stub-x86_64.S");
 
 extern struct ifp_stub ifp_stubs[IFP_MAX_STUBS];
+extern void *ifp_stub_real[IFP_MAX_STUBS]; /* the kernel, where target is a stand-in; else NULL */
 
 /* The registers and stack arguments a kernel was called with. */
 struct ifp_args {
@@ -133,8 +136,9 @@ struct ifp_args {
 
 /* What an engine adds to a stub. Runs with the engine's vector registers live. */
 struct ifp_hook {
-        bool names; /* enter gives each call its op: the stub needs none of its own */
-        bool rare;  /* needed only where tls.fast is NULL; else the op is an ordinary one */
+        bool names;    /* enter gives each call its op: the stub needs none of its own */
+        void *instead; /* called in place of the kernel, which is in ifp_stub_real; then no more */
+        bool rare;     /* needed only where tls.fast is NULL; else the op is an ordinary one */
         /*
          * Opens the call's span (ifp_open_push, or ifp_hook_push for the stub's
          * own op) and returns it; NULL: it has none, pass through. The stub
@@ -163,7 +167,8 @@ static inline void *ifp_stub_target(const void *address)
 
         if (at >= IFP_MAX_STUBS * IFP_STUB_CODE_BYTES || at % IFP_STUB_CODE_BYTES)
                 return NULL;
-        return ifp_stubs[at / IFP_STUB_CODE_BYTES].target;
+        at /= IFP_STUB_CODE_BYTES;
+        return ifp_stub_real[at] ? ifp_stub_real[at] : ifp_stubs[at].target;
 }
 
 /* Calls fn(arg) with all vector state kept (stub-*.S). */

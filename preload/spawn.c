@@ -54,7 +54,8 @@ static bool is_runtime(uint32_t object)
                 return false;
         name = ifp_basename(ifp_seg->names + ifp_seg->objects[object].path);
         return ifp_starts(name, "libstdc++.so") || ifp_starts(name, "libc++.so") ||
-               ifp_starts(name, "libc.so.") || ifp_starts(name, "libpthread.so.");
+               ifp_starts(name, "libc.so.") || ifp_starts(name, "libgomp") ||
+               ifp_starts(name, "libomp") || ifp_starts(name, "libpthread.so.");
 }
 
 static void name_site(struct ifp_site *s, const struct ifp_frames *frames)
@@ -130,15 +131,20 @@ void ifp_site_made(uint32_t site, uint64_t cost)
 {
         struct ifp_site *s;
 
-        __atomic_fetch_add(&ifp_seg->live.spawns, 1, __ATOMIC_RELAXED);
-        if (!site) {
-                __atomic_fetch_add(&ifp_seg->live.spawns_unsited, 1, __ATOMIC_RELAXED);
+        if (!site)
                 return;
-        }
         s = &ifp_seg->sites[site - 1];
         __atomic_fetch_add(&s->count, 1, __ATOMIC_RELAXED);
         __atomic_fetch_add(&s->cost_ticks, cost, __ATOMIC_RELAXED);
         ifp_fold(&s->cost_fold, cost, true);
+}
+
+void ifp_spawned(uint32_t site, uint64_t cost)
+{
+        __atomic_fetch_add(&ifp_seg->live.spawns, 1, __ATOMIC_RELAXED);
+        if (!site)
+                __atomic_fetch_add(&ifp_seg->live.spawns_unsited, 1, __ATOMIC_RELAXED);
+        ifp_site_made(site, cost);
 }
 
 /* What the creation allocates is not stamped apart, hence the flag. */
@@ -185,7 +191,7 @@ void ifp_spawn_end(struct ifp_spawn *s, bool made)
                 return;
         ticks = ifp_creation_end(&s->creation);
         if (made)
-                ifp_site_made(s->site, ticks);
+                ifp_spawned(s->site, ticks);
 }
 
 uint32_t ifp_site_alive(uint32_t site)

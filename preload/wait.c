@@ -402,6 +402,51 @@ void ifp_wait_last(struct ifp_wait_call *w, bool saved)
         tls->busy--;
 }
 
+/* ---- waits that another thread sees the end of ------------------------------------ */
+
+void ifp_wait_part_begin(struct ifp_tls *tls, const struct ifp_wait_call *w,
+                         struct ifp_wait_part *ret)
+{
+        struct waiting shown = {.sp = w->sp, .object = w->object, .kind = w->kind};
+
+        ret->lane = IFP_STACK_SHARED;
+        if (!ifp_waits_on || tls->busy || ifp_off || !ifp_alive() || !tls->lane || tls->crowd ||
+            tls->n_waiting)
+                return;
+        tls->busy++;
+        ret->lane = tls->lane_number;
+        ret->state = (uint8_t)ifp_state_here(tls->lane);
+        ret->entry = shown.entry = entry_for(tls, w, ifp_op_here(tls, w->sp), false);
+        shown.since = ret->since = ifp_ticks();
+        show(tls->lane, &shown);
+        tls->busy--;
+}
+
+/* Its lane is another thread's, so all is added with locked instructions. */
+void ifp_wait_part_end(const struct ifp_wait_part *part, uint64_t now, const struct ifp_who *who)
+{
+        uint64_t ticks = now > part->since ? now - part->since : 0, since = part->since;
+        struct ifp_wait *e = &ifp_seg->waits[part->entry];
+        struct ifp_lane_waits *s;
+
+        if (part->lane == IFP_STACK_SHARED)
+                return;
+        s = &ifp_seg->lanes[part->lane].waits;
+        __atomic_compare_exchange_n(&s->since, &since, 0, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED);
+        add_to(&s->count[IFP_WAIT_BARRIER], 1, true);
+        add_to(&s->ticks[IFP_WAIT_BARRIER], ticks, true);
+        add_to(&s->in_state[part->state][IFP_GROUP_BARRIER], ticks, true);
+        if (!part->entry) {
+                __atomic_fetch_add(&ifp_seg->live.waits_other, 1, __ATOMIC_RELAXED);
+                return;
+        }
+        add_to(&e->count, 1, true);
+        add_to(&e->ticks, ticks, true);
+        blame(e, who, ticks, true);
+        ifp_fold(&e->fold, ticks, true);
+}
+
 void ifp_waits_init(void)
 {
         ifp_waits_on = (ifp_seg->header.flags & IFP_HEADER_WAITS) != 0;

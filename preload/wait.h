@@ -120,10 +120,34 @@ struct ifp_arrival ifp_barrier_arrive(const struct ifp_tls *tls, const void *obj
 struct ifp_who ifp_barrier_last(const struct ifp_arrival *a);
 bool ifp_barrier_shared(const struct ifp_arrival *a);
 
+/* The same for a barrier that is a kernel with an op of kind WAIT, around its call. */
+struct ifp_barrier_call {
+        const void *object; /* by this its arrivals are counted */
+        uint64_t shown;     /* what is told of it */
+        uint64_t sp;        /* the stub's frame */
+        uint32_t n_threads;
+        uint32_t op; /* what its waits are told under */
+        bool one_of_many;
+};
+void ifp_barrier_enter(struct ifp_tls *tls, const struct ifp_barrier_call *c);
+void ifp_barrier_leave(struct ifp_tls *tls, uint64_t sp);
+
+/* wait.c: a wait that another thread sees the end of. */
+struct ifp_wait_part {
+        uint64_t since;
+        uint32_t entry;
+        uint16_t lane; /* IFP_STACK_SHARED: there is no wait */
+        uint8_t state;
+};
+void ifp_wait_part_begin(struct ifp_tls *tls, const struct ifp_wait_call *w,
+                         struct ifp_wait_part *ret);
+void ifp_wait_part_end(const struct ifp_wait_part *part, uint64_t now, const struct ifp_who *who);
+
 /* spawn.c: index + 1 of the site for a spawn from here; 0: no room. Does not count it. */
 uint32_t ifp_site(struct ifp_tls *tls, uint32_t kind, uint64_t sp);
 /* It was made, and the making took so long. */
 void ifp_site_made(uint32_t site, uint64_t cost);
+void ifp_spawned(uint32_t site, uint64_t cost); /* the same for a thread or process */
 /* Around the call that makes it: its time, which is the lane's time in creations. */
 struct ifp_creation {
         struct ifp_lane *lane; /* NULL: none of its own */

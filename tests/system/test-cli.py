@@ -279,7 +279,7 @@ def doctor_looks_at_everything(s):
     equal(doc["schema"], "infprof.doctor/1", "schema")
     levels = {c["check"]: c["level"] for c in doc["checks"]}
     equal(set(levels), {"preload", "infprofd", "sockets", "runs", "memfd", "limits", "fork", "clock", "cores",
-                        "adoption", "perf", "bpf", "stacks", "allocators", "command"}, "checks")
+                        "adoption", "perf", "bpf", "btf", "faults", "stacks", "allocators", "command"}, "checks")
     equal(levels["command"], "ok", "sh")
     equal(run.returncode, 0 if "no" not in levels.values() else 1, "exit code")
     equal(doc["works"], "no" not in levels.values(), "works")

@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: MIT
+"""The kernel's view, held against what a victim counts and what the kernel tells it itself. For real as root; elsewhere
+these cases say why they are skipped. Read from the run file, where all of it is."""
+
+import contextlib
+import glob
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import time
+
+from harness import Failed, case, check, equal, main, near, skip, wait_until
+from victims import victim
+
+GETPPID, CLOSE, PREAD64 = 110, 3, 17
+BLOCKS = ("futex", "io", "fault", "sleep", "poll", "other")
+LATE = 3  # what a thread still does between its own last look and its end
+
+
+def run_files(s):
+    return glob.glob(s.path("state/infprof/runs/*.infprof"))
+
+
+def rows(path, sql, *arguments):
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as db:
+        db.row_factory = sqlite3.Row
+        return [dict(row) for row in db.execute(sql, arguments)]
+
+
+def file_of(s, pid):
+    """The run file that has the process, once it has ended."""
+    def found():
+        for path in run_files(s):
+            with contextlib.suppress(sqlite3.Error):
+                if rows(path, "SELECT 1 FROM process WHERE pid = ? AND end != 0", pid):
+                    return path
+        return None
+    return wait_until(found, 20, f"run file of process {pid}")
+
+
+class View:
+    """The kernel's view of one process that has ended."""
+
+    def __init__(self, s, pid):
+        self.path = file_of(s, pid)
+        self.process = rows(self.path, "SELECT process FROM process WHERE pid = ?", pid)[0]["process"]
+        self.kernel = self.of("kernel")[0]
+        self.threads = self.of("thread")
+        self.syscalls = {row["number"]: row for row in self.of("syscall")}
+        self.ops = self.of("kernel_op")
+        self.preempts = self.of("preempt")
+
+    def of(self, table):
+        return rows(self.path, f'SELECT * FROM "{table}" WHERE process = ?', self.process)
+
+    def thread(self, name):
+        found = [t for t in self.threads if t["name"] == name]
+        equal(len(found), 1, f"threads of the name {name} among {[t['name'] for t in self.threads]}")
+        return found[0]
+
+    def count(self, number):
+        return self.syscalls.get(number, {"count": 0})["count"]
+
+
+def blocked(thread):
+    return sum(thread[f"blocked_{kind}_ns"] for kind in BLOCKS)
+
+
+def whole(view, fraction=0.01, at_least_ns=100_000_000):
+    """Where a thread's time went is its life."""
+    for t in view.threads:
+        life = t["ended_ns"] - t["started_ns"]
+        if life < at_least_ns:
+            continue
+        check(t["running_ns"] is not None, f"nothing is told of {t['name']}")
+        near(t["running_ns"] + t["runnable_ns"] + blocked(t), life, fraction,
+             f"running {t['running_ns']} + runnable {t['runnable_ns']} + blocked {blocked(t)} of {t['name']}")
+
+
+def view_is_up(s, env=None):
+    """A process that keeps the programs attached; skips where they cannot be."""
+    keeper = s.start([victim(s, "kernel-days"), "wait", "600"], env=env)
+
+    def told():
+        for path in run_files(s):
+            with contextlib.suppress(sqlite3.Error):
+                for row in rows(path, "SELECT view, why, events FROM kernel JOIN process USING (process) WHERE pid = ?",
+                                keeper.pid):
+                    if row["view"] != 2 or row["events"]:
+                        return row
+        return None
+    row = wait_until(told, 30, "the view of the keeper")
+    if row["view"] != 2:
+        keeper.kill()
+        keeper.wait()
+        skip(row["why"])
+    return keeper
+
+
+@contextlib.contextmanager
+def watched(s, env=None):
+    keeper = view_is_up(s, env)
+    try:
+        yield keeper
+    finally:
+        keeper.kill()
+        keeper.wait()
+
+
+def profiled(s, *args, env=None, timeout=120, before=()):
+    """Runs a part with the programs attached from its first moment. Returns (view, truth, told)."""
+    with watched(s):
+        run = s.run([*before, victim(s, "kernel-days"), *map(str, args)], env=env, timeout=timeout)
+        lines = [json.loads(line) for line in run.stdout.splitlines()]
+        view = View(s, run.pid)
+    equal(view.kernel["view"], 2, f"view ({view.kernel['why']})")
+    equal(view.kernel["lost"], 0, "lost")
+    return view, lines[-1], {line["thread"]: line for line in lines[:-1]}
+
+
+@case
+def system_calls_are_counted_exactly(s):
+    view, truth, _ = profiled(s, "syscalls", 20000)
+    # the shim's own are engine's too: it makes no getppid but one at the start
+    between = view.count(GETPPID) - truth["getppid"]
+    check(0 <= between <= 1, f"getppid: {view.count(GETPPID)}, made {truth['getppid']}")
+    equal(view.syscalls[CLOSE]["failed"], truth["failed"], "close(-1)")
+    equal(view.syscalls[GETPPID]["failed"], 0, "getppid that failed")
+    row = view.syscalls[GETPPID]
+    check(0 < row["total_ns"] / row["count"] < 1e6, f"mean of getppid: {row}")
+    check(row["max_ns"] >= row["total_ns"] / row["count"], f"max of getppid: {row}")
+    main_thread = view.thread("kernel-days")
+    check(main_thread["syscalls"] >= truth["getppid"] + truth["failed"], f"of the thread: {main_thread['syscalls']}")
+    check(main_thread["syscall_ns"] >= row["total_ns"], f"time: {main_thread['syscall_ns']}, {row['total_ns']}")
+    equal(sum(r["count"] for r in view.syscalls.values()) >= main_thread["syscalls"], True, "sum by number")
+
+
+@case
+def page_faults(s):
+    view, truth, told = profiled(s, "faults", 5000)
+    t = view.thread("kernel-days")
+    kernel = told["main"]["minor"]
+    check(kernel >= truth["minor"], f"the kernel itself tells {kernel}")
+    # and what the program and its libraries touch at the start and the end
+    check(kernel <= t["minor_faults"] <= kernel + 400, f"{t['minor_faults']} of {kernel}")
+    check(t["minor_faults"] * 50 < t["fault_ns"] < t["running_ns"] + t["runnable_ns"] + blocked(t),
+          f"fault time: {t['fault_ns']}")
+    near(sum(o["minor_faults"] for o in view.ops), t["minor_faults"], 0.02, "by op")
+
+
+@case
+def sleeping_is_blocked(s):
+    view, truth, _ = profiled(s, "sleeps", 500)
+    t = view.thread("kernel-days")
+    whole(view)
+    check(t["blocked_sleep_ns"] >= truth["sleeps"] * 1_000_000, f"asleep for {t['blocked_sleep_ns']}")
+    check(t["blocked_sleep_ns"] > 0.9 * blocked(t), f"{t['blocked_sleep_ns']} of {blocked(t)}")
+    check(truth["sleeps"] <= t["voluntary"] <= truth["sleeps"] + 50, f"{t['voluntary']} voluntary switches")
+    check(t["syscall_ns"] < 0.1 * t["blocked_sleep_ns"], f"a sleep is no system call's work: {t['syscall_ns']}")
+
+
+@case
+def threads_that_wait_for_each_other(s):
+    view, truth, told = profiled(s, "futexes", 1000)
+    whole(view)
+    t = view.thread("partner")
+    check(t["blocked_futex_ns"] >= truth["turns"] * 150_000, f"in futex for {t['blocked_futex_ns']}")
+    kernel = told["partner"]
+    for ours in ("voluntary", "involuntary"):
+        check(kernel[ours] - LATE <= t[ours] <= kernel[ours] + 2 * LATE, f"{ours}: {t[ours]}, the kernel {kernel[ours]}")
+    near(t["running_ns"], kernel["running"], 0.05, "on the CPU, by the kernel itself")
+
+
+@case
+def another_process_takes_the_cpu(s):
+    view, truth, told = profiled(s, "hog", 2000)
+    whole(view)
+    t = view.thread("kernel-days")
+    kernel = told["main"]
+    near(t["running_ns"], kernel["running"], 0.05, "on the CPU")
+    near(t["runnable_ns"], kernel["runnable"], 0.05, "could run and did not")
+    check(t["runnable_ns"] > 400_000_000, f"runnable {t['runnable_ns']}")
+    near(t["involuntary"], kernel["involuntary"], 0.1, "involuntary switches")
+    taken = {row["pid"]: row for row in view.preempts}
+    check(truth["hog"] in taken, f"who took the CPU: {view.preempts}")
+    row = taken[truth["hog"]]
+    equal((row["own"], row["name"]), (0, "sh"), "whose, and its name after exec")
+    check(row["count"] > 2 and row["total_ns"] > 10_000_000, f"what the hog took: {row}")
+    # it never waits, so all it stood in the queue for was taken from it
+    near(sum(row["total_ns"] for row in view.preempts), t["runnable_ns"], 0.1, "all that took the CPU")
+
+
+@case
+def reads_from_a_disk(s):
+    path = s.path("file")
+    with open(path, "wb") as f:
+        f.write(os.urandom(16 * 4096 * 64))
+        os.fsync(f.fileno())
+    view, truth, _ = profiled(s, "reads", 64, path)
+    equal(view.count(PREAD64) >= 64, True, "pread")
+    if truth["reads"] != 64:
+        skip("no direct I/O on this file system")
+    k = view.kernel
+    if not k["io_count"]:
+        skip("this file system is on no block device, or the kernel has no block_io_start")
+    check(k["io_count"] >= 64 and k["io_bytes"] >= truth["bytes"], f"{k['io_count']} requests, {k['io_bytes']} bytes")
+    check(k["io_ns"] / k["io_count"] > 1000, f"time of a request: {k['io_ns'] / k['io_count']}")
+    check(view.thread("kernel-days")["blocked_io_ns"] > 0, "blocked in I/O")
+
+
+@case
+def two_thousand_threads(s):
+    view, truth, _ = profiled(s, "threads", 2000, timeout=240)
+    between = view.count(GETPPID) - truth["getppid"]
+    check(0 <= between <= 1, f"getppid: {view.count(GETPPID)}, made {truth['getppid']}")
+    check(truth["threads"] >= 1900, f"only {truth['threads']} threads came to be")
+
+
+@case
+def lanes_that_are_used_again(s):
+    view, truth, _ = profiled(s, "churn", 200)
+    between = view.count(GETPPID) - truth["getppid"]
+    check(0 <= between <= 1, f"getppid: {view.count(GETPPID)}, made {truth['getppid']}")
+    short = [t for t in view.threads if t["tid"] != view.threads[0]["tid"]]
+    equal(len(short), truth["threads"] + 1, "threads")
+    short = short[1:]
+    whole(view, fraction=0.25, at_least_ns=10_000_000)  # 10 ms each: a tenth before its lane is its own
+    for t in short:
+        check(t["voluntary"] is not None and 9 <= t["voluntary"] <= 20, f"voluntary switches of a thread: {t['voluntary']}")
+
+
+@case
+def a_lane_that_is_none(s):
+    with watched(s) as keeper:
+        tls, top = header_offsets(keeper.pid)
+        run = s.run([victim(s, "kernel-days"), "hostile", "1000", str(tls), str(top)])
+        truth = json.loads(run.stdout.splitlines()[-1])
+        view = View(s, run.pid)
+    equal(view.kernel["lost"], 0, "lost")
+    between = view.count(GETPPID) - truth["getppid"]
+    check(0 <= between <= 1, f"getppid: {view.count(GETPPID)}, made {truth['getppid']}")
+    for o in view.ops:
+        check(o["op"] < 2048 and o["phase"] < 5, f"an op that is none: {o}")
+
+
+def header_offsets(pid):
+    """Where the lane's address is from the thread pointer (the same in all that load the shim first), and `top` in it."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
+        at = next(int(line.split("-")[0], 16) for line in f if "/memfd:infprof-segment" in line)
+    with open(f"/proc/{pid}/mem", "rb") as f:
+        f.seek(at)
+        header = f.read(4096)
+    # tls_lane_offset follows mapped_at, which is the address itself
+    where = header.index(at.to_bytes(8, "little")) + 8
+    return int.from_bytes(header[where:where + 8], "little"), 112
+
+
+@case
+def in_a_pid_namespace_of_its_own(s):
+    unshare = shutil.which("unshare")
+    if not unshare or os.geteuid() != 0:
+        skip("unshare is not there, or may not make a pid namespace")
+    with watched(s):
+        run = s.run([unshare, "--pid", "--fork", "--kill-child", "env", f"LD_PRELOAD={s.shim}", victim(s, "kernel-days"),
+                     "syscalls", "5000"], preload=False)
+        truth = json.loads(run.stdout.splitlines()[-1])
+
+        def inner():
+            for path in run_files(s):
+                with contextlib.suppress(sqlite3.Error):
+                    for row in rows(path, "SELECT pid FROM process WHERE exe LIKE '%kernel-days' AND end = 1"):
+                        return row["pid"]
+            return None
+        view = View(s, wait_until(inner, 20, "the process in the namespace"))
+    equal(view.kernel["view"], 2, f"view ({view.kernel['why']})")
+    between = view.count(GETPPID) - truth["getppid"]
+    check(0 <= between <= 1, f"getppid: {view.count(GETPPID)}, made {truth['getppid']}")
+    check(view.threads[0]["syscalls"] >= truth["getppid"], f"of its thread {view.threads[0]['syscalls']}")
+
+
+@case
+def maps_that_are_full(s):
+    # an engine of its own daemon, whose maps have place for four
+    with watched(s, env={"INFPROF_DEBUG_KERNEL_MAPS": "4"}):
+        run = s.run([victim(s, "kernel-days"), "futexes", "200"])
+        view = View(s, run.pid)
+    check(view.kernel["lost"] > 0, f"lost {view.kernel['lost']}")
+    check(len(view.syscalls) <= 4, f"{len(view.syscalls)} system calls found room")
+    whole(view)  # what is in the array does not depend on it
+
+
+@case
+def stacks_of_blocked_time(s):
+    env = {"INFPROF_OFFCPU": "1"}
+    with watched(s, env=env):
+        run = s.run([victim(s, "kernel-days"), "futexes", "300"], env=env)
+        view = View(s, run.pid)
+        offs = view.of("off_cpu")
+        frames = {row["frame"]: row for row in view.of("frame")}
+    check(offs, "no stack")
+    futex = [o for o in offs if o["block"] == 0]
+    t = [t["blocked_futex_ns"] for t in view.threads]
+    near(sum(o["total_ns"] for o in futex), sum(t), 0.1, "time in futexes, by stack")
+    for o in offs:
+        for number in filter(None, o["frames"].split(",")):
+            check(int(number) in frames, f"a frame that is not there: {number}")
+
+
+def unprivileged(s, launcher, says):
+    """Everything else works, and one line says why."""
+    daemon = s.start([*launcher, s.daemon], preload=False)
+    wait_until(lambda: os.path.exists(s.path("run/infprof/shim.sock")) or daemon.returncode is not None, 10, "the daemon")
+    if daemon.returncode is not None:
+        skip(f"{launcher[0]}: {daemon.stderr.strip()}")
+    run = s.run([victim(s, "kernel-days"), "spin", "2500"])
+    view = View(s, run.pid)
+    equal(view.kernel["view"], 1, "view")
+    check(re.search(says, view.kernel["why"]) and "\n" not in view.kernel["why"], f"why: {view.kernel['why']}")
+    t = view.thread("kernel-days")
+    check(t["running_ns"] and t["running_ns"] > 100_000_000, f"running, by /proc: {t['running_ns']}")
+    check(t["runnable_ns"] is not None and t["voluntary"] is not None, f"by /proc: {t}")
+    equal((t["blocked_futex_ns"], t["syscalls"]), (None, None), "what /proc does not tell")
+    equal(view.of("syscall"), [], "system calls")
+    s.report(run)
+
+
+@case
+def without_the_capabilities(s):
+    setpriv = shutil.which("setpriv")
+    if not setpriv or os.geteuid() != 0:
+        skip("not root, or no setpriv")
+    drop = "-bpf,-perfmon,-sys_admin"
+    unprivileged(s, [setpriv, f"--bounding-set={drop}", f"--inh-caps={drop}"], "CAP_BPF and CAP_PERFMON")
+
+
+@case
+def refused_by_seccomp(s):
+    unprivileged(s, ["/usr/bin/python3", s.source("tests/system/deny-bpf.py")], "seccomp")
+
+
+@case
+def not_wanted(s):
+    run = s.run([victim(s, "kernel-days"), "spin", "1500"], env={"INFPROF_KERNEL": "off"})
+    view = View(s, run.pid)
+    equal((view.kernel["view"], view.kernel["why"]), (1, "INFPROF_KERNEL=off"), "view")
+
+
+@case
+def detached_when_nobody_is_watched(s):
+    bpftool = shutil.which("bpftool") or "/usr/sbin/bpftool"
+    if not os.path.exists(bpftool):
+        skip("no bpftool")
+    with watched(s):
+        daemon = s.daemons()[0]
+        check(links_of(daemon), "no program is attached")
+    wait_until(lambda: not links_of(daemon), 10, "detached")
+
+
+def links_of(pid):
+    """Descriptors of the daemon that keep programs attached."""
+    found = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            target = os.readlink(f"/proc/{pid}/fd/{fd}")
+            if target in ("anon_inode:bpf_link", "anon_inode:bpf-link", "anon_inode:[perf_event]", "anon_inode:bpf_link\n"):
+                found.append(target)
+    return found
+
+
+main()
