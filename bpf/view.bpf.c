@@ -125,31 +125,6 @@ const volatile __u8 classes[VIEW_SYSCALLS] = {}; /* enum view_class */
 
 /* ---- small things ---------------------------------------------------------- */
 
-static __always_inline __u32 hist_index(__u64 v)
-{
-        __u32 e = 0;
-        __u64 w = v;
-
-        if (v < VIEW_HIST_SUB)
-                return (__u32)v;
-        if (v >> VIEW_HIST_BITS)
-                return VIEW_HIST_BUCKETS - 1;
-        if (w >> 32)
-                e += 32, w >>= 32;
-        if (w >> 16)
-                e += 16, w >>= 16;
-        if (w >> 8)
-                e += 8, w >>= 8;
-        if (w >> 4)
-                e += 4, w >>= 4;
-        if (w >> 2)
-                e += 2, w >>= 2;
-        e += (__u32)(w >> 1);
-        return ((e - VIEW_HIST_SUB_BITS + 1) << VIEW_HIST_SUB_BITS |
-                (__u32)(v >> (e - VIEW_HIST_SUB_BITS) & (VIEW_HIST_SUB - 1))) &
-               1023;
-}
-
 #define add(where, n) __sync_fetch_and_add(where, n)
 
 /* To a word of an element: only the last one has more than one writer. */
@@ -308,7 +283,7 @@ static __always_inline void read_open(struct view_task *t, const struct view_pro
 static __always_inline void count_run_queue(const struct view_task *t, __u64 ns)
 {
         struct view_total *total = total_of(t);
-        __u32 i = hist_index(ns);
+        __u32 i = view_hist_index(ns);
 
         if (total && i < VIEW_HIST_BUCKETS)
                 add(&total->run_queue[i], 1);
@@ -832,7 +807,7 @@ static __always_inline void count_syscall(struct view_task *t, bool failed, __u6
 {
         struct view_syscall_key key = {.number = t->number, .syscall = t->syscall};
         struct view_syscall *s;
-        __u32 i = hist_index(took);
+        __u32 i = view_hist_index(took);
 
         if (key.syscall == VIEW_SYSCALLS)
                 key.syscall = VIEW_SYSCALL_NONE;
@@ -1052,7 +1027,7 @@ int BPF_PROG(io_done, struct request *rq)
         if (p && total && p->number == io->number) {
                 ns = bpf_ktime_get_ns();
                 took = ns > io->start ? ns - io->start : 0;
-                i = hist_index(took);
+                i = view_hist_index(took);
                 add(&total->io_count, 1);
                 add(&total->io_bytes, io->bytes);
                 add(&total->io_ns, took);
