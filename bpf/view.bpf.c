@@ -367,6 +367,11 @@ static __always_inline void count_off(struct view_task *t, __u32 block, __u64 ns
         t->stack = -1;
 }
 
+static __always_inline bool is_wait(__u32 class)
+{
+        return class >= VIEW_CLASS_FUTEX && class <= VIEW_CLASS_YIELD;
+}
+
 /* Its element is written between these two; the last one is everybody's and has no order. */
 static __always_inline void write_begin(struct ifp_kernel_lane *e)
 {
@@ -475,6 +480,8 @@ static __always_inline void look(struct task_struct *task, struct view_task *t,
                 give_before(t);
         read_open(t, p, at);
         t->looked = 1;
+        if (t->syscall != VIEW_SYSCALL_NONE)
+                t->sys_counts = !is_wait(t->sys_class) && t->state != STATE_WAIT;
 }
 
 /* ---- switches and wakeups ---------------------------------------------------- */
@@ -764,42 +771,28 @@ static __always_inline __u32 class_of(__u32 syscall)
         return syscall < VIEW_SYSCALLS ? classes[syscall] : VIEW_CLASS_OTHER;
 }
 
+/*
+ * Where it is made from is looked up when it leaves the CPU, or at its end: in between nothing of
+ * it can change. Of those that only wait, at the end nobody asks.
+ */
 SEC("tp_btf/sys_enter")
 int BPF_PROG(enters, struct pt_regs *regs, long id)
 {
         struct task_struct *task = bpf_get_current_task_btf();
-        struct ifp_kernel_lane *e;
         struct view_task *t;
-        struct view_proc *p;
-        __u64 ns;
 
         if (!task->bpf_storage)
                 return 0;
         t = watched(task);
-        p = t ? proc_of(t) : NULL;
-        if (!p)
+        if (!t)
                 return 0;
-        ns = bpf_ktime_get_ns();
         t->fault_start = 0; /* one that came to nothing (a signal instead) has no end of its own */
         t->syscall = (unsigned long)id < VIEW_SYSCALLS ? (__u32)id : VIEW_SYSCALLS;
         t->sys_class = class_of(t->syscall);
-        t->sys_start = ns;
+        t->sys_start = bpf_ktime_get_ns();
         t->calls++;
         t->looked = 0;
         t->sys_counts = 0;
-        /* A wait: where it is from matters if it leaves the CPU, and many do not. */
-        if (t->sys_class >= VIEW_CLASS_FUTEX && t->sys_class <= VIEW_CLASS_YIELD)
-                return 0;
-        look(task, t, p, ns);
-        t->sys_counts = t->state != STATE_WAIT;
-        e = is_own(t, p) ? element(t) : NULL;
-        if (!e)
-                return 0;
-        write_begin(e);
-        e->syscalls += t->calls;
-        t->calls = 0;
-        show(e, t);
-        write_end(e);
         return 0;
 }
 
@@ -859,8 +852,10 @@ static __always_inline void end_syscall(struct view_task *t, struct view_proc *p
         }
         write_begin(e);
         e->syscall[state] += took;
+        e->syscalls += t->calls;
         e->sys_since = 0;
         write_end(e);
+        t->calls = 0;
 }
 
 SEC("tp_btf/sys_exit")
@@ -869,13 +864,18 @@ int BPF_PROG(leaves, struct pt_regs *regs, long ret)
         struct task_struct *task = bpf_get_current_task_btf();
         struct view_task *t;
         struct view_proc *p;
+        __u64 ns;
 
         if (!task->bpf_storage)
                 return 0;
         t = watched(task);
         p = t && t->syscall != VIEW_SYSCALL_NONE ? proc_of(t) : NULL;
-        if (p)
-                end_syscall(t, p, ret, bpf_ktime_get_ns());
+        if (!p)
+                return 0;
+        ns = bpf_ktime_get_ns();
+        if (!t->looked && !is_wait(t->sys_class))
+                look(task, t, p, ns);
+        end_syscall(t, p, ret, ns);
         return 0;
 }
 
