@@ -95,8 +95,10 @@ static int load_thread(const struct runfile_thread *row, void *userdata)
         if (!l || l->thread)
                 return 0;
         r = thread_add(p, row->thread, &l->thread);
-        if (!r)
+        if (!r) {
                 lane_identity(&p->segment.map->lanes[l - p->lanes], l->thread);
+                kernel_resume_thread(l, row);
+        }
         return r;
 }
 
@@ -241,6 +243,8 @@ int process_resume(struct process *p, struct runfile *rf, uint32_t index, const 
                 r = runfile_each_thread_op(rf, load_thread_op, &x);
         if (rf && r >= 0)
                 r = heap_resume(p, rf, index);
+        if (rf && r >= 0)
+                r = kernel_resume(p, rf, index);
         if (r >= 0) /* a damaged file: what could be read of it, will do */
                 r = add_unwatched(&x);
         free(x.left_over);
