@@ -69,6 +69,23 @@ bool judge_waits(struct judgement *j, const struct facts *f)
         return f->waits_known;
 }
 
+void judge_short_of_cpus(struct judgement *j, const struct facts *f)
+{
+        char a[FMT_SIZE];
+
+        if (f->cpus && f->team > (double)f->cpus)
+                judge_unknown(j,
+                              "%.0f threads share %s: how long they work and wait says nothing of "
+                              "how much they have to do",
+                              f->team, explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE));
+        else
+                judge_unknown(
+                        j,
+                        "threads had no CPU for %s of the time they wanted one: how long they "
+                        "work and wait says nothing of how much they have to do",
+                        fmt_share(a, f->runnable));
+}
+
 const char *explain_cpus(const struct facts *f, char *buf, size_t size)
 {
         snprintf(buf, size, "%llu CPU%s", (unsigned long long)f->cpus, f->cpus == 1 ? "" : "s");

@@ -170,6 +170,7 @@ struct ifp_live {
         uint32_t n_waits;          /* entries handed out, including the fixed one; may exceed
                                       IFP_MAX_WAITS: then some were refused. See hash */
         uint64_t waits_other;      /* waits that found no entry: counted in the lanes only */
+        uint32_t daemon_kernel_map; /* daemon: id of the map that kernel.h is about; 0 = none */
 };
 
 struct ifp_op {

@@ -74,6 +74,18 @@ def refused(s, code, *args, env=None):
 # What is printed.
 
 @case
+def what_is_shown_here_could_be(s):
+    """The documents that are made up for these tests are as their schemas say."""
+    for verb in VERBS:
+        s.validate(getattr(wait_docs, verb)(), f"doc/{verb}.schema.json")
+    for doc in (wait_docs.threads(kernel=False), wait_docs.threads(live=True)):
+        s.validate(doc, "doc/threads.schema.json")
+    s.validate(wait_docs.ledger(kernel=False), "doc/ledger.schema.json")
+    s.validate(wait_docs.waits(live=True), "doc/waits.schema.json")
+    s.validate(wait_docs.explain(found=False), "doc/explain.schema.json")
+
+
+@case
 def whole_views_as_printed(s):
     api = fake(s)
     for verb in VERBS:

@@ -477,6 +477,61 @@ static void a_thread_that_dies_in_a_wait_is_seen_in_it(void **state)
         assert_int_equal(read_file(w)->now[0].kind, IFP_WAIT_COND);
 }
 
+/* ---- from second to second ---- */
+
+static void what_moves_is_known_with_what_goes_on(void **state)
+{
+        struct world *w = *state;
+        const struct wait *e;
+        const struct thread *t;
+        uint32_t i;
+
+        fake_lane_begin(&w->f, 0, 100);
+        fake_lane_begin(&w->f, 1, 101);
+        i = fake_wait(&w->f, 0, IFP_WAIT_COND, 0x77, 0, 0, 0);
+        fake_waited(&w->f, i, 1000, 1);
+        tick(w);
+        fake_waited(&w->f, i, 300, 1);
+        fake_waited(&w->f, i, 50, -1);
+        tick(w);
+        e = &w->p->waits.list[i];
+        t = w->p->threads[0];
+        assert_int_equal(e->course.count_at_tick - e->course.count_before, 2);
+        assert_int_equal(e->course.ticks_at_tick - e->course.ticks_before, 350);
+        assert_int_equal(e->by_moved[0], 300);
+        assert_int_equal(t->course.waited[IFP_WAIT_COND], 350);
+        assert_int_equal(t->course.waits[IFP_WAIT_COND], 2);
+        fake_wait_begin(&w->f, 0, i);
+        usleep(1000);
+        tick(w);
+        assert_true(t->course.waited[IFP_WAIT_COND] > 100000);
+        assert_int_equal(t->course.waits[IFP_WAIT_COND], 0);
+        /* it turns out shorter than it looked: nothing moved, and nothing runs backwards */
+        fake_wait_end(&w->f, 0);
+        fake_waited(&w->f, i, 5, -1);
+        tick(w);
+        assert_int_equal(t->course.waited[IFP_WAIT_COND], 0);
+        assert_int_equal(t->course.waits[IFP_WAIT_COND], 1);
+}
+
+static void a_lane_that_is_new_since_is_waited_for(void **state)
+{
+        struct world *w = *state;
+        const char *why;
+        uint32_t i;
+
+        tick(w);
+        fake_lane_begin(&w->f, 6, 100); /* seven lanes, and no round since */
+        i = fake_wait(&w->f, 6, IFP_WAIT_COND, 0x77, 0, 0, 0);
+        fake_waited(&w->f, i, 1000, -1);
+        w->now += 1000000000;
+        assert_int_equal(process_tick(w->p, w->now, &why), 0);
+        tick(w);
+        flush(w);
+        assert_int_equal(read_file(w)->n_waits, 1);
+        assert_int_equal(read_file(w)->waits[0].thread, 0);
+}
+
 /* ---- spawns ---- */
 
 static void a_site_has_its_spawns(void **state)
@@ -678,6 +733,7 @@ static void lies_of_a_new_entry_are_caught(void **state)
         uint32_t i = fake_wait(&w->f, 0, IFP_WAIT_MUTEX, 0x10, 0, w->op, 0);
         struct ifp_wait was = seg->waits[i];
 
+        fake_lane_begin(&w->f, 0, 1);
         for (size_t k = 0; k < sizeof(lies) / sizeof(lies[0]); k++) {
                 memcpy((char *)&seg->waits[i] + lies[k].at, &lies[k].value, lies[k].bytes);
                 assert_int_equal(look(w, &why), SEGMENT_E_BAD);
@@ -738,6 +794,8 @@ int main(void)
                 CASE(threads_beyond_the_table_share_their_waits),
                 CASE(a_wait_in_progress_is_told),
                 CASE(a_thread_that_dies_in_a_wait_is_seen_in_it),
+                CASE(what_moves_is_known_with_what_goes_on),
+                CASE(a_lane_that_is_new_since_is_waited_for),
                 CASE(a_site_has_its_spawns),
                 CASE(the_end_keeps_histograms),
                 CASE(a_cut_keeps_what_it_had),

@@ -47,6 +47,11 @@ int my_tid(void)
         return (int)raw(SYS_gettid, 0, 0, 0, 0);
 }
 
+int n_failed(void)
+{
+        return failed;
+}
+
 void check_(bool ok, const char *what, const char *file, int line)
 {
         if (ok)

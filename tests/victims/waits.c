@@ -11,6 +11,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
@@ -872,7 +873,11 @@ static PLACE void spawn_clone(void)
         EQUAL(pid, parent);
         EQUAL(waitpid(pid, &status, 0), pid);
         EQUAL(WEXITSTATUS(status), 5);
-        EQUAL(clone(clone_child, stack + sizeof(stack), CLONE_THREAD, &code), -1);
+}
+
+static PLACE void spawn_clone_badly(void)
+{
+        EQUAL(clone(clone_child, NULL, SIGCHLD, NULL), -1);
         EQUAL(errno, EINVAL);
 }
 
@@ -896,6 +901,7 @@ static void every_way_to_spawn(void)
         spawn_posix("true");
         spawn_posix("/does/not/exist");
         spawn_clone();
+        spawn_clone_badly();
         spawn_too_large();
         EQUAL(seg->live.spawns, spawns + 4);
         CHECK(my_lane()->waits.spawn_ticks[IFP_STATE_NONE] > in);
@@ -910,6 +916,7 @@ static void every_way_to_spawn(void)
         s = site_of((const void *)spawn_clone);
         EQUAL(s->kind, IFP_SPAWN_CLONE);
         EQUAL(s->count, 1);
+        EQUAL(site_of((const void *)spawn_clone_badly)->count, 0);
         s = site_of((const void *)spawn_too_large);
         EQUAL(s->count + s->live + s->peak + s->ended, 0);
         uint64_t posix = 0;
@@ -946,8 +953,37 @@ static void five_are_alive_at_once(void)
         pthread_barrier_destroy(&three);
 }
 
+/* ---- switched off ---- */
+
+static void nothing_is_kept(void)
+{
+        struct ifp_site *s;
+
+        EQUAL(seg->header.flags & IFP_HEADER_WAITS, 0);
+        pthread_mutex_lock(&mutex);
+        phase = 0;
+        pthread_t t = start(wants_mutex, &mutex);
+        nap(20);
+        pthread_mutex_unlock(&mutex);
+        pthread_join(t, NULL);
+        sched_yield();
+        usleep(1000);
+        spawn_ten();
+        spawn_fork();
+        EQUAL(seg->live.n_waits, 1);
+        for (uint32_t i = 0; i < seg->live.n_lanes_used; i++)
+                for (uint32_t k = 0; k < IFP_N_WAIT_KINDS; k++)
+                        EQUAL(seg->lanes[i].waits.count[k], 0);
+        s = site_of((const void *)spawn_ten); /* spawns are told still, by the caller alone */
+        EQUAL(s->count, 10);
+        EQUAL(s->ended, 10);
+        EQUAL(seg->stacks[s->stack].n_frames, 1);
+        CHECK(seg->stacks[s->stack].flags & IFP_STACK_ONE);
+}
+
 int main(int argc, char **argv)
 {
+        static const struct named_case off[] = {{"nothing_is_kept", nothing_is_kept}};
         static const struct named_case cases[] = {
                 {"a_mutex", a_mutex},
                 {"a_condition", a_condition},
@@ -968,5 +1004,7 @@ int main(int argc, char **argv)
                 {"five_are_alive_at_once", five_are_alive_at_once},
         };
 
+        if (argc == 2 && !strcmp(argv[1], "off"))
+                return run_cases(off, 1, 1, argv);
         return run_cases(cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
 }

@@ -37,7 +37,7 @@ void check_all(void);
 
 /* A function that stacks are looked for: it has so much room to itself. */
 #define PLACE_BYTES 1024
-#define PLACE       __attribute__((noinline, aligned(PLACE_BYTES)))
+#define PLACE       __attribute__((noinline, aligned(PLACE_BYTES), section(".text.places")))
 /* Does the stack pass through it? */
 bool passes(uint32_t stack, const void *function);
 
@@ -49,6 +49,7 @@ bool passes(uint32_t stack, const void *function);
 #define AT_LEAST(got, least)                                                                       \
         check_((uint64_t)(got) >= (uint64_t)(least), #got " >= " #least, __FILE__, __LINE__)
 
+int n_failed(void); /* of this case, so far */
 void check_(bool ok, const char *what, const char *file, int line);
 void equal_(uint64_t got, uint64_t wanted, const char *what, const char *file, int line);
 
