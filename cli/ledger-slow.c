@@ -15,6 +15,7 @@
 #include "common/fmt.h"
 
 #define INDENT     "      "
+#define MAX_PARTS  32
 #define LEAST_PART 0.01 /* of the token: what is less is not worth a word */
 
 struct part {
@@ -32,18 +33,20 @@ static int compare(const void *a, const void *b)
 /* "runnable 330ms (62.0%), barrier 112ms (21.0%), ..."; to be freed. NULL: no memory. */
 static char *parts_of(const json_t *token)
 {
-        const json_t *own = json_object_get(token, "own");
-        struct part parts[LEDGER_N_ROWS];
+        struct part parts[MAX_PARTS];
         double wall = text_number(token, "wall_ns");
         size_t n = 0, size;
         char *line = NULL, took[FMT_SIZE], share[FMT_SIZE];
+        const char *name;
+        json_t *v;
         FILE *f;
 
-        for (size_t i = 0; i < LEDGER_N_ROWS; i++) {
-                double ns = text_number(own, ledger_rows[i].name);
+        json_object_foreach(json_object_get(token, "own"), name, v)
+        {
+                double ns = json_is_number(v) ? json_number_value(v) : 0;
 
-                if (ns > 0 && ns >= wall * LEAST_PART)
-                        parts[n++] = (struct part){ledger_rows[i].name, ns};
+                if (ns > 0 && ns >= wall * LEAST_PART && n < MAX_PARTS)
+                        parts[n++] = (struct part){name, ns};
         }
         qsort(parts, n, sizeof(parts[0]), compare);
         f = open_memstream(&line, &size);

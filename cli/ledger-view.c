@@ -15,19 +15,30 @@
 #include "common/cleanup.h"
 #include "common/fmt.h"
 
-const struct ledger_row ledger_rows[LEDGER_N_ROWS] = {
-        {"compute", "in ops that compute"},
-        {"barrier", "at a barrier, spinning or not"},
-        {"lock", "for a mutex, rwlock, spinlock"},
-        {"wait", "condition, join, futex, poll ..."},
-        {"runnable", "could run, but had no CPU"},
-        {"fault", "page faults"},
-        {"syscall", "system calls but for waits"},
-        {"alloc", "allocator (estimate)"},
-        {"outside", "sampling, tokenising, graphs"},
-        {"profiler", "infprof itself (estimate)"},
-        {"unaccounted", "none of these"},
-};
+static const char *about(const char *name)
+{
+        static const struct {
+                const char *name, *about;
+        } rows[] = {
+                {"compute", "in ops that compute"},
+                {"barrier", "at a barrier, spinning or not"},
+                {"lock", "for a mutex, rwlock, spinlock"},
+                {"wait", "condition, join, futex, poll ..."},
+                {"runnable", "could run, but had no CPU"},
+                {"fault", "page faults"},
+                {"syscall", "system calls but for waits"},
+                {"alloc", "allocator (estimate)"},
+                {"spawn", "making threads and processes"},
+                {"outside", "sampling, tokenising, graphs"},
+                {"profiler", "infprof itself (estimate)"},
+                {"unaccounted", "none of these"},
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                if (!strcmp(rows[i].name, name))
+                        return rows[i].about;
+        return "";
+}
 
 static const json_t *row_named(const json_t *rows, const char *name)
 {
@@ -113,15 +124,15 @@ static void set_of(json_t *row, const char *prefix, const json_t *from)
 }
 
 /* One row of the table, of the three lists. */
-static json_t *table_row(const struct page *p, const struct ledger_row *r)
+static json_t *table_row(const struct page *p, const char *name)
 {
         json_t *row = json_object();
 
-        json_object_set_new(row, "row", json_string(r->name));
-        json_object_set_new(row, "about", json_string(r->about));
-        set_of(row, "own", row_named(json_object_get(p->document, "own"), r->name));
-        set_of(row, "critical", row_named(json_object_get(p->document, "critical"), r->name));
-        set_of(row, "all", row_named(json_object_get(p->document, "all"), r->name));
+        json_object_set_new(row, "row", json_string(name));
+        json_object_set_new(row, "about", json_string(about(name)));
+        set_of(row, "own", row_named(json_object_get(p->document, "own"), name));
+        set_of(row, "critical", row_named(json_object_get(p->document, "critical"), name));
+        set_of(row, "all", row_named(json_object_get(p->document, "all"), name));
         return row;
 }
 
@@ -164,9 +175,13 @@ static bool print_table(const struct page *p)
                 {{"what it is", false, true, 9}, "about", ROWS_TEXT},
         };
         _cleanup_(json_decrefp) json_t *rows = json_array();
+        const json_t *row;
+        size_t i;
 
-        for (size_t i = 0; i < LEDGER_N_ROWS; i++)
-                json_array_append_new(rows, table_row(p, &ledger_rows[i]));
+        json_array_foreach(json_object_get(p->document, "own"), i, row)
+        {
+                json_array_append_new(rows, table_row(p, text_string(row, "row", "?")));
+        }
         json_array_append_new(rows, sum_row(p));
         view_heading(&p->v, "where a token's time went, on average");
         if (!ROWS_PRINT(&p->v, rows, json_array_size(rows), columns))
@@ -195,6 +210,7 @@ static bool print_threads(const struct page *p)
                 {{"fault", true, false, 3}, "fault", ROWS_SHARE, NULL, true},
                 {{"syscall", true, false, 4}, "syscall", ROWS_SHARE, NULL, true},
                 {{"alloc", true, false, 5}, "alloc", ROWS_SHARE, NULL, true},
+                {{"spawn", true, false, 1}, "spawn", ROWS_SHARE, NULL, true},
                 {{"outside", true, false, 2}, "outside", ROWS_SHARE, NULL, true},
                 {{"profiler", true, false, 6}, "profiler", ROWS_SHARE, NULL, true},
                 {{"unaccounted", true, false, 7}, "unaccounted", ROWS_SHARE, NULL, true},
@@ -207,14 +223,14 @@ static bool print_threads(const struct page *p)
         json_array_foreach(threads, i, thread)
         {
                 double wall = text_number(thread, "wall_ns");
-                json_t *row = json_copy((json_t *)thread);
+                json_t *row = json_copy((json_t *)thread), *ns;
+                const char *name;
 
-                for (size_t k = 0; k < LEDGER_N_ROWS; k++) {
-                        double ns =
-                                text_number(json_object_get(thread, "rows"), ledger_rows[k].name);
-
-                        if (wall > 0 && !isnan(ns))
-                                json_object_set_new(row, ledger_rows[k].name, json_real(ns / wall));
+                json_object_foreach(json_object_get(thread, "rows"), name, ns)
+                {
+                        if (wall > 0 && json_is_number(ns))
+                                json_object_set_new(row, name,
+                                                    json_real(json_number_value(ns) / wall));
                 }
                 json_array_append_new(rows, row);
         }

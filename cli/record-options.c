@@ -27,7 +27,9 @@ static void usage(void)
              "  -k, --kernels SPEC       further functions to time: OBJECT:SYMBOL,... where both "
              "are "
              "globs,\n"
-             "                           as in 'libfoo.so*:conv_*,myengine:step_*'\n"
+             "                           as in 'libfoo.so*:conv_*,myengine:step_*'; =decode "
+             "behind one\n"
+             "                           says that each call makes a token\n"
              "      --kernels-level LEVEL\n"
              "                           outer (default), or inner: also what kernels call inside\n"
              "      --heap-interval N    keep the stack of about one allocation every N bytes (K, "
@@ -53,6 +55,21 @@ static void usage(void)
              "found.");
 }
 
+/* What may stand behind an equals sign: a phase that the function begins. */
+static bool phase_ok(const char *item, size_t n)
+{
+        const char *equals = memchr(item, '=', n), *phase = equals ? equals + 1 : NULL;
+        size_t len = equals ? (size_t)(item + n - phase) : 0;
+
+        if (!equals || (len == 6 && !strncmp(phase, "decode", 6)) ||
+            (len == 7 && !strncmp(phase, "prefill", 7)))
+                return true;
+        cmd_error("record",
+                  "--kernels: behind an equals sign stands decode or prefill; '%.*s' has neither",
+                  (int)n, item);
+        return false;
+}
+
 /* Does each item read OBJECT:SYMBOL? (The shim says the same of the variable, and goes on.) */
 static bool kernels_ok(const char *spec)
 {
@@ -64,8 +81,11 @@ static bool kernels_ok(const char *spec)
                 if (n) {
                         const char *colon = memchr(item, ':', n);
 
-                        if (colon && colon != item && colon + 1 != item + n)
+                        if (colon && colon != item && colon + 1 != item + n) {
+                                if (!phase_ok(item, n))
+                                        return false;
                                 continue;
+                        }
                         cmd_error("record",
                                   "--kernels: each item must read OBJECT:SYMBOL, as in "
                                   "libfoo.so*:conv_*; '%.*s' does not",

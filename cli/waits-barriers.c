@@ -14,19 +14,36 @@
 #include "common/cleanup.h"
 #include "common/fmt.h"
 
+/* "61%" */
+static const char *part_of(char *buf, const json_t *last)
+{
+        double share = text_number(last, "share");
+
+        if (isnan(share))
+                return strcpy(buf, "-");
+        snprintf(buf, FMT_SIZE, "%.0f%%", share * 100);
+        return buf;
+}
+
 static json_t *row_of(const json_t *barrier)
 {
         const json_t *last = json_array_get(json_object_get(barrier, "last"), 0);
         json_t *row = json_copy((json_t *)barrier);
-        char objects[32], text[160] = "-", who[96], share[FMT_SIZE];
+        const char *phase = view_phase(barrier);
+        char objects[32], op[128], text[160] = "-", who[96], share[FMT_SIZE];
 
         if (last)
-                snprintf(text, sizeof(text), "%s %s", view_share(share, last, "share"),
+                snprintf(text, sizeof(text), "%s %s", part_of(share, last),
                          waits_thread(who, sizeof(who), last));
         if (text_number(barrier, "objects") > 1 && !text_string(barrier, "object", NULL)) {
                 snprintf(objects, sizeof(objects), "%.0f of them", text_number(barrier, "objects"));
                 json_object_set_new(row, "object", json_string(objects));
         }
+        if (phase && strcmp(phase, "decode") != 0)
+                snprintf(op, sizeof(op), "%.80s (%.16s)", text_string(barrier, "op", "-"), phase);
+        else
+                snprintf(op, sizeof(op), "%.80s", text_string(barrier, "op", "-"));
+        json_object_set_new(row, "op_text", json_string(op));
         json_object_set_new(row, "last_text", json_string(text));
         json_object_set_new(
                 row, "how",
@@ -70,9 +87,8 @@ bool waits_print_barriers(const struct page *p)
                 {{"of a token", true, false, 4}, "price.share_of_token", ROWS_SHARE, NULL, true},
                 {{"tokens/s", true, false, 0}, "price.tokens_per_second", ROWS_NUMBER, NULL, true},
                 {{"how", false, false, 3}, "how", ROWS_TEXT},
-                {{"phase", false, false, 5}, "phase", ROWS_TEXT, "-"},
                 {{"object", false, false, 9}, "object", ROWS_TEXT, "-"},
-                {{"op", false, false, 0}, "op", ROWS_TEXT, "-"},
+                {{"op", false, false, 0}, "op_text", ROWS_TEXT},
                 {{"last to arrive", false, true, 0}, "last_text", ROWS_TEXT},
         };
         const json_t *barriers = json_object_get(p->document, "barriers");

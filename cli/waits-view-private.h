@@ -15,3 +15,7 @@ const char *waits_thread(char *buf, size_t size, const json_t *thread);
 void waits_print_price(const struct page *p);
 
 bool waits_print_barriers(const struct page *p);
+
+/* waits-objects.c */
+bool waits_print_objects(const struct page *p);
+bool waits_print_whom(const struct page *p);

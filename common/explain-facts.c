@@ -142,6 +142,9 @@ static void find_runnable(struct facts *f)
                 f->runnable = (double)runnable / ((double)running + (double)runnable);
 }
 
+/* More than one can say of how long threads take by what they have to do. */
+#define SHORT_RUNNABLE 0.20
+
 static void find_spins(struct facts *f)
 {
         uint64_t ns = 0;
@@ -227,6 +230,7 @@ int facts_find(struct facts *f, struct work *w)
                 return r;
         find_spins(f);
         find_runnable(f);
+        f->short_of_cpus = (f->cpus && f->team > (double)f->cpus) || f->runnable >= SHORT_RUNNABLE;
         find_ideal(f);
         return 0;
 }

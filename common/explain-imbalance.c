@@ -17,12 +17,12 @@
 /* What meeting later than on average takes, in all episodes. */
 static double loss_of(const struct barrier *b)
 {
-        return b->max_busy_ns - b->mean_busy_ns;
+        return b->worst.max_ns - b->worst.mean_ns;
 }
 
 static bool counts(const struct facts *f, const struct barrier *b)
 {
-        return b->op && b->busy_known && b->threads > 1 && b->episodes >= EPISODES_MIN &&
+        return b->worst_op && b->busy_known && b->threads > 1 && b->episodes >= EPISODES_MIN &&
                (isnan(f->tokens) || b->phase == IFP_PHASE_DECODE);
 }
 
@@ -35,7 +35,7 @@ static const struct barrier *find_worst(const struct facts *f, size_t *ret_n)
                 const struct barrier *b = &f->barriers.at[i];
 
                 *ret_n += counts(f, b);
-                if (counts(f, b) && barrier_imbalance(b) >= IMBALANCE_MIN &&
+                if (counts(f, b) && barrier_imbalance(&b->worst) >= IMBALANCE_MIN &&
                     (!worst || loss_of(b) > loss_of(worst)))
                         worst = b;
         }
@@ -47,7 +47,7 @@ static double most_imbalance(const struct facts *f)
         double most = NAN;
 
         for (size_t i = 0; i < f->barriers.n; i++) {
-                double v = barrier_imbalance(&f->barriers.at[i]);
+                double v = barrier_imbalance(&f->barriers.at[i].worst);
 
                 if (counts(f, &f->barriers.at[i]) && (isnan(most) || v > most))
                         most = v;
@@ -70,14 +70,11 @@ void explain_imbalance(const struct facts *f, struct judgement *j)
                 judge_no(j, "no op was seen after which threads meet");
                 return;
         }
-        if (f->cpus && f->team > (double)f->cpus) {
-                judge_unknown(j,
-                              "%.0f threads share %s: how long one works says nothing of "
-                              "how much it has to do",
-                              f->team, explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE));
+        if (f->short_of_cpus) {
+                judge_short_of_cpus(j, f);
                 return;
         }
-        whole = b ? (isnan(f->wall) ? b->max_busy_ns : f->wall) : NAN;
+        whole = b ? (isnan(f->wall) ? b->worst.max_ns : f->wall) : NAN;
         loss = b ? loss_of(b) : NAN;
         share = loss / whole;
         if (!b || !(share >= LOSS_MIN)) {
@@ -87,24 +84,24 @@ void explain_imbalance(const struct facts *f, struct judgement *j)
                          IMBALANCE_MIN, most_imbalance(f));
                 return;
         }
-        if (b->busiest != NONE) {
-                busiest.thread = b->busiest;
-                busiest.group = f->w->threads[b->busiest].group;
+        if (b->worst.busiest != NONE) {
+                busiest.thread = b->worst.busiest;
+                busiest.group = f->w->threads[b->worst.busiest].group;
                 if (work_group_is_short(f->w, busiest.group))
                         busiest.thread = NONE;
         }
         last = b->last.n ? &b->last.at[0] : NULL;
         blame_name(f->w, &busiest, who, sizeof(who));
-        judge_yes(j, "%s is unevenly spread: %s works %.2f times the mean", b->op->name, who,
-                  barrier_imbalance(b));
-        judge_evidence(j, barrier_imbalance(b), "factor",
+        judge_yes(j, "%s is unevenly spread: %s works %.2f times the mean", b->worst_op->name, who,
+                  barrier_imbalance(&b->worst));
+        judge_evidence(j, barrier_imbalance(&b->worst), "factor",
                        "the longest working thread over the mean of %llu",
                        (unsigned long long)b->threads);
         judge_evidence(j, barrier_efficiency(b), "share",
                        "of the threads' time between meetings is work");
         judge_evidence(j, (double)b->wait_ns / f->tokens, "ns",
                        "of a token waited, by all threads");
-        judge_evidence(j, (double)b->episodes, "count", "meetings after %s", b->op->name);
+        judge_evidence(j, (double)b->episodes, "count", "meetings after %s", b->worst_op->name);
         if (last && b->episodes && last->times <= b->episodes)
                 judge_evidence(j, (double)last->times / (double)b->episodes, "share",
                                "of the meetings %s came last",
@@ -114,12 +111,12 @@ void explain_imbalance(const struct facts *f, struct judgement *j)
                    explain_ns(a, isnan(f->tokens) ? loss : loss / f->tokens),
                    isnan(f->tokens) ? "in all" : "a token", fmt_share(c, share),
                    isnan(f->wall) ? "the op's time" : "its time");
-        judge_cause(j, "%s has more of %s to do than the other%s", who, b->op->name,
+        judge_cause(j, "%s has more of %s to do than the other%s", who, b->worst_op->name,
                     b->threads > 2 ? "s" : "");
         judge_remedy(j,
                      "cut %s into more parts than threads and let each thread take the next one, "
                      "or give each the same number of rows",
-                     b->op->name);
+                     b->worst_op->name);
         judge_gain(j, f, f->wall - loss,
                    "if all threads worked as long as they do on average, between any two meetings");
         judge_confidence(j, f, f->has_ledger ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Other processes took the CPU from threads that had work to do. Only the kernel's view tells who.
- * Every machine has some of this, a hundredth or less; it is told from three on.
+ * Every machine has some of this, a hundredth or less; it is told from three on. The collector is
+ * left out: without it the engine would not have met it. How much it took is in the notes.
  */
 #include <math.h>
 
@@ -48,7 +49,7 @@ void explain_preempted(const struct facts *f, struct judgement *j)
                 const struct work_preempt *p = &f->w->preempts[i];
 
                 all = sum_u64(all, p->total_ns);
-                if (p->own)
+                if (p->own || explain_is_collector(p))
                         continue;
                 foreign = sum_u64(foreign, p->total_ns);
                 count = sum_u64(count, p->count);

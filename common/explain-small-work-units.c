@@ -28,7 +28,7 @@ struct units {
 
 static bool counts(const struct facts *f, const struct barrier *b)
 {
-        return b->op && b->busy_known && b->threads > 1 && b->episodes >= EPISODES_MIN &&
+        return b->busy_known && b->threads > 1 && b->episodes >= EPISODES_MIN &&
                (isnan(f->tokens) || b->phase == IFP_PHASE_DECODE);
 }
 
@@ -61,6 +61,7 @@ static struct units find_units(const struct facts *f, size_t *ret_n)
 static void tell_meetings(const struct facts *f, struct judgement *j, const struct units *u)
 {
         double unit = u->busy / u->n, wait = u->waits / u->n, share = u->waits / f->threads_ns;
+        const char *op = u->worst->op ? u->worst->op->name : "the work between two meetings";
         char a[FMT_SIZE], b[FMT_SIZE];
 
         judge_yes(j, "a thread works %s between meetings and waits %s at them", explain_ns(a, unit),
@@ -70,14 +71,15 @@ static void tell_meetings(const struct facts *f, struct judgement *j, const stru
                        "parts");
         judge_evidence(j, wait, "ns", "of waiting at each");
         judge_evidence(j, u->n / f->tokens, "1/token", "such parts");
-        judge_evidence(j, unit_of(u->worst), "ns", "a part of %s, which is waited for most",
-                       u->worst->op->name);
+        judge_evidence(j, unit_of(u->worst), "ns", "a part of %s, which is waited for most", op);
         judge_cost(j, f, u->waits, share,
                    "%s of thread time a token, %s of it, is waiting after "
                    "small parts",
                    explain_ns(a, u->waits / f->tokens), fmt_share(b, share));
-        judge_cause(j, "%s and ops like it are cut into %llu parts that are too small",
-                    u->worst->op->name, (unsigned long long)u->worst->threads);
+        judge_cause(j,
+                    u->worst->op ? "%s and ops like it are cut into %llu parts that are too small"
+                                 : "%s is cut into %llu parts that are too small",
+                    op, (unsigned long long)u->worst->threads);
         judge_remedy(j,
                      "use no more threads for an op than min(cores, work / cache line) (PLUMED's "
                      "getGoodNumThreads: bytes / (2 x line)), and one thread for the smallest; or "
@@ -168,11 +170,8 @@ void explain_small_work_units(const struct facts *f, struct judgement *j)
                 judge_no(j, "no work was seen that is cut into parts after which threads meet");
                 return;
         }
-        if (f->cpus && f->team > (double)f->cpus) {
-                judge_unknown(j,
-                              "%.0f threads share %s: what they wait for is a CPU, whatever "
-                              "the size of the work",
-                              f->team, explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE));
+        if (f->short_of_cpus) {
+                judge_short_of_cpus(j, f);
                 return;
         }
         if (!(u.waits / f->threads_ns >= LOSS_MIN)) {

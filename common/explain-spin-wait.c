@@ -11,8 +11,7 @@
 
 #include "common/report-explain-private.h"
 
-#define SPIN_SHARE_MIN    0.10
-#define COLLAPSE_RUNNABLE 0.20
+#define SPIN_SHARE_MIN 0.10
 
 /* The entry of most time, and what was waited in all at objects that spin. */
 static const struct work_wait *find_worst(const struct facts *f)
@@ -28,6 +27,20 @@ static const struct work_wait *find_worst(const struct facts *f)
                         worst = e;
         }
         return worst;
+}
+
+/* By the op that the barrier itself is (ggml_barrier); else by who called it. */
+static const char *name_of(const struct facts *f, const struct work_wait *e)
+{
+        const struct work_wait_site *site = &f->w->wait_sites[e->site];
+
+        for (size_t i = 0; i < f->w->model.n_ops; i++) {
+                const struct model_op *op = f->w->model.ops[i];
+
+                if (op->kind == IFP_KIND_WAIT && op->phase[e->phase].timed)
+                        return op->name;
+        }
+        return explain_function(f->w, site->frames, site->n_frames);
 }
 
 static const struct barrier *worst_barrier(const struct facts *f)
@@ -72,13 +85,11 @@ static double thread_time(const struct facts *f)
 void explain_spin_wait(const struct facts *f, struct judgement *j)
 {
         const struct work_wait *worst = find_worst(f);
-        const struct work_wait_site *site = worst ? &f->w->wait_sites[worst->site] : NULL;
-        const char *where = site ? explain_function(f->w, site->frames, site->n_frames) : NULL;
+        const char *where = worst ? name_of(f, worst) : NULL;
         const struct barrier *b = worst_barrier(f);
         double time = thread_time(f), share = f->spin_ns / time,
                own = f->own[IFP_LEDGER_BARRIER] / f->wall;
-        bool short_of_cpus = f->cpus && f->team > (double)f->cpus;
-        bool collapse = short_of_cpus || f->runnable >= COLLAPSE_RUNNABLE;
+        bool collapse = f->short_of_cpus;
         char a[FMT_SIZE], c[FMT_SIZE];
 
         if (!judge_waits(j, f))
@@ -144,8 +155,5 @@ void explain_spin_wait(const struct facts *f, struct judgement *j)
                    "if nobody waited: the compute of a token, %s on all threads, spread over %.0f",
                    isnan(f->compute_cpu) ? "unknown" : explain_ns(a, f->compute_cpu / f->tokens),
                    f->cpus && f->team > (double)f->cpus ? (double)f->cpus : f->team);
-        judge_confidence(j, f,
-                         f->has_ledger && (f->has_kernel || !collapse || short_of_cpus)
-                                 ? CONFIDENCE_HIGH
-                                 : CONFIDENCE_MEDIUM);
+        judge_confidence(j, f, f->has_ledger ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM);
 }

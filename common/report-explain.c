@@ -19,6 +19,8 @@
 #define TOKENS_ENOUGH 20
 #define TOKENS_FEW    5
 
+#define COLLECTOR_TOLD 0.03 /* of the CPU time that threads wanted */
+
 static const struct {
         const char *id;
         void (*judge)(const struct facts *f, struct judgement *j);
@@ -65,6 +67,23 @@ bool judge_waits(struct judgement *j, const struct facts *f)
                 judge_unknown(j, "no waits were recorded: there were none, or they were not to be "
                                  "(INFPROF_WAITS=off)");
         return f->waits_known;
+}
+
+void judge_short_of_cpus(struct judgement *j, const struct facts *f)
+{
+        char a[FMT_SIZE];
+
+        if (f->cpus && f->team > (double)f->cpus)
+                judge_unknown(j,
+                              "%.0f threads share %s: how long they work and wait says nothing of "
+                              "how much they have to do",
+                              f->team, explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE));
+        else
+                judge_unknown(
+                        j,
+                        "threads had no CPU for %s of the time they wanted one: how long they "
+                        "work and wait says nothing of how much they have to do",
+                        fmt_share(a, f->runnable));
 }
 
 const char *explain_cpus(const struct facts *f, char *buf, size_t size)
@@ -233,6 +252,32 @@ static json_t *build_looked_at(const struct judgement *j, size_t i)
         return o;
 }
 
+bool explain_is_collector(const struct work_preempt *p)
+{
+        return p->name && !strcmp(p->name, "infprofd");
+}
+
+static json_t *build_notes(const struct work *w)
+{
+        json_t *notes = work_notes(w);
+        uint64_t took = 0, wanted = 0;
+        char a[FMT_SIZE], b[FMT_SIZE];
+
+        for (size_t i = 0; i < w->n_preempts; i++)
+                if (explain_is_collector(&w->preempts[i]))
+                        took = sum_u64(took, w->preempts[i].total_ns);
+        for (size_t i = 0; i < w->model.n_threads; i++)
+                if (w->model.threads[i].row.running_ns != RUNFILE_NOT_TOLD)
+                        wanted = sum_u64(wanted, w->model.threads[i].row.running_ns);
+        wanted = sum_u64(wanted, took);
+        if (wanted && (double)took >= COLLECTOR_TOLD * (double)wanted)
+                report_note(notes,
+                            "the collector itself had a CPU for %s when threads wanted one, %s of "
+                            "the time: part of what is found may be its doing",
+                            fmt_ns(a, took), fmt_share(b, (double)took / (double)wanted));
+        return notes;
+}
+
 static int build(struct work *w, json_t **ret)
 {
         struct judgement judged[N_VERDICTS] = {0}, *order[N_VERDICTS];
@@ -260,7 +305,7 @@ static int build(struct work *w, json_t **ret)
                 json_array_append_new(findings, order[i]->finding);
         report_set(o, "findings", findings);
         report_set(o, "looked_at", looked_at);
-        report_set(o, "notes", work_notes(w));
+        report_set(o, "notes", build_notes(w));
         if (!r)
                 *ret = steal_ptr(o);
         return r;

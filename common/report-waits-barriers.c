@@ -4,15 +4,17 @@
  *
  * An op's work is shared by threads that then meet. All meetings of one op and phase in a process
  * are one row, whichever objects they met at, since the op's time is known for all of them
- * together. Where no op was open, an object has a row of its own, and nothing is known of its work.
+ * together. A barrier that threads come to between ops is a row for itself: between two meetings
+ * lies whatever its threads compute in that phase, each at the barrier it comes to most.
  *
  *   episodes    each has one last arrival, so: the last arrivals of all threads, summed
- *   busy        self time of the op in that phase, all threads; less what its barriers hold of it
- *               (where the barrier is an op of its own, as ggml_barrier, self time is without it
- * already) imbalance   the longest busy time of a thread / the mean. Threads that come and go (one
- * for each token) count as one thread for as many as lived at one time efficiency  busy / (busy +
- * wait). In an episode each thread works and then waits for the one that works longest, so busy +
- * wait is threads x longest
+ *   busy        self time of the op in that phase, all threads, without what its barriers
+ *               hold of it: nothing where the barrier is an op of its own (ggml_barrier), or
+ *               comes behind the op
+ *   imbalance   the longest busy time of a thread / the mean. Threads that come and go (one
+ *               for each token) count as one thread for as many as lived at one time
+ *   efficiency  busy / (busy + wait). In an episode each thread works and then waits for the
+ *               one that works longest, so busy + wait is threads x longest
  */
 #include "common/report-work-private.h"
 
@@ -22,15 +24,27 @@
 #include "common/cleanup.h"
 #include "common/report-private.h"
 
-static int compare_entries(const void *a, const void *b, void *userdata)
+static bool is_compute(const struct model_op *op)
+{
+        return op->kind == IFP_KIND_KERNEL || op->kind == IFP_KIND_NODE;
+}
+
+/* The op whose parts end there; NULL: it lies between ops. */
+static const struct model_op *op_of(const struct work_wait *e)
+{
+        return e->op && is_compute(e->op) ? e->op : NULL;
+}
+
+static int compare_entries(const void *a, const void *b)
 {
         const struct work_wait *p = *(struct work_wait *const *)a,
                                *q = *(struct work_wait *const *)b;
+        uint32_t x = op_of(p) ? op_of(p)->index + 1 : 0, y = op_of(q) ? op_of(q)->index + 1 : 0;
 
         if (p->process != q->process)
                 return p->process < q->process ? -1 : 1;
-        if (p->op != q->op)
-                return (p->op ? p->op->index + 1 : 0) < (q->op ? q->op->index + 1 : 0) ? -1 : 1;
+        if (x != y)
+                return x < y ? -1 : 1;
         if (p->phase != q->phase)
                 return p->phase < q->phase ? -1 : 1;
         if (p->object != q->object)
@@ -40,20 +54,25 @@ static int compare_entries(const void *a, const void *b, void *userdata)
 
 static bool same_barrier(const struct work_wait *a, const struct work_wait *b)
 {
-        return a->process == b->process && a->op == b->op && a->phase == b->phase &&
-               (a->op || a->object == b->object);
+        return a->process == b->process && op_of(a) == op_of(b) && a->phase == b->phase &&
+               (op_of(a) || a->object == b->object);
 }
 
-static uint64_t self_of(const struct model_thread *t, const struct barrier *b)
+/* Of one op, or (NULL) of all that compute. */
+static uint64_t self_of(const struct work *w, size_t thread, const struct model_op *op,
+                        uint32_t phase)
 {
-        uint64_t total = 0, child = 0;
+        const struct model_thread *t = &w->model.threads[thread];
+        uint64_t sum = 0;
 
-        for (size_t i = 0; i < t->n_ops; i++)
-                if (t->ops[i].op == b->op->index && t->ops[i].phase == b->phase) {
-                        total = sum_u64(total, t->ops[i].figures.total_ns);
-                        child = sum_u64(child, t->ops[i].figures.child_ns);
-                }
-        return total > child ? total - child : 0;
+        for (size_t i = 0; i < t->n_ops; i++) {
+                const struct model_thread_op *o = &t->ops[i];
+
+                if (o->phase == phase && o->figures.total_ns > o->figures.child_ns &&
+                    (op ? o->op == op->index : is_compute(w->model.ops[o->op])))
+                        sum = sum_u64(sum, o->figures.total_ns - o->figures.child_ns);
+        }
+        return sum;
 }
 
 /* Does the op's self time hold its waits? Not where the barrier is an op itself. */
@@ -63,100 +82,34 @@ static bool self_has_waits(const struct work *w, const struct barrier *b)
                 if (w->model.ops[i]->kind == IFP_KIND_WAIT &&
                     w->model.ops[i]->phase[b->phase].timed && b->spins)
                         return false;
-        return true;
+        return b->op;
 }
 
-struct share {
-        uint64_t busy_ns, wait_ns;
-        size_t thread;
+/* Parts of the work: each thread's, or what threads that come and go do together. */
+struct part {
+        size_t thread; /* the first */
+        double threads, busy_ns;
 };
 
-/* Work of each group of threads: of one that comes and goes a thread's part is its width's. */
-static int find_busy(const struct work *w, struct barrier *b, struct work_wait *const *entries,
-                     size_t n)
+struct parts {
+        struct part *at;
+        size_t n;
+};
+
+/*
+ * Who takes part, and in which of the barriers between ops a thread's work is counted: the one it
+ * comes to most.
+ */
+struct attendance {
+        size_t barrier;
+        uint64_t arrivals;
+};
+
+static int compare_size(const void *a, const void *b)
 {
-        _cleanup_(freep) struct share *groups = calloc(w->n_groups + 1, sizeof(*groups));
-        bool inside = self_has_waits(w, b);
-        double slots = 0, sum = 0;
+        size_t x = *(const size_t *)a, y = *(const size_t *)b;
 
-        if (!groups)
-                return -ENOMEM;
-        b->busiest = NONE;
-        for (size_t i = 0; i < n; i++) {
-                size_t crowd = w->processes[b->process].crowd;
-                size_t g =
-                        entries[i]->thread != NONE ? w->threads[entries[i]->thread].group : crowd;
-
-                if (g != NONE)
-                        groups[g].wait_ns = sum_u64(groups[g].wait_ns, entries[i]->spread.total_ns);
-        }
-        for (size_t i = 0; i < w->model.n_threads; i++) {
-                struct share *s = &groups[w->threads[i].group];
-                uint64_t self =
-                        w->threads[i].process == b->process ? self_of(&w->model.threads[i], b) : 0;
-
-                if (self && !s->busy_ns)
-                        s->thread = i;
-                s->busy_ns = sum_u64(s->busy_ns, self);
-        }
-        for (size_t i = 0; i < w->n_groups; i++) {
-                uint64_t busy = groups[i].busy_ns;
-                double width, each;
-
-                if (!busy)
-                        continue;
-                if (inside)
-                        busy = busy > groups[i].wait_ns ? busy - groups[i].wait_ns : 0;
-                width = work_group_width(w, i);
-                each = (double)busy / width;
-                slots += width;
-                sum += (double)busy;
-                b->busy_ns = sum_u64(b->busy_ns, busy);
-                if (each > b->max_busy_ns) {
-                        b->max_busy_ns = each;
-                        b->busiest = groups[i].thread;
-                }
-        }
-        b->mean_busy_ns = slots > 0 ? sum / slots : 0;
-        b->busy_known = b->busy_ns > 0;
-        return 0;
-}
-
-/* Threads of a pool, that the group of the same name lets look alike, are told apart again. */
-static int find_busy_apart(const struct work *w, struct barrier *b,
-                           struct work_wait *const *entries, size_t n)
-{
-        _cleanup_(freep) uint64_t *waits = calloc(w->model.n_threads + 1, sizeof(*waits));
-        bool inside = self_has_waits(w, b);
-        uint64_t max = 0, sum = 0;
-        size_t threads = 0;
-
-        if (!waits)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++)
-                if (entries[i]->thread != NONE)
-                        waits[entries[i]->thread] =
-                                sum_u64(waits[entries[i]->thread], entries[i]->spread.total_ns);
-        for (size_t i = 0; i < w->model.n_threads; i++) {
-                uint64_t self =
-                        w->threads[i].process == b->process ? self_of(&w->model.threads[i], b) : 0;
-
-                if (!self)
-                        continue;
-                if (inside)
-                        self = self > waits[i] ? self - waits[i] : 0;
-                threads++;
-                sum = sum_u64(sum, self);
-                if (self > max || threads == 1) {
-                        max = self;
-                        b->busiest = i;
-                }
-        }
-        b->busy_ns = sum;
-        b->max_busy_ns = (double)max;
-        b->mean_busy_ns = threads ? (double)sum / (double)threads : 0;
-        b->busy_known = sum > 0;
-        return 0;
+        return x < y ? -1 : x > y;
 }
 
 static bool has_crowd(struct work_wait *const *entries, size_t n)
@@ -167,28 +120,146 @@ static bool has_crowd(struct work_wait *const *entries, size_t n)
         return false;
 }
 
-/* Lanes: an entry is of one lane, so those of one object and stack are as many threads. */
-static uint64_t count_threads(struct work_wait *const *entries, size_t n)
+/* By threads, or, where some came and went, by groups. `parts` has room for all of either. */
+static void find_parts(const struct work *w, const struct barrier *b, const struct model_op *op,
+                       const struct attendance *attendance, size_t number, bool by_group,
+                       struct parts *parts)
 {
-        uint64_t most = 0, known = 0;
+        parts->n = 0;
+        if (by_group)
+                memset(parts->at, 0, w->n_groups * sizeof(*parts->at));
+        for (size_t i = 0; i < w->model.n_threads; i++) {
+                struct part *p = by_group ? &parts->at[w->threads[i].group] : &parts->at[parts->n];
+                uint64_t self;
 
-        for (size_t i = 0; i < n; i++) {
-                uint64_t several = 0;
-                bool again = false;
-
-                if (entries[i]->thread == NONE) {
-                        for (size_t k = 0; k < n && n <= 4096; k++)
-                                several += entries[k]->thread == NONE &&
-                                           entries[k]->object == entries[i]->object &&
-                                           entries[k]->site == entries[i]->site;
-                        most = several > most ? several : most;
+                if (w->threads[i].process != b->process ||
+                    (!b->op && !by_group && attendance[i].barrier != number))
                         continue;
-                }
-                for (size_t k = 0; k < i && !again && n <= 4096; k++)
-                        again = entries[k]->thread == entries[i]->thread;
-                known += !again;
+                self = self_of(w, i, op, b->phase);
+                if (!self && (b->op || by_group))
+                        continue;
+                if (!by_group || !p->threads)
+                        p->thread = i;
+                if (!by_group)
+                        p->busy_ns = 0;
+                p->busy_ns += (double)self;
+                p->threads = by_group ? work_group_width(w, w->threads[i].group) : 1;
+                parts->n += !by_group;
         }
-        return known + most;
+        if (by_group)
+                parts->n = w->n_groups;
+}
+
+/* What of the parts is waiting. */
+static void take_waits_off(const struct work *w, struct parts *parts, bool by_group,
+                           struct work_wait *const *entries, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                const struct work_wait *e = entries[i];
+                size_t g = e->thread != NONE ? w->threads[e->thread].group
+                                             : w->processes[e->process].crowd;
+
+                if (e->behind)
+                        continue;
+                for (size_t k = 0; k < parts->n; k++)
+                        if (by_group ? k == g : parts->at[k].thread == e->thread)
+                                parts->at[k].busy_ns -= (double)e->spread.total_ns;
+        }
+        for (size_t k = 0; k < parts->n; k++)
+                parts->at[k].busy_ns = parts->at[k].busy_ns > 0 ? parts->at[k].busy_ns : 0;
+}
+
+static struct balance balance_of(const struct parts *parts)
+{
+        struct balance b = {.busiest = NONE};
+        double sum = 0, threads = 0;
+
+        for (size_t k = 0; k < parts->n; k++) {
+                const struct part *p = &parts->at[k];
+                double each = p->threads > 0 ? p->busy_ns / p->threads : 0;
+
+                sum += p->busy_ns;
+                threads += p->threads;
+                if (each > b.max_ns) {
+                        b.max_ns = each;
+                        b.busiest = p->thread;
+                }
+        }
+        b.mean_ns = threads > 0 ? sum / threads : 0;
+        b.sum_ns = sum;
+        return b;
+}
+
+/* Between ops: the op that is spread worst. */
+static void find_worst_op(const struct work *w, struct barrier *b,
+                          const struct attendance *attendance, size_t number, bool by_group,
+                          struct parts *parts)
+{
+        for (size_t i = 0; i < w->model.n_ops; i++) {
+                struct balance balance;
+
+                if (!is_compute(w->model.ops[i]) || !w->model.ops[i]->phase[b->phase].timed)
+                        continue;
+                find_parts(w, b, w->model.ops[i], attendance, number, by_group, parts);
+                balance = balance_of(parts);
+                if (balance.max_ns - balance.mean_ns > b->worst.max_ns - b->worst.mean_ns) {
+                        b->worst = balance;
+                        b->worst_op = w->model.ops[i];
+                }
+        }
+}
+
+static int find_busy(const struct work *w, struct barrier *b, const struct attendance *attendance,
+                     size_t number, struct work_wait *const *entries, size_t n)
+{
+        size_t room = w->model.n_threads > w->n_groups ? w->model.n_threads : w->n_groups;
+        _cleanup_(freep) struct part *at = calloc(room + 1, sizeof(*at));
+        struct parts parts = {.at = at};
+        bool by_group = has_crowd(entries, n);
+
+        if (!at)
+                return -ENOMEM;
+        find_parts(w, b, b->op, attendance, number, by_group, &parts);
+        if (self_has_waits(w, b))
+                take_waits_off(w, &parts, by_group, entries, n);
+        b->whole = balance_of(&parts);
+        b->busy_ns = b->whole.sum_ns < 9e18 ? (uint64_t)b->whole.sum_ns : INT64_MAX;
+        b->busy_known = b->busy_ns > 0;
+        if (b->op) {
+                b->worst = b->whole;
+                b->worst_op = b->op;
+        } else if (b->busy_known) {
+                find_worst_op(w, b, attendance, number, by_group, &parts);
+        }
+        return 0;
+}
+
+/*
+ * Different threads. Of lanes that several threads had, no more than there are entries of one
+ * object: an entry is of one lane, and of one stack.
+ */
+static int count_threads(struct work_wait *const *entries, size_t n, uint64_t *ret)
+{
+        _cleanup_(freep) size_t *threads = calloc(n + 1, sizeof(*threads));
+        uint64_t most = 0, several = 0;
+        size_t n_threads = 0;
+
+        if (!threads)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) { /* they lie by object; of one object, by nothing */
+                if (i && entries[i]->object != entries[i - 1]->object)
+                        several = 0;
+                if (entries[i]->thread != NONE)
+                        threads[n_threads++] = entries[i]->thread;
+                else
+                        several += entries[i]->last || entries[i]->spread.count;
+                most = several > most ? several : most;
+        }
+        qsort(threads, n_threads, sizeof(*threads), compare_size);
+        *ret = most;
+        for (size_t i = 0; i < n_threads; i++)
+                *ret += !i || threads[i] != threads[i - 1];
+        return 0;
 }
 
 static int add_last(const struct work *w, struct barrier *b, const struct work_wait *e)
@@ -217,9 +288,10 @@ static int make_barrier(const struct work *w, struct barrier *b, struct work_wai
         int r = 0;
 
         *b = (struct barrier){.process = entries[0]->process,
-                              .op = entries[0]->op,
+                              .op = op_of(entries[0]),
                               .phase = entries[0]->phase,
-                              .busiest = NONE};
+                              .whole.busiest = NONE,
+                              .worst.busiest = NONE};
         for (size_t i = 0; i < n && !r; i++) {
                 const struct work_wait *e = entries[i];
 
@@ -234,12 +306,8 @@ static int make_barrier(const struct work *w, struct barrier *b, struct work_wai
                 r = add_last(w, b, e);
         }
         b->object = b->objects == 1 ? entries[0]->object : 0;
-        b->threads = count_threads(entries, n);
         blame_settle(&b->last, w);
-        if (r || !b->op)
-                return r;
-        return has_crowd(entries, n) ? find_busy(w, b, entries, n)
-                                     : find_busy_apart(w, b, entries, n);
+        return r ? r : count_threads(entries, n, &b->threads);
 }
 
 static int compare_barriers(const void *a, const void *b)
@@ -255,33 +323,75 @@ static int compare_barriers(const void *a, const void *b)
         return p->phase < q->phase ? -1 : p->phase > q->phase;
 }
 
+/* Of barriers between ops, in this phase and process: where each thread comes most. */
+static void attend(struct attendance *attendance, size_t number, struct work_wait *const *entries,
+                   size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                struct attendance *a =
+                        entries[i]->thread != NONE ? &attendance[entries[i]->thread] : NULL;
+                uint64_t arrivals = sum_u64(entries[i]->spread.count, entries[i]->last);
+
+                if (a && a->barrier == number)
+                        a->arrivals = sum_u64(a->arrivals, arrivals);
+                else if (a && arrivals > a->arrivals)
+                        *a = (struct attendance){number, arrivals};
+        }
+}
+
+struct range {
+        size_t first, n;
+};
+
+static int find_all_busy(const struct work *w, struct barriers *barriers, struct work_wait **order,
+                         const struct range *ranges)
+{
+        _cleanup_(freep) struct attendance *attendance =
+                calloc(w->model.n_threads + 1, sizeof(*attendance));
+        int r = attendance ? 0 : -ENOMEM;
+
+        /* a phase at a time: a thread's work is told apart by phase */
+        for (uint32_t phase = 0; phase < IFP_N_PHASES && !r; phase++) {
+                for (size_t i = 0; i < w->model.n_threads; i++)
+                        attendance[i] = (struct attendance){NONE, 0};
+                for (size_t i = 0; i < barriers->n; i++)
+                        if (barriers->at[i].phase == phase && !barriers->at[i].op)
+                                attend(attendance, i, order + ranges[i].first, ranges[i].n);
+                for (size_t i = 0; i < barriers->n && !r; i++)
+                        if (barriers->at[i].phase == phase)
+                                r = find_busy(w, &barriers->at[i], attendance, i,
+                                              order + ranges[i].first, ranges[i].n);
+        }
+        return r;
+}
+
 int work_barriers(const struct work *w, struct barriers *ret)
 {
         _cleanup_(freep) struct work_wait **order = calloc(w->n_waits + 1, sizeof(*order));
+        _cleanup_(freep) struct range *ranges = calloc(w->n_waits + 1, sizeof(*ranges));
         size_t n = 0, next;
+        int r = order && ranges ? 0 : -ENOMEM;
 
-        if (!order)
-                return -ENOMEM;
-        for (size_t i = 0; i < w->n_waits; i++)
+        for (size_t i = 0; i < w->n_waits && !r; i++)
                 if (w->waits[i].kind == IFP_WAIT_BARRIER &&
                     (w->waits[i].spread.count || w->waits[i].last))
                         order[n++] = &w->waits[i];
-        qsort_r(order, n, sizeof(struct work_wait *), compare_entries, NULL);
-        for (size_t i = 0; i < n; i = next) {
+        if (n)
+                qsort(order, n, sizeof(struct work_wait *), compare_entries);
+        for (size_t i = 0; i < n && !r; i = next) {
                 struct barrier *b = GROW(&ret->at, &ret->n, &ret->room);
-                int r;
 
-                if (!b)
-                        return -ENOMEM;
                 for (next = i + 1; next < n && same_barrier(order[i], order[next]);)
                         next++;
-                r = make_barrier(w, b, order + i, next - i);
-                if (r)
-                        return r;
+                if (b)
+                        ranges[ret->n - 1] = (struct range){i, next - i};
+                r = b ? make_barrier(w, b, order + i, next - i) : -ENOMEM;
         }
-        if (ret->n)
+        if (!r)
+                r = find_all_busy(w, ret, order, ranges);
+        if (ret->n && !r)
                 qsort(ret->at, ret->n, sizeof(*ret->at), compare_barriers);
-        return 0;
+        return r;
 }
 
 void barriers_done(struct barriers *b)
@@ -292,11 +402,9 @@ void barriers_done(struct barriers *b)
         *b = (struct barriers){0};
 }
 
-double barrier_imbalance(const struct barrier *b)
+double barrier_imbalance(const struct balance *b)
 {
-        return b->busy_known && b->mean_busy_ns > 0 && b->max_busy_ns >= b->mean_busy_ns
-                       ? b->max_busy_ns / b->mean_busy_ns
-                       : NAN;
+        return b->mean_ns > 0 && b->max_ns >= b->mean_ns ? b->max_ns / b->mean_ns : NAN;
 }
 
 double barrier_efficiency(const struct barrier *b)

@@ -372,7 +372,8 @@ static json_t *build_barrier(const struct work *w, const struct barrier *b)
         report_set(o, "episodes", report_integer(b->episodes));
         report_set(o, "busy_ns", report_integer_or_null(b->busy_known, b->busy_ns));
         report_set(o, "wait_ns", report_integer(b->wait_ns));
-        report_set(o, "imbalance", report_fraction(barrier_imbalance(b)));
+        report_set(o, "imbalance",
+                   report_fraction(b->busy_known ? barrier_imbalance(&b->whole) : NAN));
         report_set(o, "efficiency", report_fraction(barrier_efficiency(b)));
         report_set(o, "last", build_last(w, b));
         report_set(o, "price", build_price(w, b));

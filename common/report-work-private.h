@@ -84,7 +84,7 @@ struct work_wait {
         uint64_t object;
         char *library; /* that the object lies in */
         uint64_t offset;
-        bool spins, shared;
+        bool spins, shared, behind;
         struct spread spread;
         uint64_t left, timeouts, last;
         uint64_t unknown, unknown_ns, others, others_ns;
@@ -276,10 +276,16 @@ void blame_settle(struct blames *b, const struct work *w); /* put together, long
 void blame_put_who(json_t *o, const struct work *w, const struct blame *b);
 const char *blame_name(const struct work *w, const struct blame *b, char *buf, size_t size);
 
+/* How work is spread over threads. */
+struct balance {
+        double sum_ns, mean_ns, max_ns; /* of a thread's part */
+        size_t busiest;                 /* thread; NONE: not known */
+};
+
 /* A barrier's meetings in one op and phase; see report-waits-barriers.c. */
 struct barrier {
         size_t process;
-        const struct model_op *op; /* NULL: none */
+        const struct model_op *op; /* NULL: between ops */
         uint32_t phase;
         uint64_t object; /* 0: none, or several */
         size_t objects;
@@ -288,9 +294,11 @@ struct barrier {
         uint64_t wait_ns, count;
         bool busy_known;
         uint64_t busy_ns;
-        double mean_busy_ns, max_busy_ns; /* of a thread */
-        size_t busiest;                   /* thread; NONE: not known */
-        uint64_t decoder_ns;              /* of wait_ns: by threads that decode, in phase decode */
+        struct balance whole;            /* of all work that ends there */
+        const struct model_op *worst_op; /* `op`, or the one between two meetings that is spread
+                                            worst; NULL: not known */
+        struct balance worst;            /* of that */
+        uint64_t decoder_ns;             /* of wait_ns: by threads that decode, in phase decode */
         struct blames last;
 };
 
@@ -301,5 +309,5 @@ struct barriers {
 
 int work_barriers(const struct work *w, struct barriers *ret);
 void barriers_done(struct barriers *b);
-double barrier_imbalance(const struct barrier *b);  /* NaN: not known */
+double barrier_imbalance(const struct balance *b);  /* NaN: not known */
 double barrier_efficiency(const struct barrier *b); /* NaN: not known */

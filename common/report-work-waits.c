@@ -95,6 +95,7 @@ static int load_wait(const struct runfile_wait *row, void *userdata)
                 .offset = row->object_offset,
                 .spins = row->spins,
                 .shared = row->shared,
+                .behind = row->behind,
                 .spread = {.count = row->count,
                            .total_ns = row->total_ns,
                            .min_ns = row->min_ns,

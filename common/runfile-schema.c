@@ -424,6 +424,7 @@ static const struct column wait_columns[] = {
         COL(spins, BOOL, "burns CPU while it waits"),
         COL(shared, BOOL, "shared with other processes"),
         COL(one, BOOL, "only the caller is known"),
+        COL(behind, BOOL, "a barrier behind its op, whose time does not hold it"),
         COL(frames, TEXT, "numbers in table frame, innermost first"),
         COL(count, U64, "waits that ended"),
         COL(total_ns, U64, "time in them"),

@@ -295,6 +295,7 @@ struct runfile_wait {
         const char *object_library; /* that the object lies in; NULL: none, or not known */
         uint64_t object_offset;     /* in it */
         bool spins, shared, one;    /* burns CPU; process-shared; only the caller is known */
+        bool behind;                /* a barrier behind its op, whose time does not hold it */
         const char *frames;         /* as of a stack; "": not known */
         uint64_t count, total_ns, min_ns, max_ns; /* UINT64_MAX, 0: not known */
         uint64_t left, timeouts, last, unknown, unknown_ns, others, others_ns;

@@ -107,6 +107,7 @@ static int put_wait(struct run *run, const struct process *p, uint32_t i)
                 .spins = w->flags & IFP_WAIT_SPINS,
                 .shared = w->flags & IFP_WAIT_SHARED_MEMORY,
                 .one = w->flags & IFP_WAIT_ONE,
+                .behind = w->flags & IFP_WAIT_BEHIND,
                 .frames = frames,
                 .count = flush_sane(w->sums.count),
                 .total_ns = ns(p, w->sums.ticks),

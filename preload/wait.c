@@ -263,6 +263,43 @@ static uint32_t entry_for(struct ifp_tls *tls, const struct ifp_wait_call *w, ui
 
 /* ---- begin and end ------------------------------------------------------------- */
 
+/*
+ * The op that a barrier ends, where none is open: the last one that this thread did since it met
+ * the others before. So a pool's waiting for its next job, after which nothing was done, belongs to
+ * no op; and where the last span was folded, to none either.
+ */
+static uint64_t met_at[IFP_MAX_LANES]; /* records that the lane had written then */
+
+static void meet(const struct ifp_tls *tls, uint32_t kind)
+{
+        if (kind == IFP_WAIT_BARRIER)
+                met_at[tls->lane_number] = tls->lane->writer.head;
+}
+
+static bool computes(uint32_t op)
+{
+        uint8_t kind = ifp_seg->ops[op % IFP_MAX_OPS].kind;
+
+        return op >= IFP_OP_FIRST && (kind == IFP_KIND_KERNEL || kind == IFP_KIND_NODE);
+}
+
+static uint32_t op_of(struct ifp_tls *tls, struct ifp_wait_call *w)
+{
+        uint32_t here = w->has_op ? w->op : ifp_op_here(tls, w->sp), op;
+        uint64_t head = tls->lane->writer.head;
+        const struct ifp_record *r;
+
+        if (w->kind != IFP_WAIT_BARRIER || w->has_op || !head || head == met_at[tls->lane_number] ||
+            computes(here))
+                return here;
+        r = &tls->lane->ring[(head - 1) % IFP_RING_SLOTS];
+        op = ifp_record_op(r);
+        if (!computes(op) || r->start < tls->lane->start_ticks)
+                return here;
+        w->flags |= IFP_WAIT_BEHIND;
+        return op;
+}
+
 static bool begin(struct ifp_wait_call *w, bool saved)
 {
         struct ifp_tls *tls = &ifp_tls;
@@ -284,7 +321,7 @@ static bool begin(struct ifp_wait_call *w, bool saved)
         if (IFP_UNLIKELY(tls->n_waiting))
                 ifp_waits_prune(tls, w->sp, false);
         if (IFP_LIKELY(tls->n_waiting < MAX_NESTED)) {
-                op = w->has_op ? w->op : ifp_op_here(tls, w->sp);
+                op = op_of(tls, w);
                 o = &open_waits[tls->lane_number][tls->n_waiting];
                 *o = (struct waiting){.sp = w->sp,
                                       .back = back_at(w->sp),
@@ -341,6 +378,7 @@ void ifp_wait_end(struct ifp_wait_call *w, enum ifp_wait_how how)
                 if (tls->n_waiting && innermost(tls)->sp == w->sp) {
                         innermost(tls)->who = w->who;
                         finish(tls, now, how, false);
+                        meet(tls, w->kind);
                 }
         }
         tls->busy--;
@@ -355,7 +393,8 @@ void ifp_wait_last(struct ifp_wait_call *w, bool saved)
         if (!ifp_waits_on || tls->busy || ifp_off || !ifp_alive() || !tls->lane || tls->crowd)
                 return;
         tls->busy++;
-        entry = entry_for(tls, w, w->has_op ? w->op : ifp_op_here(tls, w->sp), saved);
+        entry = entry_for(tls, w, op_of(tls, w), saved);
+        meet(tls, w->kind);
         if (entry) {
                 e = &ifp_seg->waits[entry];
                 add_to(&e->last, 1, e->lane == IFP_STACK_SHARED);
@@ -406,6 +445,17 @@ void ifp_wait_part_end(const struct ifp_wait_part *part, uint64_t now, const str
         add_to(&e->ticks, ticks, true);
         blame(e, who, ticks, true);
         ifp_fold(&e->fold, ticks, true);
+}
+
+void ifp_wait_woke(struct ifp_tls *tls, uint64_t since)
+{
+        uint64_t ticks = ifp_ticks() - since;
+
+        if (!ifp_waits_on || tls->busy || ifp_off || !ifp_alive() || !tls->lane || tls->crowd)
+                return;
+        ticks = ticks > ifp_stamp ? ticks - ifp_stamp : 0;
+        ifp_local_add(&tls->lane->waits.in_state[ifp_state_here(tls->lane)][IFP_GROUP_BARRIER],
+                      ticks);
 }
 
 void ifp_waits_init(void)

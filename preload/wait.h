@@ -45,6 +45,8 @@ void ifp_wait_end(struct ifp_wait_call *w, enum ifp_wait_how how);
 bool ifp_wait_begin_saved(struct ifp_wait_call *w);
 /* The last to arrive at a barrier waits for nobody: counted in its entry. */
 void ifp_wait_last(struct ifp_wait_call *w, bool saved);
+/* And it has woken the others since then: time at barriers, though no wait. */
+void ifp_wait_woke(struct ifp_tls *tls, uint64_t since);
 /* Waits whose frames are gone, now that the thread is seen at `sp`; all: the thread ends. */
 void ifp_waits_prune(struct ifp_tls *tls, uint64_t sp, bool all);
 void ifp_waits_init(void);

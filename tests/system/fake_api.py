@@ -251,8 +251,8 @@ def sample_waits():
 def sample_ledger(kernel=True):
     shares = {"compute": (0.282, 0.612, 0.302), "barrier": (0.412, 0.051, 0.398), "lock": (0.0, 0.0, 0.001),
               "wait": (0.011, 0.0, 0.01), "runnable": (0.221, 0.251, 0.231), "fault": (0.002, 0.002, 0.002),
-              "syscall": (0.004, 0.004, 0.004), "alloc": (0.003, 0.003, 0.002), "outside": (0.041, 0.041, 0.021),
-              "profiler": (0.011, 0.021, 0.011), "unaccounted": (0.013, 0.015, 0.018)}
+              "syscall": (0.004, 0.004, 0.004), "alloc": (0.003, 0.003, 0.002), "spawn": (0.001, 0.001, 0.001), "outside": (0.041, 0.041, 0.021),
+              "profiler": (0.011, 0.021, 0.011), "unaccounted": (0.012, 0.014, 0.017)}
     wall = 9_881_000
     return {"steps": 9184, "tokens": 9184, "dropped": 0, "kernel": kernel, "threads": 2.0,
             "interval": {"steps": 101, "tokens": 101, "wall_ns": 101 * wall, "all_ns": 202 * wall},

