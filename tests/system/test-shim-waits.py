@@ -29,6 +29,11 @@ def bad_days(s):
 
 
 @case
+def handlers_that_jump_at_any_moment(s):
+    looks(s, "own-waits-days", "jumps")
+
+
+@case
 def as_cpp_has_it(s):
     looks(s, "own-waits-cpp")
 

@@ -473,7 +473,7 @@ static void a_wait_within_a_wait(void)
                 took = __builtin_ia32_rdtsc() - began;
                 sem_ticks = me->waits.ticks[IFP_WAIT_SEM] - sem_ticks;
                 sleep_ticks = me->waits.ticks[IFP_WAIT_SLEEP] - sleep_ticks;
-                AT_LEAST(sleep_ticks, 30 * ms);
+                AT_LEAST(sleep_ticks, 29 * ms); /* by an estimate of the clock */
                 AT_LEAST(sem_ticks, 20 * ms);
                 CHECK(sem_ticks + sleep_ticks <= took);
                 EQUAL(me->waits.since, 0);
@@ -885,6 +885,47 @@ static void conditions_of_the_first_version(void)
                 EQUAL(old.guard[i], 0);
 }
 
+/*
+ * A handler that jumps at any moment may leave the shim in the midst of an addition: sums are
+ * not exact then, but it goes on, and nothing is counted as being under way for good.
+ */
+static int jumps_at_any_moment(void)
+{
+        struct itimerval often = {{0, 150}, {0, 150}}, never = {0};
+        static volatile int n, sum;
+        uint64_t before;
+        pthread_t t;
+
+        signal(SIGALRM, jumps);
+        m = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+        sem_init(&sem, 0, 0);
+        setitimer(ITIMER_REAL, &often, NULL);
+        while (sigsetjmp(out, 1))
+                if (++n == 3000)
+                        break;
+        while (n < 3000) {
+                deep(sum++ % 8);
+                sched_yield();
+        }
+        setitimer(ITIMER_REAL, &never, NULL);
+        signal(SIGALRM, SIG_IGN);
+        sched_yield(); /* it finds what was left */
+        before = my_lane()->waits.count[IFP_WAIT_YIELD];
+        for (int i = 0; i < 10; i++)
+                sched_yield();
+        EQUAL(my_lane()->waits.count[IFP_WAIT_YIELD], before + 10);
+        EQUAL(my_lane()->waits.since, 0);
+        before = waits_of(NULL, IFP_WAIT_MUTEX, &m).count;
+        pthread_mutex_lock(&m);
+        t = start(takes, &m);
+        until_waiting(other_tid, IFP_WAIT_MUTEX, &m);
+        pthread_mutex_unlock(&m);
+        pthread_join(t, NULL);
+        EQUAL(waits_of(NULL, IFP_WAIT_MUTEX, &m).count, before + 1);
+        printf("%sok - jumps_at_any_moment\n", n_failed() ? "not " : "");
+        return n_failed() != 0;
+}
+
 int main(int argc, char **argv)
 {
         static const struct named_case cases[] = {
@@ -912,5 +953,9 @@ int main(int argc, char **argv)
                 {"more_objects_than_entries", more_objects_than_entries},
         };
 
+        if (argc == 2 && !strcmp(argv[1], "jumps")) {
+                find_segment();
+                return jumps_at_any_moment();
+        }
         return run_cases(cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
 }
