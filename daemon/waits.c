@@ -91,32 +91,46 @@ static bool runs_back(const struct wait_sums *now, const struct wait_sums *befor
         return back;
 }
 
-static int take_by(struct process *p, const struct ifp_wait_by *from, struct wait_by *to,
+/* The place of one thread, whole; false: just now it is being given to another. */
+static bool read_by(const struct ifp_wait_by *from, struct ifp_wait_by *ret)
+{
+        struct ifp_wait_by again;
+
+        segment_copy_words(ret, from, sizeof(*ret));
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        segment_copy_words(&again, from, offsetof(struct ifp_wait_by, count));
+        return ret->gen && again.gen == ret->gen && again.lane == ret->lane && again.op == ret->op;
+}
+
+/* A place may go to a thread that was waited for more; the one before is among the others then. */
+static int take_by(struct process *p, const struct ifp_wait_by *from, struct wait *w, uint32_t k,
                    const char **ret_why)
 {
-        uint32_t gen = __atomic_load_n(&from->gen, __ATOMIC_ACQUIRE);
-        struct wait_by b = *to;
+        struct wait_by *to = &w->by[k], b = {.thread = -1};
+        struct ifp_wait_by now;
+        bool is_same;
         int r;
 
-        if (!gen)
-                return to->gen ? bad(ret_why, "whom it waited for is forgotten") : 0;
-        b.gen = gen;
-        b.lane = __atomic_load_n(&from->lane, __ATOMIC_RELAXED);
-        b.op = __atomic_load_n(&from->op, __ATOMIC_RELAXED);
-        b.count = heap_load(&from->count);
-        b.ticks = heap_load(&from->ticks);
-        if (b.lane >= p->segment.header.n_lanes)
+        if (!read_by(from, &now))
+                return 0;
+        if (now.lane >= p->segment.header.n_lanes)
                 return bad(ret_why, "a thread that was waited for has a lane that does not exist");
-        if (to->gen && (b.gen != to->gen || b.lane != to->lane))
-                return bad(ret_why, "whom it waited for changes");
-        if (b.count < to->count || b.ticks < to->ticks)
-                return bad(ret_why, "its waits for others run backwards");
-        r = process_check_op(p, b.op, "a thread that was waited for has an op that does not exist",
-                             ret_why);
+        r = process_check_op(p, now.op,
+                             "a thread that was waited for has an op that does not exist", ret_why);
         if (r)
                 return r;
+        is_same = now.gen == to->gen && now.lane == to->lane;
+        if (is_same || (!to->gen && now.count >= to->count)) /* or told by a daemon before us */
+                b.thread = to->thread;
+        b.gen = now.gen;
+        b.lane = now.lane;
+        b.op = now.op;
+        b.count = now.count;
+        b.ticks = now.ticks;
         if (b.thread < 0)
                 b.thread = thread_of_lane(p, b.lane, b.gen);
+        if (!is_same)
+                w->by_at_tick[k] = 0;
         *to = b;
         return 0;
 }
@@ -156,7 +170,7 @@ static int take_one(struct process *p, uint32_t i, const char **ret_why)
         if (!fold_is_there(&p->segment, __atomic_load_n(&from->fold, __ATOMIC_ACQUIRE)))
                 return bad(ret_why, "a histogram of waits lies outside of the pool");
         for (uint32_t k = 0; k < IFP_WAIT_BY; k++) {
-                r = take_by(p, &from->by[k], &to->by[k], ret_why);
+                r = take_by(p, &from->by[k], to, k, ret_why);
                 if (r)
                         return r;
         }
