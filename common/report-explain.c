@@ -273,8 +273,9 @@ static json_t *build_notes(const struct facts *f)
         wanted = sum_u64(wanted, took);
         if (wanted && (double)took >= COLLECTOR_TOLD * (double)wanted)
                 report_note(notes,
-                            "the collector itself had a CPU for %s when threads wanted one, %s of "
-                            "the time: part of what is found may be its doing",
+                            "threads were put off their CPU for the collector, and had none for "
+                            "%s, %s of the time they wanted one: part of what is found may be its "
+                            "doing",
                             fmt_ns(a, took), fmt_share(b, (double)took / (double)wanted));
         if (w->kernel.view == RUNFILE_VIEW_BPF && !f->has_kernel && f->has_ledger)
                 report_note(notes,
