@@ -11,7 +11,7 @@
 
 #include "common/report-explain-private.h"
 
-#define SPIN_SHARE_MIN 0.10
+#define SPIN_SHARE_MIN 0.15
 
 /* The entry of most time, and what was waited in all at objects that spin. */
 static const struct work_wait *find_worst(const struct facts *f)
