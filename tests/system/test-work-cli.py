@@ -78,7 +78,7 @@ def what_is_shown_here_could_be(s):
     """The documents that are made up for these tests are as their schemas say."""
     for verb in VERBS:
         s.validate(getattr(wait_docs, verb)(), f"doc/{verb}.schema.json")
-    for doc in (wait_docs.threads(kernel=False), wait_docs.threads(live=True)):
+    for doc in (wait_docs.threads(kernel="proc"), wait_docs.threads(kernel="none"), wait_docs.threads(live=True)):
         s.validate(doc, "doc/threads.schema.json")
     s.validate(wait_docs.ledger(kernel=False), "doc/ledger.schema.json")
     s.validate(wait_docs.waits(live=True), "doc/waits.schema.json")
@@ -98,8 +98,13 @@ def whole_views_as_printed(s):
 
 @case
 def without_the_kernels_view(s):
-    api = fake(s, poor_threads=wait_docs.threads(kernel=False), poor_ledger=wait_docs.ledger(kernel=False))
+    api = fake(s, poor_threads=wait_docs.threads(kernel="proc"), poor_ledger=wait_docs.ledger(kernel=False))
     picture(s, "threads-80-no-kernel", on_terminal(s, 80, "threads", "poor"))
+    api.answers["GET /v1/runs/blind/threads"] = wait_docs.threads(kernel="none")
+    text = printed(s, "threads", "blind")
+    check("runnable" in text and "could have run" not in text.split("threads of one name")[0], text)
+    row = next(line for line in text.splitlines() if line.startswith("4711 "))
+    equal(row.split()[:4], ["4711", "13.25s", "68.7%", "-"], "by its CPU time; runnable is not known")
     picture(s, "ledger-80-no-kernel", on_terminal(s, 80, "ledger", "poor"))
     api.close()
 
@@ -122,7 +127,7 @@ def nothing_found_is_said_with_what_was_looked_at(s):
 
 @case
 def it_fits_a_terminal(s):
-    api = fake(s, poor_threads=wait_docs.threads(kernel=False), poor_ledger=wait_docs.ledger(kernel=False),
+    api = fake(s, poor_threads=wait_docs.threads(kernel="proc"), poor_ledger=wait_docs.ledger(kernel=False),
                live_waits=wait_docs.waits(live=True))
     for columns in (80, 100, 132, 160, 200):
         for args in (*((verb, "x") for verb in VERBS), ("threads", "poor"), ("ledger", "poor"), ("waits", "live"),
