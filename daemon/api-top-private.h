@@ -68,6 +68,9 @@ json_t *top_thread_reference(const struct process *p, const struct thread *t); /
 const struct thread *top_holder(const struct process *p, const struct wait *w);
 json_t *top_waiting(const struct process *p, const struct thread *t); /* in progress, or null */
 
+json_t *top_wait_kinds(const struct top_scope *s); /* daemon/api-top-waiting.c */
+json_t *top_waiting_now(const struct top_scope *s);
+
 /* daemon/api-top-waits.c, daemon/api-top-ledger.c: the members "waits" and "ledger" */
 json_t *top_waits(const struct top_scope *s);
 json_t *top_ledger(const struct top_scope *s);

@@ -248,6 +248,38 @@ static json_t *build_ops(struct view *v)
         return list;
 }
 
+static bool is_same_site(const struct site *a, const struct site *b)
+{
+        return a->offset == b->offset &&
+               !strcmp(a->function ? a->function : "", b->function ? b->function : "") &&
+               !strcmp(a->library ? a->library : "", b->library ? b->library : "");
+}
+
+static bool is_same_site_before(const struct process *p, uint32_t i)
+{
+        for (uint32_t k = 0; k < i; k++)
+                if (is_same_site(&p->sites[k], &p->sites[i]))
+                        return true;
+        return false;
+}
+
+/* One place, whatever the stacks, ops and phases that led there. */
+static json_t *site_document(const struct process *p, uint32_t first)
+{
+        const struct site *s = &p->sites[first];
+        uint64_t count = 0;
+        double per_second = 0;
+
+        for (uint32_t i = first; i < p->n_sites; i++)
+                if (is_same_site(&p->sites[i], s)) {
+                        count += p->sites[i].count;
+                        per_second += rate(p, p->sites[i].at_tick, p->sites[i].before);
+                }
+        return json_pack("{s:o, s:o, s:I, s:I, s:o}", "function", top_text(s->function), "library",
+                         top_text(s->library), "offset", (json_int_t)s->offset, "count",
+                         (json_int_t)(count & INT64_MAX), "per_second", top_real(per_second));
+}
+
 static json_t *build_spawns(const struct view *v)
 {
         json_t *sites = json_array();
@@ -262,17 +294,9 @@ static json_t *build_spawns(const struct view *v)
                 if (p->now.threads_peak > peak)
                         peak = p->now.threads_peak;
                 per_second += rate(p, p->at_tick.spawns, p->before.spawns);
-                for (uint32_t i = 0; i < p->n_sites; i++) {
-                        const struct site *s = &p->sites[i];
-
-                        json_array_append_new(sites,
-                                              json_pack("{s:o, s:o, s:I, s:I, s:o}", "function",
-                                                        top_text(s->function), "library",
-                                                        top_text(s->library), "offset",
-                                                        (json_int_t)s->offset, "count",
-                                                        (json_int_t)s->count, "per_second",
-                                                        top_real(rate(p, s->at_tick, s->before))));
-                }
+                for (uint32_t i = 0; i < p->n_sites; i++)
+                        if (!is_same_site_before(p, i))
+                                json_array_append_new(sites, site_document(p, i));
         }
         return json_pack("{s:I, s:I, s:I, s:o, s:o}", "total", (json_int_t)total, "live",
                          (json_int_t)live, "peak_live", (json_int_t)peak, "per_second",

@@ -93,7 +93,7 @@ static int put_wait(struct run *run, const struct process *p, uint32_t i)
         const uint32_t *fold = p->segment.map ? &p->segment.map->waits[i].fold : NULL;
         char frames[HEAP_MOST_FRAMES * 11 + 1];
         struct fold f = {.min = UINT64_MAX};
-        bool has_hist = waits_hist(p, fold, &w->hist, buckets, &f);
+        bool has_hist = kept_hist_read(p, fold, &w->hist, buckets, &f);
         struct runfile_wait row = {
                 .process = p->index,
                 .wait = i,
@@ -225,8 +225,8 @@ static int put_spawn(struct run *run, const struct process *p, uint32_t i)
         const struct ifp_site *from = p->segment.map ? &p->segment.map->sites[i] : NULL;
         char frames[HEAP_MOST_FRAMES * 11 + 1];
         struct fold f;
-        bool has_cost = waits_hist(p, from ? &from->cost_fold : NULL, &s->cost, cost, &f);
-        bool has_life = waits_hist(p, from ? &from->life_fold : NULL, &s->life, life, &f);
+        bool has_cost = kept_hist_read(p, from ? &from->cost_fold : NULL, &s->cost, cost, &f);
+        bool has_life = kept_hist_read(p, from ? &from->life_fold : NULL, &s->life, life, &f);
         struct runfile_spawn row = {
                 .process = p->index,
                 .site = i,

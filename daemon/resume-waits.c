@@ -62,9 +62,14 @@ static int load_by(const struct runfile_wait_by *row, void *userdata)
 {
         struct resume *x = userdata;
 
-        if (is_wait(x, row->process, row->wait) && row->slot < IFP_WAIT_BY &&
-            x->p->waits.list[row->wait].resumed)
-                x->p->waits.list[row->wait].by[row->slot].thread = row->thread;
+        struct wait_by *by;
+
+        if (!is_wait(x, row->process, row->wait) || row->slot >= IFP_WAIT_BY ||
+            !x->p->waits.list[row->wait].resumed)
+                return 0;
+        by = &x->p->waits.list[row->wait].by[row->slot];
+        by->thread = row->thread;
+        by->count = row->count; /* fewer by now: the place went to another */
         return 0;
 }
 

@@ -107,9 +107,9 @@ int sites_end(struct process *p)
         for (uint32_t i = 0; !r && i < p->n_sites; i++) {
                 const struct ifp_site *from = &p->segment.map->sites[i];
 
-                r = waits_keep_hist(p, &from->cost_fold, &p->sites[i].cost);
+                r = kept_hist_keep(p, &from->cost_fold, &p->sites[i].cost);
                 if (!r)
-                        r = waits_keep_hist(p, &from->life_fold, &p->sites[i].life);
+                        r = kept_hist_keep(p, &from->life_fold, &p->sites[i].life);
         }
         return r;
 }

@@ -12,8 +12,8 @@
 #include <infprof/segment.h>
 
 #include "daemon/course.h"
+#include "daemon/kept-hist.h"
 
-struct fold;
 struct lane;
 struct process;
 struct thread;
@@ -29,13 +29,6 @@ struct wait_by {
         uint16_t lane, op;
         int64_t thread; /* -1: not known (yet) */
         uint64_t count, ticks;
-};
-
-/* A histogram and its extremes, kept when there is no segment any more to read it from. */
-struct kept_hist {
-        uint8_t *blob; /* as hist_encode has it; NULL: none */
-        size_t bytes;
-        uint64_t min, max;
 };
 
 struct wait {
@@ -109,11 +102,15 @@ int waits_room(struct process *p);
 /* Path of the object file that the wait's object lies in; NULL: none. */
 const char *waits_file(const struct process *p, const struct wait *w);
 
-/* The histogram behind a block of the pool, from there or as it was kept. `buckets` is zeroed
- * first; false: there is none. */
-bool waits_hist(const struct process *p, const uint32_t *fold, const struct kept_hist *kept,
-                uint64_t *buckets, struct fold *ret);
-int waits_keep_hist(const struct process *p, const uint32_t *fold, struct kept_hist *ret);
+/* ---- daemon/waits-entry.c ---- */
+
+/* A complete entry, checked; still unknown after this if its lane is newer than those we have.
+ * 0; SEGMENT_E_BAD; -errno. */
+int waits_identify(struct process *p, const struct ifp_wait *from, struct wait *to,
+                   const char **ret_why);
+
+/* Where it was waited, once its stack is resolved. 0 or -ENOMEM. */
+int waits_name_place(struct process *p, struct wait *w);
 
 /* ---- daemon/thread-waits.c: of lanes ---- */
 
