@@ -286,8 +286,15 @@ static bool print_waits(const struct page *p)
         return true;
 }
 
-bool threads_print(const struct page *p)
+bool threads_print(const struct page *whole)
 {
+        _cleanup_(json_decrefp) json_t *document = threads_with_current(whole->document);
+        struct page page = *whole;
+        const struct page *p = &page;
+
+        if (!document)
+                return false;
+        page.document = document;
         view_run(&p->v, json_object_get(p->document, "run"));
         print_sums(p);
         threads_print_kernel(p);

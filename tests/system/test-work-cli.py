@@ -114,6 +114,15 @@ def a_run_that_lives_shows_who_waits(s):
     api = fake(s, live_waits=wait_docs.waits(live=True), live_threads=wait_docs.threads(live=True))
     picture(s, "waits-80-live", on_terminal(s, 80, "waits", "live"))
     check("waiting at this moment" in printed(s, "waits", "live"), "said")
+    check("loader (4712), in a condition for 12.40s\n      std::condition_variable::wait" in printed(s, "waits", "--full", "live"),
+          printed(s, "waits", "--full", "live"))
+    doc = wait_docs.threads(live=True) # a wait that goes on is one
+    before = next(line for line in printed(s, "threads", "live").splitlines() if line.startswith("4711 "))
+    doc["threads"][0]["waiting"] = {"kind": "mutex", "object": None, "for_ns": doc["threads"][0]["lifetime_ns"] // 2}
+    api.answers["GET /v1/runs/live/threads"] = doc
+    after = next(line for line in printed(s, "threads", "live").splitlines() if line.startswith("4711 "))
+    equal((before.split()[5], after.split()[5]), ("0.0%", "50.0%"), "lock")
+    check("0.50 for a lock" in printed(s, "threads", "live"), printed(s, "threads", "live"))
     check("waiting at this moment" not in printed(s, "waits", "x"), "nobody waits")
     api.close()
 
