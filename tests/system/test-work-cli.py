@@ -323,6 +323,27 @@ def stacks_off_the_cpu_are_of_the_run_file(s):
 
 
 @case
+def runs_that_cut_their_work_well_and_badly(s):
+    """Those by which the documents are tested, as they are printed."""
+    found = 0
+    for kind in ("bare", "convoy", "crowded", "fine", "healthy", "lone", "ousted", "pinned", "small", "uneven", "whole"):
+        path = s.path(f"{kind}.infprof")
+        s.run([s.built("tests/unit/make-run"), "--work", kind, path], preload=False)
+        for verb in VERBS:
+            text = on_terminal(s, 80, verb, path)
+            widest = max(text.splitlines(), key=len)
+            check(len(widest) <= 80, f"{verb} of {kind}: {widest}")
+            check(not re.search(r"nan\b|\(null\)|18446744| -\d", text), f"{verb} of {kind}: {text}")
+        findings = json.loads(s.infprof("explain", "--json", path).stdout)["findings"]
+        text = printed(s, "explain", path)
+        for i, finding in enumerate(findings):
+            check(f"{i + 1}. {finding['title']} [{finding['id']}]" in text, f"{finding['title']} of {kind}: {text}")
+            found += 1
+        equal("nothing wrong was found" in text, not findings, kind)
+    check(found >= 5, f"{found} findings were printed")
+
+
+@case
 def a_run_of_nothing_but_memory(s):
     """Such as an older infprof kept, or one with --waits off."""
     path = made(s)
