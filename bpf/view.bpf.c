@@ -1111,6 +1111,24 @@ static __always_inline void take_before(struct view_task *t, const struct view_p
         t->has_before = 1;
 }
 
+/* The first thread's lane is known, which may long be blocked by now. */
+static __always_inline void settle_first(struct view_task *t, const struct view_proc *p)
+{
+        struct ifp_kernel_lane *e;
+
+        t->lane = p->first_lane;
+        if (!is_own(t, p))
+                return;
+        if (t->has_before)
+                give_before(t);
+        e = element(t);
+        if (!e)
+                return;
+        write_begin(e);
+        show(e, t);
+        write_end(e);
+}
+
 /*
  * A thread of the process that is looked for gets its storage. `number` is written last: until then
  * no event touches it.
@@ -1142,6 +1160,8 @@ int find(struct bpf_iter__task *ctx)
                  : task->on_cpu                    ? IFP_KERNEL_RUNNING
                                                    : IFP_KERNEL_RUNNABLE;
         take_before(t, p, task, t->since);
+        if (task->tgid == task->pid)
+                settle_first(t, p);
         order();
         *(volatile __u32 *)&t->number = number;
         return 0;

@@ -93,8 +93,8 @@ struct view_proc {
         /* Where its first thread stood when the watch was asked for; from then on it counts. */
         uint64_t since_ns;
         uint64_t running, runnable, voluntary, involuntary, minor_faults, major_faults;
-        uint32_t waits; /* its segment tells them */
-        uint32_t reserved1;
+        uint32_t waits;      /* its segment tells them */
+        uint32_t first_lane; /* of its first thread; none: n_lanes - 1 */
 };
 
 /* What only one process has one of. */

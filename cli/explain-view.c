@@ -34,9 +34,10 @@ static const char *figure(char *buf, const json_t *evidence)
         if (!strcmp(unit, "count"))
                 return fmt_count(buf, (uint64_t)llround(fmax(v, 0)));
         snprintf(buf, FMT_SIZE, "%s%s", text_count(number, v),
-                 !strcmp(unit, "1/token") ? "/token"
-                 : !strcmp(unit, "1/s")   ? "/s"
-                                          : "");
+                 !strcmp(unit, "1/token")    ? "/token"
+                 : !strcmp(unit, "1/s")      ? "/s"
+                 : !strcmp(unit, "tokens/s") ? " tokens/s"
+                                             : "");
         return buf;
 }
 

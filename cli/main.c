@@ -68,6 +68,7 @@ static void usage(FILE *f)
               "    infprof record ./engine ...    run it under the profiler\n"
               "    infprof top                    watch it, in another terminal\n"
               "    infprof report                 read what was measured\n"
+              "    infprof explain                what is wrong, and what to do about it\n"
               "\n"
               "Verbs:\n",
               f);

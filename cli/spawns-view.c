@@ -34,7 +34,7 @@ static const char *noun(const char *kind, bool one)
         for (size_t i = 0; i < sizeof(nouns) / sizeof(nouns[0]); i++)
                 if (!strcmp(nouns[i].kind, kind))
                         return one ? nouns[i].one : nouns[i].many;
-        return kind;
+        return one ? "spawn" : "spawns";
 }
 
 /* The place in one line; to be freed. */
@@ -57,7 +57,7 @@ static bool print_table(const struct page *p, const json_t *sites)
                 {{"on CPU", true, false, 5}, "cpu.mean_ns", ROWS_TIME},
                 {{"cost", true, false, 2}, "cost.mean_ns", ROWS_TIME},
                 {{"of a token", true, false, 8}, "share_of_token", ROWS_SHARE, NULL, true},
-                {{"kind", false, false, 0}, "kind", ROWS_TEXT},
+                {{"kind", false, false, 0}, "kind", ROWS_TEXT, "-"},
                 {{"class", false, false, 1}, "class", ROWS_TEXT, "-"},
                 {{"where", false, true, 0}, "place", ROWS_TEXT},
         };
@@ -81,8 +81,7 @@ static bool print_table(const struct page *p, const json_t *sites)
 /* "9,184 threads, 1.00 a token, 7.55/s, short-lived", and where. */
 static void print_count(const struct page *p, size_t place, const json_t *site)
 {
-        const char *kind = text_string(site, "kind", "?"),
-                   *class = text_string(site, "class", NULL);
+        const char *kind = text_string(site, "kind", ""), *class = text_string(site, "class", NULL);
         const char *op = text_string(site, "op", NULL), *phase = view_phase(site);
         double per_token = text_number(site, "per_token"),
                rate = text_number(site, "rate_per_second");
@@ -143,8 +142,9 @@ static void print_costs(const struct page *p, const json_t *site)
                 say(p, "lived p50 %s, p95 %s, max %s%s", view_figure(a, life, "p50_ns", fmt_ns),
                     view_figure(b, life, "p95_ns", fmt_ns), view_figure(c, life, "max_ns", fmt_ns),
                     ran);
-        say(p, "%s %s, at most %s at a time", view_count(d, site, "live"),
-            live ? "live now" : "lived at the end", view_count(e, site, "peak"));
+        if (!isnan(text_number(site, "live")) || !isnan(text_number(site, "peak")))
+                say(p, "%s %s, at most %s at a time", view_count(d, site, "live"),
+                    live ? "live now" : "lived at the end", view_count(e, site, "peak"));
 }
 
 static bool print_site(const struct page *p, size_t place, const json_t *site)

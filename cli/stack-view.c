@@ -27,10 +27,12 @@ static const char *base_name(const char *path)
 /* Is the frame the C++ library's own, instantiated where it may be? */
 static bool is_plumbing(const json_t *frame)
 {
-        static const char *const begins[] = {"std::", "operator new", "__gnu_cxx::"};
+        static const char *const begins[] = {"std::", "operator new", "__gnu_cxx::", "__gthread_"};
         const char *function = text_string(frame, "function", "");
         size_t name = 0;
 
+        if (strstr(text_string(frame, "file", ""), "/include/c++/"))
+                return true;
         /* "void std::vector<...>::f()": a template's return type comes first */
         while (function[name] && !strchr(" <(", function[name]))
                 name++;

@@ -23,7 +23,9 @@ void threads_print_kernel(const struct page *p)
         char part[128] = "", seen[FMT_SIZE], whole[FMT_SIZE];
         bool none_lost = text_number(k, "lost") == 0;
 
-        if (watched < 0.9 * life)
+        if (watched == 0)
+                snprintf(part, sizeof(part), ", but saw no thread get or leave a CPU");
+        else if (watched < 0.9 * life)
                 snprintf(part, sizeof(part), " for %s of %s that the threads lived together",
                          fmt_ns(seen, (uint64_t)llround(watched)),
                          fmt_ns(whole, (uint64_t)llround(life)));

@@ -7,6 +7,9 @@
 
 #include "cli/run-verb.h"
 
+/* A copy of the document in which waits in progress count as waits; NULL: no memory. */
+json_t *threads_with_current(const json_t *document);
+
 /* The line that says whether it was seen, and what to do about it. */
 void threads_print_kernel(const struct page *p);
 

@@ -22,6 +22,12 @@ static void set_share(json_t *row, const char *member, double share)
                 json_object_set_new(row, member, json_real(share));
 }
 
+/* A thread cannot have been anything for longer than it was; two clocks may say so. NaN stays. */
+static double at_most_one(double v)
+{
+        return v > 1 ? 1 : v;
+}
+
 /* What the kernel's view tells is told of the time that it looked, which began after the thread
  * did. */
 static double share_of_watched(const json_t *o, const char *member)
@@ -29,7 +35,7 @@ static double share_of_watched(const json_t *o, const char *member)
         double watched = text_number(o, "watched_ns"), life = text_number(o, "lifetime_ns");
         double whole = isnan(watched) ? life : watched;
 
-        return whole > 0 ? fmin(text_number(o, member) / whole, 1) : NAN;
+        return whole > 0 ? at_most_one(text_number(o, member) / whole) : NAN;
 }
 
 static double share_of_life(const json_t *o, const char *member)
@@ -44,7 +50,7 @@ static double share_on_cpu(const json_t *o)
 {
         double share = share_of_life(o, "cpu_ns");
 
-        return isnan(share) ? share_of_watched(o, "running_ns") : fmin(share, 1);
+        return isnan(share) ? share_of_watched(o, "running_ns") : at_most_one(share);
 }
 
 /* "f", "lib.so+0x1234"; to be freed. */
@@ -280,8 +286,15 @@ static bool print_waits(const struct page *p)
         return true;
 }
 
-bool threads_print(const struct page *p)
+bool threads_print(const struct page *whole)
 {
+        _cleanup_(json_decrefp) json_t *document = threads_with_current(whole->document);
+        struct page page = *whole;
+        const struct page *p = &page;
+
+        if (!document)
+                return false;
+        page.document = document;
         view_run(&p->v, json_object_get(p->document, "run"));
         print_sums(p);
         threads_print_kernel(p);

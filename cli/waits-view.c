@@ -53,6 +53,27 @@ static char *place_of(const struct page *p, const json_t *index)
 
 /* ---- waits in progress ---- */
 
+/* Where each of them is, with all frames. */
+static bool print_waiting_stacks(const struct page *p, const json_t *waiting)
+{
+        const json_t *wait, *site;
+        char who[96], took[FMT_SIZE];
+        size_t i;
+
+        json_array_foreach(waiting, i, wait)
+        {
+                site = site_at(p, json_object_get(wait, "site"));
+                if (!site)
+                        continue;
+                view_heading(&p->v, "%s, in a %s for %s", waits_thread(who, sizeof(who), wait),
+                             text_string(wait, "kind", "?"),
+                             view_figure(took, wait, "for_ns", fmt_ns));
+                if (!stack_print(&p->v, site, INDENT, true))
+                        return false;
+        }
+        return true;
+}
+
 static bool print_waiting(const struct page *p)
 {
         static const struct rows_column columns[] = {
@@ -82,7 +103,7 @@ static bool print_waiting(const struct page *p)
         if (!ROWS_PRINT(&p->v, rows, shown, columns))
                 return false;
         view_say_more(&p->v, p->rows, n);
-        return true;
+        return !p->full || print_waiting_stacks(p, rows);
 }
 
 /* ---- sums by kind ---- */

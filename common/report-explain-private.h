@@ -23,10 +23,11 @@ struct facts {
         double own[IFP_N_LEDGER], all[IFP_N_LEDGER]; /* of the thread that decodes; of all */
         double threads_ns;                           /* all of ALL */
         uint64_t cpus;                               /* that the process may use; 0: not known */
-        double team;        /* threads that compute in the same phase, at one time */
-        double demand;      /* CPUs they would have used, on average, had there been enough */
-        double runnable;    /* share of the time they wanted a CPU that they did not have one */
-        bool short_of_cpus; /* so that who waits may wait for a thread that has none */
+        double team;     /* threads that compute in the same phase, at one time */
+        double demand;   /* CPUs they would have used, on average, had there been enough */
+        double watched;  /* part of the lives of threads that compute that the kernel's view saw */
+        double runnable; /* share of the time they wanted a CPU that they did not have one */
+        bool short_of_cpus;      /* so that who waits may wait for a thread that has none */
         bool runnable_in_decode; /* it is of decode steps; else of the threads' whole lives */
         double spin_ns;          /* waiting at barriers that spin */
         double compute_cpu; /* of all threads, without what they stood in line for a CPU: told by

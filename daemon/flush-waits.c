@@ -56,7 +56,7 @@ static uint64_t mark_of(const struct process *p, const struct wait *w)
 
 static bool is_used(const struct wait *w)
 {
-        return w->known && (w->sums.count || w->sums.last);
+        return w->known && (w->sums.count || w->sums.last || w->n_waiting);
 }
 
 static bool is_due(const struct process *p, const struct wait *w)

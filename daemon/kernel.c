@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "daemon/kernel-private.h"
+#include "daemon/lane.h"
 #include "daemon/process.h"
 #include "daemon/text.h"
 
@@ -256,6 +257,11 @@ static void describe(const struct process *p, struct view_proc *v)
         v->ops_at = h->mapped_at + offsetof(struct ifp_segment, ops);
         v->phase_at = h->mapped_at + offsetof(struct ifp_segment, live) +
                       offsetof(struct ifp_live, phase);
+        v->first_lane = v->n_lanes - 1;
+        for (uint32_t i = 0; i < lane_count(p) && v->first_lane == v->n_lanes - 1; i++)
+                if (__atomic_load_n(&p->segment.map->lanes[i].tid, __ATOMIC_RELAXED) ==
+                    (int32_t)v->tgid)
+                        v->first_lane = i;
         v->waits = h->flags & IFP_HEADER_WAITS ? 1 : 0;
         v->waits_offset = offsetof(struct ifp_lane, waits);
 }

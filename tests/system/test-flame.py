@@ -426,6 +426,22 @@ def search_in_a_browser(s):
 
 
 @case
+def time_in_a_browser(s):
+    doc = wait_docs.waits()
+    with serving(s) as api:
+        serve_times(api)
+        text = flame(s, "--waits", "--by-phase", "t")
+    said = browser(s, text, """
+        key('/'); for (const p of ['MUL_MAT', 'push', 'join']) { type(p); say(p, $('matched').textContent); }
+        key('Escape'); over(by('[barrier]')); say('zoomed', $('details').textContent);
+        """, picture="waits")
+    total = sum(st["total_ns"] for st in doc["sites"])
+    for pattern, ns, text in (("MUL_MAT", 14_851_776_000, "14.85s"), ("push", 493_804_000, "493.8ms"), ("join", 90_900_000, "90.9ms")):
+        equal(said[pattern], f"Matched: {100 * ns / total:.2f} %, {text}", pattern)
+    check("[barrier]: 14.85s, 92.7" in said["zoomed"], said["zoomed"])
+
+
+@case
 def keyboard_in_a_browser(s):
     with serving(s, memory_docs.llama()):
         text = flame(s, "--alloc", "--by-phase", "x0")

@@ -191,7 +191,7 @@ def another_process_takes_the_cpu(s):
     check(truth["hog"] in taken, f"who took the CPU: {view.preempts}")
     row = taken[truth["hog"]]
     equal((row["own"], row["name"]), (0, "sh"), "whose, and its name after exec")
-    check(row["count"] > 2 and row["total_ns"] > 10_000_000, f"what the hog took: {row}")
+    check(row["count"] >= 1 and row["total_ns"] > 1_000_000, f"what the hog took: {row}")
     # it never waits, so all it stood in the queue for was taken from it
     near(sum(row["total_ns"] for row in view.preempts), t["runnable_ns"], 0.1, "all that took the CPU")
 
@@ -349,6 +349,39 @@ def not_wanted(s):
     run = s.run([victim(s, "kernel-days"), "spin", "1500"], env={"INFPROF_KERNEL": "off"})
     view = View(s, run.pid)
     equal((view.kernel["view"], view.kernel["why"]), (1, "INFPROF_KERNEL=off"), "view")
+
+
+@case
+def another_daemon_goes_on(s):
+    keeper = view_is_up(s)
+    run = s.start([victim(s, "kernel-days"), "sleeps", "5000"])
+
+    def slept():
+        for path in run_files(s):
+            with contextlib.suppress(sqlite3.Error):
+                for row in rows(path, "SELECT sum(count) AS n FROM syscall JOIN process USING (process) WHERE pid = ? "
+                                      "AND number IN (35, 230)", run.pid):
+                    if row["n"]:
+                        return row["n"]
+        return 0
+    before = wait_until(lambda: slept() > 500 and slept(), 30, "sleeps that are counted")
+    daemon = s.daemons()[0]
+    os.kill(daemon, 9)
+    wait_until(lambda: s.collect() or daemon not in s.daemons(), 10, "the daemon is gone")
+    s.daemon_start()
+    run.wait()
+    truth = json.loads(run.stdout.splitlines()[-1])
+    view = View(s, run.pid)
+    keeper.kill()
+    keeper.wait()
+    equal(view.kernel["view"], 2, f"view ({view.kernel['why']})")
+    n = sum(view.count(number) for number in (35, 230))
+    check(before < n <= truth["sleeps"], f"before the crash {before}, in the end {n} of {truth['sleeps']}")
+    t = view.thread("kernel-days")
+    life = t["ended_ns"] - t["started_ns"]
+    told = t["running_ns"] + t["runnable_ns"] + blocked(t)
+    check(0.5 * life < told < 1.01 * life, f"{told} of {life}")
+    check(n <= t["voluntary"] <= truth["sleeps"] + 50 or n * 0.9 <= t["voluntary"], f"{t['voluntary']} voluntary switches")
 
 
 @case

@@ -30,7 +30,7 @@ def bad_days(s):
 
 @case
 def handlers_that_jump_at_any_moment(s):
-    looks(s, "waits-days", "jumps")
+    looks(s, "own-waits-days", "jumps")
 
 
 @case

@@ -78,7 +78,7 @@ def what_is_shown_here_could_be(s):
     """The documents that are made up for these tests are as their schemas say."""
     for verb in VERBS:
         s.validate(getattr(wait_docs, verb)(), f"doc/{verb}.schema.json")
-    for doc in (wait_docs.threads(kernel=False), wait_docs.threads(live=True)):
+    for doc in (wait_docs.threads(kernel="proc"), wait_docs.threads(kernel="none"), wait_docs.threads(live=True)):
         s.validate(doc, "doc/threads.schema.json")
     s.validate(wait_docs.ledger(kernel=False), "doc/ledger.schema.json")
     s.validate(wait_docs.waits(live=True), "doc/waits.schema.json")
@@ -98,8 +98,13 @@ def whole_views_as_printed(s):
 
 @case
 def without_the_kernels_view(s):
-    api = fake(s, poor_threads=wait_docs.threads(kernel=False), poor_ledger=wait_docs.ledger(kernel=False))
+    api = fake(s, poor_threads=wait_docs.threads(kernel="proc"), poor_ledger=wait_docs.ledger(kernel=False))
     picture(s, "threads-80-no-kernel", on_terminal(s, 80, "threads", "poor"))
+    api.answers["GET /v1/runs/blind/threads"] = wait_docs.threads(kernel="none")
+    text = printed(s, "threads", "blind")
+    check("runnable" in text and "could have run" not in text.split("threads of one name")[0], text)
+    row = next(line for line in text.splitlines() if line.startswith("4711 "))
+    equal(row.split()[:4], ["4711", "13.25s", "68.7%", "-"], "by its CPU time; runnable is not known")
     picture(s, "ledger-80-no-kernel", on_terminal(s, 80, "ledger", "poor"))
     api.close()
 
@@ -109,6 +114,15 @@ def a_run_that_lives_shows_who_waits(s):
     api = fake(s, live_waits=wait_docs.waits(live=True), live_threads=wait_docs.threads(live=True))
     picture(s, "waits-80-live", on_terminal(s, 80, "waits", "live"))
     check("waiting at this moment" in printed(s, "waits", "live"), "said")
+    check("loader (4712), in a condition for 12.40s\n      std::condition_variable::wait" in printed(s, "waits", "--full", "live"),
+          printed(s, "waits", "--full", "live"))
+    doc = wait_docs.threads(live=True) # a wait that goes on is one
+    before = next(line for line in printed(s, "threads", "live").splitlines() if line.startswith("4711 "))
+    doc["threads"][0]["waiting"] = {"kind": "mutex", "object": None, "for_ns": doc["threads"][0]["lifetime_ns"] // 2}
+    api.answers["GET /v1/runs/live/threads"] = doc
+    after = next(line for line in printed(s, "threads", "live").splitlines() if line.startswith("4711 "))
+    equal((before.split()[5], after.split()[5]), ("0.0%", "50.0%"), "lock")
+    check("0.50 for a lock" in printed(s, "threads", "live"), printed(s, "threads", "live"))
     check("waiting at this moment" not in printed(s, "waits", "x"), "nobody waits")
     api.close()
 
@@ -122,7 +136,7 @@ def nothing_found_is_said_with_what_was_looked_at(s):
 
 @case
 def it_fits_a_terminal(s):
-    api = fake(s, poor_threads=wait_docs.threads(kernel=False), poor_ledger=wait_docs.ledger(kernel=False),
+    api = fake(s, poor_threads=wait_docs.threads(kernel="proc"), poor_ledger=wait_docs.ledger(kernel=False),
                live_waits=wait_docs.waits(live=True))
     for columns in (80, 100, 132, 160, 200):
         for args in (*((verb, "x") for verb in VERBS), ("threads", "poor"), ("ledger", "poor"), ("waits", "live"),
@@ -306,6 +320,27 @@ def stacks_off_the_cpu_are_of_the_run_file(s):
         change(path, ("DELETE FROM off_cpu WHERE stack = 2", ()), (row, bad))
         said = refused(s, 3, "threads", path)
         check("off_cpu" in said, f"{bad}: {said}")
+
+
+@case
+def runs_that_cut_their_work_well_and_badly(s):
+    """Those by which the documents are tested, as they are printed."""
+    found = 0
+    for kind in ("bare", "convoy", "crowded", "fine", "healthy", "lone", "ousted", "pinned", "small", "uneven", "whole"):
+        path = s.path(f"{kind}.infprof")
+        s.run([s.built("tests/unit/make-run"), "--work", kind, path], preload=False)
+        for verb in VERBS:
+            text = on_terminal(s, 80, verb, path)
+            widest = max(text.splitlines(), key=len)
+            check(len(widest) <= 80, f"{verb} of {kind}: {widest}")
+            check(not re.search(r"nan\b|\(null\)|18446744| -\d", text), f"{verb} of {kind}: {text}")
+        findings = json.loads(s.infprof("explain", "--json", path).stdout)["findings"]
+        text = printed(s, "explain", path)
+        for i, finding in enumerate(findings):
+            check(f"{i + 1}. {finding['title']} [{finding['id']}]" in text, f"{finding['title']} of {kind}: {text}")
+            found += 1
+        equal("nothing wrong was found" in text, not findings, kind)
+    check(found >= 5, f"{found} findings were printed")
 
 
 @case

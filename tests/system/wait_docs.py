@@ -67,7 +67,7 @@ def group(name, site, threads):
                                   "migrations")}}
 
 
-def threads(kernel=True, live=False):
+def threads(kernel="bpf", live=False):
     main = thread(4711, "llama-driver", 13_250 * MS, 9_100 * MS, 2_900 * MS, 7_420 * MS)
     workers = [thread(4713 + i, "llama-driver", (122 - i % 7) * MS, (91 + i % 5) * MS, 25 * MS, 74 * MS, SPAWN_SITE,
                       (700 + i * 124) * MS, (822 + i * 124) * MS) for i in range(TOKENS)]
@@ -98,14 +98,16 @@ def threads(kernel=True, live=False):
             {"block": "io", "op": None, "phase": "load", "count": 311, "total_ns": 330 * MS, "frames": []}],
         "notes": [],
     }
-    if not kernel:
-        doc["kernel"] = {"view": "proc", "why": "eBPF is not permitted: CAP_BPF and CAP_PERFMON are missing; run infprofd as root, or "
+    if kernel != "bpf":
+        doc["kernel"] = {"view": kernel, "why": "eBPF is not permitted: CAP_BPF and CAP_PERFMON are missing; run infprofd as root, or "
                          "setcap cap_bpf,cap_perfmon+ep infprofd", "lost": None, "events": None, "cost_ns": None, "cost_share": None}
         for t in everyone:
             t.update(watched_ns=None, blocked=None, fault_ns=None, syscall_ns=None, migrations=None, syscalls=None,
                      major_faults=None, minor_faults=None)
         for g in doc["groups"]:
             g["migrations"] = g["watched_ns"] = None
+        for t in [*everyone, *doc["groups"]] if kernel == "none" else []:
+            t.update(running_ns=None, runnable_ns=None, voluntary=None, involuntary=None)
         doc.update(run_queue=None, preempted_by=[], syscalls=[], io=None, ops=[], off_cpu=[])
     if live:
         main["waiting"] = {"kind": "barrier", "object": "0x7f31c0001f40", "for_ns": 2 * MS}
@@ -269,8 +271,8 @@ def answers(name, **more):
 
 if __name__ == "__main__":
     served = FakeApi(sys.argv[1], {
-        **answers("x"), "GET /v1/runs/nokernel/threads": threads(False), "GET /v1/runs/nokernel/ledger": ledger(False),
-        "GET /v1/runs/live/waits": waits(True), "GET /v1/runs/live/threads": threads(True, True),
+        **answers("x"), "GET /v1/runs/nokernel/threads": threads("proc"), "GET /v1/runs/nokernel/ledger": ledger(False),
+        "GET /v1/runs/live/waits": waits(True), "GET /v1/runs/live/threads": threads(live=True),
         "GET /v1/runs/healthy/explain": explain(False)})
     while True:
         time.sleep(1)
