@@ -33,6 +33,7 @@ struct facts {
         double compute_cpu; /* of all threads, without what they stood in line for a CPU: told by
                                the kernel, or an estimate */
         double serial;      /* what only the thread that decodes can do: outside, allocation */
+        double texts;       /* the same, if texts were worked at side by side, one a CPU */
         double ideal;       /* the least the steps could take on these CPUs */
 };
 
