@@ -109,8 +109,9 @@ static int find_team(struct facts *f)
 
                 if (work_group_is_short(w, g) && groups[g] > 0 &&
                     groups[g] / width >= TEAM_MIN * most)
-                        f->team += width;
+                        f->passing += width;
         }
+        f->team += f->passing;
         free(compute);
         free(groups);
         return 0;

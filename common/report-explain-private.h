@@ -24,6 +24,8 @@ struct facts {
         double threads_ns;                           /* all of ALL */
         uint64_t cpus;                               /* that the process may use; 0: not known */
         double team;     /* threads that compute in the same phase, at one time */
+        double passing;  /* of these: threads that come and go; how many live at a time is seldom so
+                          */
         double demand;   /* CPUs they would have used, on average, had there been enough */
         double watched;  /* part of the lives of threads that compute that the kernel's view saw */
         double runnable; /* share of the time they wanted a CPU that they did not have one */
