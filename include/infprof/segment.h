@@ -15,7 +15,7 @@
  *              stored with release, covers it
  *   stacks, frames
  *              where memory was asked for: each distinct stack once, with what was
- *              sampled there
+ *              sampled there; and where threads waited and spawned
  *   waits      where threads waited, for what and for whom
  *   allocator  what the allocator says of itself, about once a second
  *   tokens     allocations of each decoded token
@@ -449,7 +449,8 @@ struct ifp_stack_freed {
 
 /*
  * A stack that allocations were sampled at, on one thread: several threads have an entry each,
- * so that its sums need no locked instruction. Its frames are return addresses, the innermost
+ * so that its sums need no locked instruction. (Waits and spawn sites, which use no sums of it,
+ * have one entry for all threads: IFP_STACK_SHARED.) Its frames are return addresses, the innermost
  * first: frames[first_frame .. first_frame + n_frames). An address lies in the object that was open
  * in `epoch`: opened <= epoch, and closed == 0 or epoch < closed.
  *
