@@ -125,31 +125,6 @@ const volatile __u8 classes[VIEW_SYSCALLS] = {}; /* enum view_class */
 
 /* ---- small things ---------------------------------------------------------- */
 
-static __always_inline __u32 hist_index(__u64 v)
-{
-        __u32 e = 0;
-        __u64 w = v;
-
-        if (v < VIEW_HIST_SUB)
-                return (__u32)v;
-        if (v >> VIEW_HIST_BITS)
-                return VIEW_HIST_BUCKETS - 1;
-        if (w >> 32)
-                e += 32, w >>= 32;
-        if (w >> 16)
-                e += 16, w >>= 16;
-        if (w >> 8)
-                e += 8, w >>= 8;
-        if (w >> 4)
-                e += 4, w >>= 4;
-        if (w >> 2)
-                e += 2, w >>= 2;
-        e += (__u32)(w >> 1);
-        return ((e - VIEW_HIST_SUB_BITS + 1) << VIEW_HIST_SUB_BITS |
-                (__u32)(v >> (e - VIEW_HIST_SUB_BITS) & (VIEW_HIST_SUB - 1))) &
-               1023;
-}
-
 #define add(where, n) __sync_fetch_and_add(where, n)
 
 /* To a word of an element: only the last one has more than one writer. */
@@ -308,7 +283,7 @@ static __always_inline void read_open(struct view_task *t, const struct view_pro
 static __always_inline void count_run_queue(const struct view_task *t, __u64 ns)
 {
         struct view_total *total = total_of(t);
-        __u32 i = hist_index(ns);
+        __u32 i = view_hist_index(ns);
 
         if (total && i < VIEW_HIST_BUCKETS)
                 add(&total->run_queue[i], 1);
@@ -390,6 +365,11 @@ static __always_inline void count_off(struct view_task *t, __u32 block, __u64 ns
         add(&off->count, 1);
         add(&off->total, ns);
         t->stack = -1;
+}
+
+static __always_inline bool is_wait(__u32 class)
+{
+        return class >= VIEW_CLASS_FUTEX && class <= VIEW_CLASS_YIELD;
 }
 
 /* Its element is written between these two; the last one is everybody's and has no order. */
@@ -500,6 +480,8 @@ static __always_inline void look(struct task_struct *task, struct view_task *t,
                 give_before(t);
         read_open(t, p, at);
         t->looked = 1;
+        if (t->syscall != VIEW_SYSCALL_NONE)
+                t->sys_counts = !is_wait(t->sys_class) && t->state != STATE_WAIT;
 }
 
 /* ---- switches and wakeups ---------------------------------------------------- */
@@ -789,42 +771,28 @@ static __always_inline __u32 class_of(__u32 syscall)
         return syscall < VIEW_SYSCALLS ? classes[syscall] : VIEW_CLASS_OTHER;
 }
 
+/*
+ * Where it is made from is looked up when it leaves the CPU, or at its end: in between nothing of
+ * it can change. Of those that only wait, at the end nobody asks.
+ */
 SEC("tp_btf/sys_enter")
 int BPF_PROG(enters, struct pt_regs *regs, long id)
 {
         struct task_struct *task = bpf_get_current_task_btf();
-        struct ifp_kernel_lane *e;
         struct view_task *t;
-        struct view_proc *p;
-        __u64 ns;
 
         if (!task->bpf_storage)
                 return 0;
         t = watched(task);
-        p = t ? proc_of(t) : NULL;
-        if (!p)
+        if (!t)
                 return 0;
-        ns = bpf_ktime_get_ns();
         t->fault_start = 0; /* one that came to nothing (a signal instead) has no end of its own */
         t->syscall = (unsigned long)id < VIEW_SYSCALLS ? (__u32)id : VIEW_SYSCALLS;
         t->sys_class = class_of(t->syscall);
-        t->sys_start = ns;
+        t->sys_start = bpf_ktime_get_ns();
         t->calls++;
         t->looked = 0;
         t->sys_counts = 0;
-        /* A wait: where it is from matters if it leaves the CPU, and many do not. */
-        if (t->sys_class >= VIEW_CLASS_FUTEX && t->sys_class <= VIEW_CLASS_YIELD)
-                return 0;
-        look(task, t, p, ns);
-        t->sys_counts = t->state != STATE_WAIT;
-        e = is_own(t, p) ? element(t) : NULL;
-        if (!e)
-                return 0;
-        write_begin(e);
-        e->syscalls += t->calls;
-        t->calls = 0;
-        show(e, t);
-        write_end(e);
         return 0;
 }
 
@@ -832,7 +800,7 @@ static __always_inline void count_syscall(struct view_task *t, bool failed, __u6
 {
         struct view_syscall_key key = {.number = t->number, .syscall = t->syscall};
         struct view_syscall *s;
-        __u32 i = hist_index(took);
+        __u32 i = view_hist_index(took);
 
         if (key.syscall == VIEW_SYSCALLS)
                 key.syscall = VIEW_SYSCALL_NONE;
@@ -884,8 +852,10 @@ static __always_inline void end_syscall(struct view_task *t, struct view_proc *p
         }
         write_begin(e);
         e->syscall[state] += took;
+        e->syscalls += t->calls;
         e->sys_since = 0;
         write_end(e);
+        t->calls = 0;
 }
 
 SEC("tp_btf/sys_exit")
@@ -894,13 +864,18 @@ int BPF_PROG(leaves, struct pt_regs *regs, long ret)
         struct task_struct *task = bpf_get_current_task_btf();
         struct view_task *t;
         struct view_proc *p;
+        __u64 ns;
 
         if (!task->bpf_storage)
                 return 0;
         t = watched(task);
         p = t && t->syscall != VIEW_SYSCALL_NONE ? proc_of(t) : NULL;
-        if (p)
-                end_syscall(t, p, ret, bpf_ktime_get_ns());
+        if (!p)
+                return 0;
+        ns = bpf_ktime_get_ns();
+        if (!t->looked && !is_wait(t->sys_class))
+                look(task, t, p, ns);
+        end_syscall(t, p, ret, ns);
         return 0;
 }
 
@@ -1052,7 +1027,7 @@ int BPF_PROG(io_done, struct request *rq)
         if (p && total && p->number == io->number) {
                 ns = bpf_ktime_get_ns();
                 took = ns > io->start ? ns - io->start : 0;
-                i = hist_index(took);
+                i = view_hist_index(took);
                 add(&total->io_count, 1);
                 add(&total->io_bytes, io->bytes);
                 add(&total->io_ns, took);
@@ -1136,6 +1111,24 @@ static __always_inline void take_before(struct view_task *t, const struct view_p
         t->has_before = 1;
 }
 
+/* The first thread's lane is known, which may long be blocked by now. */
+static __always_inline void settle_first(struct view_task *t, const struct view_proc *p)
+{
+        struct ifp_kernel_lane *e;
+
+        t->lane = p->first_lane;
+        if (!is_own(t, p))
+                return;
+        if (t->has_before)
+                give_before(t);
+        e = element(t);
+        if (!e)
+                return;
+        write_begin(e);
+        show(e, t);
+        write_end(e);
+}
+
 /*
  * A thread of the process that is looked for gets its storage. `number` is written last: until then
  * no event touches it.
@@ -1167,6 +1160,8 @@ int find(struct bpf_iter__task *ctx)
                  : task->on_cpu                    ? IFP_KERNEL_RUNNING
                                                    : IFP_KERNEL_RUNNABLE;
         take_before(t, p, task, t->since);
+        if (task->tgid == task->pid)
+                settle_first(t, p);
         order();
         *(volatile __u32 *)&t->number = number;
         return 0;

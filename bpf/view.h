@@ -44,6 +44,31 @@
 #define VIEW_HIST_BITS     40
 #define VIEW_HIST_BUCKETS  ((VIEW_HIST_BITS - VIEW_HIST_SUB_BITS + 1) * VIEW_HIST_SUB)
 
+/* By steps, as there is no instruction for it in the kernel's programs. */
+static inline __attribute__((always_inline)) uint32_t view_hist_index(uint64_t v)
+{
+        uint32_t e = 0;
+        uint64_t w = v;
+
+        if (v < VIEW_HIST_SUB)
+                return (uint32_t)v;
+        if (v >> VIEW_HIST_BITS)
+                return VIEW_HIST_BUCKETS - 1;
+        if (w >> 32)
+                e += 32, w >>= 32;
+        if (w >> 16)
+                e += 16, w >>= 16;
+        if (w >> 8)
+                e += 8, w >>= 8;
+        if (w >> 4)
+                e += 4, w >>= 4;
+        if (w >> 2)
+                e += 2, w >>= 2;
+        e += (uint32_t)(w >> 1);
+        return (e - VIEW_HIST_SUB_BITS + 1) << VIEW_HIST_SUB_BITS |
+               (uint32_t)(v >> (e - VIEW_HIST_SUB_BITS) & (VIEW_HIST_SUB - 1));
+}
+
 /* Where things lie in the engine's segment; the daemon asserts that they do. */
 #define VIEW_LANE_TOP   112u
 #define VIEW_LANE_OPEN  192u
@@ -68,8 +93,8 @@ struct view_proc {
         /* Where its first thread stood when the watch was asked for; from then on it counts. */
         uint64_t since_ns;
         uint64_t running, runnable, voluntary, involuntary, minor_faults, major_faults;
-        uint32_t waits; /* its segment tells them */
-        uint32_t reserved1;
+        uint32_t waits;      /* its segment tells them */
+        uint32_t first_lane; /* of its first thread; none: n_lanes - 1 */
 };
 
 /* What only one process has one of. */

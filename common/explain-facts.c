@@ -111,6 +111,35 @@ static int find_team(struct facts *f)
         return 0;
 }
 
+/*
+ * The kernel's programs are loaded while the engine runs already. What the ledger says of
+ * line-standing is of the time since; if that is not most of the run, the ledger counts as one
+ * without their view.
+ */
+#define WATCHED_MIN 0.8
+
+static void find_watched(struct facts *f)
+{
+        const struct work *w = f->w;
+        double watched = 0, lived = 0;
+
+        for (size_t i = 0; i < w->model.n_threads; i++) {
+                const struct runfile_thread *t = &w->model.threads[i].row;
+                double ns = (double)t->running_ns + (double)t->runnable_ns;
+
+                if (!(compute_of(f, i) > 0))
+                        continue;
+                lived += (double)work_lifetime(w, i);
+                if (t->running_ns == RUNFILE_NOT_TOLD || t->runnable_ns == RUNFILE_NOT_TOLD)
+                        continue;
+                for (int k = 0; k < IFP_N_BLOCK_KINDS; k++)
+                        ns += t->blocked_ns[k] == RUNFILE_NOT_TOLD ? 0 : (double)t->blocked_ns[k];
+                watched += ns;
+        }
+        f->watched = lived > 0 ? watched / lived : 0;
+        f->has_kernel &= f->watched >= WATCHED_MIN;
+}
+
 /* Of the time in which threads that compute wanted a CPU. */
 static void find_runnable(struct facts *f)
 {
@@ -141,6 +170,9 @@ static void find_runnable(struct facts *f)
         if (running)
                 f->runnable = (double)runnable / ((double)running + (double)runnable);
 }
+
+/* More than one can say of how long threads take by what they have to do. */
+#define SHORT_RUNNABLE 0.20
 
 static void find_spins(struct facts *f)
 {
@@ -225,8 +257,10 @@ int facts_find(struct facts *f, struct work *w)
                 r = find_team(f);
         if (r)
                 return r;
+        find_watched(f);
         find_spins(f);
         find_runnable(f);
+        f->short_of_cpus = (f->cpus && f->team > (double)f->cpus) || f->runnable >= SHORT_RUNNABLE;
         find_ideal(f);
         return 0;
 }

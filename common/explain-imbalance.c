@@ -70,11 +70,8 @@ void explain_imbalance(const struct facts *f, struct judgement *j)
                 judge_no(j, "no op was seen after which threads meet");
                 return;
         }
-        if (f->cpus && f->team > (double)f->cpus) {
-                judge_unknown(j,
-                              "%.0f threads share %s: how long one works says nothing of "
-                              "how much it has to do",
-                              f->team, explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE));
+        if (f->short_of_cpus) {
+                judge_short_of_cpus(j, f);
                 return;
         }
         whole = b ? (isnan(f->wall) ? b->worst.max_ns : f->wall) : NAN;

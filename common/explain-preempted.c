@@ -70,7 +70,8 @@ void explain_preempted(const struct facts *f, struct judgement *j)
         name = most->name && *most->name ? most->name : "others";
         lost = all ? own * (double)foreign / (double)all : NAN;
         judge_yes(j, "%s%s takes the CPU from the threads", name, pid);
-        judge_evidence(j, share, "share", "of the CPU time they wanted went to other processes");
+        judge_evidence(j, share, "share",
+                       "of the time they wanted a CPU they had none because of other processes");
         judge_evidence(j, (double)count, "count", "times a thread was put off its CPU for one");
         judge_evidence(j, (double)foreign / (double)count, "ns", "until it ran again, on average");
         judge_evidence(j, foreign ? (double)most->total_ns / (double)foreign : NAN, "share",

@@ -170,11 +170,8 @@ void explain_small_work_units(const struct facts *f, struct judgement *j)
                 judge_no(j, "no work was seen that is cut into parts after which threads meet");
                 return;
         }
-        if (f->cpus && f->team > (double)f->cpus) {
-                judge_unknown(j,
-                              "%.0f threads share %s: what they wait for is a CPU, whatever "
-                              "the size of the work",
-                              f->team, explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE));
+        if (f->short_of_cpus) {
+                judge_short_of_cpus(j, f);
                 return;
         }
         if (!(u.waits / f->threads_ns >= LOSS_MIN)) {

@@ -18,7 +18,7 @@
 #define PER_TOKEN_MIN 0.5
 #define RATE_MIN      20.0 /* a second, where there are no tokens */
 #define COST_MIN      0.01 /* of the run, where there are no tokens */
-#define TOO_FEW       10
+#define TOO_FEW       4
 
 struct churn {
         const struct work_site *most;
@@ -121,12 +121,39 @@ static double making_of(const struct facts *f, const struct churn *c)
         return !isnan(row) && row > 0 && row < c->cost_ns ? row : c->cost_ns;
 }
 
+struct words {
+        bool many; /* for each token */
+        const char *kind, *kinds, *each;
+        char number[FMT_SIZE];
+};
+
+static void word_it(const struct facts *f, const struct churn *c, struct words *w)
+{
+        bool threads = c->most->kind == IFP_SPAWN_THREAD || c->most->kind == IFP_SPAWN_CLONE;
+        double each = c->count / f->tokens;
+
+        w->many = each >= 1.5;
+        w->kind = threads ? "thread" : "process";
+        w->kinds = threads ? "threads" : "processes";
+        w->each = isnan(f->tokens) ? "a moment's work" : w->many ? "each op" : "each token";
+        snprintf(w->number, sizeof(w->number), each < 10 ? "%.1f" : "%.0f", each);
+}
+
+/* What that engine has for it. */
+static const char *threadpool_of(const struct work_site *s)
+{
+        return s->place && s->place->row.library && strstr(s->place->row.library, "ggml")
+                       ? " (llama.cpp: give the context a threadpool, llama_attach_threadpool)"
+                       : "";
+}
+
 void explain_spawn_churn(const struct facts *f, struct judgement *j)
 {
         struct churn c = find_churn(f);
         const struct work_site *s = c.most;
         double making = making_of(f, &c), whole, share;
-        const char *unit, *place, *kind;
+        struct words words;
+        const char *place;
         uint64_t p50, p95;
         char a[FMT_SIZE], b[FMT_SIZE], text[EXPLAIN_TEXT];
 
@@ -150,18 +177,16 @@ void explain_spawn_churn(const struct facts *f, struct judgement *j)
                                  told == 1 ? "" : "es", told == 1 ? " was" : "s were");
                 return;
         }
-        kind = s->kind == IFP_SPAWN_THREAD || s->kind == IFP_SPAWN_CLONE ? "thread" : "process";
+        word_it(f, &c, &words);
         whole = isnan(f->wall) ? (double)f->w->model.run.duration_ns : f->wall;
-        unit = isnan(f->tokens) ? "an op" : c.count >= 1.5 * f->tokens ? "each op" : "each token";
         share = making / whole;
         place = explain_place(s->place, text, sizeof(text));
         p50 = spread_quantile(&s->life, 0.50);
         p95 = spread_quantile(&s->life, 0.95);
-        if (c.count >= 1.5 * f->tokens)
-                judge_yes(j, "%.3g %s are made for each token: %s", c.count / f->tokens,
-                          s->kind == IFP_SPAWN_THREAD ? "threads" : "processes", place);
+        if (words.many)
+                judge_yes(j, "%s %s are made for each token: %s", words.number, words.kinds, place);
         else
-                judge_yes(j, "a %s is made for %s: %s", kind, unit, place);
+                judge_yes(j, "a %s is made for %s: %s", words.kind, words.each, place);
         judge_evidence(j, c.count, "count", "made%s%s", isnan(f->tokens) ? "" : " in decode",
                        c.sites > 1 ? ", at several places" : "");
         judge_evidence(j, c.count / f->tokens, "1/token", "made a token");
@@ -180,18 +205,11 @@ void explain_spawn_churn(const struct facts *f, struct judgement *j)
                    explain_ns(a, isnan(f->tokens) ? making : making / f->tokens),
                    isnan(f->tokens) ? "in all" : "a token", fmt_share(b, share),
                    isnan(f->wall) ? "the run" : "its time");
-        judge_cause(j, "%s makes %s%s for %s and lets %s go after", place,
-                    c.count >= 1.5 * f->tokens ? "" : "a ",
-                    c.count >= 1.5 * f->tokens
-                            ? (s->kind == IFP_SPAWN_THREAD ? "threads" : "processes")
-                            : kind,
-                    s->op ? s->op : unit, c.count >= 1.5 * f->tokens ? "them" : "it");
-        judge_remedy(j, "make the threads once and keep them: a pool that sleeps between %s%s",
-                     c.count >= 1.5 * f->tokens ? "ops" : "tokens",
-                     s->place && s->place->row.library && strstr(s->place->row.library, "ggml")
-                             ? " (ggml: give the context a threadpool, "
-                               "llama_attach_threadpool)"
-                             : "");
+        judge_cause(j, "%s makes %s%s for %s and lets %s go after", place, words.many ? "" : "a ",
+                    words.many ? words.kinds : words.kind, s->op ? s->op : words.each,
+                    words.many ? "them" : "it");
+        judge_remedy(j, "make the %s once and keep them: a pool that sleeps between %s%s",
+                     words.kinds, words.many ? "ops" : "tokens", threadpool_of(s));
         tell_gain(f, j, making);
         judge_confidence(j, f, f->has_ledger ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM);
 }

@@ -11,8 +11,7 @@
 
 #include "common/report-explain-private.h"
 
-#define SPIN_SHARE_MIN    0.10
-#define COLLAPSE_RUNNABLE 0.20
+#define SPIN_SHARE_MIN 0.15
 
 /* The entry of most time, and what was waited in all at objects that spin. */
 static const struct work_wait *find_worst(const struct facts *f)
@@ -28,6 +27,20 @@ static const struct work_wait *find_worst(const struct facts *f)
                         worst = e;
         }
         return worst;
+}
+
+/* By the op that the barrier itself is (ggml_barrier); else by who called it. */
+static const char *name_of(const struct facts *f, const struct work_wait *e)
+{
+        const struct work_wait_site *site = &f->w->wait_sites[e->site];
+
+        for (size_t i = 0; i < f->w->model.n_ops; i++) {
+                const struct model_op *op = f->w->model.ops[i];
+
+                if (op->kind == IFP_KIND_WAIT && op->phase[e->phase].timed)
+                        return op->name;
+        }
+        return explain_function(f->w, site->frames, site->n_frames);
 }
 
 static const struct barrier *worst_barrier(const struct facts *f)
@@ -53,13 +66,21 @@ static uint64_t count_waits(const struct facts *f)
         return n;
 }
 
-/* Of what the spinning is a share: thread time in decode steps, or of threads that were in ops. */
-static double thread_time(const struct facts *f)
+/*
+ * Of what the spinning is a share: CPU time in decode steps, as far as the kernel tells it (without
+ * it, time in line for a CPU counts as used); or the lives of threads that were in ops.
+ */
+static double cpu_time(const struct facts *f)
 {
-        double sum = 0;
+        double sum = 0, asleep;
 
-        if (f->has_ledger)
-                return f->threads_ns;
+        if (f->has_ledger) {
+                asleep = f->all[IFP_LEDGER_WAIT] + f->all[IFP_LEDGER_LOCK] +
+                         f->all[IFP_LEDGER_BARRIER] - f->spin_ns;
+                if (!isnan(f->all[IFP_LEDGER_RUNNABLE]))
+                        asleep += f->all[IFP_LEDGER_RUNNABLE];
+                return f->threads_ns - asleep;
+        }
         for (size_t i = 0; i < f->w->model.n_threads; i++) {
                 uint64_t in_ops;
 
@@ -69,17 +90,58 @@ static double thread_time(const struct facts *f)
         return sum;
 }
 
+#define LET_SLEEP "(llama.cpp: --poll 0; OpenMP: OMP_WAIT_POLICY=passive)"
+
+static void tell_evidence(const struct facts *f, struct judgement *j, double share)
+{
+        const struct barrier *b = worst_barrier(f);
+
+        judge_evidence(j, share, "share", "of the CPU time%s was spent spinning",
+                       f->has_ledger ? " of decode steps" : "");
+        judge_evidence(j, f->spin_ns / f->tokens, "ns", "of CPU time a token, by all threads");
+        judge_evidence(j, f->own[IFP_LEDGER_BARRIER] / f->wall, "share",
+                       "of a token's time the thread that decodes spun");
+        judge_evidence(j, (double)count_waits(f) / f->tokens, "1/token", "waits at such barriers");
+        judge_evidence(j, f->runnable, "share", "of the time threads wanted a CPU they had none");
+        if (f->cpus)
+                judge_evidence(j, (double)f->cpus, "count", "CPUs for %.0f threads that compute",
+                               f->team);
+        if (b && b->op)
+                judge_evidence(j, (double)b->wait_ns / f->tokens, "ns",
+                               "of waiting a token after %s, more than after any other op; without "
+                               "a CPU or with one",
+                               b->op->name);
+}
+
+static void tell_cause(const struct facts *f, struct judgement *j, const char *where)
+{
+        const struct barrier *b = worst_barrier(f);
+        const struct blame *last = b && b->last.n && b->last.at[0].total_ns ? &b->last.at[0] : NULL;
+        char who[EXPLAIN_TEXT];
+
+        judge_cause(j, "after %s threads wait in %s for the last to come%s%s%s",
+                    b && b->op ? b->op->name : "their part", where, last ? ", most for " : "",
+                    last ? blame_name(f->w, last, who, sizeof(who)) : "",
+                    f->short_of_cpus ? "; who spins keeps its CPU from those that are waited for"
+                                     : "");
+        if (f->short_of_cpus && f->cpus && f->team > (double)f->cpus)
+                judge_remedy(j, "use no more than %llu thread%s here; or let waiters sleep %s",
+                             (unsigned long long)f->cpus, f->cpus > 1 ? "s" : "", LET_SLEEP);
+        else if (f->short_of_cpus)
+                judge_remedy(j,
+                             "keep the CPUs free for these threads, or use fewer threads; or let "
+                             "waiters sleep " LET_SLEEP);
+        else
+                judge_remedy(j, "give each thread more between barriers, or use fewer threads; let "
+                                "waiters sleep where CPU time is wanted for other work " LET_SLEEP);
+}
+
 void explain_spin_wait(const struct facts *f, struct judgement *j)
 {
         const struct work_wait *worst = find_worst(f);
-        const struct work_wait_site *site = worst ? &f->w->wait_sites[worst->site] : NULL;
-        const char *where = site ? explain_function(f->w, site->frames, site->n_frames) : NULL;
-        const struct barrier *b = worst_barrier(f);
-        double time = thread_time(f), share = f->spin_ns / time,
-               own = f->own[IFP_LEDGER_BARRIER] / f->wall;
-        bool short_of_cpus = f->cpus && f->team > (double)f->cpus;
-        bool collapse = short_of_cpus || f->runnable >= COLLAPSE_RUNNABLE;
-        char a[FMT_SIZE], c[FMT_SIZE];
+        const char *where = worst ? name_of(f, worst) : NULL;
+        double time = cpu_time(f), share = f->spin_ns / time;
+        char a[FMT_SIZE], b[FMT_SIZE];
 
         if (!judge_waits(j, f))
                 return;
@@ -88,64 +150,26 @@ void explain_spin_wait(const struct facts *f, struct judgement *j)
                 return;
         }
         if (!(time > 0)) {
-                judge_unknown(j, "the threads' time is not known");
+                judge_unknown(j, "the threads' CPU time is not known");
                 return;
         }
         if (!(share >= SPIN_SHARE_MIN)) {
-                judge_no(j, "spinning at barriers took %s of the threads' time",
-                         fmt_share(a, share));
+                judge_no(j, "spinning at barriers took %s of the CPU time", fmt_share(a, share));
                 return;
         }
         where = where ? where : "a barrier";
         judge_yes(j,
-                  collapse ? "threads spin in %s while others have no CPU: %s of their time"
-                           : "threads spin in %s for %s of their time",
+                  f->short_of_cpus
+                          ? "threads spin in %s while others have no CPU: %s of the CPU time"
+                          : "threads spin in %s: %s of the CPU time",
                   where, fmt_share(a, share));
-        judge_evidence(j, share, "share", "of all threads' time%s was spent spinning",
-                       f->has_ledger ? " in decode steps" : "");
-        judge_evidence(j, f->spin_ns / f->tokens, "ns", "of CPU time a token, by all threads");
-        judge_evidence(j, own, "share", "of a token's time the thread that decodes spun");
-        judge_evidence(j, (double)count_waits(f) / f->tokens, "1/token", "waits at such barriers");
-        judge_evidence(j, f->runnable, "share", "of the time threads wanted a CPU they had none");
-        if (f->cpus)
-                judge_evidence(j, (double)f->cpus, "count", "CPUs for %.0f threads that compute",
-                               f->team);
-        if (b && b->op)
-                judge_evidence(j, (double)b->wait_ns / f->tokens, "ns",
-                               "of these a token at the end of %s, more than at any other op",
-                               b->op->name);
-        judge_cost(j, f, f->spin_ns, share, "%s of CPU time a token, %s of all threads' time",
-                   isnan(f->tokens) ? "an unknown amount" : explain_ns(a, f->spin_ns / f->tokens),
-                   fmt_share(c, share));
-        if (b && b->last.n && b->last.at[0].total_ns) {
-                char who[EXPLAIN_TEXT];
-
-                judge_cause(j, "after %s threads wait in %s for the last to come, most for %s%s",
-                            b->op ? b->op->name : "their part", where,
-                            blame_name(f->w, &b->last.at[0], who, sizeof(who)),
-                            collapse ? "; who spins keeps its CPU from those that are waited for"
-                                     : "");
-        } else {
-                judge_cause(j, "threads wait in %s for the last to come%s", where,
-                            collapse ? "; who spins keeps its CPU from those that are waited for"
-                                     : "");
-        }
-        if (collapse && f->cpus)
-                judge_remedy(
-                        j,
-                        "use no more than %llu thread%s here; or let waiters sleep (llama.cpp: "
-                        "--poll 0; OpenMP: OMP_WAIT_POLICY=passive)",
-                        (unsigned long long)f->cpus, f->cpus > 1 ? "s" : "");
-        else
-                judge_remedy(j, "give each thread more between barriers, or use fewer threads; let "
-                                "waiters sleep where CPU time is wanted for other work (llama.cpp: "
-                                "--poll 0; OpenMP: OMP_WAIT_POLICY=passive)");
+        tell_evidence(f, j, share);
+        judge_cost(j, f, f->spin_ns, share, "%s of CPU time a token, %s of all",
+                   explain_ns(a, f->spin_ns / f->tokens), fmt_share(b, share));
+        tell_cause(f, j, where);
         judge_gain(j, f, f->ideal,
                    "if nobody waited: the compute of a token, %s on all threads, spread over %.0f",
-                   isnan(f->compute_cpu) ? "unknown" : explain_ns(a, f->compute_cpu / f->tokens),
+                   explain_ns(a, f->compute_cpu / f->tokens),
                    f->cpus && f->team > (double)f->cpus ? (double)f->cpus : f->team);
-        judge_confidence(j, f,
-                         f->has_ledger && (f->has_kernel || !collapse || short_of_cpus)
-                                 ? CONFIDENCE_HIGH
-                                 : CONFIDENCE_MEDIUM);
+        judge_confidence(j, f, f->has_ledger ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM);
 }

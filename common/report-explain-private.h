@@ -25,7 +25,9 @@ struct facts {
         uint64_t cpus;                               /* that the process may use; 0: not known */
         double team;     /* threads that compute in the same phase, at one time */
         double demand;   /* CPUs they would have used, on average, had there been enough */
+        double watched;  /* part of the lives of threads that compute that the kernel's view saw */
         double runnable; /* share of the time they wanted a CPU that they did not have one */
+        bool short_of_cpus;      /* so that who waits may wait for a thread that has none */
         bool runnable_in_decode; /* it is of decode steps; else of the threads' whole lives */
         double spin_ns;          /* waiting at barriers that spin */
         double compute_cpu; /* of all threads, without what they stood in line for a CPU: told by
@@ -88,6 +90,8 @@ void explain_preempted(const struct facts *f, struct judgement *j);
 void explain_migrations(const struct facts *f, struct judgement *j);
 void explain_small_work_units(const struct facts *f, struct judgement *j);
 
+/* Threads are short of CPUs: that is why nothing follows from what they wait for. */
+void judge_short_of_cpus(struct judgement *j, const struct facts *f);
 bool explain_is_collector(const struct work_preempt *p);
 
 /* Text in buffers of the caller. */

@@ -69,6 +69,23 @@ bool judge_waits(struct judgement *j, const struct facts *f)
         return f->waits_known;
 }
 
+void judge_short_of_cpus(struct judgement *j, const struct facts *f)
+{
+        char a[FMT_SIZE];
+
+        if (f->cpus && f->team > (double)f->cpus)
+                judge_unknown(j,
+                              "%.0f threads share %s: how long they work and wait says nothing of "
+                              "how much they have to do",
+                              f->team, explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE));
+        else
+                judge_unknown(
+                        j,
+                        "threads had no CPU for %s of the time they wanted one: how long they "
+                        "work and wait says nothing of how much they have to do",
+                        fmt_share(a, f->runnable));
+}
+
 const char *explain_cpus(const struct facts *f, char *buf, size_t size)
 {
         snprintf(buf, size, "%llu CPU%s", (unsigned long long)f->cpus, f->cpus == 1 ? "" : "s");
@@ -240,8 +257,9 @@ bool explain_is_collector(const struct work_preempt *p)
         return p->name && !strcmp(p->name, "infprofd");
 }
 
-static json_t *build_notes(const struct work *w)
+static json_t *build_notes(const struct facts *f)
 {
+        const struct work *w = f->w;
         json_t *notes = work_notes(w);
         uint64_t took = 0, wanted = 0;
         char a[FMT_SIZE], b[FMT_SIZE];
@@ -255,9 +273,16 @@ static json_t *build_notes(const struct work *w)
         wanted = sum_u64(wanted, took);
         if (wanted && (double)took >= COLLECTOR_TOLD * (double)wanted)
                 report_note(notes,
-                            "the collector itself had a CPU for %s when threads wanted one, %s of "
-                            "the time: part of what is found may be its doing",
+                            "threads were put off their CPU for the collector, and had none for "
+                            "%s, %s of the time they wanted one: part of what is found may be its "
+                            "doing",
                             fmt_ns(a, took), fmt_share(b, (double)took / (double)wanted));
+        if (w->kernel.view == RUNFILE_VIEW_BPF && !f->has_kernel && f->has_ledger)
+                report_note(notes,
+                            "the kernel's view looked at %s of the time of the threads that "
+                            "compute: it was loaded while they ran, and the ledger's rows of it "
+                            "are too small",
+                            fmt_share(a, f->watched));
         return notes;
 }
 
@@ -282,13 +307,13 @@ static int build(struct work *w, json_t **ret)
                 report_set(judged[i].finding, "id", json_string(verdicts[i].id));
                 order[n++] = &judged[i];
         }
-        facts_done(&f);
         qsort(order, n, sizeof(order[0]), compare_judgements);
         for (size_t i = 0; i < n; i++)
                 json_array_append_new(findings, order[i]->finding);
         report_set(o, "findings", findings);
         report_set(o, "looked_at", looked_at);
-        report_set(o, "notes", build_notes(w));
+        report_set(o, "notes", build_notes(&f));
+        facts_done(&f);
         if (!r)
                 *ret = steal_ptr(o);
         return r;

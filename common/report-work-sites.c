@@ -88,6 +88,8 @@ static int load_spawn(const struct runfile_spawn *row, void *userdata)
         if (row->op && !op)
                 return work_dangling(w, "spawn", "op", row->process, row->op);
         w->processes[process].waits_known = true;
+        if (!row->count && !row->live) /* what was asked for there was refused, each time */
+                return 0;
         key.op = op ? op->name : NULL;
         r = frames_read(&w->frames, w->rf, "spawn", row->process, row->site, row->frames,
                         &key.frames, &key.n_frames, &w->why);

@@ -11,6 +11,31 @@
 
 static uint64_t buckets[IFP_HIST_BUCKETS], io_buckets[IFP_HIST_BUCKETS];
 
+static void add_hist(uint64_t *to, const uint64_t *from)
+{
+        for (uint32_t i = 0; from && i < IFP_HIST_BUCKETS; i++)
+                to[i] += from[i];
+}
+
+/* By an earlier daemon. */
+static void add_before(const struct kernel_before *b, struct runfile_kernel *row)
+{
+        if (!b)
+                return;
+        row->lost += b->all.lost;
+        row->events += b->all.events;
+        row->cost_ns += b->all.cost_ns;
+        row->io_count += b->all.io_count;
+        row->io_bytes += b->all.io_bytes;
+        row->io_ns += b->all.io_ns;
+        row->load_io_count += b->all.load_io_count;
+        row->load_io_bytes += b->all.load_io_bytes;
+        row->load_io_ns += b->all.load_io_ns;
+        row->stacks_lost += b->all.stacks_lost;
+        add_hist(buckets, b->run_queue);
+        add_hist(io_buckets, b->io);
+}
+
 static int put_kernel(struct run *run, const struct process *p)
 {
         const struct kernel *k = &p->kernel;
@@ -34,14 +59,16 @@ static int put_kernel(struct run *run, const struct process *p)
         if (k->view == RUNFILE_VIEW_BPF) {
                 kernel_hist(k->total.run_queue, buckets);
                 kernel_hist(k->total.io, io_buckets);
+                add_before(k->before, &row);
                 row.run_queue_hist = buckets;
-                row.io_hist = k->total.io_count ? io_buckets : NULL;
+                row.io_hist = row.io_count ? io_buckets : NULL;
         }
         return runfile_put_kernel(run->file, &row);
 }
 
 static int put_op(struct run *run, const struct process *p, const struct kernel_op_row *o)
 {
+        const struct kernel_before *b = p->kernel.before;
         struct runfile_kernel_op row = {
                 .process = p->index,
                 .op = o->key.op,
@@ -56,11 +83,23 @@ static int put_op(struct run *run, const struct process *p, const struct kernel_
                 .switches = flush_sane(o->v.switches),
         };
 
+        for (uint32_t i = 0; b && i < b->n_ops; i++)
+                if (b->ops[i].op == row.op && b->ops[i].phase == row.phase) {
+                        row.runnable_ns += b->ops[i].runnable_ns;
+                        row.blocked_ns += b->ops[i].blocked_ns;
+                        row.fault_ns += b->ops[i].fault_ns;
+                        row.minor_faults += b->ops[i].minor_faults;
+                        row.major_faults += b->ops[i].major_faults;
+                        row.syscalls += b->ops[i].syscalls;
+                        row.syscall_ns += b->ops[i].syscall_ns;
+                        row.switches += b->ops[i].switches;
+                }
         return runfile_put_kernel_op(run->file, &row);
 }
 
 static int put_syscall(struct run *run, const struct process *p, const struct kernel_syscall_row *s)
 {
+        const struct kernel_before *b = p->kernel.before;
         struct runfile_syscall row = {
                 .process = p->index,
                 .number = s->key.syscall,
@@ -72,6 +111,18 @@ static int put_syscall(struct run *run, const struct process *p, const struct ke
         };
 
         kernel_hist32(s->v.hist, buckets);
+        for (uint32_t i = 0; b && i < b->n_syscalls; i++) {
+                const struct runfile_syscall *was = &b->syscalls[i].row;
+
+                if (was->number != row.number)
+                        continue;
+                row.count += was->count;
+                row.total_ns += was->total_ns;
+                row.failed += was->failed;
+                if (was->max_ns > row.max_ns)
+                        row.max_ns = was->max_ns;
+                add_hist(buckets, b->syscalls[i].hist);
+        }
         return runfile_put_syscall(run->file, &row);
 }
 
@@ -94,7 +145,7 @@ static int put_preempts(struct run *run, const struct process *p)
                 char name[sizeof(v->name) + 1] = "";
                 struct runfile_preempt row = {
                         .process = p->index,
-                        .slot = i,
+                        .slot = i + (k->before ? k->before->next_preempt : 0),
                         .pid = k->preempts[i].key.pid,
                         .own = v->own,
                         .count = flush_sane(v->count),
@@ -120,7 +171,7 @@ static int put_offs(struct run *run, const struct process *p)
                 char text[12 * VIEW_STACK_DEPTH * 4];
                 struct runfile_off_cpu row = {
                         .process = p->index,
-                        .stack = i,
+                        .stack = i + (k->before ? k->before->next_off : 0),
                         .op = o->key.op,
                         .phase = o->key.phase,
                         .block = o->key.block,

@@ -144,6 +144,40 @@ int kernel_bpf_array(void)
         return fd;
 }
 
+static bool is_array(int fd, uint32_t *ret_id)
+{
+        struct bpf_map_info info = {0};
+        uint32_t n = sizeof(info);
+
+        if (bpf_obj_get_info_by_fd(fd, &info, &n))
+                return false;
+        *ret_id = info.id;
+        return info.type == BPF_MAP_TYPE_ARRAY && info.max_entries == VIEW_LANES &&
+               info.value_size == sizeof(struct ifp_kernel_lane) &&
+               info.map_flags == BPF_F_MMAPABLE;
+}
+
+uint32_t kernel_bpf_array_id(int array)
+{
+        uint32_t id;
+
+        return is_array(array, &id) ? id : 0;
+}
+
+/* It takes CAP_SYS_ADMIN. */
+int kernel_bpf_find_array(uint32_t id)
+{
+        int fd = bpf_map_get_fd_by_id(id);
+
+        if (fd < 0)
+                return -errno;
+        if (!is_array(fd, &id)) {
+                close(fd);
+                return -EINVAL;
+        }
+        return fd;
+}
+
 /* ---- the child that loads ---------------------------------------------------------- */
 
 struct loaded {
@@ -279,6 +313,7 @@ int kernel_bpf_load(bool stacks, uint32_t map_max, pid_t *ret_pid)
         pid = fork();
         if (pid == 0) {
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
+                prctl(PR_SET_NAME, "infprof-load"); /* it is no daemon */
                 if (getppid() == parent)
                         load(pair[1], stacks, map_max);
                 _exit(0);

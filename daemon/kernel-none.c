@@ -12,6 +12,16 @@ char *kernel_bpf_why(int error)
                            KERNEL_NOT_BUILT);
 }
 
+uint32_t kernel_bpf_array_id(int array)
+{
+        return 0;
+}
+
+int kernel_bpf_find_array(uint32_t id)
+{
+        return -ENOSYS;
+}
+
 int kernel_bpf_array(void)
 {
         return -ENOSYS;

@@ -27,6 +27,10 @@ bool kernel_proc_thread(pid_t pid, pid_t tid, struct kernel_proc_thread *ret);
 void kernel_off_take(struct kernel_bpf *b, struct process *p);
 void kernel_off_done(struct kernel *k);
 
+/* daemon/kernel-resume.c */
+void kernel_resume_lanes(struct process *p);
+void kernel_before_free(struct kernel_before *b);
+
 /* daemon/kernel-read.c */
 void kernel_read_lane(const struct ifp_kernel_lane *e, uint64_t now_ns, struct kernel_figures *ret,
                       uint32_t *ret_cpu);
@@ -56,7 +60,9 @@ enum kernel_map {
 
 /* One line: why it cannot be, as far as that is known without trying; NULL: it may be. */
 char *kernel_bpf_why(int error);
-int kernel_bpf_array(void); /* its descriptor, or -errno */
+int kernel_bpf_array(void);
+uint32_t kernel_bpf_array_id(int array); /* by which another daemon finds it; 0: not known */
+int kernel_bpf_find_array(uint32_t id);  /* such a one, if that is what it is; or -errno */
 
 /* Loads in a process of its own; the socket that says when it is done, or -errno. */
 int kernel_bpf_load(bool stacks, uint32_t map_max, pid_t *ret_pid);

@@ -100,7 +100,10 @@ void kernel_refresh(struct process *p, struct thread *t, uint32_t i,
                 return;
         kernel_read_lane(&p->kernel.lanes[i], clock_mono_ns(), &now, &t->kernel.cpu);
         for (size_t k = 0; k < N_FIGURES; k++) {
-                uint64_t v = n[k] > b[k] ? n[k] - b[k] : 0;
+                uint64_t v = n[k] - b[k]; /* the base may be below zero: kernel_resume_thread */
+
+                if (v > INT64_MAX)
+                        v = 0;
 
                 if (t->kernel.told && v < to[k])
                         continue; /* a stretch that was under way counts elsewhere in the end */

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "daemon/kernel-private.h"
+#include "daemon/lane.h"
 #include "daemon/process.h"
 #include "daemon/text.h"
 
@@ -256,6 +257,11 @@ static void describe(const struct process *p, struct view_proc *v)
         v->ops_at = h->mapped_at + offsetof(struct ifp_segment, ops);
         v->phase_at = h->mapped_at + offsetof(struct ifp_segment, live) +
                       offsetof(struct ifp_live, phase);
+        v->first_lane = v->n_lanes - 1;
+        for (uint32_t i = 0; i < lane_count(p) && v->first_lane == v->n_lanes - 1; i++)
+                if (__atomic_load_n(&p->segment.map->lanes[i].tid, __ATOMIC_RELAXED) ==
+                    (int32_t)v->tgid)
+                        v->first_lane = i;
         v->waits = h->flags & IFP_HEADER_WAITS ? 1 : 0;
         v->waits_offset = offsetof(struct ifp_lane, waits);
 }
@@ -327,14 +333,26 @@ static void drop_spare(void)
                 close(array);
 }
 
-static int make_array(struct kernel *k)
+/* Of a process that an earlier daemon gave its array: the same, as the engine looks at that. */
+static int find_array(const struct process *p)
 {
+        uint32_t id = __atomic_load_n(&p->segment.map->live.daemon_kernel_map, __ATOMIC_RELAXED);
+
+        return p->adopted && id ? kernel_bpf_find_array(id) : -1;
+}
+
+static int make_array(struct process *p)
+{
+        struct kernel *k = &p->kernel;
         size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes;
         void *at;
 
-        k->array = take_spare(&k->slot);
-        k->installed = k->array >= 0;
-        if (!k->installed)
+        k->array = find_array(p);
+        if (k->array < 0) {
+                k->array = take_spare(&k->slot);
+                k->installed = k->array >= 0;
+        }
+        if (k->array < 0)
                 k->array = kernel_bpf_array();
         if (k->array < 0)
                 return k->array;
@@ -350,6 +368,8 @@ static int make_array(struct kernel *k)
         (void)madvise(at, bytes, MADV_DONTFORK);
         k->lanes = at;
         k->lanes_bytes = bytes;
+        __atomic_store_n(&p->segment.map->live.daemon_kernel_map, kernel_bpf_array_id(k->array),
+                         __ATOMIC_RELAXED);
         return 0;
 }
 
@@ -410,7 +430,7 @@ void kernel_begin(struct process *p)
                 kernel_bpf_unload(&it.bpf);
                 it.phase = NOTHING;
         }
-        r = make_array(k);
+        r = make_array(p);
         if (r) {
                 fail(kernel_bpf_why(-r));
                 do_without(p, copy_of_why());
@@ -422,6 +442,8 @@ void kernel_begin(struct process *p)
                 return;
         }
         describe(p, &k->proc);
+        if (p->adopted)
+                kernel_resume_lanes(p);
         k->view = RUNFILE_VIEW_BPF;
         k->wanted = true;
         if (it.phase == NOTHING)
@@ -525,6 +547,7 @@ void kernel_done(struct process *p)
         free(k->syscalls);
         free(k->preempts);
         kernel_off_done(k);
+        kernel_before_free(k->before);
         *k = (struct kernel){.array = -1};
 }
 

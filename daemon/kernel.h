@@ -53,6 +53,21 @@ struct kernel_off_row {
         uint64_t addresses[VIEW_STACK_DEPTH];
 };
 
+/* What the run file had of it already. */
+struct kernel_before_syscall {
+        struct runfile_syscall row; /* its hist is NULL */
+        uint64_t *hist;
+};
+
+struct kernel_before {
+        struct runfile_kernel all; /* without histograms */
+        uint64_t *run_queue, *io;
+        struct runfile_kernel_op *ops;
+        struct kernel_before_syscall *syscalls;
+        uint32_t n_ops, n_syscalls;
+        uint32_t next_preempt, next_off; /* rows that are taken */
+};
+
 /* Of one process. */
 struct kernel {
         enum runfile_view view;
@@ -73,8 +88,9 @@ struct kernel {
         struct kernel_preempt_row *preempts;
         struct kernel_off_row *offs;
         uint32_t n_ops, n_syscalls, n_preempts, n_offs, offs_room;
-        uint32_t *off_places; /* of offs, by key */
-        bool moved;           /* since the last writing */
+        uint32_t *off_places;         /* of offs, by key */
+        bool moved;                   /* since the last writing */
+        struct kernel_before *before; /* NULL: nothing */
 };
 
 /* The daemon's. -errno, or 0; then kernel_fd() is to be watched, and kernel_serve called. */
@@ -112,6 +128,12 @@ void kernel_figures_add(struct kernel_figures *to, const struct kernel_thread *t
 /* Fills the columns that are known, and leaves the others. */
 void kernel_thread_figures(const struct process *p, const struct thread *t,
                            struct runfile_thread *row);
+
+/* Of a process that an earlier daemon watched: what the file has of it, and of the thread of a
+ * lane. */
+struct runfile;
+int kernel_resume(struct process *p, struct runfile *rf, uint32_t index);
+void kernel_resume_thread(struct lane *l, const struct runfile_thread *row);
 
 /* Counts of a histogram of view.h, as one of <infprof/hist.h>, of ns. */
 void kernel_hist(const uint64_t *from, uint64_t *to);

@@ -92,6 +92,7 @@ static int load_thread(const struct runfile_thread *row, void *userdata)
         lane_identity(&p->segment.map->lanes[l - p->lanes], l->thread);
         l->thread->lane = (uint32_t)(l - p->lanes);
         l->thread->gen = l->waits_from = l->gen;
+        kernel_resume_thread(l, row);
         return thread_map_add(p, l->thread);
 }
 
@@ -242,6 +243,8 @@ int process_resume(struct process *p, struct runfile *rf, uint32_t index, const 
                 r = heap_resume(p, rf, index);
         if (r >= 0)
                 r = resume_waits(&x, rf);
+        if (rf && r >= 0)
+                r = kernel_resume(p, rf, index);
         if (r >= 0) /* a damaged file: what could be read of it, will do */
                 r = add_unwatched(&x);
         free(x.left_over);

@@ -87,8 +87,9 @@ static void run_op(struct tiny_pool *pool, int ith, const struct tiny_op *op)
                 tiny_op_run(ctx, &gather);
 }
 
-/* Who comes last waits for nobody: what the call takes is no waiting. Who it is, is settled before
- * the barrier, so that now and then another is the last at the barrier itself. */
+/* Who comes last waits for nobody: it wakes the others, which is time at the barrier, and no wait.
+ * Who it is, is settled before the barrier, so that now and then another is the last at the barrier
+ * itself. */
 static bool is_last(struct tiny_pool *pool)
 {
         uint64_t n = pool->n_threads;
@@ -100,7 +101,7 @@ static void meet(struct tiny_pool *pool, int ith, struct tiny_meet *m)
 {
         struct tk_clock *c = pool->ctx[ith].clock;
         bool last = is_last(pool);
-        enum tk_row was = tk_turn(c, last ? c->row : TK_ROW_BARRIER);
+        enum tk_row was = tk_turn(c, TK_ROW_BARRIER);
         uint64_t since = c->last;
 
         pool->meets[ith].n++;
@@ -155,7 +156,8 @@ static void await_job(struct tiny_pool *pool, int ith)
 {
         struct tk_clock *c = pool->ctx[ith].clock;
 
-        tk_turn(c, is_last(pool) ? TK_ROW_PASS : TK_ROW_BARRIER);
+        is_last(pool);
+        tk_turn(c, TK_ROW_BARRIER);
         pool->meets[ith].n++;
         pthread_barrier_wait(&pool->barrier);
         tiny_ledger_follow(pool->ledger, ith);

@@ -254,9 +254,9 @@ static void begin_node(struct ifp_tls *tls, const struct ifp_args *args, uint32_
         const int *params = (const void *)args->rdi;
 
         tls->node_op = (uint16_t)op;
-        if (IFP_LIKELY(tls->n_threads == (uint32_t)params[1]))
+        if (IFP_LIKELY(tls->n_threads == params[1]))
                 return;
-        tls->n_threads = (uint32_t)params[1];
+        tls->n_threads = params[1] > 0 && params[1] <= UINT16_MAX ? (uint16_t)params[1] : 1;
         if (tls->n_threads > 1)
                 barriers_wait();
 }

@@ -146,6 +146,7 @@ void ifp_first_record(void)
         ifp_lock(&opening);
         if (!ifp_alive()) {
                 ifp_after_fork_child();
+                ifp_waits_anew();
                 ret = ifp_segment_open(parent);
                 if (ret < 0) {
                         ifp_give_up("a fork child gets no segment", ret);

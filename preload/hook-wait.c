@@ -189,10 +189,14 @@ IFP_EXPORT int pthread_barrier_wait(pthread_barrier_t *b)
         if (ifp_barrier_shared(&a))
                 w.flags |= IFP_WAIT_SHARED_MEMORY;
         if (a.last) {
+                uint64_t since;
                 IFP_KEEP_ERRNO;
 
                 ifp_wait_last(&w, false);
-                return ifp_real.pthread_barrier_wait(b);
+                since = ifp_ticks();
+                ret = ifp_real.pthread_barrier_wait(b);
+                ifp_wait_woke(tls, since);
+                return ret;
         }
         ifp_wait_begin(&w);
         ret = ifp_real.pthread_barrier_wait(b);

@@ -8,7 +8,7 @@
 
 #define SYS_FUTEX 202
 #define SYS_VFORK 58
-#define TLS_STUB  144                           /* shim.h asserts it */
+#define TLS_STUB  136                           /* shim.h asserts it */
 
 /*
  * long syscall(long number, ...): a futex goes to hook-sleep.c, all else on to the real one as it

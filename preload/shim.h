@@ -50,9 +50,9 @@ struct ifp_tls {
         uint8_t n_waiting;    /* waits under way, one in the other (wait.c) */
         uint32_t watch_left;  /* calls of the allocator until one is timed */
         uint32_t site;        /* where this thread was spawned, index + 1; 0 = not known */
-        uint64_t born;        /* ticks; of the start function */
-        uint32_t n_threads;   /* engine-ggml: that compute the graph with this one */
+        uint16_t n_threads;   /* engine-ggml: that compute the graph, this one included */
         uint16_t node_op;     /* engine-ggml: of the node begun last; 0: it computes nothing */
+        uint64_t born;        /* ticks; of the start function */
         uint64_t stub;        /* engine-openmp: the one that its stand-in was called by */
 };
 
@@ -61,7 +61,7 @@ _Static_assert(offsetof(struct ifp_tls, fast) == 8 && offsetof(struct ifp_tls, s
                        offsetof(struct ifp_tls, stack_hi) == 24 &&
                        offsetof(struct ifp_tls, busy) == 72 &&
                        offsetof(struct ifp_tls, crowd) == 79 &&
-                       offsetof(struct ifp_tls, stub) == 144,
+                       offsetof(struct ifp_tls, stub) == 136,
                "TLS_* in stub-x86_64.S, hook-x86_64.S");
 
 extern __thread struct ifp_tls ifp_tls __attribute__((tls_model("initial-exec")));

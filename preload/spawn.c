@@ -227,7 +227,7 @@ void ifp_site_ended(uint32_t site, uint64_t life, uint64_t cpu_ns)
 }
 
 /* A fork child has a table of its own. */
-void ifp_sites_after_fork(void)
+void ifp_sites_anew(void)
 {
         lock = 0;
         for (uint32_t i = 0; i < BUCKETS; i++)

@@ -10,7 +10,8 @@
  * stands where its return address was.
  *
  * While this thread is at work here it is busy: a handler that comes in between has its waits pass
- * by. So nothing here is entered twice on one thread.
+ * by. So nothing here is entered twice on one thread. A handler that jumps out of that leaves the
+ * thread busy; who comes next from further up the stack sees that, and sets it right.
  */
 #include "preload/wait.h"
 
@@ -261,6 +262,52 @@ static uint32_t entry_for(struct ifp_tls *tls, const struct ifp_wait_call *w, ui
         return l.entry;
 }
 
+/* ---- at work ------------------------------------------------------------------- */
+
+static uint64_t at_work[IFP_MAX_LANES]; /* the frame that is; 0: none */
+
+/* Is the thread busy for a frame of this file's that is gone, now that it is seen at `sp`? */
+static bool was_left(const struct ifp_tls *tls, uint64_t sp)
+{
+        uint64_t other = tls->lane && !tls->crowd ? at_work[tls->lane_number] : 0;
+
+        return tls->busy == 1 && other && sp >= other && on_own_stack(tls, sp) &&
+               on_own_stack(tls, other);
+}
+
+/* False: this call is to pass by. The frame is noted before the thread is busy, and as long. */
+static inline bool begin_work(struct ifp_tls *tls, uint64_t sp, uint64_t *ret_before)
+{
+        if (!ifp_waits_on || ifp_off || !ifp_alive())
+                return false;
+        if (IFP_UNLIKELY(tls->busy)) {
+                if (!was_left(tls, sp))
+                        return false;
+                tls->busy = 0;
+        }
+        if (IFP_UNLIKELY(!tls->lane)) {
+                tls->busy++;
+                ifp_lane_take(tls);
+                tls->busy--;
+        }
+        *ret_before = at_work[tls->lane_number];
+        if (IFP_LIKELY(!tls->crowd))
+                *(volatile uint64_t *)&at_work[tls->lane_number] = sp;
+        __asm__ volatile("" : : : "memory");
+        tls->busy++;
+        __asm__ volatile("" : : : "memory");
+        return true;
+}
+
+static inline void end_work(struct ifp_tls *tls, uint64_t before)
+{
+        __asm__ volatile("" : : : "memory");
+        tls->busy--;
+        __asm__ volatile("" : : : "memory");
+        if (IFP_LIKELY(!tls->crowd))
+                *(volatile uint64_t *)&at_work[tls->lane_number] = before;
+}
+
 /* ---- begin and end ------------------------------------------------------------- */
 
 /*
@@ -304,18 +351,16 @@ static bool begin(struct ifp_wait_call *w, bool saved)
 {
         struct ifp_tls *tls = &ifp_tls;
         struct waiting *o;
+        uint64_t before;
         uint32_t op;
 
         w->state = PASSED;
-        if (!ifp_waits_on || tls->busy || ifp_off || !ifp_alive())
+        if (!begin_work(tls, w->sp, &before))
                 return false;
-        tls->busy++;
-        if (IFP_UNLIKELY(!tls->lane))
-                ifp_lane_take(tls);
         if (IFP_UNLIKELY(tls->crowd)) {
                 w->state = CROWD;
                 w->since = ifp_ticks();
-                tls->busy--;
+                end_work(tls, before);
                 return true;
         }
         if (IFP_UNLIKELY(tls->n_waiting))
@@ -337,7 +382,7 @@ static bool begin(struct ifp_wait_call *w, bool saved)
                 w->since = o->since = ifp_ticks();
                 show(tls->lane, o);
         }
-        tls->busy--;
+        end_work(tls, before);
         return w->state == OPEN;
 }
 
@@ -364,11 +409,10 @@ static void end_in_crowd(const struct ifp_wait_call *w, uint64_t now)
 void ifp_wait_end(struct ifp_wait_call *w, enum ifp_wait_how how)
 {
         struct ifp_tls *tls = &ifp_tls;
-        uint64_t now = ifp_ticks();
+        uint64_t now = ifp_ticks(), before;
 
-        if (w->state == PASSED || !ifp_alive())
+        if (w->state == PASSED || !begin_work(tls, w->sp, &before))
                 return;
-        tls->busy++;
         if (w->state == CROWD) {
                 if (how != IFP_WAITED_NOT)
                         end_in_crowd(w, now);
@@ -381,25 +425,26 @@ void ifp_wait_end(struct ifp_wait_call *w, enum ifp_wait_how how)
                         meet(tls, w->kind);
                 }
         }
-        tls->busy--;
+        end_work(tls, before);
 }
 
 void ifp_wait_last(struct ifp_wait_call *w, bool saved)
 {
         struct ifp_tls *tls = &ifp_tls;
         struct ifp_wait *e;
+        uint64_t before;
         uint32_t entry;
 
-        if (!ifp_waits_on || tls->busy || ifp_off || !ifp_alive() || !tls->lane || tls->crowd)
+        if (!begin_work(tls, w->sp, &before))
                 return;
-        tls->busy++;
-        entry = entry_for(tls, w, op_of(tls, w), saved);
-        meet(tls, w->kind);
+        entry = tls->crowd ? 0 : entry_for(tls, w, op_of(tls, w), saved);
+        if (!tls->crowd)
+                meet(tls, w->kind);
         if (entry) {
                 e = &ifp_seg->waits[entry];
                 add_to(&e->last, 1, e->lane == IFP_STACK_SHARED);
         }
-        tls->busy--;
+        end_work(tls, before);
 }
 
 /* ---- waits that another thread sees the end of ------------------------------------ */
@@ -408,18 +453,21 @@ void ifp_wait_part_begin(struct ifp_tls *tls, const struct ifp_wait_call *w,
                          struct ifp_wait_part *ret)
 {
         struct waiting shown = {.sp = w->sp, .object = w->object, .kind = w->kind};
+        uint64_t before;
 
         ret->lane = IFP_STACK_SHARED;
-        if (!ifp_waits_on || tls->busy || ifp_off || !ifp_alive() || !tls->lane || tls->crowd ||
-            tls->n_waiting)
+        if (tls->n_waiting || !begin_work(tls, w->sp, &before))
                 return;
-        tls->busy++;
+        if (tls->crowd) {
+                end_work(tls, before);
+                return;
+        }
         ret->lane = tls->lane_number;
         ret->state = (uint8_t)ifp_state_here(tls->lane);
         ret->entry = shown.entry = entry_for(tls, w, ifp_op_here(tls, w->sp), false);
         shown.since = ret->since = ifp_ticks();
         show(tls->lane, &shown);
-        tls->busy--;
+        end_work(tls, before);
 }
 
 /* Its lane is another thread's, so all is added with locked instructions. */
@@ -447,6 +495,17 @@ void ifp_wait_part_end(const struct ifp_wait_part *part, uint64_t now, const str
         ifp_fold(&e->fold, ticks, true);
 }
 
+void ifp_wait_woke(struct ifp_tls *tls, uint64_t since)
+{
+        uint64_t ticks = ifp_ticks() - since;
+
+        if (!ifp_waits_on || tls->busy || ifp_off || !ifp_alive() || !tls->lane || tls->crowd)
+                return;
+        ticks = ticks > ifp_stamp ? ticks - ifp_stamp : 0;
+        ifp_local_add(&tls->lane->waits.in_state[ifp_state_here(tls->lane)][IFP_GROUP_BARRIER],
+                      ticks);
+}
+
 void ifp_waits_init(void)
 {
         ifp_waits_on = (ifp_seg->header.flags & IFP_HEADER_WAITS) != 0;
@@ -455,7 +514,12 @@ void ifp_waits_init(void)
 void ifp_waits_after_fork(void)
 {
         ifp_tls.n_waiting = 0;
+        at_work[ifp_tls.lane_number] = 0;
+}
+
+void ifp_waits_anew(void)
+{
         ifp_known_forget();
-        ifp_who_after_fork();
-        ifp_sites_after_fork();
+        ifp_who_anew();
+        ifp_sites_anew();
 }

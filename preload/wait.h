@@ -45,10 +45,13 @@ void ifp_wait_end(struct ifp_wait_call *w, enum ifp_wait_how how);
 bool ifp_wait_begin_saved(struct ifp_wait_call *w);
 /* The last to arrive at a barrier waits for nobody: counted in its entry. */
 void ifp_wait_last(struct ifp_wait_call *w, bool saved);
+/* And it has woken the others since then: time at barriers, though no wait. */
+void ifp_wait_woke(struct ifp_tls *tls, uint64_t since);
 /* Waits whose frames are gone, now that the thread is seen at `sp`; all: the thread ends. */
 void ifp_waits_prune(struct ifp_tls *tls, uint64_t sp, bool all);
 void ifp_waits_init(void);
 void ifp_waits_after_fork(void);
+void ifp_waits_anew(void); /* a fork child gets a segment: what is known of its parent's is void */
 
 /* ifp_wait_begin for a hook's own frame. */
 #define IFP_WAIT_CALL(name, kind_, object_, flags_)                                                \
@@ -104,7 +107,7 @@ struct ifp_who ifp_who_self(const struct ifp_tls *tls);
 /* Who wakes leaves a note for the object; who was waiting from `since` to `now` looks for it. */
 void ifp_who_wakes(const void *object);
 struct ifp_who ifp_who_woke(uint64_t object, uint64_t since, uint64_t now);
-void ifp_who_after_fork(void);
+void ifp_who_anew(void);
 
 /* barrier.c: arrivals at barriers, by their address. */
 struct ifp_arrival {
@@ -168,6 +171,6 @@ void ifp_spawn_end(struct ifp_spawn *s, bool made);
 uint32_t ifp_site_alive(uint32_t site); /* one more; how many now */
 void ifp_site_peak(uint32_t site, uint32_t now);
 void ifp_site_ended(uint32_t site, uint64_t life, uint64_t cpu_ns);
-void ifp_sites_after_fork(void);
+void ifp_sites_anew(void);
 
 #pragma GCC visibility pop

@@ -181,7 +181,7 @@ struct ifp_who ifp_who_woke(uint64_t object, uint64_t since, uint64_t now)
         return who_of(lane);
 }
 
-void ifp_who_after_fork(void)
+void ifp_who_anew(void)
 {
         for (uint32_t i = 0; i < SLOTS; i++)
                 by_tid[i].lane = by_thread[i].lane = 0;

@@ -170,6 +170,7 @@ struct ifp_live {
         uint32_t n_waits;          /* entries handed out, including the fixed one; may exceed
                                       IFP_MAX_WAITS: then some were refused. See hash */
         uint64_t waits_other;      /* waits that found no entry: counted in the lanes only */
+        uint32_t daemon_kernel_map; /* daemon: id of the map that kernel.h is about; 0 = none */
 };
 
 struct ifp_op {
@@ -339,9 +340,11 @@ struct ifp_lane_waits {
         uint64_t lived_ticks; /* of threads that had the lane and ended */
         uint64_t pad;
         uint64_t count[IFP_N_WAIT_KINDS], ticks[IFP_N_WAIT_KINDS];
-        uint64_t in_state[IFP_N_STATES][IFP_N_WAIT_GROUPS]; /* ticks by what was open around */
-        uint64_t alloc_ticks[IFP_N_STATES];                 /* estimate: time in the allocator */
-        uint64_t spawn_ticks[IFP_N_STATES];                 /* time in creations */
+        /* Ticks by what was open around; at barriers with those that the last to come takes to wake
+           the others. */
+        uint64_t in_state[IFP_N_STATES][IFP_N_WAIT_GROUPS];
+        uint64_t alloc_ticks[IFP_N_STATES]; /* estimate: time in the allocator */
+        uint64_t spawn_ticks[IFP_N_STATES]; /* time in creations */
         /* At the end of a thread, sums over those that had the lane: getrusage */
         uint64_t voluntary, involuntary, minor_faults, major_faults;
 };

@@ -321,7 +321,7 @@ class Session:
         """Pids of the daemons that this session's programs started."""
         return [pid for pid, name in descendants(os.getpid()).items() if name == "infprofd"]
 
-    def strangers(self, but=("infprofd", "infprof-symbols")):
+    def strangers(self, but=("infprofd", "infprof-symbols", "infprof-load")):
         """Whoever runs, and is no daemon or a daemon's symboliser: {pid: name}."""
         return {p: n for p, n in descendants(os.getpid()).items() if n not in but}
 

@@ -7,7 +7,7 @@ from work import OUTER, PHASES, ordered, work
 WAIT_ROWS = ("barrier", "lock", "wait")
 
 
-def ledgers(s, *args, tokens=60, dim=256, env=None):
+def ledgers(s, *args, tokens=60, dim=512, env=None):
     """(the document, the engine's own ledger)"""
     run = s.run([s.tinyengine, "--tokens", tokens, "--dim", dim, "--ledger", s.path("ledger.json"),
                  "--truth", s.path("truth.json"), *args], kernels=PHASES + OUTER, env=env)
@@ -44,8 +44,8 @@ def engine_rows(own):
             "outside": own["outside"] + own["pass"]}
 
 
-def held(doc, own, who="own", fraction=0.05, slack=0.01, but=()):
-    """Each row is the engine's within 5 %, and 1 % of the whole. What the kernel says it was instead is taken out
+def held(doc, own, who="own", fraction=0.05, slack=0.02, but=()):
+    """Each row is the engine's within 5 %, and 2 % of the whole. What the kernel says it was instead is taken out
     of rows that the engine cannot take it out of: they may be less by so much. Stamps of ours are inside
     of the engine's."""
     got, mine = rows(doc, who), engine_rows(own[who])
@@ -100,11 +100,13 @@ def a_contended_lock(s):
 
 @case
 def the_allocator(s):
-    doc, own = ledgers(s, "--alloc", "op", "--alloc-bytes", "400000")
+    # without samples of stacks: of blocks as large as these each second one would be one
+    doc, own = ledgers(s, "--alloc", "op", "--alloc-bytes", "400000", env={"INFPROF_HEAP_INTERVAL": "0"})
     got, mine = rows(doc, "own"), engine_rows(own["own"])
     check(mine["alloc"] > 0.02 * own["own_ns"], f"something to see: {mine}")
-    # an estimate, of one call in many; and what of it the kernel took is in its rows
-    between(0.5 * mine["alloc"] - got["fault"] - got["syscall"], got["alloc"], 1.5 * mine["alloc"], "time in the allocator")
+    # large blocks are all timed; what of it the kernel took is in its rows
+    between(0.8 * mine["alloc"] - got["fault"] - got["syscall"] - got["runnable"], got["alloc"], 1.1 * mine["alloc"],
+            "time in the allocator")
 
 
 @case
@@ -140,7 +142,7 @@ def slow_steps_are_kept_with_what_was_different(s):
     adds_up(doc)
     check(len(doc["slow"]) <= 16, "no more than 16 are kept")
     for step in doc["slow"]:
-        check(step["times_median"] >= 3, f"slow: {step['times_median']} times the median")
+        check(step["times_median"] >= 1.5, f"slow: {step['times_median']} times the median of all")  # 3 times that of those before
 
 
 main()

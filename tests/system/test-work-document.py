@@ -8,7 +8,7 @@ import json
 import sqlite3
 import time
 
-from harness import case, check, equal, main, one_line
+from harness import case, check, equal, main, near, one_line
 
 DOCUMENTS = ["threads", "waits", "spawns", "ledger", "explain"]
 KINDS = ["whole", "lone", "healthy", "pinned", "fine", "crowded", "uneven", "convoy", "ousted", "small", "bare"]
@@ -180,6 +180,22 @@ def sums_that_do_not_add_up_are_made_to(s):
             for q in spreads(docs):
                 values = [q[k] for k in ("min_ns", "p50_ns", "p95_ns", "p99_ns", "max_ns") if q[k] is not None]
                 equal(values, sorted(values), f"{kind} after {sql}: {q}")
+
+
+@case
+def a_kernels_view_that_came_late(s):
+    """Of 2 s it saw 40 ms: what it says of them is a share of these, and the ledger goes without."""
+    path = make_run(s, "crowded")
+    change(path, "UPDATE thread SET running_ns = running_ns / 50, runnable_ns = runnable_ns / 50,"
+                 "blocked_futex_ns = blocked_futex_ns / 50;"
+                 "UPDATE ledger_row SET total_ns = total_ns + (SELECT total_ns FROM ledger_row r WHERE r.who = ledger_row.who"
+                 " AND r.row = 4) * 49 / 50 WHERE row = 0; UPDATE ledger_row SET total_ns = total_ns / 50 WHERE row = 4")
+    docs = all_documents(s, path)
+    found = next(f for f in docs["explain"]["findings"] if f["id"] == "oversubscribed")
+    runnable = next(e for e in found["evidence"] if "had none" in e["text"])
+    near(runnable["value"], 900 / 1350, 1e-6, "runnable share")
+    equal(found["confidence"], "medium", "confidence")
+    check(any("looked at" in n for n in docs["explain"]["notes"]), "noted")
 
 
 @case

@@ -153,7 +153,7 @@ static void thread_per_token_that_spins(void **state)
         f = finding(o, "spin-wait");
         assert_non_null(strstr(json_string_value(at(f, "title")), "ggml_barrier"));
         assert_non_null(strstr(json_string_value(at(f, "cause")), "one of 200 threads 'engine'"));
-        is_about(evidence(f, "spent spinning"), 18500 / all);
+        is_about(evidence(f, "was spent spinning"), 18500 / all);
         is_about(evidence(f, "the thread that decodes spun"), 0.93);
         is(f, "cost.ns_per_token", 18500000);
         is(f, "cost.tokens_per_second", 1e6 / ideal - 100);
@@ -244,7 +244,7 @@ static void another_process_has_the_cpu(void **state)
         HAS_FINDINGS(o, "preempted");
         f = finding(o, "preempted");
         is_text(f, "title", "stress (process 77) takes the CPU from the threads");
-        is_about(evidence(f, "went to other processes"), 0.2);
+        is_about(evidence(f, "because of other processes"), 0.2);
         is(f, "cost.ns_per_token", round(300000 * 500 / 501.0));
         json_decref(o);
 }

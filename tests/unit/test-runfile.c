@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <infprof/segment.h>
+
 #include "common/runfile.h"
 #include "run-fixture.h"
 #include "skip.h"
@@ -498,6 +500,189 @@ static void no_place_to_write_is_said(void **state)
         free(why);
 }
 
+/* ---- waits, spawns, the ledger, the kernel's view ---- */
+
+/* The last row of a table, and how many there are. Histograms are held against `a_hist`. */
+#define COLLECT(kind)                                                                              \
+        static struct runfile_##kind last_##kind;                                                  \
+        static unsigned n_##kind;                                                                  \
+        static int take_##kind(const struct runfile_##kind *row, void *userdata)                   \
+        {                                                                                          \
+                last_##kind = *row;                                                                \
+                n_##kind++;                                                                        \
+                return check_##kind(row);                                                          \
+        }
+#define COLLECT_PLAIN(kind)                                                                        \
+        static int check_##kind(const struct runfile_##kind *row)                                  \
+        {                                                                                          \
+                return 0;                                                                          \
+        }                                                                                          \
+        COLLECT(kind)
+#define COLLECT_HIST(kind, ...)                                                                    \
+        static int check_##kind(const struct runfile_##kind *row)                                  \
+        {                                                                                          \
+                const uint64_t *hists[] = {__VA_ARGS__};                                           \
+                                                                                                   \
+                for (size_t i = 0; i < sizeof(hists) / sizeof(hists[0]); i++)                      \
+                        assert_memory_equal(hists[i], a_hist, sizeof(a_hist));                     \
+                return 0;                                                                          \
+        }                                                                                          \
+        COLLECT(kind)
+
+static uint64_t a_hist[IFP_HIST_BUCKETS];
+static char last_frames[32], last_library[32];
+
+COLLECT_PLAIN(thread_wait)
+COLLECT_PLAIN(wait_by)
+COLLECT_PLAIN(wait_now)
+COLLECT_PLAIN(ledger_thread)
+COLLECT_PLAIN(slow_token)
+COLLECT_PLAIN(slow_token_row)
+COLLECT_HIST(ledger, row->hist)
+COLLECT_HIST(ledger_row, row->hist)
+
+static int check_wait(const struct runfile_wait *row)
+{
+        assert_memory_equal(row->hist, a_hist, sizeof(a_hist));
+        snprintf(last_frames, sizeof(last_frames), "%s", row->frames);
+        snprintf(last_library, sizeof(last_library), "%s",
+                 row->object_library ? row->object_library : "-");
+        return 0;
+}
+COLLECT(wait)
+
+static int check_spawn(const struct runfile_spawn *row)
+{
+        assert_memory_equal(row->cost_hist, a_hist, sizeof(a_hist));
+        assert_null(row->life_hist);
+        snprintf(last_frames, sizeof(last_frames), "%s", row->frames);
+        return 0;
+}
+COLLECT(spawn)
+
+/* Put twice, the second time otherwise: there is one row, and it is the second. */
+#define PUT(kind, field, ...)                                                                      \
+        do {                                                                                       \
+                struct runfile_##kind row = {__VA_ARGS__};                                         \
+                                                                                                   \
+                row.field += 5;                                                                    \
+                assert_int_equal(runfile_put_##kind(rf, &row), 0);                                 \
+                row.field -= 5;                                                                    \
+                assert_int_equal(runfile_put_##kind(rf, &row), 0);                                 \
+        } while (0)
+#define GET(kind)                                                                                  \
+        do {                                                                                       \
+                n_##kind = 0;                                                                      \
+                assert_int_equal(runfile_each_##kind(rf, take_##kind, NULL), 0);                   \
+                assert_int_equal(n_##kind, 1);                                                     \
+        } while (0)
+
+static void rows_of_waits_and_the_ledger_come_back(void **state)
+{
+        struct runfile *rf = create(file);
+        char *why = NULL;
+
+        a_hist[3] = 7;
+        a_hist[IFP_HIST_BUCKETS - 1] = 1;
+        assert_int_equal(runfile_begin(rf), 0);
+        PUT(thread_wait, count, .process = 1, .thread = 2, .kind = IFP_WAIT_POLL, .count = 3,
+            .total_ns = INT64_MAX);
+        PUT(wait, total_ns, .process = 1, .wait = IFP_MAX_WAITS - 1, .kind = IFP_WAIT_BARRIER,
+            .op = 7, .phase = 3, .thread = -1, .object = 0x7fff12345678,
+            .object_library = "libx.so", .object_offset = 99, .spins = true, .one = true,
+            .frames = "3,2,1", .count = 8, .total_ns = 1000, .min_ns = UINT64_MAX, .max_ns = 500,
+            .left = 1, .timeouts = 2, .last = 3, .unknown = 4, .unknown_ns = 5, .others = 6,
+            .others_ns = 7, .hist = a_hist);
+        PUT(wait_by, count, .process = 1, .wait = 5, .slot = IFP_WAIT_BY - 1, .thread = -1, .op = 9,
+            .count = 2, .total_ns = 60);
+        PUT(wait_now, for_ns, .process = 1, .thread = 2, .kind = IFP_WAIT_COND, .object = 16,
+            .since_ns = 100, .for_ns = 50, .wait = -1);
+        PUT(spawn, count, .process = 1, .site = 3, .kind = IFP_SPAWN_OMP, .op = 2, .phase = 1,
+            .frames = "", .count = 9, .live = 1, .peak = 4, .ended = 8, .team = 32, .cost_ns = 10,
+            .life_ns = 20, .cpu_ns = 30, .cost_hist = a_hist);
+        PUT(ledger, steps, .process = 1, .steps = 8, .tokens = 16, .dropped = 1, .wall_ns = 800,
+            .all_ns = 1600, .kernel = true, .hist = a_hist);
+        PUT(ledger_row, total_ns, .process = 1, .who = IFP_LEDGER_ALL,
+            .row = IFP_LEDGER_UNACCOUNTED, .total_ns = 77, .hist = a_hist);
+        PUT(ledger_thread, steps, .process = 1, .thread = 2, .row = 0, .total_ns = 5, .steps = 8);
+        PUT(slow_token, wall_ns, .process = 1, .slot = 15, .number = 40, .start_ns = 1,
+            .wall_ns = 2, .all_ns = 3, .tokens = 4, .threads = 5, .allocs = 6, .alloc_bytes = 7,
+            .spawns = 8, .waits = 9, .voluntary = 10, .involuntary = RUNFILE_NOT_TOLD);
+        PUT(slow_token_row, ns, .process = 1, .slot = 15, .who = 1, .row = 2, .ns = 3);
+        assert_int_equal(runfile_commit(rf, &why), 0);
+        runfile_close(rf);
+
+        rf = open_it(file);
+        GET(thread_wait);
+        assert_int_equal(last_thread_wait.kind, IFP_WAIT_POLL);
+        assert_int_equal(last_thread_wait.count, 3);
+        assert_int_equal(last_thread_wait.total_ns, INT64_MAX);
+        GET(wait);
+        assert_int_equal(last_wait.wait, IFP_MAX_WAITS - 1);
+        assert_int_equal(last_wait.thread, -1);
+        assert_int_equal(last_wait.object, 0x7fff12345678);
+        assert_string_equal(last_library, "libx.so");
+        assert_string_equal(last_frames, "3,2,1");
+        assert_true(last_wait.spins && last_wait.one && !last_wait.shared);
+        assert_int_equal(last_wait.total_ns, 1000);
+        assert_true(last_wait.min_ns == UINT64_MAX);
+        assert_int_equal(last_wait.others_ns, 7);
+        GET(wait_by);
+        assert_int_equal(last_wait_by.thread, -1);
+        assert_int_equal(last_wait_by.slot, IFP_WAIT_BY - 1);
+        assert_int_equal(last_wait_by.count, 2);
+        GET(wait_now);
+        assert_int_equal(last_wait_now.wait, -1);
+        assert_int_equal(last_wait_now.for_ns, 50);
+        GET(spawn);
+        assert_int_equal(last_spawn.kind, IFP_SPAWN_OMP);
+        assert_int_equal(last_spawn.count, 9);
+        assert_int_equal(last_spawn.team, 32);
+        assert_string_equal(last_frames, "");
+        GET(ledger);
+        assert_int_equal(last_ledger.steps, 8);
+        assert_true(last_ledger.kernel);
+        GET(ledger_row);
+        assert_int_equal(last_ledger_row.row, IFP_LEDGER_UNACCOUNTED);
+        assert_int_equal(last_ledger_row.total_ns, 77);
+        GET(ledger_thread);
+        assert_int_equal(last_ledger_thread.steps, 8);
+        GET(slow_token);
+        assert_int_equal(last_slow_token.wall_ns, 2);
+        assert_int_equal(last_slow_token.voluntary, 10);
+        assert_true(last_slow_token.involuntary == RUNFILE_NOT_TOLD);
+        GET(slow_token_row);
+        assert_int_equal(last_slow_token_row.ns, 3);
+        runfile_close(rf);
+}
+
+static void impossible_waits_are_damage(void **state)
+{
+        static const char *const changes[] = {"kind = 12",    "phase = 5",    "op = 2048",
+                                              "wait = 16384", "hist = x'ff'", "count = -1"};
+        struct runfile *rf = create(file);
+        char *why = NULL, bad[300];
+
+        snprintf(bad, sizeof(bad), "%s.bad", file);
+        assert_int_equal(runfile_begin(rf), 0);
+        PUT(wait, count, .wait = 1, .kind = IFP_WAIT_SEM, .frames = "", .hist = a_hist);
+        assert_int_equal(runfile_commit(rf, &why), 0);
+        runfile_close(rf);
+        for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+                char sql[64];
+                sqlite3 *db;
+
+                snprintf(sql, sizeof(sql), "UPDATE wait SET %s", changes[i]);
+                assert_int_equal(shell("cp %s %s", file, bad), 0);
+                assert_int_equal(sqlite3_open(bad, &db), SQLITE_OK);
+                assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+                sqlite3_close(db);
+                rf = open_it(bad);
+                assert_int_equal(runfile_each_wait(rf, take_wait, NULL), RUNFILE_E_FOREIGN);
+                runfile_close(rf);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -512,6 +697,8 @@ int main(void)
                 cmocka_unit_test_teardown(bad_files_are_named, clean),
                 cmocka_unit_test_teardown(truncated_files_are_named, clean),
                 cmocka_unit_test_teardown(impossible_values_are_damage, clean),
+                cmocka_unit_test_teardown(rows_of_waits_and_the_ledger_come_back, clean),
+                cmocka_unit_test_teardown(impossible_waits_are_damage, clean),
                 cmocka_unit_test_teardown(full_disk_is_said_and_keeps_what_was_written, clean),
                 cmocka_unit_test_teardown(no_place_to_write_is_said, clean),
         };

@@ -499,6 +499,11 @@ static int put_team(struct runfile *rf, const struct team *t, uint64_t migration
                         row.running_ns = t->running_ms * MS;
                         row.runnable_ns = t->runnable_ms * MS;
                         row.migrations = migrations;
+                        for (int k = 0; k < IFP_N_BLOCK_KINDS; k++) /* the rest of its 2 s */
+                                row.blocked_ns[k] =
+                                        k == IFP_BLOCK_FUTEX
+                                                ? 2 * SECOND - row.running_ns - row.runnable_ns
+                                                : 0;
                 }
                 r |= runfile_put_thread(rf, &row);
                 r |= put_op(rf, i, OP_MUL_MAT, 10 * TOKENS, t->compute_us[i] * US * TOKENS);

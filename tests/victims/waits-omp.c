@@ -54,7 +54,7 @@ __attribute__((noinline)) static void meet(void)
         }
 }
 
-static long sum_of_loop(void)
+__attribute__((noinline)) static long sum_of_loop(void)
 {
         long sum = 0;
 

@@ -47,6 +47,11 @@ int my_tid(void)
         return (int)raw(SYS_gettid, 0, 0, 0, 0);
 }
 
+int n_failed(void)
+{
+        return failed;
+}
+
 void check_(bool ok, const char *what, const char *file, int line)
 {
         if (ok)
@@ -166,12 +171,12 @@ uint64_t blamed(uint32_t kind, const void *object, const struct ifp_lane *lane, 
         return n;
 }
 
-bool passes(uint32_t stack, const void *function, size_t bytes)
+bool passes(uint32_t stack, const void *function)
 {
         const struct ifp_stack *s = &seg->stacks[stack];
 
         for (uint32_t i = 0; i < s->n_frames; i++)
-                if (seg->frames[s->first_frame + i] - (uintptr_t)function < bytes)
+                if (seg->frames[s->first_frame + i] - (uintptr_t)function < PLACE_BYTES)
                         return true;
         return false;
 }

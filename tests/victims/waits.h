@@ -35,8 +35,11 @@ uint64_t blamed(uint32_t kind, const void *object, const struct ifp_lane *lane, 
 /* What must hold of every entry and lane. Called after each case. */
 void check_all(void);
 
-/* Does the stack of an entry pass through the function? */
-bool passes(uint32_t stack, const void *function, size_t bytes);
+/* A function that stacks are looked for: it has so much room to itself. */
+#define PLACE_BYTES 1024
+#define PLACE       __attribute__((noinline, aligned(PLACE_BYTES), section(".text.places")))
+/* Does the stack pass through it? */
+bool passes(uint32_t stack, const void *function);
 
 /* ---- cases ---- */
 
@@ -46,6 +49,7 @@ bool passes(uint32_t stack, const void *function, size_t bytes);
 #define AT_LEAST(got, least)                                                                       \
         check_((uint64_t)(got) >= (uint64_t)(least), #got " >= " #least, __FILE__, __LINE__)
 
+int n_failed(void); /* of this case, so far */
 void check_(bool ok, const char *what, const char *file, int line);
 void equal_(uint64_t got, uint64_t wanted, const char *what, const char *file, int line);
 
