@@ -52,8 +52,9 @@ def a_healthy_run(s):
 @case
 def more_threads_than_cpus(s):
     for threads in (4 * CPUS, 2 * CPUS, 1):
-        found, _, _ = explained(s, "--threads", threads, "--tokens", "200", *MEETS)
-        equal("oversubscribed" in found, threads > 1, f"oversubscribed at {threads} threads on {CPUS} CPUs")
+        found, doc, _ = explained(s, "--threads", threads, "--tokens", "200", *MEETS)
+        why = next(x["why"] for x in doc["looked_at"] if x["id"] == "oversubscribed")
+        equal("oversubscribed" in found, threads > 1, f"oversubscribed at {threads} threads on {CPUS} CPUs: {why}")
         none_of(found, "spawn-churn", "lock-convoy")
 
 
