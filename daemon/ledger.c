@@ -17,7 +17,6 @@
 #include <string.h>
 
 #include "common/hist.h"
-#include "common/runfile.h"
 #include "daemon/process.h"
 
 #define MEDIAN_EVERY 64u /* steps, at most */
