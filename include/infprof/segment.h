@@ -340,7 +340,8 @@ struct ifp_lane_waits {
         uint64_t in_state[IFP_N_STATES][IFP_N_WAIT_GROUPS]; /* ticks by what was open around */
         uint64_t alloc_ticks[IFP_N_STATES];                 /* estimate: time in the allocator */
         uint64_t spawn_ticks[IFP_N_STATES];                 /* time in creations */
-        /* At the end of a thread, sums over those that had the lane: getrusage */
+        /* At the end of a thread, sums over those that had the lane for 100 us or longer: getrusage
+         */
         uint64_t voluntary, involuntary, minor_faults, major_faults;
 };
 
