@@ -8,6 +8,11 @@
  *
  *   ideal = S + C / min(n, c)
  *
+ * or, where there are several texts (or requests), each of which one thread works at alone, so that
+ * nobody waits for anybody, as many at a time as there are CPUs:
+ *
+ *   texts = (S + C) / c
+ *
  * as if the work were evenly spread, nobody waited, and creating threads and standing in line for a
  * CPU took no time (Amdahl's law with nothing lost). Where the kernel did not say how long threads
  * stood in line, some of their time in ops is that: a call during which the thread lost its CPU
@@ -104,8 +109,9 @@ static int find_team(struct facts *f)
 
                 if (work_group_is_short(w, g) && groups[g] > 0 &&
                     groups[g] / width >= TEAM_MIN * most)
-                        f->team += width;
+                        f->passing += width;
         }
+        f->team += f->passing;
         free(compute);
         free(groups);
         return 0;
@@ -221,7 +227,7 @@ static void find_ideal(struct facts *f)
 {
         double waits, wide, cpus = f->cpus ? (double)f->cpus : NAN;
 
-        f->demand = f->compute_cpu = f->serial = f->ideal = NAN;
+        f->demand = f->compute_cpu = f->serial = f->ideal = f->texts = NAN;
         if (!f->has_ledger)
                 return;
         waits = f->all[IFP_LEDGER_WAIT] + f->all[IFP_LEDGER_LOCK] + f->all[IFP_LEDGER_BARRIER] -
@@ -237,6 +243,7 @@ static void find_ideal(struct facts *f)
         f->serial = f->own[IFP_LEDGER_OUTSIDE] + f->own[IFP_LEDGER_ALLOC];
         wide = f->team < cpus || isnan(cpus) ? f->team : cpus;
         f->ideal = f->serial + f->compute_cpu / (wide >= 1 ? wide : 1);
+        f->texts = (f->serial + f->compute_cpu) / cpus;
 }
 
 int facts_find(struct facts *f, struct work *w)

@@ -18,6 +18,13 @@ static bool is_proven(const struct facts *f, struct judgement *j)
 {
         char a[FMT_SIZE];
 
+        if (f->passing > 0 && f->demand < (double)f->cpus) {
+                judge_no(j,
+                         "as many as %.0f threads have computed at a time on %s, but on average "
+                         "only %.1f want one: they come and go",
+                         f->team, explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE), f->demand);
+                return false;
+        }
         if (!isnan(f->runnable)) {
                 if (f->runnable >= RUNNABLE_SHARE_MIN)
                         return true;

@@ -85,9 +85,11 @@ static void tell_meetings(const struct facts *f, struct judgement *j, const stru
                      "getGoodNumThreads: bytes / (2 x line)), and one thread for the smallest; or "
                      "let each thread work at a text of its own");
         judge_gain(
-                j, f, f->ideal,
-                "if the same work were done without waiting, as over texts side by side; bytes of "
-                "ops are not known, so this goes by time alone");
+                j, f, f->texts,
+                "all together, if each CPU worked at a text of its own and nobody waited: what a "
+                "token takes of one thread, over %llu; bytes of ops are not known, so this goes by "
+                "time alone",
+                (unsigned long long)f->cpus);
         judge_confidence(j, f, CONFIDENCE_MEDIUM);
 }
 
@@ -121,7 +123,7 @@ static const struct work_site *find_site(const struct facts *f, double *ret_unit
 static void tell_creations(const struct facts *f, struct judgement *j, const struct work_site *s,
                            double unit, double cost)
 {
-        double lost = f->wall - f->ideal;
+        double lost = f->wall - f->serial - f->compute_cpu;
         char a[FMT_SIZE], b[FMT_SIZE], place[EXPLAIN_TEXT];
 
         judge_yes(j, "a thread is made for %s of work, which takes %s", explain_ns(a, unit),
@@ -131,8 +133,9 @@ static void tell_creations(const struct facts *f, struct judgement *j, const str
         judge_evidence(j, (double)s->count / f->tokens, "1/token", "such threads");
         judge_evidence(j, f->all[IFP_LEDGER_COMPUTE] / f->tokens, "ns",
                        "of compute a token, by all threads");
-        judge_cost(j, f, lost, lost / f->wall, "a token takes %s, of which %s would do",
-                   explain_ns(a, f->wall / f->tokens), explain_ns(b, f->ideal / f->tokens));
+        judge_cost(j, f, lost, lost / f->wall, "a token takes %s, of which one thread needs %s",
+                   explain_ns(a, f->wall / f->tokens),
+                   explain_ns(b, (f->serial + f->compute_cpu) / f->tokens));
         judge_cause(j,
                     "%s makes threads for parts of %s that one thread would have done before the "
                     "others have begun",
@@ -141,10 +144,11 @@ static void tell_creations(const struct facts *f, struct judgement *j, const str
                      "let each thread of a pool work at a text (a request) of its own; within one, "
                      "use no more threads for an op than min(cores, work / cache line) (PLUMED's "
                      "getGoodNumThreads: bytes / (2 x line))");
-        judge_gain(
-                j, f, f->ideal,
-                "the time of a token without creation, joining and waiting: what only one thread "
-                "can do, and the compute of all spread over the CPUs");
+        judge_gain(j, f, f->texts,
+                   "all together, if each CPU worked at a text of its own: %s of compute and work "
+                   "outside the graph a token, without creation, joining and waiting, over %llu",
+                   explain_ns(a, (f->serial + f->compute_cpu) / f->tokens),
+                   (unsigned long long)f->cpus);
         judge_confidence(j, f, CONFIDENCE_HIGH);
 }
 
@@ -162,7 +166,7 @@ void explain_small_work_units(const struct facts *f, struct judgement *j)
                 return;
         }
         s = find_site(f, &unit, &cost);
-        if (s && f->ideal < f->wall) {
+        if (s && f->serial + f->compute_cpu < f->wall) {
                 tell_creations(f, j, s, unit, cost);
                 return;
         }

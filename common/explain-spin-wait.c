@@ -4,7 +4,7 @@
  * it costs power; where another thread of the same team has none, the one that spins keeps it from
  * the very work it waits for: spin-wait collapse.
  *
- * Some spinning is what spinning barriers are for. It is told from a tenth of the time of all
+ * Some spinning is what spinning barriers are for. It is told from 15 % of the CPU time of all
  * threads on: less than that, and a barrier that sleeps would hardly be faster.
  */
 #include <math.h>

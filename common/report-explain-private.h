@@ -24,6 +24,8 @@ struct facts {
         double threads_ns;                           /* all of ALL */
         uint64_t cpus;                               /* that the process may use; 0: not known */
         double team;     /* threads that compute in the same phase, at one time */
+        double passing;  /* of these: threads that come and go; how many live at a time is seldom so
+                          */
         double demand;   /* CPUs they would have used, on average, had there been enough */
         double watched;  /* part of the lives of threads that compute that the kernel's view saw */
         double runnable; /* share of the time they wanted a CPU that they did not have one */
@@ -33,6 +35,7 @@ struct facts {
         double compute_cpu; /* of all threads, without what they stood in line for a CPU: told by
                                the kernel, or an estimate */
         double serial;      /* what only the thread that decodes can do: outside, allocation */
+        double texts;       /* the same, if texts were worked at side by side, one a CPU */
         double ideal;       /* the least the steps could take on these CPUs */
 };
 

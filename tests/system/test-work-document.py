@@ -247,8 +247,10 @@ def thousands_of_threads_and_waits(s):
           UNION SELECT 2 UNION SELECT 3) WHERE wait >= 10;
         """)
     start = time.monotonic()
-    docs = all_documents(s, path)
+    docs = {name: built(s, name, path) for name in DOCUMENTS}
     took = time.monotonic() - start
+    for name in DOCUMENTS:
+        agree(name, docs[name])
     equal(len(docs["threads"]["threads"]), 256, "the busiest")
     equal(sum(g["threads"] for g in docs["threads"]["groups"]), 20201, "all of them in groups")
     check(any("busiest are here" in n for n in docs["threads"]["notes"]), "noted")
