@@ -216,21 +216,26 @@ static __always_inline __u32 state_of_kind(__u8 kind)
         }
 }
 
-/* Its lane: the address, and the number. */
-static __always_inline __u64 lane_of(struct task_struct *task, const struct view_proc *p,
-                                     __u32 *ret_lane)
+/* Its lane: the address, and the number. Where its memory cannot be read, the thread stays what it
+ * was. */
+static __always_inline bool lane_of(struct task_struct *task, const struct view_proc *p,
+                                    __u64 *ret_at, __u32 *ret_lane)
 {
         __u64 at = 0, offset;
 
+        *ret_at = 0;
         *ret_lane = p->n_lanes - 1;
-        if (!p->tls_offset || !get(&at, sizeof(at), task->thread.fsbase + p->tls_offset))
-                return 0;
+        if (!p->tls_offset)
+                return true;
+        if (!get(&at, sizeof(at), task->thread.fsbase + p->tls_offset))
+                return false;
         offset = at - p->lanes_at;
         if (at < p->lanes_at || !p->lane_bytes || offset / p->lane_bytes >= p->n_lanes ||
             offset % p->lane_bytes)
-                return 0;
+                return true;
         *ret_lane = offset / p->lane_bytes;
-        return at;
+        *ret_at = at;
+        return true;
 }
 
 struct waits_head {
@@ -492,10 +497,14 @@ static __always_inline void look(struct task_struct *task, struct view_task *t,
         struct ifp_kernel_lane *e;
         bool had = is_own(t, p);
         __u32 lane, before = t->lane;
-        __u64 at = lane_of(task, p, &lane);
+        __u64 at;
+        bool readable = lane_of(task, p, &at, &lane);
 
         give_calls(t, p);
         t->looked_at = ns;
+        t->looked = 1;
+        if (!readable)
+                goto out;
         if (lane != before && had) {
                 e = element(t);
                 if (e) {
@@ -510,7 +519,7 @@ static __always_inline void look(struct task_struct *task, struct view_task *t,
         if (t->has_before && at && is_own(t, p))
                 give_before(t);
         read_open(t, p, at);
-        t->looked = 1;
+out:
         if (t->syscall != VIEW_SYSCALL_NONE)
                 t->sys_counts = !is_wait(t->sys_class) && t->state != STATE_WAIT;
 }
