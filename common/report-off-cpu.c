@@ -13,6 +13,8 @@
 #include "common/cleanup.h"
 #include "common/report-private.h"
 
+#define LOOP 8 /* so many times the same, outermost */
+
 struct off_row {
         json_t *o;
         uint64_t total_ns;
@@ -27,6 +29,19 @@ struct off_cpu {
 /* What the thread was off the CPU for; the last: it would have gone on. */
 static const char *const blocks[IFP_N_BLOCK_KINDS + 1] = {"futex", "io",    "fault",    "sleep",
                                                           "poll",  "other", "preempted"};
+
+/*
+ * A chain of frame pointers that leads back to itself, as where a function uses that register for
+ * something else, is one frame over and over up to the bound: no more is known of it than the once.
+ */
+static size_t without_loop(const uint32_t *frames, size_t n)
+{
+        size_t run = 1;
+
+        while (run < n && frames[n - 1 - run] == frames[n - 1])
+                run++;
+        return run < LOOP ? n : n - run + 1;
+}
 
 static int add(const struct runfile_off_cpu *row, void *userdata)
 {
@@ -59,7 +74,7 @@ static int add(const struct runfile_off_cpu *row, void *userdata)
         report_set(o, "block", json_string(blocks[row->block]));
         report_set(o, "op", report_text(op ? op->name : NULL));
         report_set(o, "phase", json_string(report_phase_names[row->phase]));
-        report_set(o, "frames", frames_build(&w->frames, frames, n));
+        report_set(o, "frames", frames_build(&w->frames, frames, without_loop(frames, n)));
         report_set(o, "count", report_integer(row->count));
         report_set(o, "total_ns", report_integer(row->total_ns));
         all->at[all->n].o = o;

@@ -254,6 +254,8 @@ int flush_waits(struct run *run, const struct process *p)
 {
         int r = 0;
 
+        if (p->waits.final)
+                return 0;
         for (uint32_t i = 1; !r && i < p->waits.n; i++)
                 if (is_due(p, &p->waits.list[i]))
                         r = put_wait(run, p, i);
@@ -264,8 +266,22 @@ int flush_waits(struct run *run, const struct process *p)
         return r ? r : put_threads(run, p);
 }
 
+/* Frames and histograms go, and rows would be without them. */
+static void let_go(struct process *p)
+{
+        p->waits.final = true;
+        for (uint32_t i = 0; i < p->waits.n; i++)
+                kept_hist_done(&p->waits.list[i].hist);
+        for (uint32_t i = 0; i < p->n_sites; i++) {
+                kept_hist_done(&p->sites[i].cost);
+                kept_hist_done(&p->sites[i].life);
+        }
+}
+
 void flush_waits_written(struct process *p)
 {
+        if (p->state != PROCESS_LIVE)
+                let_go(p);
         p->waits.n_over = 0;
         for (uint32_t i = 1; i < p->waits.n; i++)
                 if (is_used(&p->waits.list[i]))

@@ -5,6 +5,7 @@
  */
 #include "daemon/kept-hist.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/hist.h"
@@ -40,10 +41,22 @@ int kept_hist_keep(const struct process *p, const uint32_t *fold, struct kept_hi
 {
         static uint64_t buckets[IFP_HIST_BUCKETS];
         struct fold f;
+        uint8_t *blob;
+        int r;
 
         if (ret->blob || !kept_hist_read(p, fold, ret, buckets, &f))
                 return 0;
         ret->min = f.min;
         ret->max = f.max;
-        return hist_encode(buckets, &ret->blob, &ret->bytes);
+        r = hist_encode(buckets, &ret->blob, &ret->bytes);
+        blob = r ? NULL : realloc(ret->blob, ret->bytes + 1); /* there are many of them */
+        if (blob)
+                ret->blob = blob;
+        return r;
+}
+
+void kept_hist_done(struct kept_hist *h)
+{
+        free(h->blob);
+        h->blob = NULL;
 }

@@ -23,3 +23,4 @@ bool kept_hist_read(const struct process *p, const uint32_t *fold, const struct 
 
 /* The segment is about to go. 0 or -ENOMEM. */
 int kept_hist_keep(const struct process *p, const uint32_t *fold, struct kept_hist *ret);
+void kept_hist_done(struct kept_hist *h);

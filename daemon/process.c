@@ -290,8 +290,8 @@ struct process *process_free(struct process *p)
         for (uint32_t i = 0; i < p->n_sites; i++) {
                 free(p->sites[i].function);
                 free(p->sites[i].library);
-                free(p->sites[i].cost.blob);
-                free(p->sites[i].life.blob);
+                kept_hist_done(&p->sites[i].cost);
+                kept_hist_done(&p->sites[i].life);
         }
         for (uint32_t i = 0; i < p->n_rules; i++)
                 free(p->rules[i].glob);

@@ -22,7 +22,7 @@
 
 static void done(struct wait *w)
 {
-        free(w->hist.blob);
+        kept_hist_done(&w->hist);
         free(w->name);
         free(w->caller);
         free(w->library);

@@ -57,6 +57,7 @@ struct waits {
         struct wait *list; /* as in the segment; entry 0 is none */
         uint32_t n, room;
         uint64_t other; /* waits that found no entry */
+        bool final;     /* the process is over, and all of it and of its sites is in the file */
         char **paths;   /* of object files, by index; NULL: not asked for */
         uint32_t n_paths;
         uint32_t *over; /* threads of a daemon before us whose waits are over, to be written */

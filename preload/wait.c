@@ -50,95 +50,6 @@ static inline uint64_t back_at(uint64_t sp)
         return *(const volatile uint64_t *)(uintptr_t)(sp + 8);
 }
 
-/* ---- adding up --------------------------------------------------------------- */
-
-static void add_to(uint64_t *p, uint64_t v, bool shared)
-{
-        ifp_lane_add(p, v, shared);
-}
-
-/* The place of `who`; NULL: there is none. */
-static struct ifp_wait_by *place_of(struct ifp_wait *e, const struct ifp_who *who, bool shared)
-{
-        for (uint32_t i = 0; i < IFP_WAIT_BY; i++) {
-                struct ifp_wait_by *by = &e->by[i];
-                uint32_t gen = __atomic_load_n(&by->gen, __ATOMIC_ACQUIRE), none = 0;
-
-                if (gen == who->gen && by->lane == who->lane)
-                        return by;
-                if (gen)
-                        continue;
-                if (!shared) {
-                        by->lane = who->lane;
-                        by->op = who->op;
-                        __atomic_store_n(&by->gen, who->gen, __ATOMIC_RELEASE);
-                        return by;
-                }
-                /* Two may take the same place: lane and gen go in one word. */
-                if (__atomic_compare_exchange_n((uint64_t *)(void *)by, (uint64_t[]){none},
-                                                who->gen | (uint64_t)who->lane << 32 |
-                                                        (uint64_t)who->op << 48,
-                                                false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-                        return by;
-                i--; /* look at it again */
-        }
-        return NULL;
-}
-_Static_assert(offsetof(struct ifp_wait_by, gen) == 0 && offsetof(struct ifp_wait_by, lane) == 4 &&
-                       offsetof(struct ifp_wait_by, op) == 6,
-               "place_of");
-
-/* One that was waited for more takes the place of the least, whose sums go to the others'. */
-static struct ifp_wait_by *least_of(struct ifp_wait *e, const struct ifp_who *who, uint64_t ticks)
-{
-        struct ifp_wait_by *least = &e->by[0];
-
-        for (uint32_t i = 1; i < IFP_WAIT_BY; i++)
-                if (e->by[i].ticks < least->ticks)
-                        least = &e->by[i];
-        if (least->ticks >= ticks)
-                return NULL;
-        __atomic_store_n(&least->gen, 0, __ATOMIC_RELEASE);
-        e->others += least->count;
-        e->others_ticks += least->ticks;
-        least->count = least->ticks = 0;
-        least->lane = who->lane;
-        least->op = who->op;
-        __atomic_store_n(&least->gen, who->gen, __ATOMIC_RELEASE);
-        return least;
-}
-
-static void blame(struct ifp_wait *e, const struct ifp_who *who, uint64_t ticks, bool shared)
-{
-        struct ifp_wait_by *by;
-
-        if (!who->gen) {
-                add_to(&e->unknown, 1, shared);
-                add_to(&e->unknown_ticks, ticks, shared);
-                return;
-        }
-        by = place_of(e, who, shared);
-        if (!by && !shared)
-                by = least_of(e, who, ticks);
-        add_to(by ? &by->count : &e->others, 1, shared);
-        add_to(by ? &by->ticks : &e->others_ticks, ticks, shared);
-}
-
-static void count_entry(const struct waiting *w, uint64_t ticks, enum ifp_wait_how how, bool left)
-{
-        struct ifp_wait *e = &ifp_seg->waits[w->entry];
-        bool shared = e->lane == IFP_STACK_SHARED;
-
-        add_to(&e->count, 1, shared);
-        add_to(&e->ticks, ticks, shared);
-        if (how == IFP_WAITED_TIMEOUT)
-                add_to(&e->timeouts, 1, shared);
-        if (left)
-                add_to(&e->left, 1, shared);
-        blame(e, &w->who, ticks, shared);
-        ifp_fold(&e->fold, ticks, shared);
-}
-
 /* Who woke a thread is known only now. */
 static bool asks_who_woke(uint32_t kind)
 {
@@ -174,8 +85,10 @@ static void take_off(struct ifp_tls *tls)
         show(tls->lane, tls->n_waiting ? innermost(tls) : NULL);
 }
 
-/* The innermost wait is over. Its time counts before it is shown as gone, so that it is never
- * missing; the one around it goes on. */
+/*
+ * The innermost wait is over, and the one around it goes on. It is shown as gone before its time
+ * counts: for an instant it may be missed, but it is never there twice.
+ */
 static void finish(struct ifp_tls *tls, uint64_t now, enum ifp_wait_how how, bool left)
 {
         struct waiting w = *innermost(tls);
@@ -200,7 +113,7 @@ static void finish(struct ifp_tls *tls, uint64_t now, enum ifp_wait_how how, boo
                 w.who = ifp_who_woke(w.object, w.since, now);
         if (w.who.gen && tls->decodes)
                 ifp_ledger_waited(w.who.lane, ticks);
-        count_entry(&w, ticks, how, left);
+        ifp_wait_count(w.entry, ticks, &w.who, how, left, false);
 }
 
 /* Is the frame of a wait gone, now that the thread is seen at `sp`? */
@@ -442,7 +355,7 @@ void ifp_wait_last(struct ifp_wait_call *w, bool saved)
                 meet(tls, w->kind);
         if (entry) {
                 e = &ifp_seg->waits[entry];
-                add_to(&e->last, 1, e->lane == IFP_STACK_SHARED);
+                ifp_lane_add(&e->last, 1, e->lane == IFP_STACK_SHARED);
         }
         end_work(tls, before);
 }
@@ -474,7 +387,6 @@ void ifp_wait_part_begin(struct ifp_tls *tls, const struct ifp_wait_call *w,
 void ifp_wait_part_end(const struct ifp_wait_part *part, uint64_t now, const struct ifp_who *who)
 {
         uint64_t ticks = now > part->since ? now - part->since : 0, since = part->since;
-        struct ifp_wait *e = &ifp_seg->waits[part->entry];
         struct ifp_lane_waits *s;
 
         if (part->lane == IFP_STACK_SHARED)
@@ -482,17 +394,13 @@ void ifp_wait_part_end(const struct ifp_wait_part *part, uint64_t now, const str
         s = &ifp_seg->lanes[part->lane].waits;
         __atomic_compare_exchange_n(&s->since, &since, 0, false, __ATOMIC_RELAXED,
                                     __ATOMIC_RELAXED);
-        add_to(&s->count[IFP_WAIT_BARRIER], 1, true);
-        add_to(&s->ticks[IFP_WAIT_BARRIER], ticks, true);
-        add_to(&s->in_state[part->state][IFP_GROUP_BARRIER], ticks, true);
-        if (!part->entry) {
+        ifp_lane_add(&s->count[IFP_WAIT_BARRIER], 1, true);
+        ifp_lane_add(&s->ticks[IFP_WAIT_BARRIER], ticks, true);
+        ifp_lane_add(&s->in_state[part->state][IFP_GROUP_BARRIER], ticks, true);
+        if (part->entry)
+                ifp_wait_count(part->entry, ticks, who, IFP_WAITED, false, true);
+        else
                 __atomic_fetch_add(&ifp_seg->live.waits_other, 1, __ATOMIC_RELAXED);
-                return;
-        }
-        add_to(&e->count, 1, true);
-        add_to(&e->ticks, ticks, true);
-        blame(e, who, ticks, true);
-        ifp_fold(&e->fold, ticks, true);
 }
 
 void ifp_wait_woke(struct ifp_tls *tls, uint64_t since)

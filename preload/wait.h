@@ -82,6 +82,9 @@ static inline enum ifp_wait_how ifp_waited_errno(long ret)
 /* waits.c: the entry for such a wait of this thread; 0: no room. */
 uint32_t ifp_wait_entry(const struct ifp_tls *tls, const struct ifp_wait_call *w, uint32_t op,
                         uint32_t phase, uint32_t stack, uint32_t stack_flags);
+/* One more that is over. `by_another`: by a thread that the entry's lane is not of. */
+void ifp_wait_count(uint32_t entry, uint64_t ticks, const struct ifp_who *who,
+                    enum ifp_wait_how how, bool left, bool by_another);
 
 /*
  * known.c: what was asked for at the same place before: by this lane, from the same stack as far as

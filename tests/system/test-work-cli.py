@@ -316,6 +316,11 @@ def stacks_off_the_cpu_are_of_the_run_file(s):
            ("preempted", "graph", "decode", ["ggml_new_graph_custom", "llama_decode", "main"], 7, 1_000)], "longest first")
     equal(s.infprof("flame", "--offcpu", "--folded", path).stdout,
           "main;ggml_aligned_malloc_[i];[io] 3000\nmain;llama_decode;ggml_new_graph_custom;[op graph];[preempted] 1000\n", "drawn")
+    for given, wanted in (("1,2,2,2,3", "1,2,2,2,3"), ("1,3,3,3", "1,3,3,3"), ("1,2" + 60 * ",3", "1,2,3"), ("2" + 63 * ",2", "2"), ("3", "3")):
+        change(path, ("DELETE FROM off_cpu", ()), (row, (0, 5, 0, 3, 6, given, 1, 10)))
+        names = {1: "ggml_new_graph_custom", 2: "llama_decode", 3: "main"}
+        got = json.loads(s.infprof("threads", "--json", path).stdout)["off_cpu"][0]["frames"]
+        equal([f["function"] for f in got], [names[int(n)] for n in wanted.split(",")], f"a chain that leads to itself: {given}")
     for bad in ((0, 2, 0, 1, 1, "4,99999", 2, 3_000), (0, 2, 77, 1, 1, "4", 2, 3_000), (9, 2, 0, 1, 1, "4", 2, 3_000)):
         change(path, ("DELETE FROM off_cpu WHERE stack = 2", ()), (row, bad))
         said = refused(s, 3, "threads", path)
@@ -350,32 +355,6 @@ def a_run_of_nothing_but_memory(s):
     for verb in VERBS:
         text = printed(s, verb, path)
         check("nan" not in text and "(null)" not in text, text)
-
-
-# record
-
-def shown_environment(s, *args, env=None, code=0):
-    """The variables that a recorded command sees."""
-    run = s.infprof("record", *args, "--", "env", code=code, env={"INFPROF_DAEMON": "off", **(env or {})})
-    return dict(line.split("=", 1) for line in run.stdout.splitlines() if "=" in line), run.stderr
-
-
-@case
-def record_tells_the_shim_what_to_keep(s):
-    names = ("INFPROF_WAITS", "INFPROF_KERNEL", "INFPROF_OFFCPU")
-    for args, wanted in (([], (None, None, None)), (["--waits", "off"], ("off", None, None)),
-                         (["--waits=on", "--kernel=off"], ("on", "off", None)), (["--offcpu"], (None, None, "1")),
-                         (["--offcpu", "--kernel", "on"], (None, "on", "1"))):
-        got = shown_environment(s, *args)[0]
-        equal(tuple(got.get(name) for name in names), wanted, " ".join(args))
-    equal(shown_environment(s, "--waits", "on", env={"INFPROF_WAITS": "off"})[0]["INFPROF_WAITS"], "on", "the option wins")
-    spec = "a.so:f*=decode,b.so:g/0=prefill,c.so:h~"
-    equal(shown_environment(s, "-k", spec)[0]["INFPROF_KERNELS"], spec, "phases are the shim's to read")
-    for args, said in ((["--waits", "maybe"], "on or off"), (["-k", "a.so:f=idle"], "decode or prefill"), (["--kernel", "libfoo.so:f"], "--kernels"), 
-                       (["--offcpu", "--kernel", "off"], "--kernel off"), (["--offcpu=1"], "no value")):
-        text = shown_environment(s, *args, code=2)[1]
-        one_line(text, " ".join(args))
-        check(said in text, text)
 
 
 main()

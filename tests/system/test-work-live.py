@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """infprof threads, waits, spawns, ledger, explain and flame --waits of real runs: of an engine with a pool, and of
-one that hangs."""
+one that hangs; and what record tells the shim about them."""
 
 import json
 import os
 import shutil
 import subprocess
 
-from harness import case, check, equal, main, skip, wait_until
+from harness import case, check, equal, main, one_line, skip, wait_until
 
 VERBS = ("threads", "waits", "spawns", "ledger", "explain")
 KERNELS = "libtinykernels.so:tk_*,libtinykernels.so:tp_decode=decode,libtinykernels.so:tp_prefill=prefill"
@@ -100,6 +100,32 @@ def an_engine_that_hangs_shows_where(s):
     doc = document(s, "waits")
     equal(doc["waiting"], [], "it is over")
     check(any(k["kind"] == "condition" and k["total_ns"] > 1_000_000_000 for k in doc["kinds"]), f"{doc['kinds']}")
+
+
+# record
+
+def shown_environment(s, *args, env=None, code=0):
+    """The variables that a recorded command sees."""
+    run = s.infprof("record", *args, "--", "env", code=code, env={"INFPROF_DAEMON": "off", **(env or {})})
+    return dict(line.split("=", 1) for line in run.stdout.splitlines() if "=" in line), run.stderr
+
+
+@case
+def record_tells_the_shim_what_to_keep(s):
+    names = ("INFPROF_WAITS", "INFPROF_KERNEL", "INFPROF_OFFCPU")
+    for args, wanted in (([], (None, None, None)), (["--waits", "off"], ("off", None, None)),
+                         (["--waits=on", "--kernel=off"], ("on", "off", None)), (["--offcpu"], (None, None, "1")),
+                         (["--offcpu", "--kernel", "on"], (None, "on", "1"))):
+        got = shown_environment(s, *args)[0]
+        equal(tuple(got.get(name) for name in names), wanted, " ".join(args))
+    equal(shown_environment(s, "--waits", "on", env={"INFPROF_WAITS": "off"})[0]["INFPROF_WAITS"], "on", "the option wins")
+    spec = "a.so:f*=decode,b.so:g/0=prefill,c.so:h~"
+    equal(shown_environment(s, "-k", spec)[0]["INFPROF_KERNELS"], spec, "phases are the shim's to read")
+    for args, said in ((["--waits", "maybe"], "on or off"), (["-k", "a.so:f=idle"], "decode or prefill"), (["--kernel", "libfoo.so:f"], "--kernels"), 
+                       (["--offcpu", "--kernel", "off"], "--kernel off"), (["--offcpu=1"], "no value")):
+        text = shown_environment(s, *args, code=2)[1]
+        one_line(text, " ".join(args))
+        check(said in text, text)
 
 
 main()

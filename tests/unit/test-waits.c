@@ -612,10 +612,11 @@ static void the_end_keeps_histograms(void **state)
 {
         struct world *w = *state;
         uint32_t i, site = fake_site(&w->f, IFP_SPAWN_THREAD, 0x1010, 0, 0, 0);
+        uint32_t stack = fake_stack(&w->f, w->op, 0, &address, 1);
         const struct rows *r;
 
         fake_lane_begin(&w->f, 0, 100);
-        i = fake_wait(&w->f, 0, IFP_WAIT_BARRIER, 0x10, 0, 0, 0);
+        i = fake_wait(&w->f, 0, IFP_WAIT_BARRIER, 0x10, stack, 0, 0);
         fake_waited(&w->f, i, 1000, -1);
         tick(w);
         flush(w);
@@ -630,6 +631,12 @@ static void the_end_keeps_histograms(void **state)
         assert_int_equal(r->waits[0].min_ns, 500);
         assert_int_equal(r->life_middle[0], 1);
         assert_int_equal(r->threads[0].count, 2);
+        assert_null(w->p->waits.list[i].hist.blob); /* let go, */
+        flush(w);
+        r = read_file(w);
+        assert_int_equal(r->middle[0], 2); /* and yet there */
+        assert_int_equal(r->life_middle[0], 1);
+        assert_string_equal(r->frames[0], "0");
 }
 
 static void a_cut_keeps_what_it_had(void **state)
