@@ -280,9 +280,9 @@ def the_ledger_has_all_of_the_time(s):
     between(38 * 2e6, doc["own"]["sleep"], 38 * 9e6, "sleep")
     doc, _ = ledger("--threads", "2", "--dim", "512", "--layers", "1", "--imbalance", "20")
     mine, other = (w["tk_matmul"] for w in doc["workers"])
-    check(mine["compute_ns"] > 10 * other["compute_ns"], "one computes")
+    check(mine["compute_ns"] > 4 * other["compute_ns"], "one computes")  # a busy machine stretches both
     equal(mine["last"] + other["last"], mine["barriers"], "at each barrier one is the last")
-    check(mine["last"] > 0.9 * mine["barriers"], "and is the last to come")
+    check(mine["last"] > 0.8 * mine["barriers"], "and is the last to come")
 
 
 @case
