@@ -216,21 +216,26 @@ static __always_inline __u32 state_of_kind(__u8 kind)
         }
 }
 
-/* Its lane: the address, and the number. */
-static __always_inline __u64 lane_of(struct task_struct *task, const struct view_proc *p,
-                                     __u32 *ret_lane)
+/* Its lane: the address, and the number. Where its memory cannot be read, the thread stays what it
+ * was. */
+static __always_inline bool lane_of(struct task_struct *task, const struct view_proc *p,
+                                    __u64 *ret_at, __u32 *ret_lane)
 {
         __u64 at = 0, offset;
 
+        *ret_at = 0;
         *ret_lane = p->n_lanes - 1;
-        if (!p->tls_offset || !get(&at, sizeof(at), task->thread.fsbase + p->tls_offset))
-                return 0;
+        if (!p->tls_offset)
+                return true;
+        if (!get(&at, sizeof(at), task->thread.fsbase + p->tls_offset))
+                return false;
         offset = at - p->lanes_at;
         if (at < p->lanes_at || !p->lane_bytes || offset / p->lane_bytes >= p->n_lanes ||
             offset % p->lane_bytes)
-                return 0;
+                return true;
         *ret_lane = offset / p->lane_bytes;
-        return at;
+        *ret_at = at;
+        return true;
 }
 
 struct waits_head {
@@ -453,6 +458,35 @@ static __always_inline void give_before(struct view_task *t)
         write_end(e);
 }
 
+/* System calls that have ended since it was looked at last. */
+static __always_inline void give_calls(struct view_task *t, const struct view_proc *p)
+{
+        __u32 state = t->state < IFP_KERNEL_STATES ? t->state : 0;
+        struct ifp_kernel_lane *e;
+        struct view_op *op;
+
+        if (!t->n_calls)
+                return;
+        op = op_of(t);
+        if (op) {
+                add(&op->syscalls, t->n_calls);
+                add(&op->syscall, t->calls_ns);
+        }
+        e = element(t);
+        if (e && is_own(t, p)) {
+                write_begin(e);
+                e->syscall[state] += t->calls_ns;
+                e->syscalls += t->calls;
+                e->sys_since = 0;
+                write_end(e);
+                t->calls = 0;
+        } else if (e) {
+                add(&e->syscall[state], t->calls_ns);
+        }
+        t->n_calls = 0;
+        t->calls_ns = 0;
+}
+
 /*
  * Looks where the thread stands, and what is open there. Between two looks a thread may have got
  * its lane, or have given it up: the stretch that goes on belongs to the lane.
@@ -463,8 +497,14 @@ static __always_inline void look(struct task_struct *task, struct view_task *t,
         struct ifp_kernel_lane *e;
         bool had = is_own(t, p);
         __u32 lane, before = t->lane;
-        __u64 at = lane_of(task, p, &lane);
+        __u64 at;
+        bool readable = lane_of(task, p, &at, &lane);
 
+        give_calls(t, p);
+        t->looked_at = ns;
+        t->looked = 1;
+        if (!readable)
+                goto out;
         if (lane != before && had) {
                 e = element(t);
                 if (e) {
@@ -479,7 +519,7 @@ static __always_inline void look(struct task_struct *task, struct view_task *t,
         if (t->has_before && at && is_own(t, p))
                 give_before(t);
         read_open(t, p, at);
-        t->looked = 1;
+out:
         if (t->syscall != VIEW_SYSCALL_NONE)
                 t->sys_counts = !is_wait(t->sys_class) && t->state != STATE_WAIT;
 }
@@ -606,11 +646,6 @@ static __always_inline void comes_on(struct task_struct *next, __u32 cpu, __u64 
         if (t->now == IFP_KERNEL_RUNNING) { /* its going off was not seen: as we began to look */
                 t->now = IFP_KERNEL_BLOCKED;
                 t->block = IFP_BLOCK_OTHER;
-                t->looked = 0;
-                t->kind_of = 0;
-                t->calls = t->off_switches = 0;
-                t->off_blocked = t->off_runnable = 0;
-                t->has_before = 0;
         }
         if (t->now == IFP_KERNEL_BLOCKED) /* its wakeup was not seen */
                 wakes(t, e, own, ns);
@@ -685,7 +720,6 @@ int BPF_PROG(woken, struct task_struct *task)
 static __always_inline void begin(struct view_task *t, __u32 slot, const struct view_proc *p)
 {
         t->slot = slot;
-        t->number = p->number;
         t->lane = p->n_lanes - 1;
         t->cpu = NOBODY;
         t->syscall = VIEW_SYSCALL_NONE;
@@ -696,6 +730,12 @@ static __always_inline void begin(struct view_task *t, __u32 slot, const struct 
         t->op = t->phase = 0;
         t->state = STATE_NONE;
         t->block = IFP_BLOCK_OTHER;
+        t->looked = 0;
+        t->looked_at = 0;
+        t->kind_of = 0;
+        t->calls = t->n_calls = t->off_switches = 0;
+        t->calls_ns = t->off_blocked = t->off_runnable = 0;
+        t->has_before = 0;
 }
 
 SEC("tp_btf/sched_process_fork")
@@ -716,6 +756,7 @@ int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
                 return 0;
         }
         begin(t, from->slot, p);
+        t->number = p->number;
         t->phase = from->phase;
         t->since = bpf_ktime_get_ns();
         t->now = IFP_KERNEL_RUNNABLE; /* its first wakeup follows at once */
@@ -740,6 +781,7 @@ int BPF_PROG(exited, struct task_struct *task)
         ns = bpf_ktime_get_ns();
         t->fault_start = 0;
         end_syscall(t, p, 0, ns);
+        give_calls(t, p);
         e = element(t);
         if (!e)
                 return 0;
@@ -826,10 +868,8 @@ static __always_inline void count_syscall(struct view_task *t, bool failed, __u6
 static __always_inline void end_syscall(struct view_task *t, struct view_proc *p, long ret,
                                         __u64 ns)
 {
-        struct ifp_kernel_lane *e;
-        struct view_op *op;
-        __u32 state = t->state < IFP_KERNEL_STATES ? t->state : 0;
         __u64 took = ns > t->sys_start ? ns - t->sys_start : 0;
+        bool shown = t->looked;
 
         if (t->syscall == VIEW_SYSCALL_NONE)
                 return;
@@ -838,24 +878,10 @@ static __always_inline void end_syscall(struct view_task *t, struct view_proc *p
         t->looked = 0;
         if (!t->sys_counts)
                 return;
-        op = op_of(t);
-        if (op) {
-                add(&op->syscalls, 1);
-                add(&op->syscall, took);
-        }
-        e = element(t);
-        if (!e)
-                return;
-        if (!is_own(t, p)) {
-                add(&e->syscall[state], took);
-                return;
-        }
-        write_begin(e);
-        e->syscall[state] += took;
-        e->syscalls += t->calls;
-        e->sys_since = 0;
-        write_end(e);
-        t->calls = 0;
+        t->n_calls++;
+        t->calls_ns += took;
+        if (shown)
+                give_calls(t, p);
 }
 
 SEC("tp_btf/sys_exit")
@@ -873,8 +899,12 @@ int BPF_PROG(leaves, struct pt_regs *regs, long ret)
         if (!p)
                 return 0;
         ns = bpf_ktime_get_ns();
-        if (!t->looked && !is_wait(t->sys_class))
-                look(task, t, p, ns);
+        if (!t->looked && !is_wait(t->sys_class)) {
+                if (ns - t->looked_at > VIEW_FRESH_NS)
+                        look(task, t, p, ns);
+                else
+                        t->sys_counts = t->state != STATE_WAIT;
+        }
         end_syscall(t, p, ret, ns);
         return 0;
 }
@@ -1152,9 +1182,9 @@ int find(struct bpf_iter__task *ctx)
         t = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
         if (!t || t->number == number)
                 return 0;
-        t->number = 0;
+        *(volatile __u32 *)&t->number = 0;
+        order();
         begin(t, slot, p);
-        t->number = 0;
         t->since = bpf_ktime_get_ns();
         t->now = task->__state & TASK_STATES_SLEEP ? IFP_KERNEL_BLOCKED
                  : task->on_cpu                    ? IFP_KERNEL_RUNNING

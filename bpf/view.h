@@ -77,6 +77,10 @@ static inline __attribute__((always_inline)) uint32_t view_hist_index(uint64_t v
 #define VIEW_OP_BYTES   16u
 #define VIEW_OP_KIND    12u
 
+/* A system call that is shorter counts with what was open when its thread was looked at, if that is
+   not longer ago. */
+#define VIEW_FRESH_NS 20000u
+
 #define VIEW_OFFCPU (1u << 0) /* stacks of blocked time are wanted */
 
 /* A process that is watched. Written by the daemon; number 0: nobody. */
@@ -195,7 +199,11 @@ struct view_task {
         uint32_t looked;  /* since it entered the kernel this time */
         uint32_t kind_of; /* op + 1 whose kind was read last, and the state it means */
         uint32_t kind_state;
-        uint32_t calls; /* system calls that are not in its element yet */
+        uint32_t calls;     /* system calls that are not in its element yet */
+        uint64_t looked_at; /* when that was last; what was open then may serve for a while */
+        /* System calls that are no wait, with what was open then, and not yet given to anybody. */
+        uint64_t calls_ns;
+        uint32_t n_calls, reserved;
         /* Off the CPU, and not yet in `ops`. */
         uint64_t off_blocked, off_runnable;
         uint32_t off_switches;

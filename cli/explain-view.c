@@ -76,18 +76,18 @@ static void print_cost(const struct page *p, const json_t *cost)
 static void print_gain(const struct page *p, const json_t *gain)
 {
         double rate = text_number(gain, "tokens_per_second"), factor = text_number(gain, "factor");
-        char of_rate[TEXT_CELL], more[96] = "";
+        char of_rate[TEXT_CELL], then[96] = "";
 
         if (!json_is_object(gain))
                 return;
         if (!isnan(rate) && !isnan(factor))
-                snprintf(more, sizeof(more), " (%s tokens/s more, %.2fx)",
-                         text_count(of_rate, rate), factor);
+                snprintf(then, sizeof(then), " (to %s tokens/s, %.2fx)", text_count(of_rate, rate),
+                         factor);
         else if (!isnan(factor))
-                snprintf(more, sizeof(more), " (%.2fx)", factor);
+                snprintf(then, sizeof(then), " (%.2fx)", factor);
         else if (!isnan(rate))
-                snprintf(more, sizeof(more), " (%s tokens/s more)", text_count(of_rate, rate));
-        view_say(&p->v, "gain", "%s%s", text_string(gain, "text", "not known"), more);
+                snprintf(then, sizeof(then), " (to %s tokens/s)", text_count(of_rate, rate));
+        view_say(&p->v, "gain", "%s%s", text_string(gain, "text", "not known"), then);
 }
 
 static void print_finding(const struct page *p, size_t place, const json_t *f)

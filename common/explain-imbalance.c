@@ -42,6 +42,28 @@ static const struct barrier *find_worst(const struct facts *f, size_t *ret_n)
         return worst;
 }
 
+/*
+ * Of all compute, by the ledger, which knows from the kernel how long threads stood in line: so
+ * it holds where other processes have the CPUs. NaN: it does not know.
+ */
+static double by_ledger(const struct facts *f)
+{
+        double max = 0, sum = 0, n = 0;
+
+        if (!f->has_kernel || (f->cpus && f->team > (double)f->cpus))
+                return NAN;
+        for (size_t i = 0; i < f->w->model.n_threads; i++) {
+                double compute = (double)f->w->threads[i].rows[IFP_LEDGER_COMPUTE];
+
+                if (!(compute > 0))
+                        continue;
+                max = compute > max ? compute : max;
+                sum += compute;
+                n++;
+        }
+        return n > 1 ? max / (sum / n) : NAN;
+}
+
 static double most_imbalance(const struct facts *f)
 {
         double most = NAN;
@@ -70,7 +92,7 @@ void explain_imbalance(const struct facts *f, struct judgement *j)
                 judge_no(j, "no op was seen after which threads meet");
                 return;
         }
-        if (f->short_of_cpus) {
+        if (f->short_of_cpus && !(by_ledger(f) >= IMBALANCE_MIN)) {
                 judge_short_of_cpus(j, f);
                 return;
         }
@@ -119,5 +141,6 @@ void explain_imbalance(const struct facts *f, struct judgement *j)
                      b->worst_op->name);
         judge_gain(j, f, f->wall - loss,
                    "if all threads worked as long as they do on average, between any two meetings");
-        judge_confidence(j, f, f->has_ledger ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM);
+        judge_confidence(j, f,
+                         f->has_ledger && !f->short_of_cpus ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM);
 }

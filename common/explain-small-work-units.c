@@ -16,13 +16,16 @@
 
 #include "common/report-explain-private.h"
 
-#define UNIT_MAX_NS   20000.0
-#define LOSS_MIN      0.10 /* of the threads' time */
-#define EPISODES_MIN  20
-#define CREATIONS_MAX 3.0 /* a thread has to compute this many times what making it takes */
+#define UNIT_MAX_NS    20000.0
+#define MEETING_MAX_NS 20000.0 /* who waits longer, waits for something else, too */
+#define UNIT_TINY_NS   3000.0
+#define LOSS_MIN       0.10 /* of the threads' time */
+#define EPISODES_MIN   20
+#define CREATIONS_MAX  3.0 /* a thread has to compute this many times what making it takes */
 
 struct units {
         double busy, waits, n; /* of ops whose parts are small */
+        double meeting;        /* of the waits: no more than meeting can take */
         const struct barrier *worst;
 };
 
@@ -44,6 +47,7 @@ static struct units find_units(const struct facts *f, size_t *ret_n)
         *ret_n = 0;
         for (size_t i = 0; i < f->barriers.n; i++) {
                 const struct barrier *b = &f->barriers.at[i];
+                double most;
 
                 if (!counts(f, b))
                         continue;
@@ -52,10 +56,21 @@ static struct units find_units(const struct facts *f, size_t *ret_n)
                         continue;
                 u.busy += (double)b->busy_ns;
                 u.waits += (double)b->wait_ns;
+                most = MEETING_MAX_NS * (double)b->episodes * (double)b->threads;
+                u.meeting += (double)b->wait_ns < most ? (double)b->wait_ns : most;
                 u.n += (double)b->episodes * (double)b->threads;
                 u.worst = u.worst ? u.worst : b;
         }
         return u;
+}
+
+/*
+ * So little that no barrier is worth it, even if part of the waiting is for want of a CPU; unless
+ * there are more threads than CPUs, which explains all of it.
+ */
+static bool is_tiny(const struct facts *f, const struct units *u)
+{
+        return u->n > 0 && u->busy / u->n < UNIT_TINY_NS && !(f->cpus && f->team > (double)f->cpus);
 }
 
 static void tell_meetings(const struct facts *f, struct judgement *j, const struct units *u)
@@ -84,13 +99,16 @@ static void tell_meetings(const struct facts *f, struct judgement *j, const stru
                      "use no more threads for an op than min(cores, work / cache line) (PLUMED's "
                      "getGoodNumThreads: bytes / (2 x line)), and one thread for the smallest; or "
                      "let each thread work at a text of its own");
-        judge_gain(
-                j, f, f->texts,
-                "all together, if each CPU worked at a text of its own and nobody waited: what a "
-                "token takes of one thread, over %llu; bytes of ops are not known, so this goes by "
-                "time alone",
-                (unsigned long long)f->cpus);
-        judge_confidence(j, f, CONFIDENCE_MEDIUM);
+        if (f->short_of_cpus)
+                judge_gain(j, f, NAN,
+                           "not known: part of the waiting is for threads that have no CPU");
+        else
+                judge_gain(j, f, f->texts,
+                           "all together, if each CPU worked at a text of its own and nobody "
+                           "waited: what a token takes of one thread, over %llu; bytes of ops are "
+                           "not known, so this goes by time alone",
+                           (unsigned long long)f->cpus);
+        judge_confidence(j, f, f->short_of_cpus ? CONFIDENCE_LOW : CONFIDENCE_MEDIUM);
 }
 
 /* Threads made for an op: what one computes, and what it takes to have it. */
@@ -174,15 +192,15 @@ void explain_small_work_units(const struct facts *f, struct judgement *j)
                 judge_no(j, "no work was seen that is cut into parts after which threads meet");
                 return;
         }
-        if (f->short_of_cpus) {
+        if (f->short_of_cpus && !is_tiny(f, &u)) {
                 judge_short_of_cpus(j, f);
                 return;
         }
-        if (!(u.waits / f->threads_ns >= LOSS_MIN)) {
+        if (!(u.meeting / f->threads_ns >= LOSS_MIN)) {
                 judge_no(j,
                          "waiting after parts of less than 20us that took longer than the parts is "
                          "%s of the threads' time",
-                         fmt_share(a, u.waits / f->threads_ns));
+                         fmt_share(a, u.meeting / f->threads_ns));
                 return;
         }
         tell_meetings(f, j, &u);

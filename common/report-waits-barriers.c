@@ -7,6 +7,10 @@
  * together. A barrier that threads come to between ops is a row for itself: between two meetings
  * lies whatever its threads compute in that phase, each at the barrier it comes to most.
  *
+ * A barrier that comes behind ops is theirs, but for where the shim had lost sight of the op. If
+ * that is more than one arrival in ten, the barrier is one between ops altogether; else what is
+ * left (waiting for the next job) is a row without work, since the ops' rows have it.
+ *
  *   episodes    each has one last arrival, so: the last arrivals of all threads, summed
  *   busy        self time of the op in that phase, all threads, without what its barriers
  *               hold of it: nothing where the barrier is an op of its own (ggml_barrier), or
@@ -32,7 +36,7 @@ static bool is_compute(const struct model_op *op)
 /* The op whose parts end there; NULL: it lies between ops. */
 static const struct model_op *op_of(const struct work_wait *e)
 {
-        return e->op && is_compute(e->op) ? e->op : NULL;
+        return e->op && is_compute(e->op) && !e->between ? e->op : NULL;
 }
 
 static int compare_entries(const void *a, const void *b)
@@ -50,6 +54,57 @@ static int compare_entries(const void *a, const void *b)
         if (p->object != q->object)
                 return p->object < q->object ? -1 : 1;
         return p < q ? -1 : p > q;
+}
+
+#define LOST_MAX 0.1
+
+static bool is_behind(const struct work_wait *e)
+{
+        return e->behind && e->op && is_compute(e->op);
+}
+
+static bool same_object(const struct work_wait *a, const struct work_wait *b)
+{
+        return a->process == b->process && a->phase == b->phase && a->object == b->object;
+}
+
+static int compare_objects(const void *a, const void *b)
+{
+        const struct work_wait *p = *(struct work_wait *const *)a,
+                               *q = *(struct work_wait *const *)b;
+
+        if (p->process != q->process)
+                return p->process < q->process ? -1 : 1;
+        if (p->phase != q->phase)
+                return p->phase < q->phase ? -1 : 1;
+        return p->object < q->object ? -1 : p->object > q->object;
+}
+
+/* Decides of each object in each phase whether it comes behind ops or lies between them. */
+static void sort_out(struct work_wait **order, size_t n)
+{
+        size_t next;
+
+        if (n)
+                qsort(order, n, sizeof(struct work_wait *), compare_objects);
+        for (size_t i = 0; i < n; i = next) {
+                double behind = 0, lost = 0;
+
+                for (next = i; next < n && same_object(order[i], order[next]); next++) {
+                        double arrivals =
+                                (double)order[next]->spread.count + (double)order[next]->last;
+
+                        if (is_behind(order[next]))
+                                behind += arrivals;
+                        else if (!op_of(order[next]))
+                                lost += arrivals;
+                }
+                for (size_t k = i; k < next; k++) {
+                        order[k]->between =
+                                is_behind(order[k]) && lost > LOST_MAX * (behind + lost);
+                        order[k]->told = behind > 0 && lost <= LOST_MAX * (behind + lost);
+                }
+        }
 }
 
 static bool same_barrier(const struct work_wait *a, const struct work_wait *b)
@@ -290,6 +345,7 @@ static int make_barrier(const struct work *w, struct barrier *b, struct work_wai
         *b = (struct barrier){.process = entries[0]->process,
                               .op = op_of(entries[0]),
                               .phase = entries[0]->phase,
+                              .told = !op_of(entries[0]) && entries[0]->told,
                               .whole.busiest = NONE,
                               .worst.busiest = NONE};
         for (size_t i = 0; i < n && !r; i++) {
@@ -355,10 +411,11 @@ static int find_all_busy(const struct work *w, struct barriers *barriers, struct
                 for (size_t i = 0; i < w->model.n_threads; i++)
                         attendance[i] = (struct attendance){NONE, 0};
                 for (size_t i = 0; i < barriers->n; i++)
-                        if (barriers->at[i].phase == phase && !barriers->at[i].op)
+                        if (barriers->at[i].phase == phase && !barriers->at[i].op &&
+                            !barriers->at[i].told)
                                 attend(attendance, i, order + ranges[i].first, ranges[i].n);
                 for (size_t i = 0; i < barriers->n && !r; i++)
-                        if (barriers->at[i].phase == phase)
+                        if (barriers->at[i].phase == phase && !barriers->at[i].told)
                                 r = find_busy(w, &barriers->at[i], attendance, i,
                                               order + ranges[i].first, ranges[i].n);
         }
@@ -376,6 +433,7 @@ int work_barriers(const struct work *w, struct barriers *ret)
                 if (w->waits[i].kind == IFP_WAIT_BARRIER &&
                     (w->waits[i].spread.count || w->waits[i].last))
                         order[n++] = &w->waits[i];
+        sort_out(order, n);
         if (n)
                 qsort(order, n, sizeof(struct work_wait *), compare_entries);
         for (size_t i = 0; i < n && !r; i = next) {

@@ -85,6 +85,9 @@ struct work_wait {
         char *library; /* that the object lies in */
         uint64_t offset;
         bool spins, shared, behind;
+        bool told;    /* a barrier's work is told by the ops it comes behind */
+        bool between; /* a barrier behind its op that counts as one between ops: see
+                         report-waits-barriers.c */
         struct spread spread;
         uint64_t left, timeouts, last;
         uint64_t unknown, unknown_ns, others, others_ns;
@@ -290,6 +293,7 @@ struct barrier {
         uint64_t object; /* 0: none, or several */
         size_t objects;
         bool spins;
+        bool told; /* between ops: its work is told by the ops it comes behind */
         uint64_t threads, episodes;
         uint64_t wait_ns, count;
         bool busy_known;

@@ -66,9 +66,16 @@ size_t work_thread(const struct work *w, uint32_t process, int64_t thread)
         return t ? (size_t)(t - m->threads) : NONE;
 }
 
+/*
+ * A thread is on a CPU before its first line is, while the kernel starts it; where it lives for
+ * moments only that is most of it. It has lived at least as long as it ran.
+ */
 uint64_t work_lifetime(const struct work *w, size_t thread)
 {
-        return report_thread_lifetime(&w->model, &w->model.threads[thread]);
+        const struct model_thread *t = &w->model.threads[thread];
+        uint64_t lived = report_thread_lifetime(&w->model, t), ran = t->row.cpu_ns;
+
+        return ran != UINT64_MAX && ran > lived ? ran : lived;
 }
 
 bool work_in_ops(const struct work *w, size_t thread, uint64_t *ret_ns)

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -314,6 +315,7 @@ int kernel_bpf_load(bool stacks, uint32_t map_max, pid_t *ret_pid)
         if (pid == 0) {
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
                 prctl(PR_SET_NAME, "infprof-load"); /* it is no daemon */
+                (void)setpriority(PRIO_PROCESS, 0, 0); /* soon over, and somebody waits */
                 if (getppid() == parent)
                         load(pair[1], stacks, map_max);
                 _exit(0);

@@ -17,7 +17,6 @@
 #include <string.h>
 
 #include "common/hist.h"
-#include "common/runfile.h"
 #include "daemon/process.h"
 
 #define MEDIAN_EVERY 64u /* steps, at most */
@@ -145,6 +144,26 @@ static void look_whether_slow(struct ledger *l, const struct ifp_token_record *t
         look_at(l, t);
 }
 
+static void add_to(struct ledger_sums *to, const struct ledger_sums *s)
+{
+        uint64_t *x = (uint64_t *)to;
+        const uint64_t *y = (const uint64_t *)s;
+
+        for (size_t i = 0; i < sizeof(*to) / sizeof(*x); i++)
+                x[i] += y[i];
+}
+
+static void add_record(struct ledger_sums *to, const struct ifp_token_record *t)
+{
+        struct ledger_sums s = {.steps = 1,
+                                .tokens = t->n_tokens,
+                                .wall_ticks = wall_of(t),
+                                .all_ticks = t->all_ticks};
+
+        memcpy(s.rows, t->rows, sizeof(s.rows));
+        add_to(to, &s);
+}
+
 static int take_record(struct process *p, const struct ifp_token_record *t, const char **ret_why)
 {
         struct ledger *l = p->ledger;
@@ -154,6 +173,8 @@ static int take_record(struct process *p, const struct ifp_token_record *t, cons
                 return bad(ret_why, "a decode step ended before it began");
         if (t->lane >= p->segment.header.n_lanes)
                 return bad(ret_why, "a decode step is of a lane that does not exist");
+        if (t->number > l->head)
+                add_record(&l->beyond, t);
         look_whether_slow(l, t);
         r = hist_count_one(&l->wall, wall_of(t));
         for (uint32_t w = 0; w < IFP_N_LEDGER_WHO; w++)
@@ -192,9 +213,7 @@ static int drain(struct process *p, const char **ret_why)
         return r;
 }
 
-/* Nothing is read before something was written: reading a hole would make the engine's memory
- * grow. */
-static int look_for(struct process *p)
+int ledger_look_for(struct process *p)
 {
         uint64_t at = offsetof(struct ifp_segment, ledger), from, to;
 
@@ -207,7 +226,7 @@ static int look_for(struct process *p)
 
 int ledger_round(struct process *p, const char **ret_why)
 {
-        int r = look_for(p);
+        int r = ledger_look_for(p);
 
         return r || !p->ledger ? r : drain(p, ret_why);
 }
@@ -227,7 +246,18 @@ static bool runs_back(const struct ledger_sums *now, const struct ledger_sums *b
 _Static_assert(sizeof(struct ifp_ledger_sums) % 8 == 0 && sizeof(struct ifp_token_record) % 8 == 0,
                "whole words");
 
-/* What stood there before, stands, if the writer is at it each time (or died at it). */
+/* Who died in the midst of adding a step, leaves the sums half done. The steps before it have
+ * records. */
+static void take_beyond(struct process *p)
+{
+        struct ledger *l = p->ledger;
+
+        add_to(&l->sums, &l->beyond);
+        l->head += l->beyond.steps;
+        l->beyond = (struct ledger_sums){0};
+}
+
+/* What stood there before, stands, if the writer is at it each time. */
 int ledger_take(struct process *p, const char **ret_why)
 {
         const struct ifp_ledger_sums *from = &p->segment.map->ledger;
@@ -237,8 +267,13 @@ int ledger_take(struct process *p, const char **ret_why)
         int r = ledger_round(p, ret_why);
 
         l = p->ledger;
-        if (r || !l || !segment_copy_under(&from->seq, &now, from, sizeof(now)))
+        if (r || !l)
                 return r;
+        if (!segment_copy_under(&from->seq, &now, from, sizeof(now))) {
+                if (p->end_ticks)
+                        take_beyond(p);
+                return 0;
+        }
         sums = (struct ledger_sums){.steps = heap_bounded(now.steps),
                                     .tokens = heap_bounded(now.tokens),
                                     .dropped = heap_bounded(now.dropped),
@@ -249,6 +284,8 @@ int ledger_take(struct process *p, const char **ret_why)
                 return bad(ret_why, "the sums of its decode steps run backwards");
         p->dirty |= sums.steps != l->sums.steps;
         l->sums = sums;
+        l->head = now.head;
+        l->beyond = (struct ledger_sums){0};
         l->kernel = now.kernel;
         return 0;
 }
@@ -272,71 +309,4 @@ void ledger_interval(struct process *p)
         l->at_tick = l->sums;
         l->moved_tick = p->n_ticks;
         l->moved_ns = clock_mono_ns();
-}
-
-/* ---- taking over ---- */
-
-struct resume {
-        struct ledger *l;
-        uint32_t process;
-        uint64_t newest;
-        int r;
-};
-
-static int load_hist(struct drain_hist *h, const uint64_t *buckets)
-{
-        for (uint32_t i = 0; buckets && i < IFP_HIST_BUCKETS; i++) {
-                if (!buckets[i])
-                        continue;
-                if (drain_hist_add(h, i, buckets[i]) < 0)
-                        return -ENOMEM;
-                h->count += buckets[i];
-                h->min = h->min == UINT64_MAX ? ifp_hist_floor(i) : h->min;
-                h->max = ifp_hist_floor(i) + ifp_hist_width(i) - 1;
-        }
-        return 0;
-}
-
-static int load_ledger(const struct runfile_ledger *row, void *userdata)
-{
-        struct resume *x = userdata;
-
-        return row->process == x->process ? load_hist(&x->l->wall, row->hist) : 0;
-}
-
-static int load_row(const struct runfile_ledger_row *row, void *userdata)
-{
-        struct resume *x = userdata;
-
-        if (row->process != x->process || row->who >= IFP_N_LEDGER_WHO || row->row >= IFP_N_LEDGER)
-                return 0;
-        return load_hist(&x->l->rows[row->who][row->row], row->hist);
-}
-
-/* Slots go round: the next one is behind the newest. */
-static int load_slow(const struct runfile_slow_token *row, void *userdata)
-{
-        struct resume *x = userdata;
-
-        if (row->process == x->process && row->slot < LEDGER_SLOW && row->number > x->newest) {
-                x->newest = row->number;
-                x->l->n_slow = x->l->written_slow = row->slot + 1;
-        }
-        return 0;
-}
-
-int ledger_resume(struct process *p, struct runfile *rf, uint32_t index)
-{
-        struct resume x = {.process = index};
-        int r = look_for(p);
-
-        if (r || !p->ledger)
-                return r;
-        x.l = p->ledger;
-        r = runfile_each_ledger(rf, load_ledger, &x);
-        if (r >= 0)
-                r = runfile_each_ledger_row(rf, load_row, &x);
-        if (r >= 0)
-                r = runfile_each_slow_token(rf, load_slow, &x);
-        return r < 0 ? r : 0;
 }

@@ -29,6 +29,8 @@ struct ledger_sums {
 struct ledger {
         uint64_t tail; /* records read */
         struct ledger_sums sums;
+        uint64_t head;             /* records that are in the sums */
+        struct ledger_sums beyond; /* those that were read and are not */
         bool kernel;
         struct drain_hist wall, rows[IFP_N_LEDGER_WHO][IFP_N_LEDGER];
         uint64_t median,
@@ -46,6 +48,10 @@ struct ledger {
 };
 
 struct ledger *ledger_free(struct ledger *l);
+
+/* Makes the ledger, once something was written: reading a hole would make the engine's memory grow.
+ * 0 or -ENOMEM. */
+int ledger_look_for(struct process *p);
 
 /* Reads the ring. 0; SEGMENT_E_BAD; -errno. */
 int ledger_round(struct process *p, const char **ret_why);

@@ -128,12 +128,15 @@ static uint64_t cpu_ns(void)
         return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* What the kernel says of the thread. */
-static void note_usage(struct ifp_lane_waits *w)
+#define BRIEF 10000u /* of a second: asking costs a hundredth of a thread's own cost */
+
+/* What the kernel says of a thread; of one that lived for a moment only it is not asked. */
+static void note_usage(struct ifp_lane_waits *w, uint64_t lived)
 {
         struct rusage usage = {0};
 
-        if (!ifp_waits_on || ifp_sys_failed(IFP_SYS(getrusage, RUSAGE_THREAD, &usage)))
+        if (!ifp_waits_on || lived < ifp_seg->header.ticks_per_second / BRIEF ||
+            ifp_sys_failed(IFP_SYS(getrusage, RUSAGE_THREAD, &usage)))
                 return;
         w->voluntary += (uint64_t)usage.ru_nvcsw;
         w->involuntary += (uint64_t)usage.ru_nivcsw;
@@ -164,7 +167,7 @@ void ifp_lane_end(struct ifp_tls *tls)
                 return;
         ifp_prune(tls, lane, 0, true);
         IFP_SYS(prctl, PR_GET_NAME, lane->name, 0, 0, 0);
-        note_usage(&lane->waits);
+        note_usage(&lane->waits, now - lane->start_ticks);
         if (ifp_waits_on)
                 ifp_who_drop(tls);
         lane->cpu_ns = cpu;

@@ -165,11 +165,11 @@ struct ifp_live {
         uint64_t maps_failed;            /* mmap, mremap, sbrk */
         uint32_t daemon_default_switch;  /* daemon: the first switch of new ops is the opposite of
                                             this (0: on) */
-        uint32_t malloc_elsewhere; /* into names: the object before the shim that has a malloc of
-                                      its own, so that nothing comes by here; 0 = none */
-        uint32_t n_waits;          /* entries handed out, including the fixed one; may exceed
-                                      IFP_MAX_WAITS: then some were refused. See hash */
-        uint64_t waits_other;      /* waits that found no entry: counted in the lanes only */
+        uint32_t malloc_elsewhere;  /* into names: the object before the shim that has a malloc of
+                                       its own, so that nothing comes by here; 0 = none */
+        uint32_t n_waits;           /* entries handed out, including the fixed one; may exceed
+                                       IFP_MAX_WAITS: then some were refused. See hash */
+        uint64_t waits_other;       /* waits that found no entry: counted in the lanes only */
         uint32_t daemon_kernel_map; /* daemon: id of the map that kernel.h is about; 0 = none */
 };
 
@@ -345,7 +345,7 @@ struct ifp_lane_waits {
         uint64_t in_state[IFP_N_STATES][IFP_N_WAIT_GROUPS];
         uint64_t alloc_ticks[IFP_N_STATES]; /* estimate: time in the allocator */
         uint64_t spawn_ticks[IFP_N_STATES]; /* time in creations */
-        /* At the end of a thread, sums over those that had the lane: getrusage */
+        /* At the end of a thread, sums over those that had the lane for 100 us or longer */
         uint64_t voluntary, involuntary, minor_faults, major_faults;
 };
 

@@ -174,7 +174,7 @@ def threads_that_wait_for_each_other(s):
     kernel = told["partner"]
     for ours in ("voluntary", "involuntary"):
         check(kernel[ours] - LATE <= t[ours] <= kernel[ours] + 2 * LATE, f"{ours}: {t[ours]}, the kernel {kernel[ours]}")
-    near(t["running_ns"], kernel["running"], 0.05, "on the CPU, by the kernel itself")
+    near(t["running_ns"], kernel["running"], 0.1, "on the CPU, by the kernel itself")
 
 
 @case

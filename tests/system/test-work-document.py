@@ -199,6 +199,25 @@ def a_kernels_view_that_came_late(s):
 
 
 @case
+def barriers_behind_ops(s):
+    """A pool meets outside of its kernels: behind MUL_MAT, and now and then where the shim does not know behind what."""
+    for lost, rows in ((0, [("MUL_MAT", 240_000_000)]), (100, [("MUL_MAT", 240_000_000), (None, None)]),
+                       (1000, [(None, 240_000_000)])):
+        path = make_run(s, "uneven", name=f"uneven{lost}")
+        change(path, f"UPDATE wait SET behind = 1, spins = 0; DELETE FROM op_phase WHERE op = 6;"
+                     f"INSERT INTO wait SELECT process, wait + 100, kind, 0, phase, thread, object, object_library, object_offset, 0, 0,"
+                     f" one, 0, frames, {lost}, {lost}, 1, 1, 0, 0, 0, 0, 0, 0, 0, hist FROM wait WHERE thread = 0 AND {lost};"
+                     f"UPDATE op_phase SET timed = 1; INSERT INTO op_phase (process, op, phase, timed, untimed, total_ns, child_ns,"
+                     f" max_ns, sum_ns, sumsq_ns2, \"left\", folded, alloc_calls, alloc_asked, alloc_usable, free_calls, freed_usable,"
+                     f" alloc_failed, maps, mapped_bytes)"
+                     f" VALUES (0, 4, 3, 4000, 0, 240000000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)")
+        docs = all_documents(s, path)
+        equal(sorted(((b["op"], b["busy_ns"]) for b in docs["waits"]["barriers"]), key=str), sorted(rows, key=str), f"{lost} lost")
+        found = next(f for f in docs["explain"]["findings"] if f["id"] == "imbalance")
+        check("MUL_MAT is unevenly spread: thread 6002 'pool' works 1.50 times" in found["title"], found["title"])
+
+
+@case
 def damage_is_said(s):
     for i, sql in enumerate((
             "UPDATE wait SET op = 77 WHERE wait = 1", "UPDATE wait SET frames = '2,x' WHERE wait = 1",

@@ -300,13 +300,16 @@ static void a_step_in_the_making_is_not_looked_at(void **state)
 
         step(w, 1000, 10, 10);
         tick(w);
+        step(w, 1000, 10, 10);
         w->f.seg->ledger.seq = 1;
         w->f.seg->ledger.rows[0][0] += 5; /* and the rest not yet */
         tick(w);
+        assert_int_equal(w->p->ledger->sums.steps, 1);
         process_end(w->p, RUNFILE_END_SIGNAL, 9, w->now); /* killed in the midst of it */
         flush(w);
         assert_rows_sum(read_file(w));
-        assert_int_equal(read_file(w)->ledger.steps, 1);
+        assert_int_equal(read_file(w)->ledger.steps, 2);
+        assert_int_equal(read_file(w)->ledger.wall_ns, 1400);
 }
 
 /* A thread of a step may be over before the step is. */

@@ -186,8 +186,8 @@ static void hog(long ms)
 static void reads(long n, const char *path)
 {
         int fd = open(path, O_RDONLY | O_DIRECT);
-        void *buf = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                         0);
+        void *buf =
+                mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         long got = 0;
 
         memset(buf, 1, 64 * PAGE);
@@ -234,8 +234,8 @@ static void churn(long n)
 }
 
 /*
- * The shim's own words, written over: the address of the lane, and what is open on it. Nothing of the shim runs
- * meanwhile: raw system calls only.
+ * The shim's own words, written over: the address of the lane, and what is open on it. Nothing of
+ * the shim runs meanwhile: raw system calls only.
  */
 static void hostile(long n, uint64_t tls_offset, uint64_t top_offset)
 {

@@ -202,6 +202,7 @@ static void a_join(void)
         CHECK(value == &other_tid);
         EQUAL(me->waits.count[IFP_WAIT_JOIN], before + 1);
         EQUAL(blamed(IFP_WAIT_JOIN, NULL, other, gen), 1);
+        AT_LEAST(other->waits.voluntary, 1); /* it has slept */
         t = start(naps, NULL);
         nap(60); /* it has ended: nothing to wait for */
         EQUAL(pthread_join(t, NULL), 0);
