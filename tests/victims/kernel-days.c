@@ -160,7 +160,23 @@ static void futexes(long n)
         printf("{\"turns\": %ld}\n", n);
 }
 
-/* Another process computes on the same CPU. */
+static uint64_t running_of(pid_t pid)
+{
+        char path[64], buf[128];
+        uint64_t ns = 0;
+        ssize_t n;
+        int fd;
+
+        snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
+        fd = open(path, O_RDONLY);
+        n = read(fd, buf, sizeof(buf) - 1);
+        close(fd);
+        buf[n > 0 ? n : 0] = '\0';
+        sscanf(buf, "%" SCNu64, &ns);
+        return ns;
+}
+
+/* Another process computes on the same CPU, and has had its part before we stop. */
 static void hog(long ms)
 {
         struct told a;
@@ -177,6 +193,8 @@ static void hog(long ms)
                 _exit(1);
         }
         spin((uint64_t)ms * 1000000u);
+        for (int i = 0; i < 300 && running_of(pid) < 100000000u; i++)
+                spin(100000000u);
         print_told("main", a, told());
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
@@ -186,8 +204,8 @@ static void hog(long ms)
 static void reads(long n, const char *path)
 {
         int fd = open(path, O_RDONLY | O_DIRECT);
-        void *buf = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                         0);
+        void *buf =
+                mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         long got = 0;
 
         memset(buf, 1, 64 * PAGE);
@@ -234,8 +252,8 @@ static void churn(long n)
 }
 
 /*
- * The shim's own words, written over: the address of the lane, and what is open on it. Nothing of the shim runs
- * meanwhile: raw system calls only.
+ * The shim's own words, written over: the address of the lane, and what is open on it. Nothing of
+ * the shim runs meanwhile: raw system calls only.
  */
 static void hostile(long n, uint64_t tls_offset, uint64_t top_offset)
 {
