@@ -43,6 +43,7 @@ void kernel_resume_lanes(struct process *p);
 void kernel_before_free(struct kernel_before *b);
 
 /* daemon/kernel-read.c */
+void kernel_read_forget(void);
 void kernel_read_lane(const struct ifp_kernel_lane *e, uint64_t now_ns, struct kernel_figures *ret,
                       uint32_t *ret_cpu);
 

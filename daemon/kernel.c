@@ -514,6 +514,7 @@ void kernel_close(void)
 {
         end_loader();
         kernel_slots_close();
+        kernel_read_forget();
         if (it.phase == LOADED)
                 kernel_bpf_unload(&it.bpf);
         it.phase = NOTHING;
