@@ -141,7 +141,17 @@ def openmp_teams(s):
         equal(run.stderr, "", "stderr")
         truth = json.loads(run.stdout)
         spawns = work(s, "spawns", run)
-        sound_waits(work(s, "waits"))
+        waits = work(s, "waits")
+        sound_waits(waits)
+        # at the end of each odd region all wait for the thread that has more to do
+        busy = truth["odd_busy_ns"]
+        odd = next(b for b in waits["barriers"] if b["episodes"] == truth["regions"]["odd"])
+        equal([(x["tid"], x["times"]) for x in odd["last"]], [(truth["last_tid"], odd["episodes"])], "who came last")
+        near(odd["wait_ns"], sum(max(busy) - b for b in busy), 0.05, "waited at the end of regions")
+        # barriers, and the end of the region, and of each somebody is the last
+        meet = next(b for b in waits["barriers"] if b["episodes"] == truth["barriers"] + 1)
+        equal(sum(x["times"] for x in meet["last"]), meet["episodes"], "last arrivals")
+        equal(len(meet["last"]), team, "in turns")
         sites = {}
         for site in spawns["sites"]:
             if site["kind"] == "openmp":
