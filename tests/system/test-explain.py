@@ -116,7 +116,7 @@ def a_lock_that_all_want(s):
 def parts_that_are_too_small(s):
     found, _, _ = explained(s, "--threads", "2", "--dim", "32", "--tokens", "400")
     check("small-work-units" in found, f"found: {list(found)}")
-    found, _, _ = explained(s, "--threads", "2", "--dim", "1024", "--layers", "1", "--tokens", "30")
+    found, _, _ = explained(s, "--threads", "2", "--dim", "2048", "--layers", "1", "--tokens", "10", "--prompt", "2")
     none_of(found, "small-work-units")
 
 
