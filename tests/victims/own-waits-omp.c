@@ -115,7 +115,7 @@ static void barriers_that_are_called(void)
         struct ifp_lane *me = my_lane();
         struct sums before = waits_of(NULL, IFP_WAIT_BARRIER, NULL),
                     mine = waits_of(me, IFP_WAIT_BARRIER, NULL), s;
-        uint64_t ms = seg->header.ticks_per_second / 1000, ticks,
+        uint64_t ms = ms_ticks(), ticks,
                  in_state = me->waits.in_state[IFP_STATE_NONE][IFP_GROUP_BARRIER] +
                             me->waits.in_state[IFP_STATE_WAIT][IFP_GROUP_BARRIER];
 

@@ -53,7 +53,8 @@ int n_failed(void); /* of this case, so far */
 void check_(bool ok, const char *what, const char *file, int line);
 void equal_(uint64_t got, uint64_t wanted, const char *what, const char *file, int line);
 
-void nap(unsigned ms); /* not seen by the shim */
+void nap(unsigned ms);   /* not seen by the shim */
+uint64_t ms_ticks(void); /* in a millisecond, measured here */
 struct timespec in_ms(clockid_t clock, long ms);
 /* Waits, unseen, until the thread has such a wait in progress. */
 void until_waiting(int tid, uint32_t kind, const void *object);
