@@ -314,7 +314,7 @@ int kernel_bpf_load(bool stacks, uint32_t map_max, pid_t *ret_pid)
         pid = fork();
         if (pid == 0) {
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
-                prctl(PR_SET_NAME, "infprof-load"); /* it is no daemon */
+                prctl(PR_SET_NAME, "infprof-load");    /* it is no daemon */
                 (void)setpriority(PRIO_PROCESS, 0, 0); /* soon over, and somebody waits */
                 if (getppid() == parent)
                         load(pair[1], stacks, map_max);

@@ -7,7 +7,18 @@
 /* daemon/kernel.c */
 struct kernel_bpf;
 struct kernel_bpf *kernel_programs(void); /* NULL: none are loaded */
-struct process *kernel_slot(uint32_t slot);
+
+/* daemon/kernel-slots.c: arrays come into slots one at a time, by a thread. */
+int kernel_slots_open(void); /* the descriptor that tells when one is done, or -errno */
+void kernel_slots_close(void);
+/* Begins with the array of `p` (NULL: a spare), where no other is under way or lies ready. */
+void kernel_slots_begin(struct kernel_bpf *b, struct process *p);
+bool kernel_slots_done(struct process **ret_of, int *ret_error);
+int kernel_slots_spare(uint32_t *ret_slot); /* an array that lies ready in its slot; -1: none */
+bool kernel_slots_full(void);
+void kernel_slots_set(uint32_t slot, struct process *p);
+void kernel_slots_forget(struct process *p);
+void kernel_slots_drop(void); /* of the programs that are loaded, all is void */
 
 /* Runs of the programs and time in them, all processes together: an estimate, see kernel.c. */
 void kernel_cost(uint64_t now_ns, uint64_t *ret_events, uint64_t *ret_ns, uint64_t *ret_missed);
@@ -32,6 +43,7 @@ void kernel_resume_lanes(struct process *p);
 void kernel_before_free(struct kernel_before *b);
 
 /* daemon/kernel-read.c */
+void kernel_read_forget(void);
 void kernel_read_lane(const struct ifp_kernel_lane *e, uint64_t now_ns, struct kernel_figures *ret,
                       uint32_t *ret_cpu);
 

@@ -179,29 +179,63 @@ void kernel_hist32(const uint32_t *from, uint64_t *to)
 
 /* ---- maps ---- */
 
+/* What a map held at one instant. It has the rows of all processes, so a tick of many reads it
+ * once. */
+#define FRESH_NS 100000000ull
+
+static struct copy {
+        char *keys, *values;
+        int n;
+        uint64_t at_ns;
+} copies[KERNEL_BPF_MAPS];
+
+static const struct copy *copy_of(struct kernel_bpf *b, enum kernel_map map, size_t key,
+                                  size_t value, bool anew)
+{
+        struct copy *c = &copies[map];
+        uint64_t now = clock_mono_ns();
+
+        if (!anew && c->keys && now - c->at_ns < FRESH_NS)
+                return c;
+        free(c->keys);
+        free(c->values);
+        *c = (struct copy){.at_ns = now};
+        c->n = kernel_bpf_all(b, map, key, value, (void **)&c->keys, (void **)&c->values);
+        return c;
+}
+
+void kernel_read_forget(void)
+{
+        for (unsigned i = 0; i < KERNEL_BPF_MAPS; i++) {
+                free(copies[i].keys);
+                free(copies[i].values);
+                copies[i] = (struct copy){0};
+        }
+}
+
 /* Those of `number`, put together as rows of `row` bytes: the key, and behind it at `value_at` the
  * value. */
-static int take_map(struct kernel_bpf *b, enum kernel_map map, uint32_t number, size_t key,
-                    size_t value_at, size_t value, size_t row, void **ret, uint32_t *ret_n)
+static int take_map(const struct copy *c, uint32_t number, size_t key, size_t value_at,
+                    size_t value, size_t row, void **ret, uint32_t *ret_n)
 {
-        char *keys = NULL, *values = NULL, *rows = NULL;
-        int n = kernel_bpf_all(b, map, key, value, (void **)&keys, (void **)&values);
-        uint32_t m = 0;
+        uint32_t m = 0, wanted = 0;
+        char *rows;
 
-        if (n >= 0)
-                rows = calloc((size_t)n + 1, row);
-        for (int i = 0; rows && i < n; i++) {
-                const char *k = keys + (size_t)i * key;
+        for (int i = 0; i < c->n; i++)
+                wanted += *(const uint32_t *)(const void *)(c->keys + (size_t)i * key) == number;
+        rows = calloc((size_t)wanted + 1, row);
+        for (int i = 0; rows && i < c->n; i++) {
+                const char *k = c->keys + (size_t)i * key;
 
                 if (*(const uint32_t *)(const void *)k != number)
                         continue;
                 memcpy(rows + m * row, k, key);
-                memcpy(rows + m++ * row + value_at, values + (size_t)i * value, value);
+                memcpy(rows + m++ * row + value_at, c->values + (size_t)i * value, value);
         }
-        free(keys);
-        free(values);
-        if (!rows)
-                return n < 0 ? n : -ENOMEM;
+        if (!rows || c->n < 0) {
+                free(rows);
+                return c->n < 0 ? c->n : -ENOMEM;
+        }
         free(*ret);
         *ret = rows;
         *ret_n = m;
@@ -209,9 +243,10 @@ static int take_map(struct kernel_bpf *b, enum kernel_map map, uint32_t number, 
 }
 
 #define TAKE(map, rows, type)                                                                      \
-        take_map(b, map, k->proc.number, sizeof(k->rows->key),                                     \
-                 offsetof(struct kernel_##type##_row, v), sizeof(k->rows->v),                      \
-                 sizeof(struct kernel_##type##_row), (void **)&k->rows, &k->n_##rows)
+        take_map(copy_of(b, map, sizeof(k->rows->key), sizeof(k->rows->v), is_over),               \
+                 k->proc.number, sizeof(k->rows->key), offsetof(struct kernel_##type##_row, v),    \
+                 sizeof(k->rows->v), sizeof(struct kernel_##type##_row), (void **)&k->rows,        \
+                 &k->n_##rows)
 
 static void take_cost(struct kernel *k)
 {
@@ -235,6 +270,7 @@ void kernel_take(struct process *p)
 {
         struct kernel_bpf *b = kernel_programs();
         struct kernel *k = &p->kernel;
+        bool is_over = p->end_ticks != 0; /* what is read now is the last */
 
         if (k->view == RUNFILE_VIEW_NONE)
                 return;

@@ -13,7 +13,6 @@
 #include "daemon/kernel.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -47,7 +46,6 @@ static struct {
         bool attached;
         char *why; /* FAILED */
         struct kernel_bpf bpf;
-        struct process *slots[VIEW_PROCS];
         uint32_t n_watched;
         uint32_t next_number;
 } it = {.epoll = -1, .loader = -1, .next_number = 1};
@@ -57,15 +55,19 @@ struct kernel_bpf *kernel_programs(void)
         return it.phase == LOADED ? &it.bpf : NULL;
 }
 
-struct process *kernel_slot(uint32_t slot)
-{
-        return slot < VIEW_PROCS ? it.slots[slot] : NULL;
-}
-
 int kernel_open(void)
 {
+        struct epoll_event e = {.events = EPOLLIN};
+        int fd;
+
         it.epoll = epoll_create1(EPOLL_CLOEXEC);
-        return it.epoll < 0 ? -errno : 0;
+        if (it.epoll < 0)
+                return -errno;
+        fd = kernel_slots_open();
+        if (fd < 0)
+                return fd;
+        e.data.fd = fd;
+        return epoll_ctl(it.epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
 }
 
 static void end_loader(void)
@@ -266,73 +268,6 @@ static void describe(const struct process *p, struct view_proc *v)
         v->waits_offset = offsetof(struct ifp_lane, waits);
 }
 
-/*
- * To put an array into a slot takes the kernel some ten milliseconds, until it is sure that no
- * program uses the one before. An engine that says hello should not wait for that, so the next
- * array is made ready beforehand, by a thread that does nothing else.
- */
-static struct {
-        bool begun;
-        pthread_t thread;
-        uint32_t slot;
-        int array; /* or -errno */
-} spare;
-
-static void *make_spare(void *unused)
-{
-        int r;
-
-        spare.array = kernel_bpf_array();
-        if (spare.array < 0)
-                return unused;
-        r = kernel_bpf_install(&it.bpf, spare.slot, spare.array);
-        if (r) {
-                close(spare.array);
-                spare.array = r;
-        }
-        return unused;
-}
-
-static uint32_t free_slot(void)
-{
-        uint32_t slot = 0;
-
-        while (slot < VIEW_PROCS && it.slots[slot])
-                slot++;
-        return slot;
-}
-
-static void begin_spare(void)
-{
-        if (spare.begun || it.phase != LOADED)
-                return;
-        spare.slot = free_slot();
-        spare.begun =
-                spare.slot < VIEW_PROCS && !pthread_create(&spare.thread, NULL, make_spare, NULL);
-}
-
-/* The array that is in a slot already, if there is one; else -1. */
-static int take_spare(uint32_t *ret_slot)
-{
-        if (!spare.begun)
-                return -1;
-        pthread_join(spare.thread, NULL);
-        spare.begun = false;
-        if (spare.array < 0)
-                return -1;
-        *ret_slot = spare.slot;
-        return spare.array;
-}
-
-static void drop_spare(void)
-{
-        uint32_t slot;
-        int array = take_spare(&slot);
-
-        if (array >= 0)
-                close(array);
-}
-
 /* Of a process that an earlier daemon gave its array: the same, as the engine looks at that. */
 static int find_array(const struct process *p)
 {
@@ -349,7 +284,7 @@ static int make_array(struct process *p)
 
         k->array = find_array(p);
         if (k->array < 0) {
-                k->array = take_spare(&k->slot);
+                k->array = kernel_slots_spare(&k->slot);
                 k->installed = k->array >= 0;
         }
         if (k->array < 0)
@@ -373,18 +308,12 @@ static int make_array(struct process *p)
         return 0;
 }
 
+/* Its array is in its slot: the programs may look. */
 static void watch(struct process *p)
 {
         struct kernel *k = &p->kernel;
         int r = 0;
 
-        if (!k->installed)
-                k->slot = free_slot();
-        if (k->slot == VIEW_PROCS) {
-                do_without(p, text_format("%u processes are watched already: no more at a time",
-                                          VIEW_PROCS));
-                return;
-        }
         if (!it.attached) {
                 r = kernel_bpf_attach(&it.bpf);
                 it.attached = !r;
@@ -392,8 +321,6 @@ static void watch(struct process *p)
                         cost_begin();
         }
         k->proc.number = it.next_number++;
-        if (!r && !k->installed)
-                r = kernel_bpf_install(&it.bpf, k->slot, k->array);
         if (!r)
                 r = kernel_bpf_watch(&it.bpf, k->slot, &k->proc);
         if (r) {
@@ -403,10 +330,24 @@ static void watch(struct process *p)
                 return;
         }
         k->wanted = false;
-        it.slots[k->slot] = p;
+        kernel_slots_set(k->slot, p);
         it.n_watched++;
-        begin_spare();
         kernel_cost(clock_mono_ns(), &k->events_before, &k->cost_before_ns, &k->missed_before);
+}
+
+/* The next array into a slot: of who waits for it, or a spare. */
+static void next_slot(struct process *processes)
+{
+        struct process *first = NULL;
+
+        for (struct process *p = processes; p; p = p->next)
+                if (p->kernel.wanted) /* the newest comes first */
+                        first = p;
+        if (first && kernel_slots_full())
+                do_without(first, text_format("%u processes are watched already: no more at a time",
+                                              VIEW_PROCS));
+        else
+                kernel_slots_begin(&it.bpf, first);
 }
 
 void kernel_begin(struct process *p)
@@ -426,14 +367,18 @@ void kernel_begin(struct process *p)
         }
         /* what is loaded has no room for stacks, and nobody needs it: once more, with */
         if (it.phase == LOADED && stacks && !it.stacks && !it.n_watched) {
-                drop_spare();
+                kernel_slots_drop();
                 kernel_bpf_unload(&it.bpf);
                 it.phase = NOTHING;
         }
         r = make_array(p);
-        if (r) {
+        if (r == -EPERM || r == -EACCES || r == -ENOSYS) {
                 fail(kernel_bpf_why(-r));
                 do_without(p, copy_of_why());
+                return;
+        }
+        if (r) {
+                do_without(p, kernel_bpf_why(-r));
                 return;
         }
         r = identify(p, &k->proc);
@@ -450,8 +395,10 @@ void kernel_begin(struct process *p)
                 start_loading(stacks);
         if (it.phase == FAILED)
                 do_without(p, copy_of_why());
-        else if (it.phase == LOADED)
+        else if (it.phase == LOADED && k->installed)
                 watch(p);
+        if (it.phase == LOADED)
+                next_slot(p); /* the newest of the list */
 }
 
 int kernel_array(const struct process *p)
@@ -459,29 +406,41 @@ int kernel_array(const struct process *p)
         return p->kernel.view == RUNFILE_VIEW_BPF ? p->kernel.array : -1;
 }
 
-void kernel_serve(struct process *processes)
+static void take_loaded(struct process *processes)
 {
         char *why = NULL;
-        int r;
+        int r = kernel_bpf_loaded(it.loader, &it.bpf, &why);
 
-        if (it.phase != LOADING)
-                return;
-        r = kernel_bpf_loaded(it.loader, &it.bpf, &why);
         if (r == -EAGAIN)
                 return;
         end_loader();
-        if (r)
-                fail(why);
-        else
+        if (!r) {
                 it.phase = LOADED;
-        for (struct process *p = processes; p; p = p->next) {
-                if (!p->kernel.wanted)
-                        continue;
-                if (r)
-                        do_without(p, copy_of_why());
-                else
-                        watch(p);
+                next_slot(processes);
+                return;
         }
+        fail(why);
+        for (struct process *p = processes; p; p = p->next)
+                if (p->kernel.wanted)
+                        do_without(p, copy_of_why());
+}
+
+void kernel_serve(struct process *processes)
+{
+        struct process *of;
+        int r;
+
+        if (it.phase == LOADING)
+                take_loaded(processes);
+        if (!kernel_slots_done(&of, &r))
+                return;
+        if (of && r)
+                do_without(of, text_format("the kernel does not let our programs look: %s",
+                                           strerror(-r)));
+        else if (of)
+                watch(of);
+        if (!r)
+                next_slot(processes);
 }
 
 /* What has the number of a process that is over makes room for others. */
@@ -518,10 +477,10 @@ void kernel_end(struct process *p)
         if (k->wanted)
                 do_without(p, text_format("it was over before our programs were loaded"));
         k->wanted = false;
-        if (k->proc.number && it.slots[k->slot] == p) {
+        kernel_slots_forget(p);
+        if (k->proc.number) {
                 kernel_bpf_forget(&it.bpf, k->slot);
                 forget_keys(k->proc.number);
-                it.slots[k->slot] = NULL;
                 if (--it.n_watched == 0) {
                         cost_end();
                         kernel_bpf_detach(&it.bpf);
@@ -554,7 +513,8 @@ void kernel_done(struct process *p)
 void kernel_close(void)
 {
         end_loader();
-        drop_spare();
+        kernel_slots_close();
+        kernel_read_forget();
         if (it.phase == LOADED)
                 kernel_bpf_unload(&it.bpf);
         it.phase = NOTHING;

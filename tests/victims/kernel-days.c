@@ -160,7 +160,23 @@ static void futexes(long n)
         printf("{\"turns\": %ld}\n", n);
 }
 
-/* Another process computes on the same CPU. */
+static uint64_t running_of(pid_t pid)
+{
+        char path[64], buf[128];
+        uint64_t ns = 0;
+        ssize_t n;
+        int fd;
+
+        snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
+        fd = open(path, O_RDONLY);
+        n = read(fd, buf, sizeof(buf) - 1);
+        close(fd);
+        buf[n > 0 ? n : 0] = '\0';
+        sscanf(buf, "%" SCNu64, &ns);
+        return ns;
+}
+
+/* Another process computes on the same CPU, and has had its part before we stop. */
 static void hog(long ms)
 {
         struct told a;
@@ -177,6 +193,8 @@ static void hog(long ms)
                 _exit(1);
         }
         spin((uint64_t)ms * 1000000u);
+        for (int i = 0; i < 300 && running_of(pid) < 100000000u; i++)
+                spin(100000000u);
         print_told("main", a, told());
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
