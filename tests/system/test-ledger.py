@@ -101,7 +101,7 @@ def a_contended_lock(s):
 @case
 def the_allocator(s):
     # without samples of stacks: of blocks as large as these each second one would be one
-    doc, own = ledgers(s, "--alloc", "op", "--alloc-bytes", "400000", dim=256,
+    doc, own = ledgers(s, "--alloc", "op", "--alloc-bytes", "4000000", dim=256,
                        env={"INFPROF_HEAP_INTERVAL": "0"})
     got, mine = rows(doc, "own"), engine_rows(own["own"])
     check(mine["alloc"] > 0.02 * own["own_ns"], f"something to see: {mine}")
