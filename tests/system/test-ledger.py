@@ -44,8 +44,8 @@ def engine_rows(own):
             "outside": own["outside"] + own["pass"]}
 
 
-def held(doc, own, who="own", fraction=0.05, slack=0.02, but=()):
-    """Each row is the engine's within 5 %, and 2 % of the whole. What the kernel says it was instead is taken out
+def held(doc, own, who="own", fraction=0.05, slack=0.03, but=()):
+    """Each row is the engine's within 5 %, and 3 % of the whole. What the kernel says it was instead is taken out
     of rows that the engine cannot take it out of: they may be less by so much. Stamps of ours are inside
     of the engine's."""
     got, mine = rows(doc, who), engine_rows(own[who])

@@ -141,7 +141,18 @@ def openmp_teams(s):
         equal(run.stderr, "", "stderr")
         truth = json.loads(run.stdout)
         spawns = work(s, "spawns", run)
-        sound_waits(work(s, "waits"))
+        waits = work(s, "waits")
+        sound_waits(waits)
+        # at the end of each odd region all wait for the thread that has more to do
+        busy = truth["odd_busy_ns"]
+        odd = next(b for b in waits["barriers"] if b["episodes"] == truth["regions"]["odd"])
+        last = {x["tid"]: x["times"] for x in odd["last"]}
+        check(last.get(truth["last_tid"], 0) >= 0.8 * odd["episodes"], f"who came last: {last}")
+        near(odd["wait_ns"], sum(max(busy) - b for b in busy), 0.1, "waited at the end of regions")
+        # barriers, and the end of the region, and of each somebody is the last
+        meet = next(b for b in waits["barriers"] if b["episodes"] == truth["barriers"] + 1)
+        equal(sum(x["times"] for x in meet["last"]), meet["episodes"], "last arrivals")
+        equal(len(meet["last"]), team, "in turns")
         sites = {}
         for site in spawns["sites"]:
             if site["kind"] == "openmp":
