@@ -13,6 +13,8 @@
  * A thread's events follow each other (they happen on the thread, or under its run queue's lock),
  * so its storage and its lane's element have one writer at a time. The last element is
  * everybody's, and added to atomically. What finds no room is counted in `lost`.
+ *
+ * One file, though a long one: programs and maps are one object, and all of it is inlined.
  */
 #include "vmlinux.h"
 

@@ -20,7 +20,6 @@ static int load_ledger(const struct runfile_ledger *row, void *userdata)
 
         if (process == NONE)
                 return RUNFILE_E_FOREIGN;
-        w->processes[process].waits_known = true;
         if (!row->steps)
                 return 0;
         l->n_processes++;

@@ -87,7 +87,6 @@ static int load_spawn(const struct runfile_spawn *row, void *userdata)
                 return work_dangling(w, "spawn", "site", row->process, row->site);
         if (row->op && !op)
                 return work_dangling(w, "spawn", "op", row->process, row->op);
-        w->processes[process].waits_known = true;
         if (!row->count && !row->live) /* what was asked for there was refused, each time */
                 return 0;
         key.op = op ? op->name : NULL;

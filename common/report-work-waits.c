@@ -18,7 +18,6 @@ static int load_thread_wait(const struct runfile_thread_wait *row, void *userdat
                 return RUNFILE_E_FOREIGN;
         if (t == NONE)
                 return work_dangling(w, "thread_wait", "thread", row->process, row->thread);
-        w->processes[process].waits_known = true;
         w->threads[t].wait_count[row->kind] = row->count;
         w->threads[t].wait_ns[row->kind] = row->total_ns;
         return 0;
@@ -71,7 +70,6 @@ static int load_wait(const struct runfile_wait *row, void *userdata)
                 return RUNFILE_E_FOREIGN;
         if (row->op && !op)
                 return work_dangling(w, "wait", "op", row->process, row->op);
-        w->processes[process].waits_known = true;
         key.op = op ? op->name : NULL;
         r = frames_read(&w->frames, w->rf, "wait", row->process, row->wait, row->frames,
                         &key.frames, &key.n_frames, &w->why);

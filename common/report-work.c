@@ -121,8 +121,10 @@ static int prepare(struct work *w)
         w->threads = calloc(m->n_threads + 1, sizeof(*w->threads));
         if (!w->processes || !w->threads)
                 return -ENOMEM;
-        for (size_t i = 0; i < m->n_processes; i++)
+        for (size_t i = 0; i < m->n_processes; i++) {
                 w->processes[i].crowd = NONE;
+                w->processes[i].waits_known = m->processes[i].waits;
+        }
         for (size_t i = 0; i < m->n_threads; i++) {
                 const struct runfile_process *p = model_process(m, m->threads[i].row.process);
 
@@ -286,12 +288,11 @@ json_t *work_notes(const struct work *w)
 
         report_note_processes(notes, &w->model);
         for (size_t i = 0; i < w->model.n_processes; i++)
-                n_unknown += !w->processes[i].waits_known && !w->model.processes[i].trivial &&
-                             w->model.processes[i].spans;
+                n_unknown += !w->processes[i].waits_known && !w->model.processes[i].trivial;
         if (n_unknown)
                 report_note(notes,
-                            "of %zu process%s nothing is known of waits, spawns and the ledger: "
-                            "there were none, or they were not recorded (INFPROF_WAITS=off)",
+                            "of %zu process%s waits, lives of threads and the ledger were not "
+                            "recorded (record --waits off, or INFPROF_WAITS=off)",
                             n_unknown, n_unknown > 1 ? "es" : "");
         if (w->kernel.there && w->kernel.view != RUNFILE_VIEW_BPF)
                 report_note(notes, "no kernel's view by BPF: %s",

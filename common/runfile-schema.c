@@ -78,6 +78,7 @@ static const struct column process_columns[] = {
         COL(end_value, I32, "exit code or signal number"),
         COL(reason, TEXT_OR_NONE, "of a cut, or the trouble the shim met"),
         COL(trivial, BOOL, "did nothing worth a row"),
+        COL(waits, BOOL, "waits, spawns and the ledger were kept"),
         COL(spans, U64, "timed calls that ended"),
         COL(folded, U64, "of these: only in the fold table, without a line in time"),
         COL(lost, U64, "must be 0"),

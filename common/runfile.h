@@ -69,6 +69,7 @@ struct runfile_process {
         enum runfile_end end;
         int end_value;
         const char *reason; /* of a cut, or what trouble the shim met; NULL */
+        bool waits;         /* waits, spawns and the ledger were kept (INFPROF_WAITS) */
         bool trivial;       /* did nothing worth a row: shown in one line with its like */
         uint64_t spans;     /* timed spans that ended */
         uint64_t folded, lost, left, open;

@@ -53,6 +53,7 @@ static int put_process(struct run *run, const struct process *p)
                 .end_value = p->end_value,
                 .reason = p->reason,
                 .trivial = p->trivial,
+                .waits = (p->segment.header.flags & IFP_HEADER_WAITS) != 0,
                 .spans = flush_sane(g->spans),
                 .folded = flush_sane(g->folded),
                 .lost = flush_sane(process_lost(p)),

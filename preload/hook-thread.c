@@ -18,7 +18,41 @@ struct start {
         int parent_tid;
         uint32_t site, live_of_site; /* of that site, with this one */
         uint64_t live;               /* of the process */
+        uint32_t used;               /* of those in `starts` */
 };
+
+/*
+ * From the one thread to the other. Not from malloc where that can be: a thread that does nothing
+ * else with it would have libc set its part of the heap up just to free this.
+ */
+#define N_STARTS 256u
+#define PROBES   8u
+static struct start starts[N_STARTS];
+static uint32_t next_start;
+
+static struct start *start_new(void)
+{
+        uint32_t from = __atomic_fetch_add(&next_start, 1, __ATOMIC_RELAXED);
+        struct start *start;
+
+        for (uint32_t i = 0; i < PROBES; i++) {
+                start = &starts[(from + i) % N_STARTS];
+                if (!__atomic_exchange_n(&start->used, 1, __ATOMIC_ACQUIRE))
+                        return start;
+        }
+        start = ifp_real.malloc(sizeof(*start));
+        if (start)
+                start->used = 0;
+        return start;
+}
+
+static void start_free(struct start *start)
+{
+        if (start >= starts && start < starts + N_STARTS)
+                __atomic_store_n(&start->used, 0, __ATOMIC_RELEASE);
+        else
+                ifp_real.free(start);
+}
 
 /* Its end is counted by ifp_lane_end; where it comes to nothing there was no peak. */
 static void count_thread(struct start *start)
@@ -70,7 +104,7 @@ static struct start begin(struct start *arg, uint64_t sp)
 
         tls->busy++;
         start = *arg;
-        ifp_real.free(arg);
+        start_free(arg);
         note_stack(tls, &start, sp);
         tls->counted = 1;
         if (ifp_seg && ifp_alive() && !ifp_off) {
@@ -131,9 +165,10 @@ static struct start *prepare(const pthread_attr_t *attr, uint64_t sp)
         if (!ifp_seg || !ifp_alive() || ifp_off || tls->busy)
                 return NULL;
         tls->busy++;
-        start = ifp_real.malloc(sizeof(*start));
+        start = start_new();
         if (start) {
-                *start = (struct start){.site = ifp_site(tls, IFP_SPAWN_THREAD, sp)};
+                *start = (struct start){.used = start->used,
+                                        .site = ifp_site(tls, IFP_SPAWN_THREAD, sp)};
                 start->parent_tid = tls->crowd ? (int)IFP_SYS(gettid) : tls->lane->tid;
                 read_stack(start, attr);
                 count_thread(start);
@@ -150,7 +185,7 @@ static void undo(struct start *start)
         __atomic_fetch_sub(&ifp_seg->live.threads_live, 1, __ATOMIC_RELAXED);
         if (start->site)
                 __atomic_fetch_sub(&ifp_seg->sites[start->site - 1].live, 1, __ATOMIC_RELAXED);
-        ifp_real.free(start);
+        start_free(start);
 }
 
 /* `start` is a copy: the real one is the new thread's by now. */
@@ -188,14 +223,15 @@ IFP_EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *
 
 IFP_EXPORT int thrd_create(thrd_t *thread, thrd_start_t fn, void *arg)
 {
-        struct start *start = prepare(NULL, FRAME);
-        struct start copy;
+        struct start copy, *start;
         struct ifp_creation creation;
         uint64_t ticks;
         int ret;
 
+        ifp_real_init();
         if (!ifp_real.thrd_create)
                 return thrd_error;
+        start = prepare(NULL, FRAME);
         if (!start)
                 return ifp_real.thrd_create(thread, fn, arg);
         start->c11 = fn;

@@ -40,6 +40,8 @@ static void hist_set(uint64_t *hist, uint64_t ns, uint64_t n)
         hist[ifp_hist_index(ns)] += n;
 }
 
+#define NO_WAITS 2001u /* spans of the process that kept none */
+
 /* ---- what all have in common ---- */
 
 static int put_process(struct runfile *rf, uint32_t index, uint64_t tokens, uint64_t spans)
@@ -57,6 +59,7 @@ static int put_process(struct runfile *rf, uint32_t index, uint64_t tokens, uint
                 .duration_ns = 2 * SECOND,
                 .ticks_per_second = SECOND,
                 .end = RUNFILE_END_CODE,
+                .waits = spans != NO_WAITS,
                 .spans = spans,
                 .generated_tokens = tokens,
         };
@@ -778,7 +781,7 @@ static int put_small(struct runfile *rf)
 
 static int put_bare(struct runfile *rf)
 {
-        int r = put_process(rf, 0, 0, 2000);
+        int r = put_process(rf, 0, 0, NO_WAITS);
 
         for (uint32_t i = 0; i < 3; i++) {
                 struct runfile_thread t = a_thread(i, i ? "pool" : "engine", i ? 0 : -1);
