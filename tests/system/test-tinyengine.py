@@ -216,7 +216,10 @@ def texts_side_by_side_are_the_same_work(s):
 def waits_are_counted(s):
     args = ["--tokens", "5", "--layers", "2", "--dim", "32", "--threads", "3"]
     ops = 5 * (2 * 15 + 2)
-    _, truth = engine(s, *args, "--lock", "20")
+    for _ in range(5):  # on one CPU nobody may come while another holds it
+        _, truth = engine(s, *args, "--lock", "20")
+        if truth["waits"]["mutex"]:
+            break
     equal(truth["locks"], ops * 3 * 20, "locks taken")
     equal(truth["kernels"]["tk_gather"]["calls"], ops * 3, "gatherings")
     between(1, truth["waits"].pop("mutex"), truth["locks"], "locks not to be had at once")
