@@ -80,3 +80,9 @@ show build/cli/infprof report || die "infprof report has no answer"
 say "who allocates while tokens are decoded"
 show build/cli/infprof memory --phase decode -n 3 --sections totals,stacks,categories ||
         die "infprof memory has no answer"
+
+say "why more threads are slower: two of them"
+show build/cli/infprof record build/examples/llama-driver --lib "$lib" --model $model --tokens 100 --threads 2 \
+        >$work/text || die "the engine failed"
+show build/cli/infprof explain || die "infprof explain has no answer"
+show build/cli/infprof ledger || die "infprof ledger has no answer"
