@@ -73,9 +73,13 @@ size_t work_thread(const struct work *w, uint32_t process, int64_t thread)
 uint64_t work_lifetime(const struct work *w, size_t thread)
 {
         const struct model_thread *t = &w->model.threads[thread];
-        uint64_t lived = report_thread_lifetime(&w->model, t), ran = t->row.cpu_ns;
+        uint64_t lived = report_thread_lifetime(&w->model, t), ran = t->row.cpu_ns, seen = 0;
 
-        return ran != UINT64_MAX && ran > lived ? ran : lived;
+        if (ran != RUNFILE_NOT_TOLD && ran > lived)
+                lived = ran;
+        if (t->row.running_ns != RUNFILE_NOT_TOLD && t->row.runnable_ns != RUNFILE_NOT_TOLD)
+                seen = sum_u64(t->row.running_ns, t->row.runnable_ns);
+        return seen > lived ? seen : lived;
 }
 
 bool work_in_ops(const struct work *w, size_t thread, uint64_t *ret_ns)

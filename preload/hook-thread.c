@@ -18,6 +18,7 @@ struct start {
         int parent_tid;
         uint32_t site, live_of_site; /* of that site, with this one */
         uint64_t live;               /* of the process */
+        uint64_t asked;              /* ticks: its life begins */
         uint32_t used;               /* of those in `starts` */
 };
 
@@ -113,7 +114,7 @@ static struct start begin(struct start *arg, uint64_t sp)
                 else if (!tls->crowd) /* a handler was here before us */
                         tls->lane->parent_tid = start.parent_tid, tls->lane->site = start.site;
                 tls->site = start.site;
-                tls->born = ifp_ticks();
+                tls->born = start.asked;
         }
         tls->busy--;
         return start;
@@ -211,6 +212,7 @@ IFP_EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *
         start->fn = fn;
         start->arg = arg;
         copy = *start;
+        start->asked = ifp_ticks();
         ifp_creation_begin(&creation);
         ret = ifp_real.pthread_create(thread, attr, trampoline, start);
         ticks = ifp_creation_end(&creation);
@@ -237,6 +239,7 @@ IFP_EXPORT int thrd_create(thrd_t *thread, thrd_start_t fn, void *arg)
         start->c11 = fn;
         start->arg = arg;
         copy = *start;
+        start->asked = ifp_ticks();
         ifp_creation_begin(&creation);
         ret = ifp_real.thrd_create(thread, trampoline_c11, start);
         ticks = ifp_creation_end(&creation);

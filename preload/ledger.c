@@ -51,6 +51,7 @@ static struct reading last[IFP_MAX_LANES];
 static struct part parts[IFP_MAX_LANES];
 static uint32_t settled_gen[IFP_MAX_LANES]; /* of a lane whose thread is gone, and read */
 static uint32_t n_read;                     /* lanes that were ever read */
+static uint64_t note_ticks; /* what the last note took: outside of all ops, in the next step */
 static uint64_t last_end, last_allocs, last_alloc_bytes, last_spawns;
 static uint64_t waited_for[IFP_MAX_LANES]; /* in this step, by the thread that decodes */
 
@@ -217,6 +218,15 @@ static uint64_t take(uint64_t *from, uint64_t n)
         return n;
 }
 
+/* What stamps cost lies around kernels, in what calls them: in graphs, else calls, else kernels. */
+static uint64_t take_cost(uint64_t n, uint64_t *a, uint64_t *b, uint64_t *c)
+{
+        uint64_t taken = take(a, n);
+
+        taken += take(b, n - taken);
+        return taken + take(c, n - taken);
+}
+
 /* Of the time spent with one thing open: what else it was. The rest is returned. */
 static uint64_t divide(uint64_t ticks, uint32_t state, const struct reading *d,
                        uint64_t waits[IFP_N_WAIT_GROUPS], uint64_t *rows)
@@ -258,9 +268,9 @@ static void make_rows(const struct reading *d, uint64_t ticks, bool own, uint64_
                 late -= n;
                 rows[IFP_LEDGER_RUNNABLE] += n;
         }
-        rows[IFP_LEDGER_PROFILER] = take(&graph, stamps);
-        stamps -= rows[IFP_LEDGER_PROFILER];
-        rows[IFP_LEDGER_PROFILER] += take(own ? &call : &none, stamps);
+        rows[IFP_LEDGER_PROFILER] = take_cost(stamps, &graph, own ? &call : &none, &compute);
+        if (own)
+                rows[IFP_LEDGER_PROFILER] += take(&none, note_ticks);
         rows[IFP_LEDGER_COMPUTE] += compute;
         rows[IFP_LEDGER_OUTSIDE] += call + (own ? none : 0);
         rows[IFP_LEDGER_UNACCOUNTED] += graph + (own ? 0 : none);
@@ -274,28 +284,32 @@ static bool is_wait_row(uint32_t row)
         return row >= IFP_LEDGER_BARRIER && row <= IFP_LEDGER_WAIT;
 }
 
-/* `ticks` of waiting for that thread become what it did; returns what could not be replaced. */
+/*
+ * `ticks` of waiting for that thread become what it did, but no more than all it did: for the rest
+ * it waited itself. Returns what could not be replaced.
+ */
 static uint64_t replace(uint64_t ticks, const struct part *by, uint64_t *rows)
 {
-        uint64_t busy = 0, left = ticks;
+        uint64_t busy = 0, moved, left = ticks;
 
         for (uint32_t r = 0; r < IFP_N_LEDGER; r++)
                 busy += is_wait_row(r) ? 0 : by->rows[r];
         if (!busy)
                 return ticks;
+        moved = ticks < busy ? ticks : busy;
         for (uint32_t r = 0; r < IFP_N_LEDGER; r++) {
-                uint64_t share; /* in units of 2^-20 */
+                uint64_t share, n; /* share: in units of 2^-20 */
 
                 if (is_wait_row(r))
                         continue;
                 share = busy < 1ull << 43 ? (by->rows[r] << 20) / busy : by->rows[r] / (busy >> 20);
-                rows[r] += take(&left, (uint64_t)((unsigned __int128)ticks * share >> 20));
+                n = (uint64_t)((unsigned __int128)moved * share >> 20);
+                rows[r] += take(&left, n);
         }
-        rows[IFP_LEDGER_COMPUTE] += left; /* of the rounding */
-        return 0;
+        return left;
 }
 
-static void make_critical(const uint64_t *own, uint64_t *rows)
+static void make_critical(uint32_t own_lane, const uint64_t *own, uint64_t *rows)
 {
         uint64_t waits = 0, kept = 0;
 
@@ -304,7 +318,7 @@ static void make_critical(const uint64_t *own, uint64_t *rows)
                 rows[r] = is_wait_row(r) ? 0 : own[r];
         }
         for (uint32_t i = 0; i < n_read; i++) {
-                uint64_t n = take(&waits, waited_for[i]);
+                uint64_t n = i == own_lane ? 0 : take(&waits, waited_for[i]);
 
                 if (n)
                         kept += replace(n, &parts[i], rows);
@@ -417,6 +431,7 @@ void ifp_ledger_note(struct ifp_tls *tls, uint32_t n, uint64_t now, uint64_t all
 {
         struct ifp_ledger_sums *s = &ifp_seg->ledger;
         uint64_t spawns = __atomic_load_n(&ifp_seg->live.spawns, __ATOMIC_RELAXED);
+        uint64_t begun = ifp_ticks();
         bool step = n && last_end && now > last_end;
 
         if (!(ifp_seg->header.flags & IFP_HEADER_WAITS) || tls->crowd || !tls->lane)
@@ -434,7 +449,8 @@ void ifp_ledger_note(struct ifp_tls *tls, uint32_t n, uint64_t now, uint64_t all
         __atomic_store_n(&s->seq, s->seq + 1, __ATOMIC_SEQ_CST);
         read_all(tls, now, step);
         if (step) {
-                make_critical(record.rows[IFP_LEDGER_OWN], record.rows[IFP_LEDGER_CRITICAL]);
+                make_critical(record.lane, record.rows[IFP_LEDGER_OWN],
+                              record.rows[IFP_LEDGER_CRITICAL]);
                 publish();
         }
         __atomic_store_n(&s->seq, s->seq + 1, __ATOMIC_SEQ_CST);
@@ -444,12 +460,13 @@ void ifp_ledger_note(struct ifp_tls *tls, uint32_t n, uint64_t now, uint64_t all
         last_allocs = allocs;
         last_alloc_bytes = alloc_bytes;
         last_spawns = spawns;
+        note_ticks = less(ifp_ticks(), begun);
 }
 
 void ifp_ledger_after_fork(void)
 {
         ifp_kernel = NULL;
-        last_end = 0;
+        last_end = note_ticks = 0;
         for (uint32_t i = 0; i < n_read; i++) {
                 last[i] = (struct reading){0};
                 settled_gen[i] = 0;

@@ -222,7 +222,7 @@ struct ifp_site {
         uint32_t reserved;
         uint64_t cost_ticks; /* of all creations, as the caller sees them */
         uint64_t ended;      /* threads and regions that are over */
-        uint64_t life_ticks; /* of these, from the start function's begin to its end */
+        uint64_t life_ticks; /* of these, from the call that made it to its end */
         uint64_t cpu_ns;     /* of these; threads only */
         uint64_t team;       /* regions: threads in them, summed */
         uint64_t reserved1[5];
@@ -362,7 +362,7 @@ enum ifp_ledger {
         IFP_LEDGER_ALLOC = 7,   /* in the allocator: estimate */
         IFP_LEDGER_SPAWN = 8,   /* creating threads and processes */
         IFP_LEDGER_OUTSIDE = 9, /* outside the graph: sampling, tokenising, graph building */
-        IFP_LEDGER_PROFILER = 10, /* what the stamps cost: estimate */
+        IFP_LEDGER_PROFILER = 10, /* what stamps and the ledger itself cost: estimate */
         IFP_LEDGER_UNACCOUNTED = 11,
         IFP_N_LEDGER = 12,
 };
