@@ -79,7 +79,8 @@ static bool print_waiting(const struct page *p)
         static const struct rows_column columns[] = {
                 {{"for", true, false, 0}, "for_ns", ROWS_TIME},
                 {{"kind", false, false, 0}, "kind", ROWS_TEXT},
-                {{"object", false, false, 2}, "object", ROWS_TEXT, "-"},
+                {{"object", false, false, 2}, "object_text", ROWS_TEXT, "-"},
+                {{"held by", false, false, 3}, "by_text", ROWS_TEXT, "-", true},
                 {{"tid", true, false, 0}, "tid", ROWS_ID},
                 {{"thread", false, false, 1}, "name", ROWS_TEXT, "-"},
                 {{"at", false, true, 0}, "place", ROWS_TEXT},
@@ -94,9 +95,16 @@ static bool print_waiting(const struct page *p)
                 return true;
         for (size_t i = 0; i < shown; i++) {
                 json_t *row = json_copy(json_array_get(waiting, i));
+                const json_t *by = json_object_get(row, "by");
                 _cleanup_(freep) char *place = place_of(p, json_object_get(row, "site"));
+                _cleanup_(freep) char *object = waits_object(row);
+                char who[96];
 
                 json_object_set_new(row, "place", json_string(place ? place : "-"));
+                json_object_set_new(row, "object_text", json_string(object ? object : "?"));
+                if (json_is_object(by))
+                        json_object_set_new(row, "by_text",
+                                            json_string(waits_thread(who, sizeof(who), by)));
                 json_array_append_new(rows, row);
         }
         view_heading(&p->v, live ? "waiting at this moment" : "waiting when the run ended");

@@ -394,12 +394,22 @@ static int build_barriers(const struct work *w, json_t **ret)
         return r;
 }
 
+static json_t *build_thread(const struct work *w, size_t thread)
+{
+        json_t *o = thread == NONE ? json_null() : json_object();
+
+        if (thread != NONE)
+                work_put_thread(o, w, thread);
+        return o;
+}
+
 static json_t *build_waiting(const struct work *w)
 {
         json_t *array = json_array();
 
         for (size_t i = 0; i < w->model.n_threads; i++) {
                 const struct work_thread *t = &w->threads[i];
+                const char *library;
                 json_t *o;
 
                 if (!t->now.kind)
@@ -408,6 +418,12 @@ static json_t *build_waiting(const struct work *w)
                 work_put_thread(o, w, i);
                 report_set(o, "kind", json_string(work_wait_kinds[t->now.kind]));
                 report_set(o, "object", work_build_object(t->now.object));
+                library = t->now.wait != NONE ? w->waits[t->now.wait].library : NULL;
+                report_set(o, "library", report_text(library));
+                report_set(o, "offset",
+                           report_integer_or_null(library,
+                                                  library ? w->waits[t->now.wait].offset : 0));
+                report_set(o, "by", build_thread(w, t->now.by));
                 report_set(o, "for_ns", report_integer(t->now.for_ns));
                 report_set(o, "since_ns", report_integer(t->now.since_ns));
                 report_set(

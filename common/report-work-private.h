@@ -40,6 +40,7 @@ struct work_thread {
                 uint32_t kind; /* 0: none */
                 uint64_t object, since_ns, for_ns;
                 size_t wait; /* NONE: not known */
+                size_t by;   /* thread; NONE: not known */
         } now;
 };
 

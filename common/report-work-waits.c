@@ -150,6 +150,7 @@ static int load_wait_now(const struct runfile_wait_now *row, void *userdata)
         w->threads[t].now.since_ns = row->since_ns;
         w->threads[t].now.for_ns = row->for_ns;
         w->threads[t].now.wait = ref ? ref->to : NONE;
+        w->threads[t].now.by = work_thread(w, row->process, row->by_thread);
         return 0;
 }
 

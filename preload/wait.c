@@ -75,6 +75,7 @@ static void show(struct ifp_lane *lane, const struct waiting *w)
         s->entry = w ? w->entry : 0;
         s->kind = w ? w->kind : 0;
         s->inner = w ? w->inner : 0;
+        s->by = w ? w->who.gen | (uint64_t)w->who.lane << 32 : 0;
         if (w)
                 __atomic_store_n(&s->since, w->since, __ATOMIC_RELEASE);
 }

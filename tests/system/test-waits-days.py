@@ -64,6 +64,57 @@ def what_never_comes_is_shown_while_it_is_awaited(s):
 
 
 @case
+def who_holds_it_is_said_while_it_is_waited_for(s):
+    read, write = os.pipe()
+    run = s.start([victim(s, "waits-days"), "held"], stdin=read)
+    os.close(read)
+    try:
+        wait_until(lambda: run.stdout.endswith("\n"), 20, "they wait")
+        truth = json.loads(run.stdout)
+
+        def waiting():
+            got = s.infprof("waits", "--json", code=None)
+            doc = json.loads(got.stdout) if got.returncode == 0 else {"waiting": []}
+            found = {w["tid"]: w for w in doc["waiting"]}
+            return found if all(found.get(truth[who], {"by": None})["by"] for who in ("main", "blocked")) else None
+
+        found = wait_until(waiting, 10, "both waits and whom they are for")
+        equal((found[truth["blocked"]]["kind"], found[truth["main"]]["kind"]), ("mutex", "join"), "kinds")
+        by = {who: found[truth[who]]["by"] for who in ("main", "blocked")}
+        equal((by["blocked"]["tid"], by["blocked"]["name"]), (truth["holder"], "holder"), "who holds the lock")
+        equal((by["main"]["tid"], by["main"]["name"]), (truth["blocked"], "blocked"), "who is joined")
+        equal(os.path.basename(found[truth["blocked"]]["library"]), "waits-days", "where the lock lies")
+        text = s.infprof("waits").stdout
+        line = next(line for line in text.splitlines() if f" {truth['blocked']} " in line)
+        check("held by" in text and f"holder ({truth['holder']})" in line and "waits-days+0x" in line, text)
+        now = s.infprof("top", "--once", "--json").stdout
+        now = {w["tid"]: w for w in json.loads(now)["waits"]["now"]}
+        equal(now[truth["blocked"]]["holder"]["tid"], truth["holder"], "top says it, too")
+        equal(now[truth["main"]]["holder"]["tid"], truth["blocked"], "and who is joined")
+    finally:
+        os.close(write)
+    equal(run.wait(), 0, "exit code")
+
+
+@case
+def who_is_joined_before_it_begins(s):
+    for _ in range(5):
+        read, write = os.pipe()
+        run = s.start([victim(s, "waits-days"), "joined-at-once"], stdin=read)
+        os.close(read)
+        try:
+            def joins():
+                got = s.infprof("waits", "--json", code=None)
+                doc = json.loads(got.stdout) if got.returncode == 0 else {"waiting": []}
+                return [w for w in doc["waiting"] if w["kind"] == "join" and w["by"] and w["pid"] == run.popen.pid]
+            join, = wait_until(joins, 10, "the join")
+            equal(join["by"]["name"], "holder", "who is joined")
+        finally:
+            os.close(write)
+        equal(run.wait(), 0, "exit code")
+
+
+@case
 def cancelled_in_a_wait(s):
     doc, truth = waited(s, "waits-days", "cancel")
     agrees(doc, truth, fraction=0.1)  # its stopwatch starts when they are seen to sleep

@@ -164,9 +164,9 @@ def waits(live=False):
             {"pid": 4711, "object": None, "objects": 2, "op": "RMS_NORM", "phase": "prefill", "spins": True, "threads": 2, "episodes": 2_000,
              "busy_ns": 62 * MS, "wait_ns": 31 * MS, "imbalance": 1.02, "efficiency": 0.667, "last": [], "price": None}],
         "waiting": [
-            {"pid": 4711, "tid": 4712, "name": "loader", "kind": "condition", "object": "0x55e0a1b2c3d0", "for_ns": 12_400 * MS,
+            {"pid": 4711, "tid": 4712, "name": "loader", "kind": "condition", "object": "0x55e0a1b2c3d0", "library": None, "offset": None, "by": None, "for_ns": 12_400 * MS,
              "since_ns": 850 * MS, "site": 1},
-            {"pid": 4711, "tid": 4711, "name": "llama-driver", "kind": "barrier", "object": "0x7f31c0001f40", "for_ns": 8 * US,
+            {"pid": 4711, "tid": 4711, "name": "llama-driver", "kind": "barrier", "object": "0x7f31c0001f40", "library": None, "offset": None, "by": None, "for_ns": 8 * US,
              "since_ns": 13_249 * MS, "site": None}] if live else [],
         "notes": [],
     }

@@ -217,6 +217,7 @@ static void objects_and_sites(void **state)
         is(o, "waiting.0.tid", 6003);
         is(o, "waiting.0.since_ns", 800 * MS);
         is(o, "waiting.0.site", 0);
+        is_text(o, "waiting.0.by.name", "engine");
         json_decref(o);
 }
 
