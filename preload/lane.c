@@ -85,6 +85,7 @@ struct ifp_lane *ifp_lane_begin(struct ifp_tls *tls, int tid, int parent_tid, ui
         lane = pick();
         if (!lane) {
                 ifp_unlock(&lock);
+                ifp_who_forget();
                 return join_crowd(tls);
         }
         lane->gen++;

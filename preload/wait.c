@@ -112,6 +112,8 @@ static void finish(struct ifp_tls *tls, uint64_t now, enum ifp_wait_how how, boo
         }
         if (!left && !w.who.gen && how == IFP_WAITED && asks_who_woke(w.kind))
                 w.who = ifp_who_woke(w.object, w.since, now);
+        if (!left && !w.who.gen && how == IFP_WAITED && w.kind == IFP_WAIT_JOIN)
+                w.who = ifp_who_joined(w.object, w.since, now);
         if (w.who.gen && tls->decodes)
                 ifp_ledger_waited(w.who.lane, ticks);
         ifp_wait_count(w.entry, ticks, &w.who, how, left, false);

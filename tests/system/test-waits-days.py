@@ -193,8 +193,21 @@ def forty_thousand_threads_one_after_the_other(s):
     doc, truth = waited(s, "waits-days", "brief", alone=False)
     own = truth["values"]
     between(1, kinds(doc)["join"]["count"], own["joins"], "joins that waited")
+    # whom a wait was for that began before that thread had its lane, or after it, is known all the same
+    unknown = sum(o["unknown"]["count"] for o in objects(doc, "join"))
+    between(0, unknown / kinds(doc)["join"]["count"], 0.05, "joins of somebody who was not seen")
     spawns = work(s, "spawns")
     equal([(x["count"], x["ended"], x["live"]) for x in spawns["sites"]], [(own["threads"], own["threads"], 0)], "spawns")
+
+
+@case
+def each_is_joined_as_it_was_made(s):
+    doc, truth = waited(s, "waits-days", "join-each")
+    agrees(doc, truth)
+    o, = objects(doc, "join")
+    own = truth["values"]
+    equal(o["unknown"]["count"], 0, "joins of somebody who was not seen")
+    equal(by_whom(o), {own[f"tid{i}"]: 1 for i in range(own["joins"])}, "who was joined")
 
 
 def unshared(s, script, *more):

@@ -228,6 +228,29 @@ static int way_joined_at_once(void)
         return 0;
 }
 
+static void *works_a_while(void *arg)
+{
+        atomic_store((_Atomic int *)arg, my_tid());
+        nap_ms(HOLD_MS);
+        return NULL;
+}
+
+static int way_join_each(void)
+{
+        enum { EACH = 3 };
+        static _Atomic int tids[EACH];
+        static const char *const names[EACH] = {"tid0", "tid1", "tid2"};
+
+        for (int i = 0; i < EACH; i++) {
+                pthread_t t = begin(works_a_while, (void *)&tids[i]);
+
+                WAITS("join", !pthread_join(t, NULL));
+                value(names[i], tids[i]);
+        }
+        value("joins", EACH);
+        return 0;
+}
+
 /* ---- cancelled */
 
 static void unlock(void *arg)
@@ -678,6 +701,7 @@ int main(int argc, char **argv)
                 {"robust-thread", way_robust_thread},
                 {"never", way_never},
                 {"held", way_held},
+                {"join-each", way_join_each},
                 {"joined-at-once", way_joined_at_once},
                 {"cancel", way_cancel},
                 {"handler", way_handler},
