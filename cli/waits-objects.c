@@ -59,6 +59,8 @@ bool waits_print_objects(const struct page *p)
                 {{"threads", true, false, 6}, "threads", ROWS_COUNT},
                 {{"timeouts", true, false, 4}, "timeouts", ROWS_COUNT, NULL, true},
                 {{"left", true, false, 5}, "left", ROWS_COUNT, NULL, true},
+                {{"in progress", true, false, 2}, "now.waits", ROWS_COUNT, NULL, true},
+                {{"so far", true, false, 1}, "now.total_ns", ROWS_TIME, NULL, true},
                 {{"kind", false, false, 0}, "kind", ROWS_TEXT},
                 {{"object", false, false, 0}, "name", ROWS_TEXT},
                 {{"mostly for", false, true, 9}, "mostly", ROWS_TEXT},

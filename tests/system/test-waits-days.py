@@ -87,6 +87,12 @@ def who_holds_it_is_said_while_it_is_waited_for(s):
         text = s.infprof("waits").stdout
         line = next(line for line in text.splitlines() if f" {truth['blocked']} " in line)
         check("held by" in text and f"holder ({truth['holder']})" in line and "waits-days+0x" in line, text)
+        doc = json.loads(s.infprof("waits", "--json").stdout)
+        now = {k["kind"]: k["now"] for k in doc["kinds"]}
+        equal((now["mutex"]["waits"], now["join"]["waits"]), (1, 1), "what goes on, by kind")
+        lock, = objects(doc, "mutex")
+        equal((lock["count"], lock["now"]["waits"], lock["now"]["total_ns"]), (0, 1, now["mutex"]["total_ns"]), "and by object")
+        check("in progress" in text and "so far" in text, text)
         now = s.infprof("top", "--once", "--json").stdout
         now = {w["tid"]: w for w in json.loads(now)["waits"]["now"]}
         equal(now[truth["blocked"]]["holder"]["tid"], truth["holder"], "top says it, too")
