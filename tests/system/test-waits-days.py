@@ -103,6 +103,32 @@ def who_holds_it_is_said_while_it_is_waited_for(s):
 
 
 @case
+def a_run_that_was_killed_in_a_hang_says_so(s):
+    read, write = os.pipe()
+    run = s.start([victim(s, "waits-days"), "held"], stdin=read)
+    os.close(read)
+    try:
+        wait_until(lambda: run.stdout.endswith("\n"), 20, "they wait")
+
+        def explained():
+            got = s.infprof("explain", "--json", code=None)
+            notes = json.loads(got.stdout)["notes"] if got.returncode == 0 else []
+            return [n for n in notes if "infprof waits shows where" in n]
+
+        note, = wait_until(explained, 20, "a note while it hangs")
+        check("2 threads had been in one wait" in note and "(mutex, join)" in note, note)
+        run.popen.kill()
+        run.popen.wait()
+    finally:
+        os.close(write)
+    doc = work(s, "waits", run)
+    sound_waits(doc)
+    now = {k["kind"]: k["now"]["waits"] for k in doc["kinds"]}
+    equal((now["mutex"], now["join"]), (1, 1), "waits that were in progress")
+    check("infprof waits shows where" in s.infprof("explain").stdout.replace("\n", " "), "said")
+
+
+@case
 def who_is_joined_before_it_begins(s):
     for _ in range(5):
         read, write = os.pipe()
