@@ -32,7 +32,6 @@ enum { KIND_KERNEL, KIND_NODE, KIND_GRAPH, KIND_CALL, KIND_WAIT };
 #define PHASE_LOAD 1
 
 #define TASK_STATES_SLEEP 0x0003 /* TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE */
-#define TASK_STATE_D      0x0002
 #define NOBODY            0xffffffffu
 
 struct {
@@ -528,7 +527,8 @@ out:
 
 /* ---- switches and wakeups ---------------------------------------------------- */
 
-static __always_inline __u32 block_kind(const struct view_task *t, __u32 state)
+/* Uninterruptible sleep is also for the kernel's own locks: of a process's memory, or of fork. */
+static __always_inline __u32 block_kind(const struct view_task *t, struct task_struct *task)
 {
         if (t->fault_start)
                 return IFP_BLOCK_FAULT;
@@ -544,7 +544,7 @@ static __always_inline __u32 block_kind(const struct view_task *t, __u32 state)
                         return IFP_BLOCK_IO;
                 }
         }
-        return state & TASK_STATE_D ? IFP_BLOCK_IO : IFP_BLOCK_OTHER;
+        return BPF_CORE_READ_BITFIELD(task, in_iowait) ? IFP_BLOCK_IO : IFP_BLOCK_OTHER;
 }
 
 static __always_inline void goes_off(void *ctx, struct task_struct *prev, struct task_struct *next,
@@ -587,7 +587,7 @@ static __always_inline void goes_off(void *ctx, struct task_struct *prev, struct
         close_stretch(t, e, own, ns);
         t->now = voluntary ? IFP_KERNEL_BLOCKED : IFP_KERNEL_RUNNABLE;
         if (voluntary) {
-                t->block = block_kind(t, state);
+                t->block = block_kind(t, prev);
                 plus(own, &e->voluntary, 1);
         } else {
                 plus(own, &e->involuntary, 1);

@@ -16,8 +16,7 @@
 #include "common/cleanup.h"
 #include "common/fmt.h"
 
-/* "0x55e0", "engine+0x4010 0x55e0"; to be freed. */
-static char *object_name(const json_t *o)
+char *waits_object(const json_t *o)
 {
         const char *address = text_string(o, "object", NULL);
         const char *library = text_string(o, "library", NULL), *slash;
@@ -60,6 +59,8 @@ bool waits_print_objects(const struct page *p)
                 {{"threads", true, false, 6}, "threads", ROWS_COUNT},
                 {{"timeouts", true, false, 4}, "timeouts", ROWS_COUNT, NULL, true},
                 {{"left", true, false, 5}, "left", ROWS_COUNT, NULL, true},
+                {{"in progress", true, false, 2}, "now.waits", ROWS_COUNT, NULL, true},
+                {{"so far", true, false, 1}, "now.total_ns", ROWS_TIME, NULL, true},
                 {{"kind", false, false, 0}, "kind", ROWS_TEXT},
                 {{"object", false, false, 0}, "name", ROWS_TEXT},
                 {{"mostly for", false, true, 9}, "mostly", ROWS_TEXT},
@@ -73,7 +74,7 @@ bool waits_print_objects(const struct page *p)
                 return true;
         for (size_t i = 0; i < shown; i++) {
                 json_t *row = json_copy(json_array_get(objects, i));
-                _cleanup_(freep) char *name = object_name(row);
+                _cleanup_(freep) char *name = waits_object(row);
 
                 json_object_set_new(row, "mostly", json_string(mostly(text, sizeof(text), row)));
                 json_object_set_new(row, "name", json_string(name ? name : "?"));
@@ -88,7 +89,7 @@ bool waits_print_objects(const struct page *p)
 
 static void add_whom(json_t *rows, const json_t *o, const json_t *by, const char *who, double total)
 {
-        _cleanup_(freep) char *name = object_name(o);
+        _cleanup_(freep) char *name = waits_object(o);
         double ns = text_number(by, "total_ns");
         json_t *row = json_object();
 

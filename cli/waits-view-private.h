@@ -17,5 +17,6 @@ void waits_print_price(const struct page *p);
 bool waits_print_barriers(const struct page *p);
 
 /* waits-objects.c */
+char *waits_object(const json_t *o); /* "0x55e0", "engine+0x4010"; to be freed */
 bool waits_print_objects(const struct page *p);
 bool waits_print_whom(const struct page *p);

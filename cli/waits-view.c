@@ -79,7 +79,8 @@ static bool print_waiting(const struct page *p)
         static const struct rows_column columns[] = {
                 {{"for", true, false, 0}, "for_ns", ROWS_TIME},
                 {{"kind", false, false, 0}, "kind", ROWS_TEXT},
-                {{"object", false, false, 2}, "object", ROWS_TEXT, "-"},
+                {{"object", false, false, 2}, "object_text", ROWS_TEXT, "-"},
+                {{"held by", false, false, 3}, "by_text", ROWS_TEXT, "-", true},
                 {{"tid", true, false, 0}, "tid", ROWS_ID},
                 {{"thread", false, false, 1}, "name", ROWS_TEXT, "-"},
                 {{"at", false, true, 0}, "place", ROWS_TEXT},
@@ -94,9 +95,16 @@ static bool print_waiting(const struct page *p)
                 return true;
         for (size_t i = 0; i < shown; i++) {
                 json_t *row = json_copy(json_array_get(waiting, i));
+                const json_t *by = json_object_get(row, "by");
                 _cleanup_(freep) char *place = place_of(p, json_object_get(row, "site"));
+                _cleanup_(freep) char *object = waits_object(row);
+                char who[96];
 
                 json_object_set_new(row, "place", json_string(place ? place : "-"));
+                json_object_set_new(row, "object_text", json_string(object ? object : "?"));
+                if (json_is_object(by))
+                        json_object_set_new(row, "by_text",
+                                            json_string(waits_thread(who, sizeof(who), by)));
                 json_array_append_new(rows, row);
         }
         view_heading(&p->v, live ? "waiting at this moment" : "waiting when the run ended");
@@ -115,27 +123,34 @@ static bool print_kinds(const struct page *p)
                 {{"share", true, false, 0}, "share", ROWS_SHARE},
                 {{"waits", true, false, 0}, "count", ROWS_COUNT},
                 {{"mean", true, false, 0}, "mean_ns", ROWS_TIME},
+                {{"in progress", true, false, 0}, "now.waits", ROWS_COUNT, NULL, true},
+                {{"so far", true, false, 0}, "now.total_ns", ROWS_TIME, NULL, true},
                 {{"spinning", true, false, 0}, "spins_ns", ROWS_TIME, NULL, true},
                 {{"kind", false, true, 0}, "kind", ROWS_TEXT},
         };
-        _cleanup_(json_decrefp) json_t *kinds =
-                memory_sorted(json_object_get(p->document, "kinds"), "total_ns");
-        double all = rows_sum(kinds, "total_ns");
+        const json_t *kinds = json_object_get(p->document, "kinds");
+        double now = rows_sum(kinds, "now.total_ns");
+        double all = rows_sum(kinds, "total_ns") + (now > 0 ? now : 0);
         const json_t *kind;
-        _cleanup_(json_decrefp) json_t *rows = json_array();
+        _cleanup_(json_decrefp) json_t *all_rows = json_array(), *rows = NULL;
         size_t i;
 
         json_array_foreach(kinds, i, kind)
         {
                 double n = text_number(kind, "count"), ns = text_number(kind, "total_ns");
+                double goes_on = rows_number(kind, "now.total_ns");
                 json_t *row = json_copy((json_t *)kind);
 
                 if (n > 0)
                         json_object_set_new(row, "mean_ns", json_real(ns / n));
                 if (all > 0)
-                        json_object_set_new(row, "share", json_real(ns / all));
-                json_array_append_new(rows, row);
+                        json_object_set_new(row, "share",
+                                            json_real((ns + (goes_on > 0 ? goes_on : 0)) / all));
+                json_array_append_new(all_rows, row);
         }
+        rows = memory_sorted(all_rows, "share");
+        if (!rows)
+                return false;
         if (!json_array_size(rows)) {
                 view_heading(&p->v, "no thread waited in a way that infprof sees");
                 return true;

@@ -21,6 +21,8 @@
 
 #define COLLECTOR_TOLD 0.03 /* of the CPU time that threads wanted */
 
+#define HANGS_NS 1000000000u /* a wait this long is no part of a token's work */
+
 static const struct {
         const char *id;
         void (*judge)(const struct facts *f, struct judgement *j);
@@ -257,6 +259,69 @@ bool explain_is_collector(const struct work_preempt *p)
         return p->name && !strcmp(p->name, "infprofd");
 }
 
+static bool is_lock(uint32_t kind)
+{
+        return kind == IFP_WAIT_MUTEX || kind == IFP_WAIT_RWLOCK || kind == IFP_WAIT_SPINLOCK;
+}
+
+/* In a wait from which another thread has to wake it. */
+static bool hangs(const struct work_thread *t)
+{
+        return t->now.kind && t->now.kind != IFP_WAIT_SLEEP && t->now.kind != IFP_WAIT_YIELD &&
+               t->now.kind != IFP_WAIT_POLL && t->now.for_ns >= HANGS_NS;
+}
+
+/* Threads that sleep or poll again and again say nothing either way. */
+static bool goes_on(const struct work *w, size_t thread)
+{
+        const struct work_thread *t = &w->threads[thread];
+
+        return w->model.threads[thread].row.ended_ns == RUNFILE_NOT_TOLD && !hangs(t) &&
+               t->now.kind != IFP_WAIT_SLEEP && t->now.kind != IFP_WAIT_POLL;
+}
+
+/*
+ * A pool may wait for its next job for ever, and a server for a request; but nobody waits long for
+ * a lock without need, and where no thread does anything else, it is worth a word. A process that
+ * ended by itself did not hang.
+ */
+static void note_hanging(json_t *notes, const struct work *w, size_t process)
+{
+        uint64_t n = 0, longest = 0, kinds = 0;
+        bool locks = false, others = false;
+        char took[FMT_SIZE], list[128] = "";
+
+        if (w->model.processes[process].end == RUNFILE_END_CODE ||
+            w->model.processes[process].end == RUNFILE_END_EXEC)
+                return;
+        for (size_t i = 0; i < w->model.n_threads; i++) {
+                const struct work_thread *t = &w->threads[i];
+
+                if (t->process != process)
+                        continue;
+                others |= goes_on(w, i);
+                if (!hangs(t))
+                        continue;
+                n++;
+                longest = t->now.for_ns > longest ? t->now.for_ns : longest;
+                kinds |= 1ull << t->now.kind;
+                locks |= is_lock(t->now.kind);
+        }
+        if (!n || (others && !locks))
+                return;
+        for (uint32_t k = 1; k < IFP_N_WAIT_KINDS; k++)
+                if (kinds & 1ull << k)
+                        snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
+                                 *list ? ", " : "", work_wait_kinds[k]);
+        report_note(notes,
+                    "process %lld: at the last look %llu thread%s had been in one wait for 1s or "
+                    "longer, the longest for %s (%s)%s: infprof waits shows where, and who holds "
+                    "what",
+                    (long long)w->model.processes[process].pid, (unsigned long long)n,
+                    n == 1 ? "" : "s", fmt_ns(took, longest), list,
+                    others ? "" : ", and no other thread did anything");
+}
+
 static json_t *build_notes(const struct facts *f)
 {
         const struct work *w = f->w;
@@ -283,6 +348,8 @@ static json_t *build_notes(const struct facts *f)
                             "compute: it was loaded while they ran, and the ledger's rows of it "
                             "are too small",
                             fmt_share(a, f->watched));
+        for (size_t i = 0; i < w->model.n_processes; i++)
+                note_hanging(notes, w, i);
         return notes;
 }
 

@@ -19,17 +19,33 @@
 
 #define NS_PER_SECOND 1e9
 
+/* Waits in progress at the last look. */
+static json_t *build_now(uint64_t waits, uint64_t ns)
+{
+        json_t *o = json_object();
+
+        report_set(o, "waits", report_integer(waits));
+        report_set(o, "total_ns", report_integer(ns));
+        return o;
+}
+
 static json_t *build_kinds(const struct work *w)
 {
         uint64_t count[IFP_N_WAIT_KINDS] = {0}, ns[IFP_N_WAIT_KINDS] = {0},
-                 spins[IFP_N_WAIT_KINDS] = {0};
+                 spins[IFP_N_WAIT_KINDS] = {0}, now[IFP_N_WAIT_KINDS] = {0},
+                 now_ns[IFP_N_WAIT_KINDS] = {0};
         json_t *array = json_array();
 
-        for (size_t i = 0; i < w->model.n_threads; i++)
+        for (size_t i = 0; i < w->model.n_threads; i++) {
+                const struct work_thread *t = &w->threads[i];
+
                 for (int k = 1; k < IFP_N_WAIT_KINDS; k++) {
-                        count[k] = sum_u64(count[k], w->threads[i].wait_count[k]);
-                        ns[k] = sum_u64(ns[k], w->threads[i].wait_ns[k]);
+                        count[k] = sum_u64(count[k], t->wait_count[k]);
+                        ns[k] = sum_u64(ns[k], t->wait_ns[k]);
                 }
+                now[t->now.kind] += t->now.kind != 0;
+                now_ns[t->now.kind] = sum_u64(now_ns[t->now.kind], t->now.for_ns);
+        }
         for (size_t i = 0; i < w->n_waits; i++)
                 if (w->waits[i].spins)
                         spins[w->waits[i].kind] =
@@ -37,13 +53,14 @@ static json_t *build_kinds(const struct work *w)
         for (int k = 1; k < IFP_N_WAIT_KINDS; k++) {
                 json_t *o;
 
-                if (!count[k])
+                if (!count[k] && !now[k])
                         continue;
                 o = json_object();
                 report_set(o, "kind", json_string(work_wait_kinds[k]));
                 report_set(o, "count", report_integer(count[k]));
                 report_set(o, "total_ns", report_integer(ns[k]));
                 report_set(o, "spins_ns", report_integer(spins[k] < ns[k] ? spins[k] : ns[k]));
+                report_set(o, "now", build_now(now[k], now_ns[k]));
                 json_array_append_new(array, o);
         }
         return array;
@@ -54,7 +71,7 @@ struct sum {
         struct work_wait **at;
         size_t n;
         struct spread spread;
-        uint64_t timeouts, left, unknown, unknown_ns, others, others_ns;
+        uint64_t timeouts, left, unknown, unknown_ns, others, others_ns, now, now_ns;
         bool spins, shared;
         size_t objects, threads;
 };
@@ -100,6 +117,8 @@ static int add_up(struct sum *s)
                 s->unknown_ns = sum_u64(s->unknown_ns, e->unknown_ns);
                 s->others = sum_u64(s->others, e->others);
                 s->others_ns = sum_u64(s->others_ns, e->others_ns);
+                s->now += e->now;
+                s->now_ns = sum_u64(s->now_ns, e->now_ns);
                 s->spins |= e->spins;
                 s->shared |= e->shared;
         }
@@ -187,6 +206,7 @@ static json_t *build_object(const struct work *w, const struct sum *s)
         report_set(o, "by", build_by(w, s));
         report_set(o, "unknown", build_pair(s->unknown, s->unknown_ns));
         report_set(o, "others", build_pair(s->others, s->others_ns));
+        report_set(o, "now", build_now(s->now, s->now_ns));
         report_set(o, "sites", build_site_list(w, s));
         return o;
 }
@@ -210,17 +230,23 @@ static bool same_object(const struct work_wait *a, const struct work_wait *b)
         return a->process == b->process && a->kind == b->kind && a->object == b->object;
 }
 
+static double whole_ns(const json_t *o)
+{
+        return (double)report_get_integer(o, "total_ns") +
+               (double)report_get_integer(json_object_get(o, "now"), "total_ns");
+}
+
+/* With what goes on. */
 static int compare_longest(const void *a, const void *b)
 {
         const json_t *p = *(json_t *const *)a, *q = *(json_t *const *)b;
-        static const char *const keys[] = {"total_ns", "count"};
+        int64_t n = report_get_integer(p, "count"), m = report_get_integer(q, "count");
+        double x = whole_ns(p), y = whole_ns(q);
 
-        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-                int64_t x = report_get_integer(p, keys[i]), y = report_get_integer(q, keys[i]);
-
-                if (x != y)
-                        return x > y ? -1 : 1;
-        }
+        if (x < y || x > y)
+                return x > y ? -1 : 1;
+        if (n != m)
+                return n > m ? -1 : 1;
         return strcmp(json_string_value(json_object_get(p, "object"))
                               ? json_string_value(json_object_get(p, "object"))
                               : "",
@@ -231,7 +257,7 @@ static int compare_longest(const void *a, const void *b)
 
 static bool happened(const struct work_wait *e)
 {
-        return e->spread.count || e->last || e->left;
+        return e->spread.count || e->last || e->left || e->now;
 }
 
 static int build_objects(struct work *w, json_t **ret)
@@ -394,12 +420,22 @@ static int build_barriers(const struct work *w, json_t **ret)
         return r;
 }
 
+static json_t *build_thread(const struct work *w, size_t thread)
+{
+        json_t *o = thread == NONE ? json_null() : json_object();
+
+        if (thread != NONE)
+                work_put_thread(o, w, thread);
+        return o;
+}
+
 static json_t *build_waiting(const struct work *w)
 {
         json_t *array = json_array();
 
         for (size_t i = 0; i < w->model.n_threads; i++) {
                 const struct work_thread *t = &w->threads[i];
+                const char *library;
                 json_t *o;
 
                 if (!t->now.kind)
@@ -408,6 +444,12 @@ static json_t *build_waiting(const struct work *w)
                 work_put_thread(o, w, i);
                 report_set(o, "kind", json_string(work_wait_kinds[t->now.kind]));
                 report_set(o, "object", work_build_object(t->now.object));
+                library = t->now.wait != NONE ? w->waits[t->now.wait].library : NULL;
+                report_set(o, "library", report_text(library));
+                report_set(o, "offset",
+                           report_integer_or_null(library,
+                                                  library ? w->waits[t->now.wait].offset : 0));
+                report_set(o, "by", build_thread(w, t->now.by));
                 report_set(o, "for_ns", report_integer(t->now.for_ns));
                 report_set(o, "since_ns", report_integer(t->now.since_ns));
                 report_set(

@@ -40,6 +40,7 @@ struct work_thread {
                 uint32_t kind; /* 0: none */
                 uint64_t object, since_ns, for_ns;
                 size_t wait; /* NONE: not known */
+                size_t by;   /* thread; NONE: not known */
         } now;
 };
 
@@ -93,6 +94,7 @@ struct work_wait {
         struct work_by by[IFP_WAIT_BY];
         size_t n_by;
         size_t site;
+        uint64_t now, now_ns; /* in progress at the last look: how many, and their time so far */
 };
 
 /* Where was waited: kind, op, phase, stack; of all processes. */

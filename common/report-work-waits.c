@@ -150,6 +150,11 @@ static int load_wait_now(const struct runfile_wait_now *row, void *userdata)
         w->threads[t].now.since_ns = row->since_ns;
         w->threads[t].now.for_ns = row->for_ns;
         w->threads[t].now.wait = ref ? ref->to : NONE;
+        w->threads[t].now.by = work_thread(w, row->process, row->by_thread);
+        if (ref && row->kind) {
+                w->waits[ref->to].now++;
+                w->waits[ref->to].now_ns = sum_u64(w->waits[ref->to].now_ns, row->for_ns);
+        }
         return 0;
 }
 

@@ -463,6 +463,7 @@ static const struct column wait_now_columns[] = {
         COL(since_ns, U64, "since its process began"),
         COL(for_ns, U64, "so long at the last look"),
         COL(wait, I64_OR_NONE, "number in table wait"),
+        COL(by_thread, I64_OR_NONE, "that held the lock when it began, or is joined"),
 };
 #undef ROW
 

@@ -316,6 +316,7 @@ struct runfile_wait_now {
         uint32_t process, thread, kind;
         uint64_t object, since_ns, for_ns; /* since: of the process's start */
         int64_t wait;                      /* -1: not known */
+        int64_t by_thread;                 /* that holds the lock or is joined; -1: not known */
 };
 
 /* Key: process, site: what else is known of a site. See struct ifp_site. */

@@ -75,14 +75,16 @@ json_t *top_waiting(const struct process *p, const struct thread *t)
 {
         const struct wait *w = entry_of(p, t);
         const char *file = w ? waits_file(p, w) : NULL;
+        const struct thread *holder;
 
         if (!t->now.kind)
                 return json_null();
+        holder = top_thread(p, t->now.by);
         return json_pack("{s:s, s:o, s:o, s:o, s:I, s:o}", "kind", top_wait_kind(t->now.kind),
                          "object", top_address(t->now.object), "library", top_text(file), "offset",
                          file ? json_integer((json_int_t)(w->offset & INT64_MAX)) : json_null(),
                          "for_ns", (json_int_t)clock_ns(&p->clock, t->now.ticks), "holder",
-                         top_thread_reference(p, top_holder(p, w)));
+                         top_thread_reference(p, holder ? holder : top_holder(p, w)));
 }
 
 /* ---- this moment ---- */

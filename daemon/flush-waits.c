@@ -177,6 +177,7 @@ static int put_now(struct run *run, const struct process *p, const struct thread
                 .since_ns = any ? clock_since_start_ns(&p->clock, t->now.since) : 0,
                 .for_ns = any ? ns(p, t->now.ticks) : 0,
                 .wait = any && t->now.entry ? (int64_t)t->now.entry : -1,
+                .by_thread = any ? t->now.by : -1,
         };
 
         return runfile_put_wait_now(run->file, &row);
@@ -187,8 +188,10 @@ static int put_over(struct run *run, const struct process *p)
         int r = 0;
 
         for (uint32_t i = 0; !r && i < p->waits.n_over; i++) {
-                struct runfile_wait_now row = {
-                        .process = p->index, .thread = p->waits.over[i], .wait = -1};
+                struct runfile_wait_now row = {.process = p->index,
+                                               .thread = p->waits.over[i],
+                                               .wait = -1,
+                                               .by_thread = -1};
 
                 r = runfile_put_wait_now(run->file, &row);
         }

@@ -72,7 +72,7 @@ static struct thread_ledger read_ledger(const struct ifp_lane *lane)
 }
 
 /* A wait that begins or ends while it is read is none. */
-static struct wait_now read_now(const struct ifp_lane *lane)
+static struct wait_now read_now(const struct ifp_lane *lane, uint64_t *ret_by)
 {
         const struct ifp_lane_waits *w = &lane->waits;
         struct wait_now now = {.since = __atomic_load_n(&w->since, __ATOMIC_ACQUIRE)};
@@ -83,6 +83,7 @@ static struct wait_now read_now(const struct ifp_lane *lane)
         now.kind = __atomic_load_n(&w->kind, __ATOMIC_RELAXED);
         now.entry = __atomic_load_n(&w->entry, __ATOMIC_RELAXED);
         now.object = heap_load(&w->object);
+        *ret_by = heap_load(&w->by);
         now.ticks = at > now.since ? at - now.since : 0;
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         if (__atomic_load_n(&w->since, __ATOMIC_RELAXED) != now.since)
@@ -96,18 +97,54 @@ static int bad(const char **ret_why, const char *why)
         return SEGMENT_E_BAD;
 }
 
+/*
+ * The thread of that pthread_t, where its lane was not there yet when the join began. What a lane
+ * says of it are 32 bits: two that say the same are none.
+ */
+static int64_t joined(const struct process *p, uint64_t object)
+{
+        uint32_t thread = (uint32_t)(object >> 6);
+        int64_t ret = -1;
+
+        for (uint32_t i = 0; object && i < p->n_lanes; i++) {
+                const struct ifp_lane *lane = &p->segment.map->lanes[i];
+
+                if (!p->lanes[i].thread ||
+                    __atomic_load_n(&lane->waits.thread, __ATOMIC_RELAXED) != thread ||
+                    __atomic_load_n(&lane->state, __ATOMIC_ACQUIRE) != IFP_LANE_LIVE)
+                        continue;
+                if (ret >= 0 || __atomic_load_n(&lane->gen, __ATOMIC_RELAXED) != p->lanes[i].gen)
+                        return -1;
+                ret = p->lanes[i].thread->index;
+        }
+        return ret;
+}
+
+static int64_t whom_for(const struct process *p, const struct wait_now *now, uint64_t by)
+{
+        if ((uint32_t)by)
+                return thread_of_lane(p, (uint32_t)(by >> 32), (uint32_t)by);
+        return now->kind == IFP_WAIT_JOIN ? joined(p, now->object) : -1;
+}
+
 static int take_now(struct process *p, struct thread *t, const struct ifp_lane *lane,
                     const char **ret_why)
 {
-        struct wait_now now = read_now(lane);
+        uint64_t by = 0;
+        struct wait_now now = read_now(lane, &by);
 
         if (now.kind >= IFP_N_WAIT_KINDS)
                 return bad(ret_why, "a wait in progress is of a kind that does not exist");
         if (now.entry >= IFP_MAX_WAITS)
                 return bad(ret_why, "a wait in progress is none of its waits");
+        if (by >> 32 >= p->segment.header.n_lanes)
+                return bad(ret_why, "a wait in progress is for a lane that does not exist");
+        if (now.kind)
+                now.by = whom_for(p, &now, by);
         t->now = now;
         /* one that goes on is worth writing as it grows */
         p->dirty |= now.kind != t->written_now.kind || now.since != t->written_now.since ||
+                    now.by != t->written_now.by ||
                     now.ticks > t->written_now.ticks + t->written_now.ticks / 8;
         return 0;
 }

@@ -79,6 +79,7 @@ struct thread_ledger {
 struct wait_now {
         uint32_t kind, entry; /* kind 0: none; entry 0: not known */
         uint64_t object, since, ticks;
+        int64_t by; /* thread that holds the lock or is joined; -1: not known */
 };
 
 static inline bool waits_are_on(const struct ifp_header *h)

@@ -85,6 +85,7 @@ struct ifp_lane *ifp_lane_begin(struct ifp_tls *tls, int tid, int parent_tid, ui
         lane = pick();
         if (!lane) {
                 ifp_unlock(&lock);
+                ifp_who_forget();
                 return join_crowd(tls);
         }
         lane->gen++;
@@ -94,6 +95,7 @@ struct ifp_lane *ifp_lane_begin(struct ifp_tls *tls, int tid, int parent_tid, ui
         lane->flags = 0;
         lane->start_ticks = ifp_ticks();
         lane->end_ticks = 0;
+        lane->waits.thread = (uint32_t)((uint64_t)pthread_self() >> 6);
         lane->name[0] = '\0';
         lane->top = 0;
         lane->open[0].sp = ~0ull; /* the floor */

@@ -75,6 +75,7 @@ static void show(struct ifp_lane *lane, const struct waiting *w)
         s->entry = w ? w->entry : 0;
         s->kind = w ? w->kind : 0;
         s->inner = w ? w->inner : 0;
+        s->by = w ? w->who.gen | (uint64_t)w->who.lane << 32 : 0;
         if (w)
                 __atomic_store_n(&s->since, w->since, __ATOMIC_RELEASE);
 }
@@ -111,6 +112,8 @@ static void finish(struct ifp_tls *tls, uint64_t now, enum ifp_wait_how how, boo
         }
         if (!left && !w.who.gen && how == IFP_WAITED && asks_who_woke(w.kind))
                 w.who = ifp_who_woke(w.object, w.since, now);
+        if (!left && !w.who.gen && how == IFP_WAITED && w.kind == IFP_WAIT_JOIN)
+                w.who = ifp_who_joined(w.object, w.since, now);
         if (w.who.gen && tls->decodes)
                 ifp_ledger_waited(w.who.lane, ticks);
         ifp_wait_count(w.entry, ticks, &w.who, how, left, false);

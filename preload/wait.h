@@ -110,6 +110,9 @@ struct ifp_who ifp_who_self(const struct ifp_tls *tls);
 /* Who wakes leaves a note for the object; who was waiting from `since` to `now` looks for it. */
 void ifp_who_wakes(const void *object);
 struct ifp_who ifp_who_woke(uint64_t object, uint64_t since, uint64_t now);
+/* So does a thread that gives its lane up, for who joins it. */
+struct ifp_who ifp_who_joined(uint64_t thread, uint64_t since, uint64_t now);
+void ifp_who_forget(void); /* this thread has no lane to speak of */
 void ifp_who_anew(void);
 
 /* barrier.c: arrivals at barriers, by their address. */

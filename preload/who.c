@@ -5,7 +5,9 @@
  *
  * Who woke: a note by object, which the waiter reads as it comes back. The table is
  * direct-mapped and has no lock; a note is believed only if it is for that object and was written
- * while the waiter waited. It may have been overwritten: then nobody is known.
+ * while the waiter waited. It may have been overwritten: then nobody is known. A thread that gives
+ * its lane up leaves one for its pthread_t, for who joins it: it may have had no lane when that
+ * began.
  */
 #include <pthread.h>
 
@@ -28,6 +30,40 @@ static uint32_t slot_of(uint64_t v)
         return (uint32_t)(v * 0x9e3779b97f4a7c15ull >> 52);
 }
 _Static_assert(SLOTS == 1u << 12, "slot_of");
+
+/* ---- notes ------------------------------------------------------------------- */
+
+/*
+ * word: ticks / 4 (45 bits), lane (11), and 8 more of the object's hash, so that what two
+ * writers have left together is not taken for one.
+ */
+struct note {
+        uint64_t object, word;
+};
+
+static struct note notes[N_NOTES] __attribute__((aligned(64)));
+
+static uint64_t hash_of(uint64_t object)
+{
+        return object * 0x9e3779b97f4a7c15ull;
+}
+
+static struct note *note_of(uint64_t object)
+{
+        return &notes[hash_of(object) >> 54];
+}
+_Static_assert(N_NOTES == 1u << 10 && IFP_MAX_LANES == 1u << 11, "note_of, word");
+
+static void write_note(uint64_t key, uint32_t lane)
+{
+        struct note *n = note_of(key);
+
+        __atomic_store_n(&n->object, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&n->word,
+                         ifp_ticks() >> 2 << 19 | (uint64_t)lane << 8 | (hash_of(key) >> 40 & 0xff),
+                         __ATOMIC_RELEASE);
+        __atomic_store_n(&n->object, key, __ATOMIC_RELEASE);
+}
 
 static struct ifp_who who_of(uint32_t lane)
 {
@@ -87,6 +123,7 @@ void ifp_who_add(const struct ifp_tls *tls)
 
 void ifp_who_drop(const struct ifp_tls *tls)
 {
+        write_note((uint64_t)pthread_self(), tls->lane_number); /* for who joins it */
         leave(by_tid, (uint32_t)tls->lane->tid, tls->lane_number);
         leave(by_thread, (uint64_t)pthread_self(), tls->lane_number);
 }
@@ -126,46 +163,18 @@ struct ifp_who ifp_who_self(const struct ifp_tls *tls)
 
 /* ---- who woke ---------------------------------------------------------------- */
 
-/*
- * word: ticks / 4 (45 bits), lane (11), and 8 more of the object's hash, so that what two
- * writers have left together is not taken for one.
- */
-struct note {
-        uint64_t object, word;
-};
-
-static struct note notes[N_NOTES] __attribute__((aligned(64)));
-
-static uint64_t hash_of(uint64_t object)
-{
-        return object * 0x9e3779b97f4a7c15ull;
-}
-
-static struct note *note_of(uint64_t object)
-{
-        return &notes[hash_of(object) >> 54];
-}
-_Static_assert(N_NOTES == 1u << 10 && IFP_MAX_LANES == 1u << 11, "note_of, word");
-
 void ifp_who_wakes(const void *object)
 {
         const struct ifp_tls *tls = &ifp_tls;
-        uint64_t key = (uint64_t)(uintptr_t)object;
-        struct note *n = note_of(key);
 
         if (!ifp_waits_on || tls->busy || !tls->lane || tls->crowd || !ifp_alive())
                 return;
-        __atomic_store_n(&n->object, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&n->word,
-                         ifp_ticks() >> 2 << 19 | (uint64_t)tls->lane_number << 8 |
-                                 (hash_of(key) >> 40 & 0xff),
-                         __ATOMIC_RELEASE);
-        __atomic_store_n(&n->object, key, __ATOMIC_RELEASE);
+        write_note((uint64_t)(uintptr_t)object, tls->lane_number);
 }
 
 struct ifp_who ifp_who_woke(uint64_t object, uint64_t since, uint64_t now)
 {
-        struct note *n = note_of(object);
+        const struct note *n = note_of(object);
         uint64_t have = __atomic_load_n(&n->object, __ATOMIC_ACQUIRE),
                  word = __atomic_load_n(&n->word, __ATOMIC_ACQUIRE), mask = (1ull << 45) - 1, ago;
         uint32_t lane = (uint32_t)(word >> 8) & (IFP_MAX_LANES - 1);
@@ -179,6 +188,26 @@ struct ifp_who ifp_who_woke(uint64_t object, uint64_t since, uint64_t now)
         if (ifp_seg->lanes[lane].start_ticks > now - ago * 4) /* another thread's by now */
                 return (struct ifp_who){0};
         return who_of(lane);
+}
+
+/*
+ * The thread joined gives its lane up a while before it is over; who begins to wait in between
+ * finds its note all the same. What a thread leaves that had the same pthread_t before, the next
+ * one overwrites, or takes away.
+ */
+struct ifp_who ifp_who_joined(uint64_t thread, uint64_t since, uint64_t now)
+{
+        uint64_t a_while = ifp_seg->header.ticks_per_second / 50;
+
+        return ifp_who_woke(thread, since > a_while ? since - a_while : 0, now);
+}
+
+void ifp_who_forget(void)
+{
+        uint64_t key = (uint64_t)pthread_self();
+        struct note *n = note_of(key);
+
+        __atomic_compare_exchange_n(&n->object, &key, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 void ifp_who_anew(void)

@@ -334,11 +334,12 @@ struct ifp_lane_waits {
         uint64_t object;
         uint32_t entry; /* index in waits; 0 = none */
         uint32_t kind;
-        uint64_t inner;    /* ticks of waits inside it */
-        uint32_t in_alloc; /* in the allocator, being stamped, or in a creation */
-        uint32_t reserved;
+        uint64_t inner;       /* ticks of waits inside it */
+        uint32_t in_alloc;    /* in the allocator, being stamped, or in a creation */
+        uint32_t thread;      /* (uint32_t)(pthread_self() >> 6), of who has the lane */
         uint64_t lived_ticks; /* of threads that had the lane and ended */
-        uint64_t pad;
+        uint64_t by; /* of the wait in progress, as it began: gen | lane << 32 of who holds the lock
+                        or is joined; 0: not known */
         uint64_t count[IFP_N_WAIT_KINDS], ticks[IFP_N_WAIT_KINDS];
         /* Ticks by what was open around; at barriers with those that the last to come takes to wake
            the others. */

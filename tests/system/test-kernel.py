@@ -220,6 +220,9 @@ def two_thousand_threads(s):
     between = view.count(GETPPID) - truth["getppid"]
     check(0 <= between <= 1, f"getppid: {view.count(GETPPID)}, made {truth['getppid']}")
     check(truth["threads"] >= 1900, f"only {truth['threads']} threads came to be")
+    # they wait for the locks of their common memory, and read nothing
+    io = sum(t["blocked_io_ns"] or 0 for t in view.threads)
+    check(io < 50_000_000, f"blocked in I/O: {io}")
 
 
 @case

@@ -64,6 +64,89 @@ def what_never_comes_is_shown_while_it_is_awaited(s):
 
 
 @case
+def who_holds_it_is_said_while_it_is_waited_for(s):
+    read, write = os.pipe()
+    run = s.start([victim(s, "waits-days"), "held"], stdin=read)
+    os.close(read)
+    try:
+        wait_until(lambda: run.stdout.endswith("\n"), 20, "they wait")
+        truth = json.loads(run.stdout)
+
+        def waiting():
+            got = s.infprof("waits", "--json", code=None)
+            doc = json.loads(got.stdout) if got.returncode == 0 else {"waiting": []}
+            found = {w["tid"]: w for w in doc["waiting"]}
+            return found if all(found.get(truth[who], {"by": None})["by"] for who in ("main", "blocked")) else None
+
+        found = wait_until(waiting, 10, "both waits and whom they are for")
+        equal((found[truth["blocked"]]["kind"], found[truth["main"]]["kind"]), ("mutex", "join"), "kinds")
+        by = {who: found[truth[who]]["by"] for who in ("main", "blocked")}
+        equal((by["blocked"]["tid"], by["blocked"]["name"]), (truth["holder"], "holder"), "who holds the lock")
+        equal((by["main"]["tid"], by["main"]["name"]), (truth["blocked"], "blocked"), "who is joined")
+        equal(os.path.basename(found[truth["blocked"]]["library"]), "waits-days", "where the lock lies")
+        text = s.infprof("waits").stdout
+        line = next(line for line in text.splitlines() if f" {truth['blocked']} " in line)
+        check("held by" in text and f"holder ({truth['holder']})" in line and "waits-days+0x" in line, text)
+        doc = json.loads(s.infprof("waits", "--json").stdout)
+        now = {k["kind"]: k["now"] for k in doc["kinds"]}
+        equal((now["mutex"]["waits"], now["join"]["waits"]), (1, 1), "what goes on, by kind")
+        lock, = objects(doc, "mutex")
+        equal((lock["count"], lock["now"]["waits"], lock["now"]["total_ns"]), (0, 1, now["mutex"]["total_ns"]), "and by object")
+        check("in progress" in text and "so far" in text, text)
+        now = s.infprof("top", "--once", "--json").stdout
+        now = {w["tid"]: w for w in json.loads(now)["waits"]["now"]}
+        equal(now[truth["blocked"]]["holder"]["tid"], truth["holder"], "top says it, too")
+        equal(now[truth["main"]]["holder"]["tid"], truth["blocked"], "and who is joined")
+    finally:
+        os.close(write)
+    equal(run.wait(), 0, "exit code")
+
+
+@case
+def a_run_that_was_killed_in_a_hang_says_so(s):
+    read, write = os.pipe()
+    run = s.start([victim(s, "waits-days"), "held"], stdin=read)
+    os.close(read)
+    try:
+        wait_until(lambda: run.stdout.endswith("\n"), 20, "they wait")
+
+        def explained():
+            got = s.infprof("explain", "--json", code=None)
+            notes = json.loads(got.stdout)["notes"] if got.returncode == 0 else []
+            return [n for n in notes if "infprof waits shows where" in n]
+
+        note, = wait_until(explained, 20, "a note while it hangs")
+        check("2 threads had been in one wait" in note and "(mutex, join)" in note, note)
+        run.popen.kill()
+        run.popen.wait()
+    finally:
+        os.close(write)
+    doc = work(s, "waits", run)
+    sound_waits(doc)
+    now = {k["kind"]: k["now"]["waits"] for k in doc["kinds"]}
+    equal((now["mutex"], now["join"]), (1, 1), "waits that were in progress")
+    check("infprof waits shows where" in s.infprof("explain").stdout.replace("\n", " "), "said")
+
+
+@case
+def who_is_joined_before_it_begins(s):
+    for _ in range(5):
+        read, write = os.pipe()
+        run = s.start([victim(s, "waits-days"), "joined-at-once"], stdin=read)
+        os.close(read)
+        try:
+            def joins():
+                got = s.infprof("waits", "--json", code=None)
+                doc = json.loads(got.stdout) if got.returncode == 0 else {"waiting": []}
+                return [w for w in doc["waiting"] if w["kind"] == "join" and w["by"] and w["pid"] == run.popen.pid]
+            join, = wait_until(joins, 10, "the join")
+            equal(join["by"]["name"], "holder", "who is joined")
+        finally:
+            os.close(write)
+        equal(run.wait(), 0, "exit code")
+
+
+@case
 def cancelled_in_a_wait(s):
     doc, truth = waited(s, "waits-days", "cancel")
     agrees(doc, truth, fraction=0.1)  # its stopwatch starts when they are seen to sleep
@@ -142,8 +225,21 @@ def forty_thousand_threads_one_after_the_other(s):
     doc, truth = waited(s, "waits-days", "brief", alone=False)
     own = truth["values"]
     between(1, kinds(doc)["join"]["count"], own["joins"], "joins that waited")
+    # whom a wait was for that began before that thread had its lane, or after it, is known all the same
+    unknown = sum(o["unknown"]["count"] for o in objects(doc, "join"))
+    between(0, unknown / kinds(doc)["join"]["count"], 0.05, "joins of somebody who was not seen")
     spawns = work(s, "spawns")
     equal([(x["count"], x["ended"], x["live"]) for x in spawns["sites"]], [(own["threads"], own["threads"], 0)], "spawns")
+
+
+@case
+def each_is_joined_as_it_was_made(s):
+    doc, truth = waited(s, "waits-days", "join-each")
+    agrees(doc, truth)
+    o, = objects(doc, "join")
+    own = truth["values"]
+    equal(o["unknown"]["count"], 0, "joins of somebody who was not seen")
+    equal(by_whom(o), {own[f"tid{i}"]: 1 for i in range(own["joins"])}, "who was joined")
 
 
 def unshared(s, script, *more):

@@ -126,7 +126,7 @@ def wait_object(kind, address, count, mean, threads, sites, blame, library=None,
             "threads": threads, **quantiles(count, mean), "timeouts": 0, "left": 0,
             "by": [by(tid, name, share, total, count, op) for tid, name, share, op in blame],
             "unknown": {"count": int(count * (1 - seen)), "total_ns": int(total * (1 - seen))},
-            "others": {"count": 0, "total_ns": 0}, "sites": sites, **more}
+            "others": {"count": 0, "total_ns": 0}, "now": {"waits": 0, "total_ns": 0}, "sites": sites, **more}
 
 
 def waits(live=False):
@@ -144,13 +144,16 @@ def waits(live=False):
         wait_object("join", None, 101, 900 * US, 1, [3], [(None, "llama-driver", 0.4, None)]),
     ]
 
+    if live:
+        objects[0]["now"], objects[1]["now"] = {"waits": 1, "total_ns": 8 * US}, {"waits": 1, "total_ns": 12_400 * MS}
+
     def site(kind, op, phase, frames, threads, count, mean):
         return {"kind": kind, "op": op, "phase": phase, "frames": frames, "one": False, "objects": 1, "threads": threads,
                 **quantiles(count, mean)}
     return {
         "schema": "infprof.waits/1", "run": run(live),
         "kinds": [{"kind": o["kind"], "count": o["count"], "total_ns": o["total_ns"],
-                   "spins_ns": o["total_ns"] if o["spins"] else 0} for o in objects],
+                   "spins_ns": o["total_ns"] if o["spins"] else 0, "now": o["now"]} for o in objects],
         "objects": objects,
         "sites": [site("barrier", "MUL_MAT", "decode", barrier, 101, 1_648_000, 9_012),
                   site("condition", None, "idle", push, 1, 96, 6_100 * US),
@@ -164,9 +167,9 @@ def waits(live=False):
             {"pid": 4711, "object": None, "objects": 2, "op": "RMS_NORM", "phase": "prefill", "spins": True, "threads": 2, "episodes": 2_000,
              "busy_ns": 62 * MS, "wait_ns": 31 * MS, "imbalance": 1.02, "efficiency": 0.667, "last": [], "price": None}],
         "waiting": [
-            {"pid": 4711, "tid": 4712, "name": "loader", "kind": "condition", "object": "0x55e0a1b2c3d0", "for_ns": 12_400 * MS,
+            {"pid": 4711, "tid": 4712, "name": "loader", "kind": "condition", "object": "0x55e0a1b2c3d0", "library": None, "offset": None, "by": None, "for_ns": 12_400 * MS,
              "since_ns": 850 * MS, "site": 1},
-            {"pid": 4711, "tid": 4711, "name": "llama-driver", "kind": "barrier", "object": "0x7f31c0001f40", "for_ns": 8 * US,
+            {"pid": 4711, "tid": 4711, "name": "llama-driver", "kind": "barrier", "object": "0x7f31c0001f40", "library": None, "offset": None, "by": None, "for_ns": 8 * US,
              "since_ns": 13_249 * MS, "site": None}] if live else [],
         "notes": [],
     }

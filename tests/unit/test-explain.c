@@ -128,6 +128,8 @@ static void healthy_runs_have_no_findings(void **state)
                 size_t k;
 
                 is_size(o, "findings", 0);
+                /* an io thread waits for more */
+                assert_false(has_text(at(o, "notes"), "had been in one wait"));
                 json_array_foreach(at(o, "looked_at"), k, v)
                 {
                         assert_true(json_is_false(at(v, "found")));

@@ -596,7 +596,7 @@ static void rows_of_waits_and_the_ledger_come_back(void **state)
         PUT(wait_by, count, .process = 1, .wait = 5, .slot = IFP_WAIT_BY - 1, .thread = -1, .op = 9,
             .count = 2, .total_ns = 60);
         PUT(wait_now, for_ns, .process = 1, .thread = 2, .kind = IFP_WAIT_COND, .object = 16,
-            .since_ns = 100, .for_ns = 50, .wait = -1);
+            .since_ns = 100, .for_ns = 50, .wait = -1, .by_thread = 7);
         PUT(spawn, count, .process = 1, .site = 3, .kind = IFP_SPAWN_OMP, .op = 2, .phase = 1,
             .frames = "", .count = 9, .live = 1, .peak = 4, .ended = 8, .team = 32, .cost_ns = 10,
             .life_ns = 20, .cpu_ns = 30, .cost_hist = a_hist);
@@ -634,6 +634,7 @@ static void rows_of_waits_and_the_ledger_come_back(void **state)
         GET(wait_now);
         assert_int_equal(last_wait_now.wait, -1);
         assert_int_equal(last_wait_now.for_ns, 50);
+        assert_int_equal(last_wait_now.by_thread, 7);
         GET(spawn);
         assert_int_equal(last_spawn.kind, IFP_SPAWN_OMP);
         assert_int_equal(last_spawn.count, 9);

@@ -452,6 +452,45 @@ static void threads_beyond_the_table_share_their_waits(void **state)
         assert_int_equal(thread_of_lane(w->p, 1, PROCESS_MAX_THREADS - 5), PROCESS_MAX_THREADS - 5);
 }
 
+static void whom_a_wait_in_progress_is_for(void **state)
+{
+        struct world *w = *state;
+        struct ifp_lane_waits *l = &w->f.seg->lanes[0].waits;
+        const struct rows *r;
+        uint32_t i;
+
+        fake_lane_begin(&w->f, 0, 100);
+        fake_lane_begin(&w->f, 1, 101);
+        i = fake_wait(&w->f, 0, IFP_WAIT_MUTEX, 0x77, 0, 0, 0);
+        l->by = w->f.seg->lanes[1].gen | 1ull << 32;
+        fake_wait_begin(&w->f, 0, i);
+        tick(w);
+        flush(w);
+        r = read_file(w);
+        assert_int_equal(r->n_now, 1);
+        assert_int_equal(r->now[0].by_thread, 1);
+        /* a thread that had the lane before, and is not known */
+        fake_wait_end(&w->f, 0);
+        l->by = (w->f.seg->lanes[1].gen + 7) | 1ull << 32;
+        fake_wait_begin(&w->f, 0, i);
+        tick(w);
+        assert_int_equal(w->p->threads[0]->now.by, -1);
+        /* a join that began before the lane was there */
+        fake_wait_end(&w->f, 0);
+        l->by = 0;
+        w->f.seg->lanes[1].waits.thread = 0x7000 >> 6;
+        fake_wait_begin(&w->f, 0, i);
+        l->object = 0x7000;
+        tick(w);
+        assert_int_equal(w->p->threads[0]->now.by, -1);
+        l->kind = IFP_WAIT_JOIN;
+        tick(w);
+        assert_int_equal(w->p->threads[0]->now.by, 1);
+        l->thread = 0x7000 >> 6; /* which of the two is not known */
+        tick(w);
+        assert_int_equal(w->p->threads[0]->now.by, -1);
+}
+
 static void a_wait_in_progress_is_told(void **state)
 {
         struct world *w = *state;
@@ -469,6 +508,7 @@ static void a_wait_in_progress_is_told(void **state)
         flush(w);
         r = read_file(w);
         assert_int_equal(r->n_now, 1);
+        assert_int_equal(r->now[0].by_thread, -1);
         assert_int_equal(r->now[0].thread, 0);
         assert_int_equal(r->now[0].kind, IFP_WAIT_COND);
         assert_int_equal(r->now[0].object, 0x77);
@@ -748,6 +788,8 @@ static void lies_are_caught(void **state)
         seg->lanes[0].waits.since = 1;
         LIE(seg->lanes[0].waits.kind, IFP_N_WAIT_KINDS);
         LIE(seg->lanes[0].waits.entry, IFP_MAX_WAITS);
+        LIE(seg->lanes[0].waits.by, 1ull | 1ull << 63);
+        LIE(seg->lanes[0].waits.by, 1 | (uint64_t)seg->header.n_lanes << 32);
 }
 
 static void lies_of_a_new_entry_are_caught(void **state)
@@ -833,6 +875,7 @@ int main(void)
                 CASE(a_place_may_go_to_another),
                 CASE(threads_beyond_the_table_share_their_waits),
                 CASE(a_wait_in_progress_is_told),
+                CASE(whom_a_wait_in_progress_is_for),
                 CASE(a_thread_that_dies_in_a_wait_is_seen_in_it),
                 CASE(what_moves_is_known_with_what_goes_on),
                 CASE(a_lane_that_is_new_since_is_waited_for),

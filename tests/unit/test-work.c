@@ -175,9 +175,16 @@ static void objects_and_sites(void **state)
         is_text(o, "kinds.0.kind", "mutex");
         is(o, "kinds.0.count", 250);
         is(o, "kinds.0.total_ns", 60 * MS);
+        is(o, "kinds.0.now.waits", 0);
+        is_text(o, "kinds.1.kind", "condition");
+        is(o, "kinds.1.now.waits", 1);
+        is(o, "kinds.1.now.total_ns", 1200 * MS);
         is(o, "kinds.2.spins_ns", 200 * MS);
         is_size(o, "objects", 4); /* the mutex of each process is one */
         is_text(o, "objects.0.kind", "condition");
+        is(o, "objects.0.now.waits", 1);
+        is(o, "objects.0.now.total_ns", 1200 * MS);
+        is(o, "objects.1.now.waits", 0);
         is(o, "objects.0.timeouts", 2);
         is_text(o, "objects.1.kind", "barrier");
         is(o, "objects.1.threads", 2);
@@ -217,6 +224,7 @@ static void objects_and_sites(void **state)
         is(o, "waiting.0.tid", 6003);
         is(o, "waiting.0.since_ns", 800 * MS);
         is(o, "waiting.0.site", 0);
+        is_text(o, "waiting.0.by.name", "engine");
         json_decref(o);
 }
 

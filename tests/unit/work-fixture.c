@@ -349,9 +349,9 @@ static int put_whole_threads(struct runfile *rf)
                 rf, &(struct runfile_thread_wait){0, 1, IFP_WAIT_BARRIER, 100, 20 * MS});
         r |= runfile_put_thread_wait(
                 rf, &(struct runfile_thread_wait){0, 2, IFP_WAIT_COND, 10, 700 * MS});
-        r |= runfile_put_wait_now(rf, &(struct runfile_wait_now){0, 0, 0, 0, 0, 0, -1});
+        r |= runfile_put_wait_now(rf, &(struct runfile_wait_now){0, 0, 0, 0, 0, 0, -1, -1});
         r |= runfile_put_wait_now(rf, &(struct runfile_wait_now){0, 2, IFP_WAIT_COND, 0x5000,
-                                                                 800 * MS, 1200 * MS, 4});
+                                                                 800 * MS, 1200 * MS, 4, 0});
         return r;
 }
 

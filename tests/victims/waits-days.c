@@ -183,6 +183,74 @@ static int way_never(void)
         _exit(0);
 }
 
+/* ---- what goes on: a lock that is held and a thread that is joined until stdin is closed */
+
+static void *holders_life(void *arg)
+{
+        char c;
+
+        (void)arg;
+        pthread_setname_np(pthread_self(), "holder");
+        pthread_mutex_lock(&mutex);
+        atomic_store(&held, my_tid());
+        while (read(0, &c, 1) > 0)
+                ;
+        _exit(0);
+}
+
+static void *blocked_life(void *arg)
+{
+        (void)arg;
+        pthread_setname_np(pthread_self(), "blocked");
+        atomic_store(&tid, my_tid());
+        pthread_mutex_lock(&mutex);
+        return NULL;
+}
+
+static int way_held(void)
+{
+        pthread_t holder = begin(holders_life, NULL), blocked;
+
+        until_set(&held);
+        blocked = begin(blocked_life, NULL);
+        until_set(&tid);
+        until_asleep(tid);
+        printf("{\"main\": %d, \"blocked\": %d, \"holder\": %d}\n", my_tid(), tid, held);
+        fflush(stdout);
+        pthread_join(blocked, NULL);
+        pthread_join(holder, NULL);
+        return 0;
+}
+
+static int way_joined_at_once(void)
+{
+        pthread_join(begin(holders_life, NULL), NULL);
+        return 0;
+}
+
+static void *works_a_while(void *arg)
+{
+        atomic_store((_Atomic int *)arg, my_tid());
+        nap_ms(HOLD_MS);
+        return NULL;
+}
+
+static int way_join_each(void)
+{
+        enum { EACH = 3 };
+        static _Atomic int tids[EACH];
+        static const char *const names[EACH] = {"tid0", "tid1", "tid2"};
+
+        for (int i = 0; i < EACH; i++) {
+                pthread_t t = begin(works_a_while, (void *)&tids[i]);
+
+                WAITS("join", !pthread_join(t, NULL));
+                value(names[i], tids[i]);
+        }
+        value("joins", EACH);
+        return 0;
+}
+
 /* ---- cancelled */
 
 static void unlock(void *arg)
@@ -632,6 +700,9 @@ int main(int argc, char **argv)
                 {"robust", way_robust},
                 {"robust-thread", way_robust_thread},
                 {"never", way_never},
+                {"held", way_held},
+                {"join-each", way_join_each},
+                {"joined-at-once", way_joined_at_once},
                 {"cancel", way_cancel},
                 {"handler", way_handler},
                 {"storm", way_storm},
