@@ -476,8 +476,16 @@ static int way_jump(void)
         struct itimerspec once = {{0, 0}, {0, 15000000}};
         struct timespec t = {1000, 0};
         timer_t timer;
-        pthread_t other = begin(holds_long, &second);
+        sigset_t jumps;
+        pthread_t other;
 
+        /* The signal is the process's: it must not find the other thread, whose stack is not the
+         * jump's. */
+        sigemptyset(&jumps);
+        sigaddset(&jumps, SIGUSR1);
+        pthread_sigmask(SIG_BLOCK, &jumps, NULL);
+        other = begin(holds_long, &second);
+        pthread_sigmask(SIG_UNBLOCK, &jumps, NULL);
         until_set(&held);
         sigaction(SIGUSR1, &action, NULL);
         expect(!timer_create(CLOCK_MONOTONIC, &event, &timer), "timer");
