@@ -6,7 +6,8 @@
  *
  * What a barrier costs, in tokens/s: with T the wall time of all decode steps, n their tokens and
  * w what the threads that decode waited at it in them, n / (T - w) could have been made in a
- * second. It is a bound: as if the others had always been there already.
+ * second, and n / T were; the difference is lost. It is a bound: as if the others had always been
+ * there already.
  */
 #include "common/report-waits.h"
 
@@ -353,7 +354,8 @@ static json_t *build_price(const struct work *w, const struct barrier *b)
                 return json_null();
         o = json_object();
         report_set(o, "tokens_per_second",
-                   report_fraction(tokens * NS_PER_SECOND / (wall - (double)b->decoder_ns)));
+                   report_fraction(tokens * NS_PER_SECOND / (wall - (double)b->decoder_ns) -
+                                   tokens * NS_PER_SECOND / wall));
         report_set(o, "share_of_token", report_fraction((double)b->decoder_ns / wall));
         return o;
 }
