@@ -21,6 +21,8 @@ static const char *part_of(char *buf, const json_t *last)
 
         if (isnan(share))
                 return strcpy(buf, "-");
+        if (share > 0 && share < 0.005)
+                return strcpy(buf, "<1%");
         snprintf(buf, FMT_SIZE, "%.0f%%", share * 100);
         return buf;
 }
@@ -32,7 +34,7 @@ static json_t *row_of(const json_t *barrier)
         const char *phase = view_phase(barrier);
         char objects[32], op[128], text[160] = "-", who[96], share[FMT_SIZE];
 
-        if (last)
+        if (text_number(last, "times") > 0)
                 snprintf(text, sizeof(text), "%s %s", part_of(share, last),
                          waits_thread(who, sizeof(who), last));
         if (text_number(barrier, "objects") > 1 && !text_string(barrier, "object", NULL)) {

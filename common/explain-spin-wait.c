@@ -113,10 +113,21 @@ static void tell_evidence(const struct facts *f, struct judgement *j, double sha
                                b->op->name);
 }
 
+/* Whom was waited for longest; NULL: not known. */
+static const struct blame *most_waited_for(const struct barrier *b)
+{
+        const struct blame *most = NULL;
+
+        for (size_t i = 0; b && i < b->last.n; i++)
+                if (b->last.at[i].total_ns > (most ? most->total_ns : 0))
+                        most = &b->last.at[i];
+        return most;
+}
+
 static void tell_cause(const struct facts *f, struct judgement *j, const char *where)
 {
         const struct barrier *b = worst_barrier(f);
-        const struct blame *last = b && b->last.n && b->last.at[0].total_ns ? &b->last.at[0] : NULL;
+        const struct blame *last = most_waited_for(b);
         char who[EXPLAIN_TEXT];
 
         judge_cause(j, "after %s threads wait in %s for the last to come%s%s%s",
