@@ -198,6 +198,40 @@ def a_kernels_view_that_came_late(s):
     check(any("looked at" in n for n in docs["explain"]["notes"]), "noted")
 
 
+def judged(s, name, sql):
+    """A run in which another process takes the CPU, changed: (the finding or None, why, notes)."""
+    path = make_run(s, "ousted", name)
+    change(path, sql)
+    doc = all_documents(s, path)["explain"]
+    found = next((f for f in doc["findings"] if f["id"] == "preempted"), None)
+    return found, next(x["why"] for x in doc["looked_at"] if x["id"] == "preempted"), " ".join(doc["notes"])
+
+
+@case
+def who_takes_the_cpu(s):
+    row = "INSERT INTO preempt (process, slot, pid, name, own, count, total_ns) VALUES (0, {}, {}, '{}', 0, 20, {});"
+    for name in ("infprofd", "infprof-symbols", "infprof-load", "infprof"):
+        found, _, notes = judged(s, name, f"UPDATE preempt SET name = '{name}' WHERE NOT own")
+        check(found is None and "infprof's own processes" in notes, f"{name}: {found}, {notes}")
+    found, _, notes = judged(s, "both", row.format(5, 80, "infprofd", 600_000_000))
+    check("stress" in found["title"] and "own processes" in notes, (found, notes))
+    # many small processes of one name, and a crowd without a name
+    found, *_ = judged(s, "many", "DELETE FROM preempt WHERE NOT own;" +
+                       "".join(row.format(10 + i, 100 + i, "cc1", 10_000_000) for i in range(20)) + row.format(5, 0, "", 300_000_000))
+    equal(found["title"], "cc1 (20 processes) take the CPU from the threads", "title")
+    found, *_ = judged(s, "nobody", "UPDATE preempt SET name = NULL, pid = 0 WHERE NOT own")
+    equal(found["title"], "other processes take the CPU from the threads", "title")
+    # what tokens would gain is too little; and without tokens
+    slight = "UPDATE ledger_row SET total_ns = total_ns / 20 WHERE row = 4; UPDATE ledger_row SET total_ns = total_ns + {} WHERE row = 0 AND who"
+    found, why, _ = judged(s, "slight", slight.format(57_000_000) + " < 2;" + slight.split(";")[1].format(123_500_000) + " = 2;")
+    check(found is None and "next to nothing" in why, why)
+    none = "DELETE FROM ledger; DELETE FROM ledger_row; DELETE FROM ledger_thread; UPDATE process SET generated_tokens = 0;"
+    found, *_ = judged(s, "no-tokens", none)
+    check(found and "that decodes" not in json.dumps(found), found)
+    found, why, _ = judged(s, "no-tokens-slight", none + "UPDATE preempt SET total_ns = 150000000 WHERE NOT own")
+    check(found is None, found)
+
+
 @case
 def barriers_behind_ops(s):
     """A pool meets outside of its kernels: behind MUL_MAT, and now and then where the shim does not know behind what."""
