@@ -137,11 +137,12 @@ static void tell(const struct facts *f, struct judgement *j, const struct lock *
                     site->op ? site->op : "");
         judge_remedy(j, "hold it shorter, or give each thread (or each part of the data) a lock of "
                         "its own");
-        judge_gain(j, f, own > 0 ? f->wall - own : NAN,
-                   own > 0 ? "without the thread that decodes waiting for locks; what the others "
-                             "gain comes on top"
-                           : "the thread that decodes does not wait for it: tokens come no faster, "
-                             "but the others get done sooner");
+        judge_gain(j, f, own > 0 ? f->wall - own : NAN, "%s",
+                   isnan(own) ? "not known: there is no ledger of decode steps"
+                   : own > 0 ? "without the thread that decodes waiting for locks; what the others "
+                               "gain comes on top"
+                             : "the thread that decodes waits for no lock: tokens come no faster, "
+                               "but the others get done sooner");
         judge_confidence(j, f, f->has_ledger ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM);
 }
 

@@ -121,7 +121,7 @@ static struct taken add_up(const struct facts *f)
         return t;
 }
 
-/* "stress (process 77)", "cc1 (12 processes)", "other processes" */
+/* "stress (process 77)", "cc1 (process 80 and 11 others)", "other processes" */
 static void name_most(const struct named *most, char *buf, size_t size)
 {
         if (!most->first)
@@ -130,7 +130,9 @@ static void name_most(const struct named *most, char *buf, size_t size)
                 snprintf(buf, size, "%s (process %lld)", most->first->name,
                          (long long)most->first->pid);
         else
-                snprintf(buf, size, "%s (%zu processes)", most->first->name, most->processes);
+                snprintf(buf, size, "%s (process %lld and %zu other%s)", most->first->name,
+                         (long long)most->first->pid, most->processes - 1,
+                         most->processes > 2 ? "s" : "");
 }
 
 static void tell(const struct facts *f, struct judgement *j, const struct taken *t)

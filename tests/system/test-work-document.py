@@ -218,7 +218,7 @@ def who_takes_the_cpu(s):
     # many small processes of one name, and a crowd without a name
     found, *_ = judged(s, "many", "DELETE FROM preempt WHERE NOT own;" +
                        "".join(row.format(10 + i, 100 + i, "cc1", 10_000_000) for i in range(20)) + row.format(5, 0, "", 300_000_000))
-    equal(found["title"], "cc1 (20 processes) take the CPU from the threads", "title")
+    equal(found["title"], "cc1 (process 100 and 19 others) take the CPU from the threads", "title")
     found, *_ = judged(s, "nobody", "UPDATE preempt SET name = NULL, pid = 0 WHERE NOT own")
     equal(found["title"], "other processes take the CPU from the threads", "title")
     # what tokens would gain is too little; and without tokens
@@ -230,6 +230,41 @@ def who_takes_the_cpu(s):
     check(found and "that decodes" not in json.dumps(found), found)
     found, why, _ = judged(s, "no-tokens-slight", none + "UPDATE preempt SET total_ns = 150000000 WHERE NOT own")
     check(found is None, found)
+
+
+def without_tokens(s, kind, name, sql):
+    path = make_run(s, kind, name)
+    change(path, "DELETE FROM ledger; DELETE FROM ledger_row; DELETE FROM ledger_thread;"
+                 "UPDATE process SET generated_tokens = 0;" + sql)
+    found = {f["id"]: f for f in all_documents(s, path)["explain"]["findings"]}
+    for f in found.values():
+        text = json.dumps([f["title"], f["cost"]["text"], f["cause"], f["gain"]["text"], [e["text"] for e in f["evidence"]]])
+        for odd in ("unknown time", " a token", " 0 threads", "that decodes", "unknown part"):
+            check(odd not in text.replace("no token", ""), f"{name}: {odd!r} in {text}")
+    return found
+
+
+@case
+def runs_without_tokens(s):
+    calls = "UPDATE op SET kind = 3 WHERE kind < 3;"  # they are no kernels, as the regions of OpenMP are not
+    found = without_tokens(s, "passing", "spins", "UPDATE wait SET total_ns = 1500000000 WHERE thread = 0;" + calls)
+    check("in the run" in found["spin-wait"]["cost"]["text"], found)
+    for f in ("pinned", "fine", "crowded", "uneven", "convoy", "ousted", "small"):
+        without_tokens(s, f, f"{f}-bare", "")
+        without_tokens(s, f, f"{f}-calls", calls)
+    # nothing but the kernel's word: of 2 s eight threads ran 450 ms each, and stood in line for 900 on two CPUs
+    nothing = "DELETE FROM thread_op; DELETE FROM op_phase; DELETE FROM wait_by; DELETE FROM wait;"
+    found = without_tokens(s, "crowded", "in-line", nothing)
+    equal(found["oversubscribed"]["title"], "on average 5.4 threads want a CPU, and there are 2 CPUs", "title")
+    check("oversubscribed" not in without_tokens(s, "healthy", "not-in-line", nothing), "a healthy run")
+
+
+@case
+def threads_that_compute_are_no_more_than_lived(s):
+    path = make_run(s, "fine")  # a main thread, and others one after the other; two lived at a time by their site
+    change(path, "UPDATE thread SET name = 'other' WHERE thread > 0 AND thread % 2 = 0")
+    looked = {x["id"]: x["why"] for x in all_documents(s, path)["explain"]["looked_at"]}
+    check(looked["oversubscribed"].startswith("2 threads compute, 2 CPUs"), looked)
 
 
 @case
