@@ -76,6 +76,8 @@ def agree(name, doc):
     for q in spreads(doc):
         values = [q[k] for k in ("min_ns", "p50_ns", "p95_ns", "p99_ns", "max_ns") if q[k] is not None]
         equal(values, sorted(values), f"{name}: {q}")
+        if None not in (q["mean_ns"], q["max_ns"]) and values:
+            check(values[0] - 1 <= q["mean_ns"] <= q["max_ns"], f"{name}, mean: {q}")
     if name == "ledger":
         ledgers_add_up(doc)
     if name == "waits":
@@ -265,6 +267,17 @@ def threads_that_compute_are_no_more_than_lived(s):
     change(path, "UPDATE thread SET name = 'other' WHERE thread > 0 AND thread % 2 = 0")
     looked = {x["id"]: x["why"] for x in all_documents(s, path)["explain"]["looked_at"]}
     check(looked["oversubscribed"].startswith("2 threads compute, 2 CPUs"), looked)
+
+
+@case
+def a_mean_is_no_more_than_the_greatest(s):
+    """All of one length, that is not the middle of a bucket."""
+    path = make_run(s, "fine")
+    for life in (30_100, 29_900):
+        change(path, f"UPDATE spawn SET life_ns = {life} * ended")
+        site = all_documents(s, path)["spawns"]["sites"][0]
+        equal(site["lifetime"]["mean_ns"], life, "mean")
+        check(site["lifetime"]["min_ns"] <= life <= site["lifetime"]["max_ns"], site["lifetime"])
 
 
 @case
