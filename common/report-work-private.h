@@ -65,6 +65,8 @@ struct work_site {
         bool told; /* by a row of its own; false: nothing but the count is known */
         uint64_t live, peak, ended, team, cpu_ns;
         struct spread cost, life;
+        double lived_ns, could_ns; /* of threads that have a row; could: from when they were made
+                                      until their process's end */
 };
 
 struct work_by {

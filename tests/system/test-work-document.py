@@ -281,6 +281,19 @@ def a_mean_is_no_more_than_the_greatest(s):
 
 
 @case
+def a_pool_is_kept(s):
+    """In a run of 2 s: threads that live 400 ms, made at its begin, or near its end; threads that stay."""
+    path = make_run(s, "fine")
+    change(path, "DELETE FROM ledger; UPDATE process SET generated_tokens = 0; UPDATE spawn SET phase = 1")
+    for made, lives, wanted in ((0, 400_000_000, None), (1_500_000_000, 400_000_000, "pool"), (0, 1_900_000_000, "pool")):
+        change(path, f"UPDATE thread SET started_ns = {made}, ended_ns = {made + lives} WHERE thread > 0;"
+                     "UPDATE run SET duration_ns = 100000; ")  # so that 30 us, which is in the histogram, is not short
+        equal(all_documents(s, path)["spawns"]["sites"][0]["class"], wanted, f"made at {made}, {lives} ns")
+    change(path, "UPDATE spawn SET kind = 4, ended = 0, live = 0, peak = 0, life_ns = 0, cpu_ns = 0, life_hist = NULL")
+    equal(all_documents(s, path)["spawns"]["sites"][0]["class"], None, "of clone()")
+
+
+@case
 def barriers_behind_ops(s):
     """A pool meets outside of its kernels: behind MUL_MAT, and now and then where the shim does not know behind what."""
     for lost, rows in ((0, [("MUL_MAT", 240_000_000)]), (100, [("MUL_MAT", 240_000_000), (None, None)]),
