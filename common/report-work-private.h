@@ -277,7 +277,7 @@ void blames_done(struct blames *b);
 /* Adds to the one with the same thread and op; `process` is whose crowd may be meant by NONE. */
 int blame_add(struct blames *b, const struct work *w, size_t process, const struct blame *item);
 void blame_settle(struct blames *b, const struct work *w); /* put together, longest first */
-void blame_sort_by_times(struct blames *b); /* who came last most often first */
+void blame_sort_by_times(struct blames *b);                /* who came last most often first */
 void blame_put_who(json_t *o, const struct work *w, const struct blame *b);
 const char *blame_name(const struct work *w, const struct blame *b, char *buf, size_t size);
 
@@ -295,7 +295,7 @@ struct barrier {
         uint64_t object; /* 0: none, or several */
         size_t objects;
         bool spins;
-        bool told; /* between ops: its work is told by the ops it comes behind */
+        bool told;        /* between ops: its work is told by the ops it comes behind */
         uint64_t threads; /* that meet at one time; 0: not known */
         uint64_t episodes;
         uint64_t wait_ns, count;
