@@ -21,6 +21,8 @@ static const char *part_of(char *buf, const json_t *last)
 
         if (isnan(share))
                 return strcpy(buf, "-");
+        if (share > 0 && share < 0.005)
+                return strcpy(buf, "<1%");
         snprintf(buf, FMT_SIZE, "%.0f%%", share * 100);
         return buf;
 }
@@ -32,7 +34,7 @@ static json_t *row_of(const json_t *barrier)
         const char *phase = view_phase(barrier);
         char objects[32], op[128], text[160] = "-", who[96], share[FMT_SIZE];
 
-        if (last)
+        if (text_number(last, "times") > 0)
                 snprintf(text, sizeof(text), "%s %s", part_of(share, last),
                          waits_thread(who, sizeof(who), last));
         if (text_number(barrier, "objects") > 1 && !text_string(barrier, "object", NULL)) {
@@ -51,10 +53,12 @@ static json_t *row_of(const json_t *barrier)
         return row;
 }
 
+#define PRICE_MIN 0.01 /* of a token: less is not worth the first line */
+
 void waits_print_price(const struct page *p)
 {
         const json_t *barrier, *dearest = NULL;
-        double most = 0, share;
+        double most = 0, share = NAN;
         char rate[TEXT_CELL], part[FMT_SIZE];
         size_t i;
 
@@ -67,13 +71,14 @@ void waits_print_price(const struct page *p)
                         dearest = barrier;
                 }
         }
-        if (!dearest)
+        if (dearest)
+                share = rows_number(dearest, "price.share_of_token");
+        if (!(share >= PRICE_MIN))
                 return;
-        share = rows_number(dearest, "price.share_of_token");
         view_say(&p->v, "price",
                  "waiting at the barrier that ends %s costs %s tokens/s, %s of a token",
                  text_string(dearest, "op", "no op"), text_count(rate, most),
-                 isnan(share) ? "-" : fmt_share(part, share));
+                 fmt_share(part, share));
 }
 
 bool waits_print_barriers(const struct page *p)
@@ -111,6 +116,6 @@ bool waits_print_barriers(const struct page *p)
                           "of the mean; efficiency: busy, of busy and waiting",
                 isnan(rows_sum(barriers, "price.tokens_per_second"))
                         ? ""
-                        : "; tokens/s: what the waiting costs");
+                        : "; tokens/s: how many more there would be without it");
         return true;
 }

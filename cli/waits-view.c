@@ -168,19 +168,21 @@ static bool print_site(const struct page *p, size_t place, const json_t *site, d
         double objects = text_number(site, "objects");
         _cleanup_(freep) char *head = NULL, *line = NULL;
         char a[FMT_SIZE], b[FMT_SIZE], c[FMT_SIZE], d[FMT_SIZE], e[FMT_SIZE], f[FMT_SIZE],
-                on[64] = "", label[32];
+                on[64] = "", of[64] = "", label[32];
 
         if (objects > 1)
                 snprintf(on, sizeof(on), ", %.0f objects", objects);
+        if (!isnan(threads))
+                snprintf(of, sizeof(of), " of %s thread%s", view_count(d, site, "threads"),
+                         threads == 1 ? "" : "s");
         if (asprintf(&head, "%s  %s  %s  %s%s%s%s", view_figure(a, site, "total_ns", fmt_ns),
                      all > 0 ? fmt_share(b, ns / all) : "-", text_string(site, "kind", "?"),
                      phase ? phase : "", phase ? ", " : "", op ? "in op " : "in no op",
                      op ? op : "") < 0 ||
-            asprintf(&line, "%s wait%s of %s thread%s%s: p50 %s, p95 %s, p99 %s, max %s",
-                     view_count(c, site, "count"), text_number(site, "count") == 1 ? "" : "s",
-                     view_count((char[FMT_SIZE]){}, site, "threads"), threads == 1 ? "" : "s", on,
-                     view_figure(a, site, "p50_ns", fmt_ns), view_figure(d, site, "p95_ns", fmt_ns),
-                     view_figure(e, site, "p99_ns", fmt_ns),
+            asprintf(&line, "%s wait%s%s%s: p50 %s, p95 %s, p99 %s, max %s",
+                     view_count(c, site, "count"), text_number(site, "count") == 1 ? "" : "s", of,
+                     on, view_figure(a, site, "p50_ns", fmt_ns),
+                     view_figure(d, site, "p95_ns", fmt_ns), view_figure(e, site, "p99_ns", fmt_ns),
                      view_figure(f, site, "max_ns", fmt_ns)) < 0)
                 return false;
         snprintf(label, sizeof(label), "%3zu.  ", place);

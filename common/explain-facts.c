@@ -71,6 +71,43 @@ static double compute_of(const struct facts *f, size_t thread)
         return sum;
 }
 
+static int compare_u64(const void *a, const void *b)
+{
+        uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+        return x < y ? -1 : x > y;
+}
+
+/* Most threads that lived at one time; of several processes together, their sum. */
+static int find_peak(const struct work *w, double *ret)
+{
+        uint64_t *at = calloc(2 * w->model.n_threads + 1, sizeof(*at)),
+                 *ends = at ? at + w->model.n_threads : NULL;
+
+        *ret = 0;
+        if (!at)
+                return -ENOMEM;
+        for (size_t p = 0; p < w->model.n_processes; p++) {
+                size_t n = 0, ended = 0, peak = 0;
+
+                for (size_t i = 0; i < w->model.n_threads; i++)
+                        if (w->threads[i].process == p) {
+                                at[n] = w->model.threads[i].row.started_ns;
+                                ends[n++] = w->model.threads[i].row.ended_ns;
+                        }
+                qsort(at, n, sizeof(*at), compare_u64);
+                qsort(ends, n, sizeof(*ends), compare_u64);
+                for (size_t i = 0; i < n; i++) {
+                        while (ended < i && ends[ended] <= at[i])
+                                ended++;
+                        peak = i + 1 - ended > peak ? i + 1 - ended : peak;
+                }
+                *ret += (double)peak;
+        }
+        free(at);
+        return 0;
+}
+
 /*
  * Threads that compute: each that does its part; of threads that come and go as many as lived at
  * one time.
@@ -79,9 +116,9 @@ static int find_team(struct facts *f)
 {
         struct work *w = f->w;
         double *compute = calloc(w->model.n_threads + 1, sizeof(*compute)),
-               *groups = calloc(w->n_groups + 1, sizeof(*groups)), most = 0;
+               *groups = calloc(w->n_groups + 1, sizeof(*groups)), most = 0, peak = 0;
 
-        if (!compute || !groups) {
+        if (!compute || !groups || find_peak(w, &peak)) {
                 free(compute);
                 free(groups);
                 return -ENOMEM;
@@ -112,6 +149,11 @@ static int find_team(struct facts *f)
                         f->passing += width;
         }
         f->team += f->passing;
+        if (f->passing > 0 && f->team > peak) { /* groups of them came one after the other */
+                f->passing -= f->team - peak;
+                f->passing = f->passing > 0 ? f->passing : 0;
+                f->team = peak;
+        }
         free(compute);
         free(groups);
         return 0;

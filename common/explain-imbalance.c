@@ -112,7 +112,7 @@ void explain_imbalance(const struct facts *f, struct judgement *j)
                 if (work_group_is_short(f->w, busiest.group))
                         busiest.thread = NONE;
         }
-        last = b->last.n ? &b->last.at[0] : NULL;
+        last = b->last.n && b->last.at[0].times ? &b->last.at[0] : NULL;
         blame_name(f->w, &busiest, who, sizeof(who));
         judge_yes(j, "%s is unevenly spread: %s works %.2f times the mean", b->worst_op->name, who,
                   barrier_imbalance(&b->worst));

@@ -17,6 +17,7 @@ struct lock {
         size_t n;
         uint64_t count, total_ns;
         size_t threads;
+        bool crowd; /* how many threads is not known */
 };
 
 static bool is_lock(const struct facts *f, const struct work_wait *e)
@@ -60,8 +61,8 @@ static struct lock find_worst(const struct facts *f, struct work_wait **order)
                 for (next = i; next < n && same(order[i], order[next]); next++) {
                         l.count = sum_u64(l.count, order[next]->spread.count);
                         l.total_ns = sum_u64(l.total_ns, order[next]->spread.total_ns);
-                        l.threads += next == i || order[next]->thread == NONE ||
-                                     order[next]->thread != order[next - 1]->thread;
+                        l.threads += next == i || order[next]->thread != order[next - 1]->thread;
+                        l.crowd |= order[next]->thread == NONE;
                 }
                 l.n = next - i;
                 if (l.total_ns > worst.total_ns)
@@ -105,16 +106,19 @@ static void tell(const struct facts *f, struct judgement *j, const struct lock *
         const char *where = explain_function(f->w, site->frames, site->n_frames);
         const struct blame *holder = holders->n ? &holders->at[0] : NULL;
         double own = f->own[IFP_LEDGER_LOCK];
-        char a[FMT_SIZE], b[FMT_SIZE], who[EXPLAIN_TEXT];
+        char a[FMT_SIZE], b[FMT_SIZE], who[EXPLAIN_TEXT], number[32] = "";
 
-        judge_yes(j, "%zu threads stand in line for the %s %#llx%s%s", l->threads,
-                  work_wait_kinds[e->kind], (unsigned long long)e->object,
-                  where ? ", asked for in " : "", where ? where : "");
+        if (!l->crowd)
+                snprintf(number, sizeof(number), "%zu ", l->threads);
+        judge_yes(j, "%sthread%s in line for the %s %#llx%s%s", number,
+                  l->crowd || l->threads > 1 ? "s stand" : " stands", work_wait_kinds[e->kind],
+                  (unsigned long long)e->object, where ? ", asked for in " : "",
+                  where ? where : "");
         judge_evidence(j, share, "share", "of the threads' time is waiting for it");
         judge_evidence(j, (double)l->count, "count", "times it was held by another");
         judge_evidence(j, (double)l->count / f->tokens, "1/token", "of these a token");
         judge_evidence(j, (double)l->total_ns / (double)l->count, "ns", "each time, on average");
-        judge_evidence(j, (double)l->threads, "count", "threads waited");
+        judge_evidence(j, l->crowd ? NAN : (double)l->threads, "count", "threads waited");
         if (holder && holder->total_ns <= l->total_ns)
                 judge_evidence(j, (double)holder->total_ns / (double)l->total_ns, "share",
                                "of the waiting %s held it%s%s",
@@ -133,11 +137,12 @@ static void tell(const struct facts *f, struct judgement *j, const struct lock *
                     site->op ? site->op : "");
         judge_remedy(j, "hold it shorter, or give each thread (or each part of the data) a lock of "
                         "its own");
-        judge_gain(j, f, own > 0 ? f->wall - own : NAN,
-                   own > 0 ? "without the thread that decodes waiting for locks; what the others "
-                             "gain comes on top"
-                           : "the thread that decodes does not wait for it: tokens come no faster, "
-                             "but the others get done sooner");
+        judge_gain(j, f, own > 0 ? f->wall - own : NAN, "%s",
+                   isnan(own) ? "not known: there is no ledger of decode steps"
+                   : own > 0 ? "without the thread that decodes waiting for locks; what the others "
+                               "gain comes on top"
+                             : "the thread that decodes waits for no lock: tokens come no faster, "
+                               "but the others get done sooner");
         judge_confidence(j, f, f->has_ledger ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM);
 }
 

@@ -13,6 +13,7 @@
 
 #define RUNNABLE_SHARE_MIN 0.10
 #define DEMAND_MIN         1.05 /* times the CPUs */
+#define CROWD_RUNNABLE_MIN 0.40 /* of all threads' time, where no ops are known */
 
 static bool is_proven(const struct facts *f, struct judgement *j)
 {
@@ -50,18 +51,116 @@ static bool is_proven(const struct facts *f, struct judgement *j)
         return false;
 }
 
+/* What all threads together did, as far as the kernel told it. */
+struct crowd {
+        double running, runnable, lived, mean; /* ns; mean: threads that wanted a CPU at a time */
+};
+
+static struct crowd count_all(const struct work *w)
+{
+        struct crowd c = {0};
+
+        for (size_t i = 0; i < w->model.n_threads; i++) {
+                const struct runfile_thread *t = &w->model.threads[i].row;
+
+                if (t->running_ns == RUNFILE_NOT_TOLD || t->runnable_ns == RUNFILE_NOT_TOLD)
+                        continue;
+                c.running += (double)t->running_ns;
+                c.runnable += (double)t->runnable_ns;
+                for (int k = 0; k < IFP_N_BLOCK_KINDS; k++)
+                        if (t->blocked_ns[k] != RUNFILE_NOT_TOLD)
+                                c.lived += (double)t->blocked_ns[k];
+        }
+        c.lived += c.running + c.runnable;
+        if (w->model.run.duration_ns)
+                c.mean = (c.running + c.runnable) / (double)w->model.run.duration_ns;
+        return c;
+}
+
+/* Where no op is known that they compute: by how long all of them stood in line. */
+static void judge_by_kernel(const struct facts *f, struct judgement *j)
+{
+        struct crowd c = count_all(f->w);
+        char a[FMT_SIZE], b[FMT_SIZE], cpus[FMT_SIZE];
+
+        explain_cpus(f, cpus, sizeof(cpus));
+        if (!(c.lived > 0)) {
+                judge_unknown(j, "no thread was seen to compute");
+                return;
+        }
+        if (!(c.runnable > CROWD_RUNNABLE_MIN * c.lived && c.mean > (double)f->cpus)) {
+                judge_no(j,
+                         "no thread was seen to compute in an op; on average %.1f threads wanted "
+                         "one of %s, and they had none for %s of their time",
+                         c.mean, cpus, fmt_share(a, c.runnable / c.lived));
+                return;
+        }
+        judge_yes(j, "on average %.1f threads want a CPU, and there %s %s", c.mean,
+                  f->cpus > 1 ? "are" : "is", cpus);
+        judge_evidence(j, c.runnable / c.lived, "share",
+                       "of the threads' time they could run and had no CPU");
+        judge_evidence(j, c.mean, "factor", "threads that ran or could have run, on average");
+        judge_evidence(j, (double)f->cpus, "count", "CPUs they may use");
+        judge_cost(j, f, NAN, c.runnable / c.lived,
+                   "threads stood in line for a CPU for %s in the run, %s of their time",
+                   explain_ns(a, c.runnable), fmt_share(b, c.runnable / c.lived));
+        judge_cause(j, "more threads have work at the same time than there are CPUs");
+        judge_remedy(j,
+                     "use no more threads than CPUs (OpenMP: OMP_NUM_THREADS=%llu; "
+                     "llama.cpp: -t %llu), or give the process more CPUs",
+                     (unsigned long long)f->cpus, (unsigned long long)f->cpus);
+        judge_gain(j, f, NAN, "not known: it is not known what of the work waits for what");
+        judge_confidence(j, f, CONFIDENCE_MEDIUM);
+}
+
+static void tell_cost(const struct facts *f, struct judgement *j, double lost)
+{
+        double share = lost / f->wall;
+        char a[FMT_SIZE];
+
+        if (!isnan(share))
+                judge_cost(j, f, lost, share,
+                           "standing in line for a CPU, and waiting for those that do: %s of a "
+                           "token's time",
+                           fmt_share(a, share));
+        else if (!isnan(f->runnable))
+                judge_cost(j, f, NAN, f->runnable,
+                           "standing in line for a CPU: %s of the time threads wanted one",
+                           fmt_share(a, f->runnable));
+        else
+                judge_cost(j, f, NAN, NAN, "standing in line for a CPU; how long is not known");
+}
+
+static void tell_gain(const struct facts *f, struct judgement *j)
+{
+        unsigned long long cpus = f->cpus;
+        char a[FMT_SIZE], b[FMT_SIZE], c[FMT_SIZE];
+
+        if (isnan(f->ideal) || isnan(f->tokens))
+                judge_gain(j, f, NAN, "not known: there is no ledger of decode steps");
+        else
+                judge_gain(j, f, f->ideal,
+                           "with %llu thread%s a token takes %s at the least, where it took %s: "
+                           "its compute (%s on all threads) spread over the CPUs, and what only "
+                           "one thread can do",
+                           cpus, cpus > 1 ? "s" : "", explain_ns(a, f->ideal / f->tokens),
+                           explain_ns(b, f->wall / f->tokens),
+                           explain_ns(c, f->compute_cpu / f->tokens));
+}
+
 void explain_oversubscribed(const struct facts *f, struct judgement *j)
 {
         unsigned long long cpus = f->cpus;
         double stood = f->own[IFP_LEDGER_RUNNABLE],
                waited = f->own[IFP_LEDGER_BARRIER] + f->own[IFP_LEDGER_WAIT];
         double lost = (isnan(stood) ? 0 : stood) + waited;
-        char a[FMT_SIZE], b[FMT_SIZE];
 
-        if (!cpus || f->team < 1) {
-                judge_unknown(j, "%s",
-                              cpus ? "no thread was seen to compute"
-                                   : "how many CPUs the process may use is not known");
+        if (!cpus) {
+                judge_unknown(j, "how many CPUs the process may use is not known");
+                return;
+        }
+        if (f->team < 1) {
+                judge_by_kernel(f, j);
                 return;
         }
         if (f->team <= (double)cpus) {
@@ -76,14 +175,12 @@ void explain_oversubscribed(const struct facts *f, struct judgement *j)
         judge_evidence(j, (double)cpus, "count", "CPUs they may use");
         judge_evidence(j, f->runnable, "share", "of the time they wanted a CPU they had none%s",
                        f->runnable_in_decode ? " (decode steps)" : "");
-        judge_evidence(j, f->demand, "factor", "CPUs they would have used in decode steps");
+        if (f->demand >= (double)cpus) /* else they compute for a part of the steps only */
+                judge_evidence(j, f->demand, "factor", "CPUs they would have used in decode steps");
         judge_evidence(j, stood / f->tokens, "ns",
                        "of a token the thread that decodes could run and did not");
         judge_evidence(j, waited / f->tokens, "ns", "of a token it waited for the others");
-        judge_cost(
-                j, f, lost, lost / f->wall,
-                "standing in line for a CPU, and waiting for those that do: %s of a token's time",
-                isnan(lost / f->wall) ? "an unknown part" : fmt_share(a, lost / f->wall));
+        tell_cost(f, j, lost);
         judge_cause(
                 j,
                 "%.0f threads are given work at the same time and %llu CPU%s; a thread that has "
@@ -93,14 +190,7 @@ void explain_oversubscribed(const struct facts *f, struct judgement *j)
                      "use %llu thread%s (llama.cpp: -t %llu; OpenMP: OMP_NUM_THREADS=%llu), or "
                      "give the process more CPUs",
                      cpus, cpus > 1 ? "s" : "", cpus, cpus);
-        judge_gain(
-                j, f, f->ideal,
-                "with %llu thread%s a token takes %s at the least, where it took %s: its compute "
-                "(%s on all threads) spread over the CPUs, and what only one thread can do",
-                cpus, cpus > 1 ? "s" : "", explain_ns(a, f->ideal > 0 ? f->ideal / f->tokens : 0),
-                explain_ns(b, f->wall > 0 ? f->wall / f->tokens : 0),
-                explain_ns((char[FMT_SIZE]){0},
-                           f->compute_cpu > 0 ? f->compute_cpu / f->tokens : 0));
+        tell_gain(f, j);
         judge_confidence(j, f,
                          f->runnable_in_decode ? CONFIDENCE_HIGH
                          : !isnan(f->runnable) ? CONFIDENCE_MEDIUM

@@ -102,7 +102,9 @@ static void tell_gain(const struct facts *f, struct judgement *j, double making)
         beyond = beyond > 0 ? beyond : 0;
         pool = f->wall - making - beyond;
         if (isnan(pool)) {
-                judge_gain(j, f, NAN, "what a token takes is not known");
+                judge_gain(j, f, NAN, "not known: %s",
+                           isnan(f->tokens) ? "no token was decoded"
+                                            : "there is no ledger of what a token takes");
                 return;
         }
         judge_evidence(j, join / f->tokens, "ns", "of a token waiting for threads to end");
@@ -209,7 +211,11 @@ void explain_spawn_churn(const struct facts *f, struct judgement *j)
                     words.many ? words.kinds : words.kind, s->op ? s->op : words.each,
                     words.many ? "them" : "it");
         judge_remedy(j, "make the %s once and keep them: a pool that sleeps between %s%s",
-                     words.kinds, words.many ? "ops" : "tokens", threadpool_of(s));
+                     words.kinds,
+                     isnan(f->tokens) ? "work"
+                     : words.many     ? "ops"
+                                      : "tokens",
+                     threadpool_of(s));
         tell_gain(f, j, making);
         judge_confidence(j, f, f->has_ledger ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM);
 }

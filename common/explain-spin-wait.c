@@ -102,8 +102,12 @@ static void tell_evidence(const struct facts *f, struct judgement *j, double sha
         judge_evidence(j, f->own[IFP_LEDGER_BARRIER] / f->wall, "share",
                        "of a token's time the thread that decodes spun");
         judge_evidence(j, (double)count_waits(f) / f->tokens, "1/token", "waits at such barriers");
+        if (isnan(f->tokens)) {
+                judge_evidence(j, f->spin_ns, "ns", "of CPU time in the run, by all threads");
+                judge_evidence(j, (double)count_waits(f), "count", "waits at such barriers");
+        }
         judge_evidence(j, f->runnable, "share", "of the time threads wanted a CPU they had none");
-        if (f->cpus)
+        if (f->cpus && f->team >= 1)
                 judge_evidence(j, (double)f->cpus, "count", "CPUs for %.0f threads that compute",
                                f->team);
         if (b && b->op)
@@ -113,10 +117,21 @@ static void tell_evidence(const struct facts *f, struct judgement *j, double sha
                                b->op->name);
 }
 
+/* Whom was waited for longest; NULL: not known. */
+static const struct blame *most_waited_for(const struct barrier *b)
+{
+        const struct blame *most = NULL;
+
+        for (size_t i = 0; b && i < b->last.n; i++)
+                if (b->last.at[i].total_ns > (most ? most->total_ns : 0))
+                        most = &b->last.at[i];
+        return most;
+}
+
 static void tell_cause(const struct facts *f, struct judgement *j, const char *where)
 {
         const struct barrier *b = worst_barrier(f);
-        const struct blame *last = b && b->last.n && b->last.at[0].total_ns ? &b->last.at[0] : NULL;
+        const struct blame *last = most_waited_for(b);
         char who[EXPLAIN_TEXT];
 
         judge_cause(j, "after %s threads wait in %s for the last to come%s%s%s",
@@ -134,6 +149,22 @@ static void tell_cause(const struct facts *f, struct judgement *j, const char *w
         else
                 judge_remedy(j, "give each thread more between barriers, or use fewer threads; let "
                                 "waiters sleep where CPU time is wanted for other work " LET_SLEEP);
+}
+
+static void tell_gain(const struct facts *f, struct judgement *j)
+{
+        double wide = f->cpus && f->team > (double)f->cpus ? (double)f->cpus : f->team;
+        char a[FMT_SIZE];
+
+        if (isnan(f->tokens))
+                judge_gain(j, f, NAN, "not known: no token was decoded");
+        else if (isnan(f->ideal) || wide < 1)
+                judge_gain(j, f, NAN, "not known: there is no ledger of what a token computes");
+        else
+                judge_gain(j, f, f->ideal,
+                           "if nobody waited: the compute of a token, %s on all threads, spread "
+                           "over %.0f",
+                           explain_ns(a, f->compute_cpu / f->tokens), wide);
 }
 
 void explain_spin_wait(const struct facts *f, struct judgement *j)
@@ -164,12 +195,10 @@ void explain_spin_wait(const struct facts *f, struct judgement *j)
                           : "threads spin in %s: %s of the CPU time",
                   where, fmt_share(a, share));
         tell_evidence(f, j, share);
-        judge_cost(j, f, f->spin_ns, share, "%s of CPU time a token, %s of all",
-                   explain_ns(a, f->spin_ns / f->tokens), fmt_share(b, share));
+        judge_cost(j, f, f->spin_ns, share, "%s of CPU time %s, %s of all",
+                   explain_ns(a, isnan(f->tokens) ? f->spin_ns : f->spin_ns / f->tokens),
+                   isnan(f->tokens) ? "in the run" : "a token", fmt_share(b, share));
         tell_cause(f, j, where);
-        judge_gain(j, f, f->ideal,
-                   "if nobody waited: the compute of a token, %s on all threads, spread over %.0f",
-                   explain_ns(a, f->compute_cpu / f->tokens),
-                   f->cpus && f->team > (double)f->cpus ? (double)f->cpus : f->team);
+        tell_gain(f, j);
         judge_confidence(j, f, f->has_ledger ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM);
 }

@@ -73,6 +73,15 @@ static int compare(const void *a, const void *b)
         return p->thread < q->thread ? -1 : p->thread > q->thread;
 }
 
+static int compare_times(const void *a, const void *b)
+{
+        const struct blame *p = a, *q = b;
+
+        if (p->times != q->times)
+                return p->times > q->times ? -1 : 1;
+        return compare(a, b);
+}
+
 static int compare_groups(const void *a, const void *b)
 {
         const struct blame *p = a, *q = b;
@@ -114,6 +123,12 @@ void blame_settle(struct blames *b, const struct work *w)
                 put_together(b, w);
         if (b->n)
                 qsort(b->at, b->n, sizeof(*b->at), compare);
+}
+
+void blame_sort_by_times(struct blames *b)
+{
+        if (b->n)
+                qsort(b->at, b->n, sizeof(*b->at), compare_times);
 }
 
 void blame_put_who(json_t *o, const struct work *w, const struct blame *b)

@@ -95,7 +95,9 @@ void explain_small_work_units(const struct facts *f, struct judgement *j);
 
 /* Threads are short of CPUs: that is why nothing follows from what they wait for. */
 void judge_short_of_cpus(struct judgement *j, const struct facts *f);
-bool explain_is_collector(const struct work_preempt *p);
+bool explain_is_collector(const struct work_preempt *p); /* or one of its helpers, or a command */
+/* In ns: all threads ran, or could have run and had no CPU. 0: not known. */
+double explain_wanted(const struct work *w);
 
 /* Text in buffers of the caller. */
 #define EXPLAIN_TEXT 320

@@ -256,7 +256,26 @@ static json_t *build_looked_at(const struct judgement *j, size_t i)
 
 bool explain_is_collector(const struct work_preempt *p)
 {
-        return p->name && !strcmp(p->name, "infprofd");
+        static const char *const names[] = {"infprof", "infprofd", "infprof-load",
+                                            "infprof-symbols"};
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (p->name && !strcmp(p->name, names[i]))
+                        return true;
+        return false;
+}
+
+double explain_wanted(const struct work *w)
+{
+        double ns = 0;
+
+        for (size_t i = 0; i < w->model.n_threads; i++) {
+                const struct runfile_thread *t = &w->model.threads[i].row;
+
+                if (t->running_ns != RUNFILE_NOT_TOLD && t->runnable_ns != RUNFILE_NOT_TOLD)
+                        ns += (double)t->running_ns + (double)t->runnable_ns;
+        }
+        return ns;
 }
 
 static bool is_lock(uint32_t kind)
@@ -326,22 +345,19 @@ static json_t *build_notes(const struct facts *f)
 {
         const struct work *w = f->w;
         json_t *notes = work_notes(w);
-        uint64_t took = 0, wanted = 0;
+        double wanted = explain_wanted(w);
+        uint64_t took = 0;
         char a[FMT_SIZE], b[FMT_SIZE];
 
         for (size_t i = 0; i < w->n_preempts; i++)
                 if (explain_is_collector(&w->preempts[i]))
                         took = sum_u64(took, w->preempts[i].total_ns);
-        for (size_t i = 0; i < w->model.n_threads; i++)
-                if (w->model.threads[i].row.running_ns != RUNFILE_NOT_TOLD)
-                        wanted = sum_u64(wanted, w->model.threads[i].row.running_ns);
-        wanted = sum_u64(wanted, took);
-        if (wanted && (double)took >= COLLECTOR_TOLD * (double)wanted)
+        if (wanted > 0 && (double)took >= COLLECTOR_TOLD * wanted)
                 report_note(notes,
-                            "threads were put off their CPU for the collector, and had none for "
-                            "%s, %s of the time they wanted one: part of what is found may be its "
-                            "doing",
-                            fmt_ns(a, took), fmt_share(b, (double)took / (double)wanted));
+                            "threads were put off their CPU for infprof's own processes, and had "
+                            "none for %s until they ran again, %s of the time they wanted one: "
+                            "part of what is found may be infprof's doing",
+                            fmt_ns(a, took), fmt_share(b, fmin((double)took / wanted, 1)));
         if (w->kernel.view == RUNFILE_VIEW_BPF && !f->has_kernel && f->has_ledger)
                 report_note(notes,
                             "the kernel's view looked at %s of the time of the threads that "

@@ -43,6 +43,23 @@ static size_t without_loop(const uint32_t *frames, size_t n)
         return run < LOOP ? n : n - run + 1;
 }
 
+/*
+ * Such a chain may also lead to what is no address at all; what lies outside of that is nothing to
+ * go by, either. On x86-64 and aarch64 the addresses of a process end below this.
+ */
+#define ADDRESSES_END (1ull << 56)
+
+static size_t without_strays(const struct frames *all, const uint32_t *frames, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                const struct frame *f = &all->at[frames[i]];
+
+                if (!f->function && !f->library && f->offset >= ADDRESSES_END)
+                        return i;
+        }
+        return n;
+}
+
 static int add(const struct runfile_off_cpu *row, void *userdata)
 {
         struct off_cpu *all = userdata;
@@ -61,6 +78,7 @@ static int add(const struct runfile_off_cpu *row, void *userdata)
                         &frames, &n, &w->why);
         if (r)
                 return r;
+        n = without_loop(frames, without_strays(&w->frames, frames, n));
         if (all->n == all->room) {
                 size_t room = all->room ? 2 * all->room : 64;
                 void *grown = reallocarray(all->at, room, sizeof(*all->at));
@@ -74,7 +92,7 @@ static int add(const struct runfile_off_cpu *row, void *userdata)
         report_set(o, "block", json_string(blocks[row->block]));
         report_set(o, "op", report_text(op ? op->name : NULL));
         report_set(o, "phase", json_string(report_phase_names[row->phase]));
-        report_set(o, "frames", frames_build(&w->frames, frames, without_loop(frames, n)));
+        report_set(o, "frames", frames_build(&w->frames, frames, n));
         report_set(o, "count", report_integer(row->count));
         report_set(o, "total_ns", report_integer(row->total_ns));
         all->at[all->n].o = o;

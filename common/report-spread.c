@@ -55,6 +55,13 @@ void spread_settle(struct spread *s)
                 s->min_ns = p->at[0].ns;
         if (!s->max_ns)
                 s->max_ns = p->at[p->n - 1].ns;
+        if (s->count) { /* the mean is exact, and the middle of a bucket is not */
+                uint64_t mean = s->total_ns / s->count;
+
+                s->min_ns = s->min_ns > mean ? mean : s->min_ns;
+                mean += s->total_ns % s->count > 0;
+                s->max_ns = s->max_ns < mean ? mean : s->max_ns;
+        }
         if (s->max_ns < s->min_ns) /* a file that does not agree with itself */
                 s->max_ns = s->min_ns;
 }

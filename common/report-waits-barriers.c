@@ -12,6 +12,8 @@
  * left (waiting for the next job) is a row without work, since the ops' rows have it.
  *
  *   episodes    each has one last arrival, so: the last arrivals of all threads, summed
+ *   threads     that meet at one time. Of threads that come and go: in an episode all but one
+ *               wait, so (waits + episodes) / episodes
  *   busy        self time of the op in that phase, all threads, without what its barriers
  *               hold of it: nothing where the barrier is an op of its own (ggml_barrier), or
  *               comes behind the op
@@ -290,10 +292,10 @@ static int find_busy(const struct work *w, struct barrier *b, const struct atten
 }
 
 /*
- * Different threads. Of lanes that several threads had, no more than there are entries of one
- * object: an entry is of one lane, and of one stack.
+ * No more than so many meet at one time: different threads. Of lanes that several threads had, no
+ * more than there are entries of one object: an entry is of one lane, and of one stack.
  */
-static int count_threads(struct work_wait *const *entries, size_t n, uint64_t *ret)
+static int most_threads(struct work_wait *const *entries, size_t n, uint64_t *ret)
 {
         _cleanup_(freep) size_t *threads = calloc(n + 1, sizeof(*threads));
         uint64_t most = 0, several = 0;
@@ -315,6 +317,38 @@ static int count_threads(struct work_wait *const *entries, size_t n, uint64_t *r
         for (size_t i = 0; i < n_threads; i++)
                 *ret += !i || threads[i] != threads[i - 1];
         return 0;
+}
+
+/* Were they all there at one time? */
+static bool live_together(const struct work *w, struct work_wait *const *entries, size_t n)
+{
+        uint64_t start = 0, end = UINT64_MAX;
+
+        for (size_t i = 0; i < n; i++) {
+                const struct runfile_thread *t;
+
+                if (entries[i]->thread == NONE)
+                        return false;
+                t = &w->model.threads[entries[i]->thread].row;
+                start = t->started_ns > start ? t->started_ns : start;
+                end = t->ended_ns < end ? t->ended_ns : end;
+        }
+        return start < end;
+}
+
+/* 0: not known. */
+static uint64_t threads_that_meet(const struct work *w, const struct barrier *b,
+                                  struct work_wait *const *entries, size_t n, uint64_t most)
+{
+        double meet;
+
+        if (live_together(w, entries, n) || most < 2)
+                return most;
+        if (!b->episodes)
+                return 0;
+        meet = round((double)b->count / (double)b->episodes) + 1;
+        meet = meet < 2 && b->count ? 2 : meet;
+        return meet < (double)most ? (uint64_t)meet : most;
 }
 
 static int add_last(const struct work *w, struct barrier *b, const struct work_wait *e)
@@ -340,6 +374,7 @@ static int add_last(const struct work *w, struct barrier *b, const struct work_w
 static int make_barrier(const struct work *w, struct barrier *b, struct work_wait **entries,
                         size_t n)
 {
+        uint64_t most = 0;
         int r = 0;
 
         *b = (struct barrier){.process = entries[0]->process,
@@ -363,7 +398,11 @@ static int make_barrier(const struct work *w, struct barrier *b, struct work_wai
         }
         b->object = b->objects == 1 ? entries[0]->object : 0;
         blame_settle(&b->last, w);
-        return r ? r : count_threads(entries, n, &b->threads);
+        blame_sort_by_times(&b->last);
+        if (!r)
+                r = most_threads(entries, n, &most);
+        b->threads = threads_that_meet(w, b, entries, n, most);
+        return r;
 }
 
 static int compare_barriers(const void *a, const void *b)

@@ -6,7 +6,8 @@
  *
  * What a barrier costs, in tokens/s: with T the wall time of all decode steps, n their tokens and
  * w what the threads that decode waited at it in them, n / (T - w) could have been made in a
- * second. It is a bound: as if the others had always been there already.
+ * second, and n / T were; the difference is lost. It is a bound: as if the others had always been
+ * there already.
  */
 #include "common/report-waits.h"
 
@@ -74,6 +75,7 @@ struct sum {
         uint64_t timeouts, left, unknown, unknown_ns, others, others_ns, now, now_ns;
         bool spins, shared;
         size_t objects, threads;
+        bool crowd; /* how many threads is not known */
 };
 
 static int compare_size(const void *a, const void *b)
@@ -83,7 +85,7 @@ static int compare_size(const void *a, const void *b)
         return x < y ? -1 : x > y;
 }
 
-/* Different threads; an entry of several is a lane, and counts as one. */
+/* Different threads; not known where an entry is of a lane that several had. */
 static int count_threads(struct sum *s)
 {
         _cleanup_(freep) size_t *threads = calloc(s->n, sizeof(*threads));
@@ -93,7 +95,7 @@ static int count_threads(struct sum *s)
                 return -ENOMEM;
         for (size_t i = 0; i < s->n; i++)
                 if (s->at[i]->thread == NONE)
-                        s->threads++;
+                        s->crowd = true;
                 else
                         threads[n++] = s->at[i]->thread;
         qsort(threads, n, sizeof(*threads), compare_size);
@@ -199,7 +201,7 @@ static json_t *build_object(const struct work *w, const struct sum *s)
         report_set(o, "offset", report_integer_or_null(e->library, e->offset));
         report_set(o, "spins", json_boolean(s->spins));
         report_set(o, "shared", json_boolean(s->shared));
-        report_set(o, "threads", report_integer(s->threads));
+        report_set(o, "threads", report_integer_or_null(!s->crowd, s->threads));
         spread_put(o, &s->spread);
         report_set(o, "timeouts", report_integer(s->timeouts));
         report_set(o, "left", report_integer(s->left));
@@ -312,7 +314,7 @@ static json_t *build_site(struct work *w, const struct work_wait_site *site, con
         report_set(o, "frames", frames_build(&w->frames, site->frames, site->n_frames));
         report_set(o, "one", json_boolean(site->one));
         report_set(o, "objects", report_integer(s->objects));
-        report_set(o, "threads", report_integer(s->threads));
+        report_set(o, "threads", report_integer_or_null(!s->crowd, s->threads));
         spread_put(o, &s->spread);
         return o;
 }
@@ -379,7 +381,8 @@ static json_t *build_price(const struct work *w, const struct barrier *b)
                 return json_null();
         o = json_object();
         report_set(o, "tokens_per_second",
-                   report_fraction(tokens * NS_PER_SECOND / (wall - (double)b->decoder_ns)));
+                   report_fraction(tokens * NS_PER_SECOND / (wall - (double)b->decoder_ns) -
+                                   tokens * NS_PER_SECOND / wall));
         report_set(o, "share_of_token", report_fraction((double)b->decoder_ns / wall));
         return o;
 }
@@ -394,7 +397,7 @@ static json_t *build_barrier(const struct work *w, const struct barrier *b)
         report_set(o, "op", b->op ? report_text(b->op->name) : json_null());
         report_set(o, "phase", json_string(report_phase_names[b->phase]));
         report_set(o, "spins", json_boolean(b->spins));
-        report_set(o, "threads", report_integer(b->threads));
+        report_set(o, "threads", report_integer_or_null(b->threads, b->threads));
         report_set(o, "episodes", report_integer(b->episodes));
         report_set(o, "busy_ns", report_integer_or_null(b->busy_known, b->busy_ns));
         report_set(o, "wait_ns", report_integer(b->wait_ns));

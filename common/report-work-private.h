@@ -66,6 +66,8 @@ struct work_site {
         bool told; /* by a row of its own; false: nothing but the count is known */
         uint64_t live, peak, ended, team, cpu_ns;
         struct spread cost, life;
+        double lived_ns, could_ns; /* of threads that have a row; could: from when they were made
+                                      until their process's end */
 };
 
 struct work_by {
@@ -277,6 +279,7 @@ void blames_done(struct blames *b);
 /* Adds to the one with the same thread and op; `process` is whose crowd may be meant by NONE. */
 int blame_add(struct blames *b, const struct work *w, size_t process, const struct blame *item);
 void blame_settle(struct blames *b, const struct work *w); /* put together, longest first */
+void blame_sort_by_times(struct blames *b);                /* who came last most often first */
 void blame_put_who(json_t *o, const struct work *w, const struct blame *b);
 const char *blame_name(const struct work *w, const struct blame *b, char *buf, size_t size);
 
@@ -294,8 +297,9 @@ struct barrier {
         uint64_t object; /* 0: none, or several */
         size_t objects;
         bool spins;
-        bool told; /* between ops: its work is told by the ops it comes behind */
-        uint64_t threads, episodes;
+        bool told;        /* between ops: its work is told by the ops it comes behind */
+        uint64_t threads; /* that meet at one time; 0: not known */
+        uint64_t episodes;
         uint64_t wait_ns, count;
         bool busy_known;
         uint64_t busy_ns;
@@ -304,7 +308,7 @@ struct barrier {
                                             worst; NULL: not known */
         struct balance worst;            /* of that */
         uint64_t decoder_ns;             /* of wait_ns: by threads that decode, in phase decode */
-        struct blames last;
+        struct blames last;              /* who came last most often first */
 };
 
 struct barriers {

@@ -5,6 +5,7 @@
 #include "common/report-work-private.h"
 
 #include <errno.h>
+#include <math.h>
 
 #include "common/report-private.h"
 
@@ -12,12 +13,15 @@
  * Threads that come and go with each token or op live short: half of them less than 100 ms, and
  * less than a tenth of the run. A pool's live as long as there is work. Where a token itself takes
  * long, so do the threads that are made for it: made at least for every second token, and half of
- * them over within two tokens' time.
+ * them over within two tokens' time. A pool's threads outlive tokens; or, where there are none,
+ * they live for most of the time that is left of the run when they are made. What is neither has
+ * done something once: no class is known for it.
  */
 #define SHORT_LIFE_NS     100000000u
 #define SHORT_LIFE_OF_RUN 10
 #define PER_TOKEN_MIN     0.5
 #define LIFE_IN_TOKENS    2
+#define MOST_OF_THE_REST  0.5
 
 bool work_same_place(const struct model_site *a, const struct model_site *b)
 {
@@ -202,23 +206,34 @@ void work_sites_done(struct work *w)
         free(w->site_refs.at);
 }
 
+/* Do they stay? */
+static bool are_kept(const struct work_site *s, double token_ns, uint64_t life)
+{
+        if (!isnan(token_ns) && (double)life > LIFE_IN_TOKENS * token_ns)
+                return true;
+        if (s->could_ns > 0)
+                return s->lived_ns > MOST_OF_THE_REST * s->could_ns;
+        return (double)s->live > MOST_OF_THE_REST * (double)s->count;
+}
+
 enum work_class work_site_class(const struct work *w, const struct work_site *s)
 {
         uint64_t short_ns = w->model.run.duration_ns / SHORT_LIFE_OF_RUN, life;
-        double tokens, wall;
+        double tokens = NAN, wall, token_ns = NAN;
 
         if (!s->told || (s->kind != IFP_SPAWN_THREAD && s->kind != IFP_SPAWN_CLONE))
                 return CLASS_UNKNOWN;
         life = spread_quantile(&s->life, 0.5);
-        if (life == UINT64_MAX)
-                return s->ended ? CLASS_UNKNOWN : CLASS_POOL;
+        if (life == UINT64_MAX) /* of what clone() makes nothing is known, it may be a process */
+                return s->ended || !s->live ? CLASS_UNKNOWN : CLASS_POOL;
         if (life < short_ns && life < SHORT_LIFE_NS)
                 return CLASS_SHORT;
-        if (s->phase == IFP_PHASE_DECODE && work_pace(w, &tokens, &wall) &&
-            (double)s->count >= PER_TOKEN_MIN * tokens &&
-            (double)life <= LIFE_IN_TOKENS * wall / tokens)
+        if (work_pace(w, &tokens, &wall))
+                token_ns = wall / tokens;
+        if (s->phase == IFP_PHASE_DECODE && (double)s->count >= PER_TOKEN_MIN * tokens &&
+            (double)life <= LIFE_IN_TOKENS * token_ns)
                 return CLASS_SHORT;
-        return CLASS_POOL;
+        return are_kept(s, token_ns, life) ? CLASS_POOL : CLASS_UNKNOWN;
 }
 
 static int find_group(struct work *w, size_t thread, size_t *ret)
@@ -268,6 +283,21 @@ static void find_crowds(struct work *w)
         }
 }
 
+static void add_to_site(struct work *w, size_t thread)
+{
+        const struct runfile_thread *t = &w->model.threads[thread].row;
+        const struct merge_ref *ref =
+                t->site >= 0 && t->site <= UINT32_MAX
+                        ? merge_find_ref(&w->site_refs, t->process, (uint32_t)t->site)
+                        : NULL;
+        uint64_t end = model_process(&w->model, t->process)->duration_ns;
+
+        if (!ref || end <= t->started_ns)
+                return;
+        w->sites[ref->to].lived_ns += (double)work_lifetime(w, thread);
+        w->sites[ref->to].could_ns += (double)(end - t->started_ns);
+}
+
 int work_group_threads(struct work *w)
 {
         for (size_t i = 0; i < w->model.n_threads; i++) {
@@ -280,6 +310,7 @@ int work_group_threads(struct work *w)
                 g->threads++;
                 g->ended += w->model.threads[i].row.ended_ns != UINT64_MAX;
                 g->lifetime_ns = sum_u64(g->lifetime_ns, work_lifetime(w, i));
+                add_to_site(w, i);
         }
         find_crowds(w);
         return 0;

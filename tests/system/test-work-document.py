@@ -11,7 +11,7 @@ import time
 from harness import case, check, equal, main, near, one_line
 
 DOCUMENTS = ["threads", "waits", "spawns", "ledger", "explain"]
-KINDS = ["whole", "lone", "healthy", "pinned", "fine", "crowded", "uneven", "convoy", "ousted", "small", "bare"]
+KINDS = ["whole", "lone", "healthy", "pinned", "fine", "crowded", "uneven", "convoy", "ousted", "small", "bare", "passing"]
 # Others speak of rows in table frame.
 TABLES = ["thread_wait", "wait", "wait_by", "wait_now", "spawn", "ledger", "ledger_row", "ledger_thread", "slow_token",
           "slow_token_row", "kernel", "kernel_op", "syscall", "preempt", "thread_op", "op_phase", "note"]
@@ -76,6 +76,8 @@ def agree(name, doc):
     for q in spreads(doc):
         values = [q[k] for k in ("min_ns", "p50_ns", "p95_ns", "p99_ns", "max_ns") if q[k] is not None]
         equal(values, sorted(values), f"{name}: {q}")
+        if None not in (q["mean_ns"], q["max_ns"]) and values:
+            check(values[0] - 1 <= q["mean_ns"] <= q["max_ns"], f"{name}, mean: {q}")
     if name == "ledger":
         ledgers_add_up(doc)
     if name == "waits":
@@ -196,6 +198,99 @@ def a_kernels_view_that_came_late(s):
     near(runnable["value"], 900 / 1350, 1e-6, "runnable share")
     equal(found["confidence"], "medium", "confidence")
     check(any("looked at" in n for n in docs["explain"]["notes"]), "noted")
+
+
+def judged(s, name, sql):
+    """A run in which another process takes the CPU, changed: (the finding or None, why, notes)."""
+    path = make_run(s, "ousted", name)
+    change(path, sql)
+    doc = all_documents(s, path)["explain"]
+    found = next((f for f in doc["findings"] if f["id"] == "preempted"), None)
+    return found, next(x["why"] for x in doc["looked_at"] if x["id"] == "preempted"), " ".join(doc["notes"])
+
+
+@case
+def who_takes_the_cpu(s):
+    row = "INSERT INTO preempt (process, slot, pid, name, own, count, total_ns) VALUES (0, {}, {}, '{}', 0, 20, {});"
+    for name in ("infprofd", "infprof-symbols", "infprof-load", "infprof"):
+        found, _, notes = judged(s, name, f"UPDATE preempt SET name = '{name}' WHERE NOT own")
+        check(found is None and "infprof's own processes" in notes, f"{name}: {found}, {notes}")
+    found, _, notes = judged(s, "both", row.format(5, 80, "infprofd", 600_000_000))
+    check("stress" in found["title"] and "own processes" in notes, (found, notes))
+    # many small processes of one name, and a crowd without a name
+    found, *_ = judged(s, "many", "DELETE FROM preempt WHERE NOT own;" +
+                       "".join(row.format(10 + i, 100 + i, "cc1", 10_000_000) for i in range(20)) + row.format(5, 0, "", 300_000_000))
+    equal(found["title"], "cc1 (process 100 and 19 others) take the CPU from the threads", "title")
+    found, *_ = judged(s, "nobody", "UPDATE preempt SET name = NULL, pid = 0 WHERE NOT own")
+    equal(found["title"], "other processes take the CPU from the threads", "title")
+    # what tokens would gain is too little; and without tokens
+    slight = "UPDATE ledger_row SET total_ns = total_ns / 20 WHERE row = 4; UPDATE ledger_row SET total_ns = total_ns + {} WHERE row = 0 AND who"
+    found, why, _ = judged(s, "slight", slight.format(57_000_000) + " < 2;" + slight.split(";")[1].format(123_500_000) + " = 2;")
+    check(found is None and "next to nothing" in why, why)
+    none = "DELETE FROM ledger; DELETE FROM ledger_row; DELETE FROM ledger_thread; UPDATE process SET generated_tokens = 0;"
+    found, *_ = judged(s, "no-tokens", none)
+    check(found and "that decodes" not in json.dumps(found), found)
+    found, why, _ = judged(s, "no-tokens-slight", none + "UPDATE preempt SET total_ns = 150000000 WHERE NOT own")
+    check(found is None, found)
+
+
+def without_tokens(s, kind, name, sql):
+    path = make_run(s, kind, name)
+    change(path, "DELETE FROM ledger; DELETE FROM ledger_row; DELETE FROM ledger_thread;"
+                 "UPDATE process SET generated_tokens = 0;" + sql)
+    found = {f["id"]: f for f in all_documents(s, path)["explain"]["findings"]}
+    for f in found.values():
+        text = json.dumps([f["title"], f["cost"]["text"], f["cause"], f["gain"]["text"], [e["text"] for e in f["evidence"]]])
+        for odd in ("unknown time", " a token", " 0 threads", "that decodes", "unknown part"):
+            check(odd not in text.replace("no token", ""), f"{name}: {odd!r} in {text}")
+    return found
+
+
+@case
+def runs_without_tokens(s):
+    calls = "UPDATE op SET kind = 3 WHERE kind < 3;"  # they are no kernels, as the regions of OpenMP are not
+    found = without_tokens(s, "passing", "spins", "UPDATE wait SET total_ns = 1500000000 WHERE thread = 0;" + calls)
+    check("in the run" in found["spin-wait"]["cost"]["text"], found)
+    for f in ("pinned", "fine", "crowded", "uneven", "convoy", "ousted", "small"):
+        without_tokens(s, f, f"{f}-bare", "")
+        without_tokens(s, f, f"{f}-calls", calls)
+    # nothing but the kernel's word: of 2 s eight threads ran 450 ms each, and stood in line for 900 on two CPUs
+    nothing = "DELETE FROM thread_op; DELETE FROM op_phase; DELETE FROM wait_by; DELETE FROM wait;"
+    found = without_tokens(s, "crowded", "in-line", nothing)
+    equal(found["oversubscribed"]["title"], "on average 5.4 threads want a CPU, and there are 2 CPUs", "title")
+    check("oversubscribed" not in without_tokens(s, "healthy", "not-in-line", nothing), "a healthy run")
+
+
+@case
+def threads_that_compute_are_no_more_than_lived(s):
+    path = make_run(s, "fine")  # a main thread, and others one after the other; two lived at a time by their site
+    change(path, "UPDATE thread SET name = 'other' WHERE thread > 0 AND thread % 2 = 0")
+    looked = {x["id"]: x["why"] for x in all_documents(s, path)["explain"]["looked_at"]}
+    check(looked["oversubscribed"].startswith("2 threads compute, 2 CPUs"), looked)
+
+
+@case
+def a_mean_is_no_more_than_the_greatest(s):
+    """All of one length, that is not the middle of a bucket."""
+    path = make_run(s, "fine")
+    for life in (30_100, 29_900):
+        change(path, f"UPDATE spawn SET life_ns = {life} * ended")
+        site = all_documents(s, path)["spawns"]["sites"][0]
+        equal(site["lifetime"]["mean_ns"], life, "mean")
+        check(site["lifetime"]["min_ns"] <= life <= site["lifetime"]["max_ns"], site["lifetime"])
+
+
+@case
+def a_pool_is_kept(s):
+    """In a run of 2 s: threads that live 400 ms, made at its begin, or near its end; threads that stay."""
+    path = make_run(s, "fine")
+    change(path, "DELETE FROM ledger; UPDATE process SET generated_tokens = 0; UPDATE spawn SET phase = 1")
+    for made, lives, wanted in ((0, 400_000_000, None), (1_500_000_000, 400_000_000, "pool"), (0, 1_900_000_000, "pool")):
+        change(path, f"UPDATE thread SET started_ns = {made}, ended_ns = {made + lives} WHERE thread > 0;"
+                     "UPDATE run SET duration_ns = 100000; ")  # so that 30 us, which is in the histogram, is not short
+        equal(all_documents(s, path)["spawns"]["sites"][0]["class"], wanted, f"made at {made}, {lives} ns")
+    change(path, "UPDATE spawn SET kind = 4, ended = 0, live = 0, peak = 0, life_ns = 0, cpu_ns = 0, life_hist = NULL")
+    equal(all_documents(s, path)["spawns"]["sites"][0]["class"], None, "of clone()")
 
 
 @case

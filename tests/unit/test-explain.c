@@ -246,7 +246,9 @@ static void another_process_has_the_cpu(void **state)
         HAS_FINDINGS(o, "preempted");
         f = finding(o, "preempted");
         is_text(f, "title", "stress (process 77) takes the CPU from the threads");
-        is_about(evidence(f, "because of other processes"), 0.2);
+        is_about(evidence(f, "for other processes"), 500 / 2600.0);
+        is_about(evidence(f, "after stress had come"), 1);
+        assert_non_null(strstr(json_string_value(at(f, "cost.text")), "until they ran again"));
         is(f, "cost.ns_per_token", round(300000 * 500 / 501.0));
         json_decref(o);
 }

@@ -18,7 +18,7 @@
 
 const char *const work_fixture_names[N_WORK_FIXTURES] = {"whole",  "lone",    "healthy", "pinned",
                                                          "fine",   "crowded", "uneven",  "convoy",
-                                                         "ousted", "small",   "bare"};
+                                                         "ousted", "small",   "bare",    "passing"};
 
 enum { OP_TOKEN = 2, OP_GRAPH = 3, OP_MUL_MAT = 4, OP_SOFTMAX = 5, OP_BARRIER = 6 };
 enum { FRAME_LOCK, FRAME_TAKE, FRAME_BARRIER, FRAME_COMPUTE, FRAME_CREATE, FRAME_MAIN, N_FRAMES };
@@ -791,11 +791,48 @@ static int put_bare(struct runfile *rf)
         return r | put_site(rf, 0, "make_pool", 2);
 }
 
+/*
+ * The main thread, and twelve others that come one after the other, each with a row of its own.
+ * They meet 180 times, two at a time: of them the others are last 120 times, and are waited for 1
+ * us; the main thread 60 times, for 100 us.
+ */
+static int put_passing(struct runfile *rf)
+{
+        struct runfile_thread t = a_thread(0, "engine", -1);
+        int r = put_process(rf, 0, 0, 2000) | put_kernel(rf, RUNFILE_VIEW_NONE, 2);
+
+        r |= put_site(rf, 0, "work", 12);
+        for (uint32_t i = 0; i <= 12; i++) {
+                if (i) {
+                        t = a_thread(i, "pool", 0);
+                        t.started_ns = i * 150 * MS;
+                        t.ended_ns = t.started_ns + 140 * MS;
+                }
+                r |= runfile_put_thread(rf, &t) | put_op(rf, i, OP_MUL_MAT, 10, 10 * MS);
+                r |= put_wait(rf, (struct runfile_wait){.wait = 1 + i,
+                                                        .kind = IFP_WAIT_BARRIER,
+                                                        .op = OP_MUL_MAT,
+                                                        .phase = IFP_PHASE_DECODE,
+                                                        .thread = i,
+                                                        .object = 0x7000,
+                                                        .spins = true,
+                                                        .frames = "2,3",
+                                                        .count = i ? 5 : 120,
+                                                        .total_ns = i ? 500 * US : 120 * US,
+                                                        .last = i ? 10 : 60,
+                                                        .others = i ? 0 : 120,
+                                                        .others_ns = i ? 0 : 120 * US});
+                if (i)
+                        r |= put_by(rf, 1 + i, 0, 0, 5, 500 * US);
+        }
+        return r;
+}
+
 int work_fixture_write(const char *path, enum work_fixture which)
 {
         static int (*const put[N_WORK_FIXTURES])(struct runfile *) = {
                 put_whole,  put_lone,   put_healthy, put_pinned, put_fine, put_crowded,
-                put_uneven, put_convoy, put_ousted,  put_small,  put_bare};
+                put_uneven, put_convoy, put_ousted,  put_small,  put_bare, put_passing};
         const struct runfile_run run = {
                 .id = "20261121-110000-6001",
                 .command = "./engine",

@@ -20,6 +20,7 @@ enum work_fixture {
         WORK_OUSTED,  /* two threads on two CPUs, on one of which another process runs */
         WORK_SMALL,   /* two threads on two CPUs that meet after each 2 us of work */
         WORK_BARE,    /* threads and sites only, as with INFPROF_WAITS=off */
+        WORK_PASSING, /* two threads that meet, of which one is another one each time; no tokens */
         N_WORK_FIXTURES,
 };
 
