@@ -576,8 +576,8 @@ int runfile_each_preempt(struct runfile *rf, runfile_preempt_fn fn, void *userda
 int runfile_each_off_cpu(struct runfile *rf, runfile_off_cpu_fn fn, void *userdata);
 int runfile_each_note(struct runfile *rf, runfile_note_fn fn, void *userdata);
 
-/* Time in TOKEN spans of the decode phase, and number of first tokens (TTFT spans), all processes.
- */
+/* Time in which tokens were decoded (once where threads do so side by side), and number of first
+ * tokens (TTFT spans), all processes. */
 int runfile_token_ns(struct runfile *rf, uint64_t *ret_ns, uint64_t *ret_n_first);
 
 /* One line on why the last read failed; owned by `rf`. */
