@@ -185,6 +185,21 @@ static bool run_open(struct server *s, struct run *run)
         return true;
 }
 
+/* Names are looked up and the file is written for this run alone. No tick comes after the last. */
+static void charge_writing(struct server *s, struct run *run)
+{
+        struct runfile_run row;
+
+        run->cpu_ns += runs_cpu_ns(s);
+        if (run_is_live(run) || runfile_begin(run->file))
+                return;
+        run_describe(run, &row);
+        if (runfile_put_run(run->file, &row))
+                runfile_abort(run->file);
+        else
+                (void)runfile_commit(run->file, NULL);
+}
+
 void runs_flush(struct server *s, struct run *run)
 {
         _cleanup_(freep) char *why = NULL;
@@ -198,11 +213,13 @@ void runs_flush(struct server *s, struct run *run)
                 }
         if (!dirty || !runs_is_worth_a_file(s, run) || !run_open(s, run))
                 return;
+        runs_charge(s);
         r = flush_run(run, s->processes, &why);
         if (r) {
                 trouble(run, why ? why : strerror(r < 0 ? -r : EIO));
                 return;
         }
+        charge_writing(s, run);
         if (run->trouble)
                 fprintf(stderr, "infprofd: run %s: is written again\n", run->id);
         free(run->trouble);
