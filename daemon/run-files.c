@@ -121,10 +121,12 @@ int runs_resume(struct server *s, struct process *p, const char **ret_why)
         _cleanup_(freep) char *path = NULL;
         struct runfile_process row;
         struct runfile *rf = find_file(s, p, &path, &row);
+        bool is_in_file = false;
         struct run *run;
         int r;
 
         if (rf && !run_from_file(s, rf, path, &run)) {
+                is_in_file = true;
                 p->run = run;
                 p->index = row.index;
                 p->in_file.spans = row.spans;
@@ -132,7 +134,13 @@ int runs_resume(struct server *s, struct process *p, const char **ret_why)
                 p->in_file.generated_tokens = row.generated_tokens;
                 p->in_file.spawns = row.spawns;
         }
-        r = process_resume(p, p->run ? rf : NULL, p->index, ret_why);
+        if (!p->run && text_is_id(p->segment.header.run)) {
+                /* killed before it had written of this process */
+                p->run = runs_revive(s, p->segment.header.run);
+                if (p->run)
+                        p->index = p->run->n_processes++;
+        }
+        r = process_resume(p, is_in_file ? rf : NULL, p->index, ret_why);
         runfile_close(rf);
         return r;
 }
