@@ -355,7 +355,8 @@ def without_the_capabilities(s):
     if not setpriv or os.geteuid() != 0:
         skip("not root, or no setpriv")
     drop = "-bpf,-perfmon,-sys_admin"
-    unprivileged(s, [setpriv, f"--bounding-set={drop}", f"--inh-caps={drop}"], "CAP_BPF and CAP_PERFMON")
+    unprivileged(s, [setpriv, f"--bounding-set={drop}", f"--inh-caps={drop}"],
+                 "CAP_BPF and CAP_PERFMON.*ep " + re.escape(os.path.realpath(s.daemon)))
 
 
 @case
