@@ -51,10 +51,8 @@ static void usage(void)
              "                           --offcpu\n"
              "  -h, --help               this help\n"
              "\n"
-             "Exit codes of infprof itself: 2 wrong usage, 125 it failed, 126 CMD cannot be run, "
-             "127 "
-             "CMD is not\n"
-             "found.");
+             "Exit codes of infprof itself: 2 wrong usage, 125 it failed, 126 CMD cannot be run,\n"
+             "127 CMD is not found.");
 }
 
 /* What may stand behind an equals sign: a phase that the function begins. */

@@ -91,7 +91,8 @@ static json_t *build_process(const struct model *m, const struct runfile_process
         uint64_t threads = 0;
 
         for (size_t i = 0; i < m->n_threads; i++)
-                threads += m->threads[i].row.process == p->index;
+                if (m->threads[i].row.process == p->index)
+                        threads = sum_u64(threads, m->threads[i].n);
         report_set(o, "pid", json_integer(p->pid));
         report_set(o, "ppid", p->ppid > 0 ? json_integer(p->ppid) : json_null());
         report_set(o, "command", report_text(p->command));

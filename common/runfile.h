@@ -124,6 +124,8 @@ struct runfile_op_phase {
         const uint64_t *hist; /* IFP_HIST_BUCKETS counts, or NULL; stored sparse */
 };
 
+#define RUNFILE_LATER 4096u /* the number of the thread that stands for all from there on */
+
 /* Key: process, thread (counted by the daemon from 0). */
 struct runfile_thread {
         uint32_t process, thread;
