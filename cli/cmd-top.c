@@ -220,6 +220,12 @@ int cmd_top(int argc, char **argv)
                 top_view_done(&t.view);
                 return r;
         }
+        if (t.run && (strchr(t.run, '/') || access(t.run, F_OK) == 0)) {
+                cmd_error("top", "top shows runs that go on; read a file with: infprof report %s",
+                          t.run);
+                top_view_done(&t.view);
+                return CMD_NOTHING;
+        }
         r = daemon_ensure(&why);
         if (r < 0) {
                 cmd_error("top", "%s", why ? why : strerror(-r));

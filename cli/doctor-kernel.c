@@ -66,17 +66,22 @@ static int try_map(void)
         return 0;
 }
 
-static bool daemon_has_file_capabilities(void)
+/* Of infprofd, to be freed; NULL: it is not found. */
+static char *daemon_file(void)
 {
         _cleanup_(freep) char *path = NULL;
+        char *real;
 
-        return !ifp_find_part("INFPROF_DAEMON", "../daemon/infprofd", "infprofd", &path) &&
-               getxattr(path, "security.capability", NULL, 0) > 0;
+        if (ifp_find_part("INFPROF_DAEMON", "../daemon/infprofd", "infprofd", &path))
+                return NULL;
+        real = realpath(path, NULL);
+        return real ? real : strdup(path);
 }
 
 static void check_view(struct finding *f)
 {
         const char *instead = "switches, faults and CPU time of living threads come from /proc";
+        _cleanup_(freep) char *file = daemon_file();
         int error;
 
         f->check = "bpf";
@@ -86,7 +91,7 @@ static void check_view(struct finding *f)
                 finding_remedy(f, "install clang, bpftool and libbpf-dev, and build it again");
                 return;
         }
-        if (daemon_has_file_capabilities()) {
+        if (file && getxattr(file, "security.capability", NULL, 0) > 0) {
                 finding_set(f, FINDING_OK,
                             "infprofd may load its programs: its file has capabilities");
                 return;
@@ -99,8 +104,8 @@ static void check_view(struct finding *f)
         if (!may_bpf(capabilities())) {
                 finding_set(f, FINDING_WARN,
                             "no CAP_BPF and CAP_PERFMON, so no view of the kernel: %s", instead);
-                finding_remedy(f, "run infprofd as root, or: setcap cap_bpf,cap_perfmon+ep "
-                                  "infprofd");
+                finding_remedy(f, "run infprofd as root, or: setcap cap_bpf,cap_perfmon+ep %s",
+                               file ? file : "infprofd");
                 return;
         }
         finding_set(f, FINDING_WARN, "bpf(2) is refused (%s), so no view of the kernel: %s",

@@ -51,8 +51,8 @@ static void usage(void)
              "                           --offcpu\n"
              "  -h, --help               this help\n"
              "\n"
-             "Exit codes of infprof itself: 125 it failed, 126 CMD cannot be run, 127 CMD is not "
-             "found.");
+             "Exit codes of infprof itself: 2 wrong usage, 125 it failed, 126 CMD cannot be run,\n"
+             "127 CMD is not found.");
 }
 
 /* What may stand behind an equals sign: a phase that the function begins. */
@@ -129,7 +129,7 @@ static int take_interval(struct record_options *o, const char *value)
                         "--heap-interval cannot be '%s'; it is a number of bytes from 0 to 1G, as "
                         "in 512K",
                         value);
-                return RECORD_FAILED;
+                return CMD_USAGE;
         }
         snprintf(o->heap_interval, sizeof(o->heap_interval), "%" PRIu64, bytes);
         return -1;
@@ -143,7 +143,7 @@ static int take_allocator(struct record_options *o, const char *value)
         cmd_error("record",
                   "--allocator cannot be '%s'; it is one of: system, jemalloc, mimalloc, tcmalloc",
                   value);
-        return RECORD_FAILED;
+        return CMD_USAGE;
 }
 
 static int take_switch(const char **ret, const char *option, const char *value, const char *more)

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <infprof/segment.h>
+
 #include "common/cleanup.h"
 #include "common/hist.h"
 #include "common/runfile-private.h"
@@ -289,7 +291,45 @@ static int load_thread(const struct runfile_thread *row, void *userdata)
         if (!t)
                 return -ENOMEM;
         t->row = *row;
+        t->n = 1;
         return copy_text(&t->row.name);
+}
+
+struct later {
+        const struct runfile_process *p;
+        uint64_t n; /* threads that were made */
+};
+
+static int leave_out(const struct runfile_spawn *row, void *userdata)
+{
+        struct later *l = userdata;
+
+        if (row->process == l->p->index && row->count < l->n &&
+            (row->kind == IFP_SPAWN_FORK || row->kind == IFP_SPAWN_VFORK ||
+             row->kind == IFP_SPAWN_POSIX))
+                l->n -= row->count;
+        return 0;
+}
+
+/* How many share a row, is what was made and has none: all but the first thread were made. */
+static int count_later(struct model *m, struct runfile *rf)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < m->n_threads && !r; i++) {
+                struct model_thread *t = &m->threads[i];
+                struct later l = {.p = model_process(m, t->row.process)};
+                uint64_t n = 0;
+
+                if (t->row.thread != RUNFILE_LATER)
+                        continue;
+                l.n = sum_u64(l.p->spawns, 1);
+                r = runfile_each_spawn(rf, leave_out, &l);
+                for (size_t k = 0; k < m->n_threads; k++)
+                        n += k != i && m->threads[k].row.process == t->row.process;
+                t->n = l.n > n ? l.n - n : 1;
+        }
+        return r;
 }
 
 static int compare_thread(const void *key, const void *item)
@@ -397,6 +437,8 @@ int model_load(struct model *ret, struct runfile *rf, char **ret_why)
                 r = runfile_each_op_phase(rf, load_op_phase, &l);
         if (!r)
                 r = runfile_each_thread(rf, load_thread, &l);
+        if (!r)
+                r = count_later(ret, rf);
         if (!r)
                 r = runfile_each_thread_op(rf, load_thread_op, &l);
         if (!r)

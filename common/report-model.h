@@ -79,6 +79,7 @@ struct model_thread_op {
 
 struct model_thread {
         struct runfile_thread row;
+        uint64_t n; /* threads that the row stands for: 1, unless it is that of RUNFILE_LATER */
         struct model_thread_op *ops;
         size_t n_ops, room_ops;
 };

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <infprof/kernel.h>
 
@@ -60,6 +61,70 @@ static size_t without_strays(const struct frames *all, const uint32_t *frames, s
         return n;
 }
 
+static bool starts_with(const char *s, const char *prefix)
+{
+        return !strncmp(s, prefix, strlen(prefix));
+}
+
+/* Does a thread begin here? Libraries of C have no names for where they call it from. */
+static bool is_start(const json_t *frame, bool is_innermost)
+{
+        static const char *const names[] = {"main", "start_thread", "clone", "thread_start"};
+        const char *function = json_string_value(json_object_get(frame, "function"));
+        const char *library = json_string_value(json_object_get(frame, "library"));
+        const char *slash = library ? strrchr(library, '/') : NULL;
+
+        for (size_t i = 0; function && i < sizeof(names) / sizeof(*names); i++)
+                if (!strcmp(function, names[i]))
+                        return true;
+        if (function && (starts_with(function, "_start") || starts_with(function, "__libc_") ||
+                         starts_with(function, "clone3") || starts_with(function, "__clone")))
+                return true;
+        return slash && !is_innermost &&
+               (starts_with(slash, "/libc.") || starts_with(slash, "/libpthread"));
+}
+
+/* Nothing is known of the address, so it may be none: frame pointers lead anywhere where there are
+ * none. Code that a runtime generated has a name, from its list. */
+static bool is_nowhere(const json_t *frame)
+{
+        const char *library = json_string_value(json_object_get(frame, "library"));
+
+        return library && !strcmp(library, "[jit]") &&
+               !json_is_string(json_object_get(frame, "function"));
+}
+
+static json_t *unknown(void)
+{
+        return json_pack("{s:n, s:s, s:i, s:n, s:n, s:b}", "function", "library", "[unknown]",
+                         "offset", 0, "file", "line", "inlined", 0);
+}
+
+/* What is not known of a stack stands there as one frame, so that it is not taken for whole. */
+static json_t *build_stack(struct frames *f, const uint32_t *ids, size_t n)
+{
+        json_t *all = frames_build(f, ids, n), *stack = json_array();
+        bool was_unknown = false, is_innermost = true;
+        size_t i;
+
+        for (i = 0; i < n; i++) {
+                json_t *frame = json_array_get(all, i);
+                bool nowhere = is_nowhere(frame);
+
+                if (!nowhere)
+                        json_array_append(stack, frame);
+                else if (!was_unknown)
+                        json_array_append_new(stack, unknown());
+                was_unknown = nowhere;
+                /* those that are inlined are of the same address */
+                is_innermost &= i + 1 >= n || json_is_true(json_object_get(frame, "inlined"));
+        }
+        if (!was_unknown && (!n || !is_start(json_array_get(all, n - 1), is_innermost)))
+                json_array_append_new(stack, unknown());
+        json_decref(all);
+        return stack;
+}
+
 static int add(const struct runfile_off_cpu *row, void *userdata)
 {
         struct off_cpu *all = userdata;
@@ -92,7 +157,7 @@ static int add(const struct runfile_off_cpu *row, void *userdata)
         report_set(o, "block", json_string(blocks[row->block]));
         report_set(o, "op", report_text(op ? op->name : NULL));
         report_set(o, "phase", json_string(report_phase_names[row->phase]));
-        report_set(o, "frames", frames_build(&w->frames, frames, n));
+        report_set(o, "frames", build_stack(&w->frames, frames, n));
         report_set(o, "count", report_integer(row->count));
         report_set(o, "total_ns", report_integer(row->total_ns));
         all->at[all->n].o = o;

@@ -378,12 +378,24 @@ static json_t *build_ops(const struct work *w)
 static json_t *build_notes(const struct work *w)
 {
         json_t *notes = work_notes(w);
+        uint64_t n = 0, later = 0;
 
+        for (size_t i = 0; i < w->model.n_threads; i++) {
+                const struct model_thread *t = &w->model.threads[i];
+
+                n = sum_u64(n, t->n);
+                later = sum_u64(later, t->row.thread == RUNFILE_LATER ? t->n : 0);
+        }
+        if (later)
+                report_note(notes,
+                            "of %llu threads %llu came when %u of their process had rows: they "
+                            "share the row (later threads)",
+                            (unsigned long long)n, (unsigned long long)later, RUNFILE_LATER);
         if (w->model.n_threads > MAX_THREADS)
                 report_note(notes,
-                            "of %zu threads the %d busiest are here; all are in the groups by name "
-                            "and spawn site",
-                            w->model.n_threads, MAX_THREADS);
+                            "of %llu threads the %d busiest are here; all are in the groups by "
+                            "name and spawn site",
+                            (unsigned long long)n, MAX_THREADS);
         return notes;
 }
 

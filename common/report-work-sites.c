@@ -307,8 +307,9 @@ int work_group_threads(struct work *w)
                 if (r)
                         return r;
                 g = &w->groups[w->threads[i].group];
-                g->threads++;
-                g->ended += w->model.threads[i].row.ended_ns != UINT64_MAX;
+                g->threads = sum_u64(g->threads, w->model.threads[i].n);
+                if (w->model.threads[i].row.ended_ns != UINT64_MAX)
+                        g->ended = sum_u64(g->ended, w->model.threads[i].n);
                 g->lifetime_ns = sum_u64(g->lifetime_ns, work_lifetime(w, i));
                 add_to_site(w, i);
         }

@@ -304,6 +304,11 @@ json_t *work_notes(const struct work *w)
         else if (w->kernel.lost)
                 report_note(notes, "%llu events of the kernel's view found no room",
                             (unsigned long long)w->kernel.lost);
+        if (w->kernel.there && w->kernel.view == RUNFILE_VIEW_BPF && w->model.run.n_adoptions)
+                report_note(notes,
+                            "the collector died and another took over: the kernel's view is "
+                            "without what came since the last writing of the former, and before "
+                            "the latter watched");
         for (size_t i = 0; i < w->model.n_notes; i++)
                 report_note(notes, "%s", w->model.notes[i]);
         return notes;

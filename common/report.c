@@ -91,7 +91,8 @@ static json_t *build_process(const struct model *m, const struct runfile_process
         uint64_t threads = 0;
 
         for (size_t i = 0; i < m->n_threads; i++)
-                threads += m->threads[i].row.process == p->index;
+                if (m->threads[i].row.process == p->index)
+                        threads = sum_u64(threads, m->threads[i].n);
         report_set(o, "pid", json_integer(p->pid));
         report_set(o, "ppid", p->ppid > 0 ? json_integer(p->ppid) : json_null());
         report_set(o, "command", report_text(p->command));
@@ -181,7 +182,7 @@ static int summarize_kind(const struct model *m, enum ifp_kind kind, int phase, 
 
 static int build_tokens(const struct model *m, json_t **ret)
 {
-        uint64_t prompt = 0, generated = 0, sequences = 0;
+        uint64_t prompt = 0, generated = 0, sequences = 0, token_ns;
         struct summary token = {0}, ttft = {0};
         bool known = false;
         json_t *o;
@@ -201,15 +202,19 @@ static int build_tokens(const struct model *m, json_t **ret)
                 r = summarize_kind(m, IFP_KIND_TTFT, -1, &ttft);
         if (!r) {
                 o = json_object();
-                report_set(o, "prompt", report_integer_or_null(known, prompt));
+                /* of an engine that infprof does not know, nobody has told it */
+                report_set(o, "prompt",
+                           report_integer_or_null(
+                                   known && (prompt || !sum_u64(generated, sequences)), prompt));
                 /* the first token of each sequence comes out of its prefill */
                 report_set(o, "generated",
                            report_integer_or_null(known, sum_u64(generated, ttft.calls)));
                 report_set(o, "sequences", report_integer_or_null(known, sequences));
+                /* what several threads decode side by side takes its time once */
+                token_ns = token.total_ns > token.child_ns ? token.total_ns - token.child_ns : 0;
                 report_set(o, "per_second",
-                           report_fraction(token.total_ns ? (double)generated * 1e9 /
-                                                                    (double)token.total_ns
-                                                          : NAN));
+                           report_fraction(token_ns ? (double)generated * 1e9 / (double)token_ns
+                                                    : NAN));
                 report_set(o, "ttft_ns", report_rounded(ttft.mean_ns));
                 report_set(o, "mean_ns", report_rounded(token.mean_ns));
                 report_put_distribution(o, &token);

@@ -370,10 +370,10 @@ bool runfile_find_process(struct runfile *rf, const char *uuid, struct runfile_p
 
 int runfile_token_ns(struct runfile *rf, uint64_t *ret_ns, uint64_t *ret_n_first)
 {
-        static const char sql[] =
-                "SELECT ifnull(sum(r.total_ns) FILTER (WHERE o.kind = ?1 AND r.phase = ?2), 0),"
-                " ifnull(sum(r.timed) FILTER (WHERE o.kind = ?3), 0)"
-                " FROM op_phase r JOIN op o USING (process, op)";
+        static const char sql[] = "SELECT ifnull(sum(r.total_ns - r.child_ns) FILTER (WHERE o.kind "
+                                  "= ?1 AND r.phase = ?2), 0),"
+                                  " ifnull(sum(r.timed) FILTER (WHERE o.kind = ?3), 0)"
+                                  " FROM op_phase r JOIN op o USING (process, op)";
         _cleanup_(finalizep) sqlite3_stmt *st = NULL;
         int rc = sqlite3_prepare_v2(rf->db, sql, -1, &st, NULL);
 

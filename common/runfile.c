@@ -348,15 +348,17 @@ void runfile_abort(struct runfile *rf)
 
 /* ---- to read ---- */
 
-/* True: a writer is at work, or left something behind, beside the file. */
+/* True: a writer is at work, or left something behind, beside the file: not beside a link to it. */
 static bool has_sidecar(const char *path)
 {
         static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
+        _cleanup_(freep) char *real = realpath(path, NULL);
 
         for (size_t i = 0; i < 3; i++) {
                 _cleanup_(freep) char *name = NULL;
 
-                if (asprintf(&name, "%s%s", path, suffixes[i]) < 0 || !access(name, F_OK))
+                if (asprintf(&name, "%s%s", real ? real : path, suffixes[i]) < 0 ||
+                    !access(name, F_OK))
                         return true;
         }
         return false;
@@ -405,7 +407,7 @@ static int open_copy(struct runfile *rf)
 {
         static const char *const suffixes[] = {"", "-wal", "-journal"};
         const char *tmp = getenv("TMPDIR");
-        _cleanup_(freep) char *dir = NULL, *copy = NULL;
+        _cleanup_(freep) char *dir = NULL, *copy = NULL, *real = realpath(rf->path, NULL);
         int r = 0;
 
         if (asprintf(&dir, "%s/infprof-XXXXXX", tmp && *tmp ? tmp : "/tmp") < 0 || !mkdtemp(dir) ||
@@ -414,7 +416,7 @@ static int open_copy(struct runfile *rf)
         for (size_t i = 0; i < 3 && !r; i++) {
                 _cleanup_(freep) char *from = NULL, *to = NULL;
 
-                if (asprintf(&from, "%s%s", rf->path, suffixes[i]) < 0 ||
+                if (asprintf(&from, "%s%s", real ? real : rf->path, suffixes[i]) < 0 ||
                     asprintf(&to, "%s%s", copy, suffixes[i]) < 0)
                         return -ENOMEM;
                 r = copy_file(from, to);

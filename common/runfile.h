@@ -124,6 +124,8 @@ struct runfile_op_phase {
         const uint64_t *hist; /* IFP_HIST_BUCKETS counts, or NULL; stored sparse */
 };
 
+#define RUNFILE_LATER 4096u /* the number of the thread that stands for all from there on */
+
 /* Key: process, thread (counted by the daemon from 0). */
 struct runfile_thread {
         uint32_t process, thread;
@@ -577,8 +579,8 @@ int runfile_each_preempt(struct runfile *rf, runfile_preempt_fn fn, void *userda
 int runfile_each_off_cpu(struct runfile *rf, runfile_off_cpu_fn fn, void *userdata);
 int runfile_each_note(struct runfile *rf, runfile_note_fn fn, void *userdata);
 
-/* Time in TOKEN spans of the decode phase, and number of first tokens (TTFT spans), all processes.
- */
+/* Time in which tokens were decoded (once where threads do so side by side), and number of first
+ * tokens (TTFT spans), all processes. */
 int runfile_token_ns(struct runfile *rf, uint64_t *ret_ns, uint64_t *ret_n_first);
 
 /* One line on why the last read failed; owned by `rf`. */

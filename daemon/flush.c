@@ -280,6 +280,8 @@ static int put_later(struct run *run, const struct process *p)
         return r;
 }
 
+_Static_assert(RUNFILE_LATER == PROCESS_MAX_THREADS, "as readers know it");
+
 static int put_threads(struct run *run, const struct process *p)
 {
         int r = 0;

@@ -192,7 +192,7 @@ static bool ends_with(const char *s, size_t n, const char *end)
 }
 
 /* Of the shim itself: that is how an allocation was seen, not where it was asked for. */
-static bool is_shim(struct process *p, uint64_t address)
+bool heap_is_shim(struct process *p, uint64_t address)
 {
         struct heap *h = &p->heap;
 
@@ -223,7 +223,7 @@ static int resolve(struct process *p, struct heap_stack *s, unsigned *budget, in
                 uint64_t address = heap_load(&p->segment.map->frames[s->first_frame + i]);
                 int k;
 
-                if (is_shim(p, address))
+                if (heap_is_shim(p, address))
                         continue;
                 k = frames_find(p->heap.frames, p, address, s->epoch, ids + n, AT_AN_ADDR, budget,
                                 ret_why);

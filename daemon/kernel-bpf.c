@@ -114,9 +114,16 @@ char *kernel_bpf_why(int error)
                 return text_format("/sys/kernel/btf/vmlinux cannot be read: %s; it takes a kernel "
                                    "with CONFIG_DEBUG_INFO_BTF",
                                    strerror(errno));
-        if (!may)
+        if (!may) {
+                char self[4096];
+                ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+                self[n > 0 ? n : 0] = '\0';
+                text_clean(self);
                 return text_format("infprofd lacks CAP_BPF and CAP_PERFMON: run it as root, or "
-                                   "setcap cap_bpf,cap_perfmon+ep its file");
+                                   "setcap cap_bpf,cap_perfmon+ep %s",
+                                   n > 0 ? self : "its file");
+        }
         if (error == EPERM || error == EACCES)
                 return text_format("bpf(2) is refused although the capabilities are there: allow "
                                    "it in the seccomp profile or container (or lift lockdown)");

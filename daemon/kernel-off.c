@@ -99,9 +99,11 @@ static int resolve(struct process *p, struct kernel_off_row *row, uint32_t epoch
                 /* the innermost is where it stood: after a system call's instruction, or on any */
                 uint64_t at =
                         row->addresses[i] + (i == 0 && row->key.block == IFP_N_BLOCK_KINDS ? 1 : 0);
-                int got = frames_find(p->heap.frames, p, at, epoch, ids + n, AT_AN_ADDR, budget,
-                                      &why);
+                int got;
 
+                if (heap_is_shim(p, at))
+                        continue;
+                got = frames_find(p->heap.frames, p, at, epoch, ids + n, AT_AN_ADDR, budget, &why);
                 if (got == 0)
                         return 0;
                 if (got < 0)

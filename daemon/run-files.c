@@ -121,10 +121,12 @@ int runs_resume(struct server *s, struct process *p, const char **ret_why)
         _cleanup_(freep) char *path = NULL;
         struct runfile_process row;
         struct runfile *rf = find_file(s, p, &path, &row);
+        bool is_in_file = false;
         struct run *run;
         int r;
 
         if (rf && !run_from_file(s, rf, path, &run)) {
+                is_in_file = true;
                 p->run = run;
                 p->index = row.index;
                 p->in_file.spans = row.spans;
@@ -132,7 +134,13 @@ int runs_resume(struct server *s, struct process *p, const char **ret_why)
                 p->in_file.generated_tokens = row.generated_tokens;
                 p->in_file.spawns = row.spawns;
         }
-        r = process_resume(p, p->run ? rf : NULL, p->index, ret_why);
+        if (!p->run && text_is_id(p->segment.header.run)) {
+                /* killed before it had written of this process */
+                p->run = runs_revive(s, p->segment.header.run);
+                if (p->run)
+                        p->index = p->run->n_processes++;
+        }
+        r = process_resume(p, is_in_file ? rf : NULL, p->index, ret_why);
         runfile_close(rf);
         return r;
 }
@@ -185,6 +193,21 @@ static bool run_open(struct server *s, struct run *run)
         return true;
 }
 
+/* Names are looked up and the file is written for this run alone. No tick comes after the last. */
+static void charge_writing(struct server *s, struct run *run)
+{
+        struct runfile_run row;
+
+        run->cpu_ns += runs_cpu_ns(s);
+        if (run_is_live(run) || runfile_begin(run->file))
+                return;
+        run_describe(run, &row);
+        if (runfile_put_run(run->file, &row))
+                runfile_abort(run->file);
+        else
+                (void)runfile_commit(run->file, NULL);
+}
+
 void runs_flush(struct server *s, struct run *run)
 {
         _cleanup_(freep) char *why = NULL;
@@ -198,11 +221,13 @@ void runs_flush(struct server *s, struct run *run)
                 }
         if (!dirty || !runs_is_worth_a_file(s, run) || !run_open(s, run))
                 return;
+        runs_charge(s);
         r = flush_run(run, s->processes, &why);
         if (r) {
                 trouble(run, why ? why : strerror(r < 0 ? -r : EIO));
                 return;
         }
+        charge_writing(s, run);
         if (run->trouble)
                 fprintf(stderr, "infprofd: run %s: is written again\n", run->id);
         free(run->trouble);

@@ -24,6 +24,7 @@
 #include "common/cleanup.h"
 #include "daemon/clock.h"
 #include "daemon/procfs.h"
+#include "daemon/symboliser.h"
 #include "daemon/text.h"
 
 #define SHORT_NS        1000000000ull /* a process that lived so long is worth a row in any case */
@@ -94,8 +95,30 @@ static void make_id(struct server *s, const struct process *p, char *ret)
                 snprintf(ret + n, 64 - n, "-%d", i);
 }
 
-static void join(struct run *run, struct process *p)
+uint64_t runs_cpu_ns(struct server *s)
 {
+        uint64_t cpu = clock_cpu_ns() + symboliser_cpu_ns();
+        uint64_t used = cpu > s->cpu_ns ? cpu - s->cpu_ns : 0; /* two clocks of a symboliser */
+
+        s->cpu_ns = cpu;
+        return used;
+}
+
+/* What the daemon has used since the last time is divided among the runs that live now. */
+void runs_charge(struct server *s)
+{
+        uint64_t used = runs_cpu_ns(s), n = 0;
+
+        for (struct run *run = s->runs; run; run = run->next)
+                n += run->n_live != 0;
+        for (struct run *run = s->runs; run; run = run->next)
+                if (run->n_live)
+                        run->cpu_ns += used / n;
+}
+
+static void join(struct server *s, struct run *run, struct process *p)
+{
+        runs_charge(s); /* what was used before it */
         p->run = run;
         run->n_live++;
         run->end = run->told_end ? run->end : RUNFILE_END_LIVE;
@@ -114,7 +137,7 @@ int runs_assign(struct server *s, struct process *p, const char **ret_why)
                 if (r)
                         return r;
                 if (p->run) {
-                        join(p->run, p);
+                        join(s, p->run, p);
                         return 0;
                 }
         }
@@ -140,7 +163,7 @@ int runs_assign(struct server *s, struct process *p, const char **ret_why)
                         return r;
         }
         p->index = run->n_processes++;
-        join(run, p);
+        join(s, run, p);
         return 0;
 }
 
@@ -268,6 +291,7 @@ void runs_process_ended(struct server *s, struct process *p)
 {
         struct run *run = p->run;
 
+        runs_charge(s); /* while it is one of those that live */
         run->n_live--;
         run->dirty = true;
         if (p->end != RUNFILE_END_EXEC)
@@ -298,15 +322,9 @@ static void miss_the_teller(struct run *run)
                               run->end_value);
 }
 
-void runs_tick(struct server *s, uint64_t cpu_ns)
+void runs_tick(struct server *s)
 {
-        uint64_t n = 0;
-
-        for (struct run *run = s->runs; run; run = run->next)
-                n += run->n_live != 0;
         for (struct run *run = s->runs; run; run = run->next) {
-                if (run->n_live)
-                        run->cpu_ns += cpu_ns / n;
                 miss_the_teller(run);
                 runs_flush(s, run);
         }

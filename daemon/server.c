@@ -361,11 +361,11 @@ static void tick_processes(struct server *s, struct run *run, uint64_t now)
 
 static void tick(struct server *s, uint64_t now)
 {
-        uint64_t cpu = clock_cpu_ns() + symboliser_cpu_ns(), took;
+        uint64_t took;
 
         tick_processes(s, NULL, now);
-        runs_tick(s, cpu - s->cpu_ns);
-        s->cpu_ns = cpu;
+        runs_charge(s);
+        runs_tick(s);
         /* A second of many threads may take long to write: never more than a tenth of the time. */
         took = clock_mono_ns() - now;
         s->next_tick_ns = now + (took * 10 > TICK_NS ? took * 10 : TICK_NS);

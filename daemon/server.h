@@ -48,7 +48,7 @@ struct server {
 
         uint64_t started_ns, active_ns, next_tick_ns, nap_ns;
         uint64_t drained;
-        uint64_t cpu_ns; /* at the last tick */
+        uint64_t cpu_ns; /* used up to when runs were charged last */
         bool stopping;
         bool trim_due; /* something ended: see runs_trim */
 };
@@ -83,8 +83,10 @@ void runs_process_ended(struct server *s, struct process *p);
 void runs_tell_end(struct run *run, enum runfile_end end, int value);
 bool runs_is_trivial(const struct process *p); /* did nothing worth a row, so far */
 bool runs_is_worth_a_file(struct server *s, const struct run *run);
-void runs_trim(struct server *s); /* frees processes and runs: not in the midst of a walk */
-void runs_tick(struct server *s, uint64_t cpu_ns);
+void runs_trim(struct server *s);       /* frees processes and runs: not in the midst of a walk */
+uint64_t runs_cpu_ns(struct server *s); /* that the daemon has used since it was asked last */
+void runs_charge(struct server *s);
+void runs_tick(struct server *s);
 void runs_close(struct server *s);
 
 /* daemon/run-files.c: where they are kept */

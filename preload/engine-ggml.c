@@ -566,8 +566,8 @@ static bool decode_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_
         if (span->phase == IFP_PHASE_DECODE) {
                 __atomic_fetch_add(&ifp_seg->live.generated_tokens, (uint64_t)b->n_tokens,
                                    __ATOMIC_RELAXED);
-                ifp_span_write(tls->lane, token_op, IFP_PHASE_DECODE, since, end - since, 0, 0, 0,
-                               (uint32_t)b->n_tokens);
+                ifp_span_write(tls->lane, token_op, IFP_PHASE_DECODE, since, end - since,
+                               ifp_tokens_beside(since, end), 0, 0, (uint32_t)b->n_tokens);
         } else {
                 __atomic_fetch_add(&ifp_seg->live.prompt_tokens, (uint64_t)b->n_tokens,
                                    __ATOMIC_RELAXED);

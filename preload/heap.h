@@ -97,6 +97,8 @@ bool ifp_unwind_owns(const char *soname); /* an object that serves only us */
 
 /* A call that made `n` tokens by decoding, or one that made none (n = 0), is over. */
 void ifp_tokens_note(uint32_t n, uint64_t now);
+/* Of a token's time: how much lies in that of tokens that other threads have ended before it. */
+uint64_t ifp_tokens_beside(uint64_t since, uint64_t end);
 void ifp_tokens_after_fork(void);
 
 #pragma GCC visibility pop

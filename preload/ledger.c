@@ -432,11 +432,14 @@ void ifp_ledger_note(struct ifp_tls *tls, uint32_t n, uint64_t now, uint64_t all
         struct ifp_ledger_sums *s = &ifp_seg->ledger;
         uint64_t spawns = __atomic_load_n(&ifp_seg->live.spawns, __ATOMIC_RELAXED);
         uint64_t begun = ifp_ticks();
-        bool step = n && last_end && now > last_end;
+        bool step = n && last_end;
 
         if (!(ifp_seg->header.flags & IFP_HEADER_WAITS) || tls->crowd || !tls->lane)
                 return;
         tls->decodes = 1;
+        /* Of two that decode side by side, one was stamped first and is here second. */
+        if (now < last_end)
+                now = last_end;
         record = (struct ifp_token_record){
                 .start = last_end,
                 .end = now,

@@ -3,16 +3,19 @@
  * Phases and tokens of an engine that nothing is known of: the user names the function that makes a
  * token, and the one that takes the prompt in. A token is there when the former returns; it
  * began when the call before it did. How many tokens a prompt has is not known, and not told. One
- * sequence is assumed: a prefill that follows a token begins the next one.
+ * sequence a thread is assumed: a prefill that follows a token begins the thread's next one. Where
+ * a thread only takes prompts in, one that only decodes goes on with them.
  */
 #include "preload/marks.h"
 
 #include "preload/heap.h"
 
 static uint32_t lock, token_op, ttft_op;
-static uint64_t last_end;     /* of either; 0: none yet */
-static uint64_t prefill_from; /* of a prompt whose first token is not yet used; 0: none */
-
+/* A prompt taken in by a thread that was never seen to decode; from 0: none. */
+static struct {
+        uint64_t from, end;
+        uint32_t lane;
+} prompt;
 static uint64_t name_ops(void *unused)
 {
         (void)unused;
@@ -21,16 +24,28 @@ static uint64_t name_ops(void *unused)
         return 0;
 }
 
+/* The prompt that this thread is about: whether another has gone on with it. */
+static bool is_mine(const struct ifp_tls *tls)
+{
+        return tls->makes_tokens || (prompt.from && prompt.lane == tls->lane_number);
+}
+
 static struct ifp_open *prefill_enter(struct ifp_tls *tls, struct ifp_stub *stub,
                                       const struct ifp_args *args, uint64_t sp)
 {
         (void)args;
         ifp_phase_set(IFP_PHASE_PREFILL);
         ifp_lock(&lock);
-        if (!prefill_from) {
-                prefill_from = ifp_ticks();
+        if (!tls->prompt_from || !is_mine(tls)) {
+                tls->prompt_from = ifp_ticks();
                 ifp_seg->live.n_sequences++;
+                if (!tls->makes_tokens && !prompt.from) {
+                        prompt.from = tls->prompt_from;
+                        prompt.end = 0;
+                        prompt.lane = tls->lane_number;
+                }
         }
+        tls->prefills = 1;
         ifp_unlock(&lock);
         return ifp_hook_push(tls, stub, sp);
 }
@@ -38,13 +53,33 @@ static struct ifp_open *prefill_enter(struct ifp_tls *tls, struct ifp_stub *stub
 static bool prefill_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_open *o,
                           uint64_t end, uint64_t rax)
 {
-        (void)tls;
         (void)stub;
         (void)o;
         (void)rax;
-        last_end = end;
+        tls->pass_end = end;
+        ifp_lock(&lock);
+        if (prompt.from && prompt.lane == tls->lane_number)
+                prompt.end = end;
+        ifp_unlock(&lock);
         ifp_tokens_note(0, end);
         return true;
+}
+
+/* The first token of its prompt is used. */
+static void begin_tokens(struct ifp_tls *tls)
+{
+        ifp_lock(&lock);
+        tls->makes_tokens = 1;
+        if (prompt.from && (prompt.lane == tls->lane_number || (!tls->prefills && prompt.end))) {
+                tls->prompt_from = prompt.from;
+                tls->pass_end = prompt.end;
+                prompt.from = 0;
+        }
+        if (tls->prompt_from && tls->pass_end > tls->prompt_from)
+                ifp_span_write(tls->lane, ttft_op, IFP_PHASE_PREFILL, tls->prompt_from,
+                               tls->pass_end - tls->prompt_from, 0, 0, 0, 0);
+        tls->prompt_from = 0;
+        ifp_unlock(&lock);
 }
 
 static struct ifp_open *decode_enter(struct ifp_tls *tls, struct ifp_stub *stub,
@@ -56,12 +91,7 @@ static struct ifp_open *decode_enter(struct ifp_tls *tls, struct ifp_stub *stub,
         if (IFP_UNLIKELY(!token_op))
                 ifp_call_saved(name_ops, NULL);
         ifp_phase_set(IFP_PHASE_DECODE);
-        ifp_lock(&lock);
-        if (prefill_from && last_end > prefill_from)
-                ifp_span_write(tls->lane, ttft_op, IFP_PHASE_PREFILL, prefill_from,
-                               last_end - prefill_from, 0, 0, 0, 0);
-        prefill_from = 0;
-        ifp_unlock(&lock);
+        begin_tokens(tls);
         o = ifp_hook_push(tls, stub, sp);
         if (o)
                 o->arg = 1;
@@ -71,13 +101,14 @@ static struct ifp_open *decode_enter(struct ifp_tls *tls, struct ifp_stub *stub,
 static bool decode_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_open *o,
                          uint64_t end, uint64_t rax)
 {
-        uint64_t since = last_end ? last_end : o->start;
+        uint64_t since = tls->pass_end ? tls->pass_end : o->start;
 
         (void)stub;
         (void)rax;
-        last_end = end;
+        tls->pass_end = end;
         __atomic_fetch_add(&ifp_seg->live.generated_tokens, 1, __ATOMIC_RELAXED);
-        ifp_span_write(tls->lane, token_op, IFP_PHASE_DECODE, since, end - since, 0, 0, 0, 1);
+        ifp_span_write(tls->lane, token_op, IFP_PHASE_DECODE, since, end - since,
+                       ifp_tokens_beside(since, end), 0, 0, 1);
         ifp_tokens_note(1, end);
         return true;
 }

@@ -10,6 +10,7 @@
 
 static uint32_t lock;
 static uint64_t last_calls, last_asked;
+static uint64_t last_token; /* end of the last token of any thread */
 static bool have_last;
 
 struct sums {
@@ -98,6 +99,18 @@ static void add_tokens(struct ifp_tokens *t, uint32_t n, uint64_t calls, uint64_
                 t->n_calls_zero += n;
         t->calls_hist[ifp_hist_index((calls + n - 1) / n)] += n;
         t->bytes_hist[ifp_hist_index((asked + n - 1) / n)] += n;
+}
+
+uint64_t ifp_tokens_beside(uint64_t since, uint64_t end)
+{
+        uint64_t to;
+
+        ifp_lock(&lock);
+        to = last_token < end ? last_token : end;
+        if (end > last_token)
+                last_token = end;
+        ifp_unlock(&lock);
+        return to > since ? to - since : 0;
 }
 
 void ifp_tokens_note(uint32_t n, uint64_t now)

@@ -26,7 +26,9 @@ enum ifp_kind {
         IFP_KIND_CALL = 3,   /* an engine's API call around graphs (llama_decode); arg = tokens */
         IFP_KIND_WAIT = 4,   /* a barrier, lock, join */
         IFP_KIND_TOKEN = 5, /* from the end of the call before to the end of this one; arg = tokens.
-                               Not nested in the op stack, not part of any op's children */
+                               Not nested in the op stack, not part of any op's children. Its child
+                               is what lies in tokens of other threads too: self times sum to the
+                               time in which tokens were made */
         IFP_KIND_TTFT = 6,  /* time to first token of one sequence; not nested either */
         IFP_N_KINDS = 7,
 };

@@ -49,7 +49,8 @@ def record(s, *args, code=0, env=None, **more):
 @case
 def wrong_usage_is_one_line_and_exit_2(s):
     for args in (["bogus"], ["--bogus"], ["record"], ["record", "--bogus", "true"], ["record", "-o"],
-                 ["record", "--kernels-level", "deep", "true"], ["top", "--sort", "bogus"], ["top", "-n", "0"],
+                 ["record", "--kernels-level", "deep", "true"], ["record", "--waits", "maybe", "true"],
+                 ["record", "--heap-interval", "x", "true"], ["record", "--allocator", "x", "true"], ["top", "--sort", "bogus"], ["top", "-n", "0"],
                  ["top", "-d", "x"], ["top", "a", "b"], ["top", "--tab", "x"], ["status", "x"], ["stop", "-x"],
                  ["pause", "--op"], ["resume", "a", "b"], ["doctor", "--json=1"], ["help", "bogus"]):
         run = s.infprof(*args, code=2)
@@ -75,6 +76,9 @@ def nothing_to_answer_from_is_exit_3(s):
         one_line(s.infprof(*args, code=3, env=off).stderr, " ".join(args))
     with_api = fake(s)
     one_line(s.infprof("top", "--once", "nonexistent", code=3).stderr, "top of no run")
+    said = s.infprof("top", s.path("x.infprof"), code=3).stderr
+    one_line(said, "top of a file")
+    check("/v1/" not in said and "infprof report" in said, said)
     one_line(s.infprof("top", "--once", "99", code=3).stderr, "top of no process")
     with_api.answers["GET /v1/status"] = sample_status(live=False)
     one_line(s.infprof("top", "--once", code=3).stderr, "top of nothing")

@@ -371,6 +371,39 @@ def the_next_daemon_goes_on_where_one_was_killed(s):
 
 
 @case
+def the_next_daemon_goes_on_where_nothing_was_written_yet(s):
+    """Nor is a run misread through the link to its file, while the last part of it is in the -wal beside it."""
+    first = daemon(s, "--stay")
+    run = s.start([s.cli, "record", "-o", s.path("run.infprof"), "--kernels", KERNELS, s.tinyengine, "--threads", "2",
+                   "--tokens", "120", "--pace", "25", "--truth", s.path("truth.json")], preload=False)
+    wait_until(lambda: get(s, "/v1/status")["processes"], 10, "an engine")
+    first.kill(signal.SIGKILL)
+    first.wait()
+    daemon(s, "--stay")
+    wait_until(lambda: get(s, "/v1/status")["processes"], 10, "adoption")
+    document = get(s, "/v1/runs/latest/report")
+    check(document["run"]["duration_ns"] > 50e6, document["run"])
+    equal([p["end"] for p in document["run"]["processes"]], ["live"], "processes")
+    equal(document["self"]["adoptions"], 1, "adoptions")
+    check(json.loads(s.infprof("report", "--json").stdout)["run"]["duration_ns"] > 50e6, "duration by the link")
+    equal(run.wait(), 0, "exit")
+    document = json.loads(s.infprof("report", "--json", s.path("run.infprof")).stdout)
+    same_as_truth(s, document)
+    equal((document["run"]["exit"], len(document["run"]["processes"])), ({"code": 0}, 1), "exit, processes")
+    check(document["self"]["daemon_cpu_ns"] > 1e6, "CPU time of the daemon")
+
+
+@case
+def what_the_daemon_took_is_told_of_short_runs_too(s):
+    daemon(s, "--stay")
+    before = get(s, "/v1/status")["daemon"]["cpu_ns"]
+    run = s.run([s.tinyengine, "--tokens", "30"], kernels=KERNELS)
+    cpu = report_of(s, run)["self"]["daemon_cpu_ns"]
+    took = get(s, "/v1/status")["daemon"]["cpu_ns"] - before
+    check(took / 3 <= cpu <= took, f"{cpu} ns of {took}")
+
+
+@case
 def the_next_daemon_with_threads_that_come_and_go(s):
     first = daemon(s, "--stay")
     run = s.start([s.tinyengine, "--threads", "3", "--spawn", "op", "--tokens", "250", "--pace", "20",

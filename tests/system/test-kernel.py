@@ -313,6 +313,25 @@ def stacks_of_blocked_time(s):
     for o in offs:
         for number in filter(None, o["frames"].split(",")):
             check(int(number) in frames, f"a frame that is not there: {number}")
+    check(not [f for f in frames.values() if "libinfprof" in (f["library"] or "")], "frames of the shim")
+
+
+@case
+def stacks_of_blocked_time_without_the_shim(s):
+    env = {"INFPROF_OFFCPU": "1", "INFPROF_KERNELS": "libtinykernels.so:tk_*"}
+    with watched(s, env=env):
+        run = s.run([s.tinyengine, "--threads", "2", "--tokens", "60", "--lock", "60"], env=env)
+        view = View(s, run.pid)
+        libraries = {row["library"] for row in view.of("frame")}
+    offs = json.loads(s.infprof("threads", "--json").stdout)["off_cpu"]
+    check(offs, "no stack")
+    check(not any("libinfprof" in (library or "") for library in libraries), f"frames of the shim: {libraries}")
+    for o in offs:
+        check(o["frames"], "a stack of nothing")
+        check(not any(f["library"] == "[jit]" for f in o["frames"]), f"generated code: {o['frames']}")
+        outermost = o["frames"][-1]
+        check(outermost["library"] == "[unknown]" or outermost["function"] == "main" or "libc" in outermost["library"],
+              f"a stack that ends at {outermost}")
 
 
 def unprivileged(s, launcher, says):
@@ -339,7 +358,8 @@ def without_the_capabilities(s):
     if not setpriv or os.geteuid() != 0:
         skip("not root, or no setpriv")
     drop = "-bpf,-perfmon,-sys_admin"
-    unprivileged(s, [setpriv, f"--bounding-set={drop}", f"--inh-caps={drop}"], "CAP_BPF and CAP_PERFMON")
+    unprivileged(s, [setpriv, f"--bounding-set={drop}", f"--inh-caps={drop}"],
+                 "CAP_BPF and CAP_PERFMON.*ep " + re.escape(os.path.realpath(s.daemon)))
 
 
 @case

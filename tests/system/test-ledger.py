@@ -133,7 +133,24 @@ def texts_side_by_side(s):
                 kernels=PHASES + OUTER)
     doc = work(s, "ledger", run)
     adds_up(doc)
-    between(70, doc["steps"], 4 * 19, "steps")
+    equal((doc["steps"], doc["tokens"]), (4 * 19, 4 * 19), "steps, tokens")
+
+
+@case
+def tokens_of_texts_side_by_side(s):
+    texts, tokens = 40, 40
+    run = s.run([s.tinyengine, "--threads", "2", "--work", "coarse", "--texts", str(texts), "--tokens", str(tokens)],
+                kernels=PHASES + OUTER, env={"INFPROF_UNWIND": "off"})
+    doc = s.report(run)["tokens"]
+    equal((doc["generated"], doc["sequences"], doc["prompt"]), (texts * tokens, texts, None), "tokens")
+    ledger = work(s, "ledger")
+    decoded = texts * (tokens - 1)
+    equal((ledger["steps"], ledger["tokens"]), (decoded, decoded), "steps and tokens")
+    # What two threads do at one time takes that time once: the ledger's steps leave out what is before the end
+    # of a prefill, while the other thread decoded.
+    seconds = decoded / doc["per_second"]
+    between(0.95 * ledger["wall"]["total_ns"] / 1e9, seconds, 1.25 * ledger["wall"]["total_ns"] / 1e9, "time of tokens")
+    check(seconds < 0.9 * decoded * doc["mean_ns"] / 1e9, "tokens of two threads do not overlap")
 
 
 @case

@@ -337,7 +337,7 @@ def heap_interval_is_given_to_the_shim(s):
         equal(shown_environment(s, "--heap-interval", given)[0]["INFPROF_HEAP_INTERVAL"], wanted, given)
     check("INFPROF_HEAP_INTERVAL" not in shown_environment(s)[0], "not given: not set")
     for bad in ("", "x", "-1", "1.5", "1KB", "2G", "1T", "99999999999999999999", "18446744073709551616", "1K ", "K"):
-        said = shown_environment(s, "--heap-interval", bad, code=125)[1]
+        said = shown_environment(s, "--heap-interval", bad, code=2)[1]
         one_line(said, f"--heap-interval {bad}")
         check("--heap-interval" in said and "512K" in said, said)
 
@@ -365,7 +365,7 @@ def an_allocator_comes_behind_the_shim(s):
 
 @case
 def an_allocator_that_is_not_there(s):
-    said = shown_environment(s, "--allocator", "bogus", code=125)[1]
+    said = shown_environment(s, "--allocator", "bogus", code=2)[1]
     one_line(said, "bogus")
     check("system, jemalloc, mimalloc, tcmalloc" in said, said)
     # a file of that name which is no library hides the one that may be there

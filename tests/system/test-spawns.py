@@ -74,6 +74,18 @@ def of_an_engine_by_op_and_token(s):
 
 
 @case
+def more_threads_than_have_rows(s):
+    args = ["--threads", "2", "--tokens", "50", "--spawn", "op", "--truth", s.path("truth.json")]
+    run = s.run([s.tinyengine, *args], kernels="libtinykernels.so:tk_matmul")
+    doc, made = work(s, "threads", run), s.json("truth.json")["spawns"] + 1
+    check(made > 5000, f"too few threads: {made}")
+    equal(sum(g["threads"] for g in doc["groups"]), made, "threads")
+    equal([g["threads"] for g in doc["groups"] if g["name"] == "(later threads)"], [made - 4096], "without a row")
+    equal(doc["run"]["processes"][0]["threads"], made, "threads of the process")
+    check(any(str(made - 4096) in note for note in doc["notes"]), doc["notes"])
+
+
+@case
 def fine_and_coarse(s):
     args = ["--threads", "2", "--tokens", "8", "--layers", "2", "--texts", "4", "--truth", s.path("truth.json")]
     for more in (["--spawn", "op"], ["--work", "coarse"]):

@@ -316,9 +316,9 @@ def stacks_off_the_cpu_are_of_the_run_file(s):
            ("preempted", "graph", "decode", ["ggml_new_graph_custom", "llama_decode", "main"], 7, 1_000)], "longest first")
     equal(s.infprof("flame", "--offcpu", "--folded", path).stdout,
           "main;ggml_aligned_malloc_[i];[io] 3000\nmain;llama_decode;ggml_new_graph_custom;[op graph];[preempted] 1000\n", "drawn")
-    for given, wanted in (("1,2,2,2,3", "1,2,2,2,3"), ("1,3,3,3", "1,3,3,3"), ("1,2" + 60 * ",3", "1,2,3"), ("2" + 63 * ",2", "2"), ("3", "3")):
+    for given, wanted in (("1,2,2,2,3", "1,2,2,2,3"), ("1,3,3,3", "1,3,3,3"), ("1,2" + 60 * ",3", "1,2,3"), ("2" + 63 * ",2", "2,0"), ("3", "3"), ("1,2", "1,2,0")):
         change(path, ("DELETE FROM off_cpu", ()), (row, (0, 5, 0, 3, 6, given, 1, 10)))
-        names = {1: "ggml_new_graph_custom", 2: "llama_decode", 3: "main"}
+        names = {0: None, 1: "ggml_new_graph_custom", 2: "llama_decode", 3: "main"}
         got = json.loads(s.infprof("threads", "--json", path).stdout)["off_cpu"][0]["frames"]
         equal([f["function"] for f in got], [names[int(n)] for n in wanted.split(",")], f"a chain that leads to itself: {given}")
     change(path, ("CREATE TEMP TABLE odd AS SELECT * FROM frame WHERE frame = 1", ()),
