@@ -28,6 +28,7 @@
 #include "daemon/kernel-private.h"
 #include "daemon/lane.h"
 #include "daemon/process.h"
+#include "daemon/procfs.h"
 #include "daemon/text.h"
 
 enum phase {
@@ -383,7 +384,9 @@ void kernel_begin(struct process *p)
         }
         r = identify(p, &k->proc);
         if (r) {
-                do_without(p, text_format("/proc/%d: %s", (int)p->pid, strerror(-r)));
+                do_without(p, procfs_is_ours()
+                                      ? text_format("/proc/%d: %s", (int)p->pid, strerror(-r))
+                                      : text_format("/proc is that of another pid namespace"));
                 return;
         }
         describe(p, &k->proc);

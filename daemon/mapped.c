@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "daemon/procfs.h"
 
 #define LONGEST 1024u /* bytes held against each other */
 
@@ -26,7 +27,7 @@ static bool read_memory(pid_t pid, uint64_t address, void *ret, size_t n)
         char path[64];
 
         snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+        fd = procfs_is_ours() ? open(path, O_RDONLY | O_CLOEXEC) : -1;
         return fd >= 0 && address <= INT64_MAX && pread(fd, ret, n, (off_t)address) == (ssize_t)n;
 }
 
@@ -94,7 +95,7 @@ bool mapped_find(pid_t pid, uint64_t address, char **ret_path, uint64_t *ret_sta
         size_t room = 0;
 
         snprintf(name, sizeof(name), "/proc/%d/maps", (int)pid);
-        f = fopen(name, "re");
+        f = procfs_is_ours() ? fopen(name, "re") : NULL;
         while (f && getline(&line, &room, f) > 0) {
                 uint64_t start, end, offset;
                 char access[5];

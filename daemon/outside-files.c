@@ -348,7 +348,7 @@ static FILE *open_of(pid_t pid, const char *what)
         char path[64];
 
         snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, what);
-        return fopen(path, "re");
+        return procfs_is_ours() ? fopen(path, "re") : NULL;
 }
 
 /* Often while it loads, seldom later on. */

@@ -20,12 +20,35 @@
 
 #define LONGEST_COMMAND (16u << 10)
 
+bool procfs_is_ours(void)
+{
+        static int known; /* 1: it is, -1: it is not */
+        char self[32];
+        ssize_t n;
+
+        if (!known) {
+                n = readlink("/proc/self", self, sizeof(self) - 1);
+                self[n > 0 ? n : 0] = '\0';
+                known = n > 0 && atoi(self) == (int)getpid() ? 1 : -1;
+        }
+        return known > 0;
+}
+
+/* Is it about a process by its number, and are the numbers in there others than ours? */
+static bool is_of_another(const char *path)
+{
+        return !strncmp(path, "/proc/", 6) && path[6] >= '0' && path[6] <= '9' && !procfs_is_ours();
+}
+
 ssize_t procfs_read(const char *path, char *buf, size_t size)
 {
-        _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        _cleanup_(closep) int fd = -1;
         size_t got = 0;
         ssize_t n = 0;
 
+        if (is_of_another(path))
+                return -ESRCH;
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (fd < 0)
                 return -errno;
         while (got < size - 1 && (n = read(fd, buf + got, size - 1 - got)) > 0)
@@ -54,7 +77,7 @@ char *procfs_exe(pid_t pid)
         ssize_t n;
 
         snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-        n = readlink(path, exe, sizeof(exe) - 1);
+        n = is_of_another(path) ? -1 : readlink(path, exe, sizeof(exe) - 1);
         return n > 0 ? text_copy(exe, (size_t)n) : strdup("?");
 }
 

@@ -8,6 +8,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* In a pid namespace of our own, /proc may still be that of another one: the numbers in it are not
+   those that we know processes by. What is asked of it by number is not known then. */
+bool procfs_is_ours(void);
+
 char *procfs_command(pid_t pid); /* as a shell would want it; "?" when it is gone */
 char *procfs_exe(pid_t pid);
 pid_t procfs_parent(pid_t pid); /* 0: not known */
