@@ -213,7 +213,7 @@ def stop_and_start_again(s):
     run = engine(s)
     before = top(s)
     equal(s.infprof("stop").stdout, "infprofd has ended\n", "stop")
-    equal(s.daemons(), [], "daemons")
+    wait_until(lambda: not s.daemons(), 5, "no daemon, and no child of one that loads programs")
     s.infprof("status", code=3)
     after = wait_until(lambda: top(s, before["run"]["id"], code=None), 15, "another daemon has the engine")
     for name, n in calls(before).items():

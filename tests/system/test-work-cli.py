@@ -326,7 +326,7 @@ def stacks_off_the_cpu_are_of_the_run_file(s):
            ("INSERT INTO frame SELECT * FROM odd", ()), ("UPDATE odd SET frame = 901, offset = 0x7f0011223344", ()),
            ("INSERT INTO frame SELECT * FROM odd", ()), ("DELETE FROM off_cpu", ()), (row, (0, 5, 0, 3, 6, "1,901,2,900,3", 1, 10)))
     got = json.loads(s.infprof("threads", "--json", path).stdout)["off_cpu"][0]["frames"]
-    equal([f["function"] for f in got], [names[1], None, names[2]], "what is no address, and what it led to")
+    equal([f["function"] for f in got], [names[1], None, names[2], None], "what is no address, and what it led to")
     for bad in ((0, 2, 0, 1, 1, "4,99999", 2, 3_000), (0, 2, 77, 1, 1, "4", 2, 3_000), (9, 2, 0, 1, 1, "4", 2, 3_000)):
         change(path, ("DELETE FROM off_cpu WHERE stack = 2", ()), (row, bad))
         said = refused(s, 3, "threads", path)
