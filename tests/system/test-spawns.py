@@ -41,8 +41,8 @@ def threads_by_where_they_are_made(s):
         between(site["cpu"]["total_ns"], site["lifetime"]["total_ns"], 1e12, f"it lives as long as it runs, at {name}")
         between(own["cpu_ns"], site["cpu"]["total_ns"], own["cpu_ns"] * 1.05 + n * 200000, f"CPU time at {name}")
         between(0.3 * own["cost_ns"], site["cost"]["total_ns"], own["cost_ns"] * 1.01, f"cost at {name}")
-    equal({n: sites[n]["class"] for n in ("make_brief", "make_pool")},  # these are gone long before the run is over
-          {"make_brief": "short-lived", "make_pool": None}, "classes")
+    equal(sites["make_brief"]["class"], "short-lived", "class")
+    check(sites["make_pool"]["class"] != "short-lived", "the pool is none that comes and goes")
     equal(sites["make_pool"]["peak"], 4, "alive at a time")
     equal(sites["make_brief"]["peak"], 1, "alive at a time")
 
