@@ -2,9 +2,9 @@
 """A guest's manners: whatever is wrong around it, the engine runs as it would without; what is
 wrong is said in one line on stderr, and never on stdout. And what the library is made of."""
 
+import contextlib
 import errno
 import json
-import contextlib
 import os
 import re
 import signal
