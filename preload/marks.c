@@ -16,6 +16,26 @@ static struct {
         uint64_t from, end;
         uint32_t lane;
 } prompt;
+
+/* What is known of a thread, by its lane. */
+struct pass {
+        uint32_t gen;         /* of the lane: which of its threads this is of */
+        bool prefills;        /* takes prompts in */
+        bool makes_tokens;    /* decodes */
+        uint64_t prompt_from; /* of a prompt whose first token is not yet used; 0: none */
+        uint64_t end;         /* of the last call for its sequence; 0: none yet */
+};
+static struct pass passes[IFP_MAX_LANES];
+
+static struct pass *pass_of(const struct ifp_tls *tls)
+{
+        struct pass *p = &passes[tls->lane_number];
+
+        if (p->gen != tls->lane->gen)
+                *p = (struct pass){.gen = tls->lane->gen};
+        return p;
+}
+
 static uint64_t name_ops(void *unused)
 {
         (void)unused;
@@ -27,25 +47,27 @@ static uint64_t name_ops(void *unused)
 /* The prompt that this thread is about: whether another has gone on with it. */
 static bool is_mine(const struct ifp_tls *tls)
 {
-        return tls->makes_tokens || (prompt.from && prompt.lane == tls->lane_number);
+        return pass_of(tls)->makes_tokens || (prompt.from && prompt.lane == tls->lane_number);
 }
 
 static struct ifp_open *prefill_enter(struct ifp_tls *tls, struct ifp_stub *stub,
                                       const struct ifp_args *args, uint64_t sp)
 {
+        struct pass *pass = pass_of(tls);
+
         (void)args;
         ifp_phase_set(IFP_PHASE_PREFILL);
         ifp_lock(&lock);
-        if (!tls->prompt_from || !is_mine(tls)) {
-                tls->prompt_from = ifp_ticks();
+        if (!pass->prompt_from || !is_mine(tls)) {
+                pass->prompt_from = ifp_ticks();
                 ifp_seg->live.n_sequences++;
-                if (!tls->makes_tokens && !prompt.from) {
-                        prompt.from = tls->prompt_from;
+                if (!pass->makes_tokens && !prompt.from) {
+                        prompt.from = pass->prompt_from;
                         prompt.end = 0;
                         prompt.lane = tls->lane_number;
                 }
         }
-        tls->prefills = 1;
+        pass->prefills = 1;
         ifp_unlock(&lock);
         return ifp_hook_push(tls, stub, sp);
 }
@@ -56,7 +78,7 @@ static bool prefill_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp
         (void)stub;
         (void)o;
         (void)rax;
-        tls->pass_end = end;
+        pass_of(tls)->end = end;
         ifp_lock(&lock);
         if (prompt.from && prompt.lane == tls->lane_number)
                 prompt.end = end;
@@ -68,17 +90,19 @@ static bool prefill_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp
 /* The first token of its prompt is used. */
 static void begin_tokens(struct ifp_tls *tls)
 {
+        struct pass *pass = pass_of(tls);
+
         ifp_lock(&lock);
-        tls->makes_tokens = 1;
-        if (prompt.from && (prompt.lane == tls->lane_number || (!tls->prefills && prompt.end))) {
-                tls->prompt_from = prompt.from;
-                tls->pass_end = prompt.end;
+        pass->makes_tokens = 1;
+        if (prompt.from && (prompt.lane == tls->lane_number || (!pass->prefills && prompt.end))) {
+                pass->prompt_from = prompt.from;
+                pass->end = prompt.end;
                 prompt.from = 0;
         }
-        if (tls->prompt_from && tls->pass_end > tls->prompt_from)
-                ifp_span_write(tls->lane, ttft_op, IFP_PHASE_PREFILL, tls->prompt_from,
-                               tls->pass_end - tls->prompt_from, 0, 0, 0, 0);
-        tls->prompt_from = 0;
+        if (pass->prompt_from && pass->end > pass->prompt_from)
+                ifp_span_write(tls->lane, ttft_op, IFP_PHASE_PREFILL, pass->prompt_from,
+                               pass->end - pass->prompt_from, 0, 0, 0, 0);
+        pass->prompt_from = 0;
         ifp_unlock(&lock);
 }
 
@@ -101,11 +125,12 @@ static struct ifp_open *decode_enter(struct ifp_tls *tls, struct ifp_stub *stub,
 static bool decode_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_open *o,
                          uint64_t end, uint64_t rax)
 {
-        uint64_t since = tls->pass_end ? tls->pass_end : o->start;
+        struct pass *pass = pass_of(tls);
+        uint64_t since = pass->end ? pass->end : o->start;
 
         (void)stub;
         (void)rax;
-        tls->pass_end = end;
+        pass->end = end;
         __atomic_fetch_add(&ifp_seg->live.generated_tokens, 1, __ATOMIC_RELAXED);
         ifp_span_write(tls->lane, token_op, IFP_PHASE_DECODE, since, end - since,
                        ifp_tokens_beside(since, end), 0, 0, 1);

@@ -54,10 +54,6 @@ struct ifp_tls {
         uint16_t node_op;     /* engine-ggml: of the node begun last; 0: it computes nothing */
         uint64_t born;        /* ticks; of the start function */
         uint64_t stub;        /* engine-openmp: the one that its stand-in was called by */
-        uint64_t prompt_from; /* marks.c: of a prompt whose first token is not yet used; 0: none */
-        uint64_t pass_end;    /* marks.c: of the last call for its sequence; 0: none yet */
-        uint8_t prefills;     /* marks.c: takes prompts in */
-        uint8_t makes_tokens; /* marks.c: decodes */
 };
 
 /* The .S file knows these offsets. */
