@@ -112,7 +112,8 @@ def by_the_names_of_cpp(s):
     agrees(doc, truth, each_ns=20000)
     doc, truth = waited(s, "waits-cpp", "newer")
     got, own = kinds(doc), truth["waits"]["futex"]
-    between(own["count"], got["futex"]["count"], 30 * own["count"], "futex waits")
+    # one that was not in vain before it slept is none
+    between(0.5 * own["count"], got["futex"]["count"], 30 * own["count"], "futex waits")
     # it looks and yields before it waits
     near(sum(got.get(k, {"total_ns": 0})["total_ns"] for k in ("futex", "yield")), own["total_ns"], 0.05, "time in them")
 
