@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Stamps around calls of the allocator; see alloc-time.h. */
 #include "preload/alloc-time.h"
+#include "preload/wait.h"
 
 /* Uniform in 0 .. 2 (n - 1): a call is taken with the chance 1 / n. */
 void ifp_watch_next(struct ifp_tls *tls)
@@ -19,8 +20,8 @@ uint64_t ifp_watch_begin(void)
         struct ifp_tls *tls = &ifp_tls;
         struct ifp_lane *lane = tls->fast;
 
-        if (!lane || tls->busy || !ifp_alive() || lane->waits.in_alloc)
-                return 0;
+        if (!ifp_waits_on || !lane || tls->busy || !ifp_alive() || lane->waits.in_alloc)
+                return 0; /* it serves the ledger */
         lane->waits.in_alloc = 1;
         return ifp_ticks();
 }

@@ -52,7 +52,7 @@ struct ifp_tls {
         uint32_t site;        /* where this thread was spawned, index + 1; 0 = not known */
         uint16_t n_threads;   /* engine-ggml: that compute the graph, this one included */
         uint16_t node_op;     /* engine-ggml: of the node begun last; 0: it computes nothing */
-        uint64_t born;        /* ticks; of the start function */
+        uint64_t born;        /* ticks; when it was asked for */
         uint64_t stub;        /* engine-openmp: the one that its stand-in was called by */
 };
 

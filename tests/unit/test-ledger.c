@@ -213,6 +213,22 @@ static void the_kernel_tells_more(void **state)
         assert_int_equal(ifp_seg->ledger.kernel, 1);
 }
 
+/* Clocks of more than 2^32 ticks a second exist. */
+static void a_fast_clock(void **state)
+{
+        const struct ifp_token_record *t;
+
+        (void)state;
+        ifp_seg->header.ticks_per_second = 5000000000; /* 5 ticks a ns */
+        ifp_kernel = kernel;
+        begin(1000);
+        span(0, OP_NODE, 900, 0, true);
+        kernel[0].runnable[IFP_STATE_COMPUTE] = 100;
+        t = step(2000);
+        assert_in_range(t->rows[IFP_LEDGER_OWN][IFP_LEDGER_RUNNABLE], 499, 500);
+        assert_in_range(t->rows[IFP_LEDGER_OWN][IFP_LEDGER_COMPUTE], 400, 401);
+}
+
 /* Whatever stands in the lanes, the sums hold. */
 static void rows_always_sum_to_the_time(void **state)
 {
@@ -289,6 +305,7 @@ int main(void)
                 TEST(what_is_under_way_counts_so_far),
                 TEST(critical_path_goes_through_those_waited_for),
                 TEST(the_kernel_tells_more),
+                TEST(a_fast_clock),
                 TEST(rows_always_sum_to_the_time),
                 TEST(steps_are_never_lost),
         };
