@@ -187,19 +187,24 @@ static const char *keep(const char *value)
         return at;
 }
 
-/* Is it switched off (or on)? Any other word is the opposite. */
-static bool is_word(char **env, const char *name, const char *word)
+/* Is it `yes`? `no`, nothing, and no such variable are not; neither is what is no word for it. */
+static bool is_word(char **env, const char *name, const char *yes, const char *no)
 {
         const char *value = variable(env, name);
 
-        return value && !ifp_strcmp(value, word);
+        if (!value || !*value || !ifp_strcmp(value, no))
+                return false;
+        if (!ifp_strcmp(value, yes))
+                return true;
+        ifp_say_of("a setting has a value that is none of its own, and is left out", name, 0);
+        return false;
 }
 
 static uint32_t header_flags(char **env)
 {
-        return (is_word(env, "INFPROF_WAITS", "off") ? 0 : IFP_HEADER_WAITS) |
-               (is_word(env, "INFPROF_KERNEL", "off") ? IFP_HEADER_NO_KERNEL : 0) |
-               (is_word(env, "INFPROF_OFFCPU", "1") ? IFP_HEADER_OFFCPU : 0);
+        return (is_word(env, "INFPROF_WAITS", "off", "on") ? 0 : IFP_HEADER_WAITS) |
+               (is_word(env, "INFPROF_KERNEL", "off", "on") ? IFP_HEADER_NO_KERNEL : 0) |
+               (is_word(env, "INFPROF_OFFCPU", "1", "0") ? IFP_HEADER_OFFCPU : 0);
 }
 
 static void read_environment(char **env)

@@ -52,7 +52,7 @@ def no_daemon_wanted_or_to_be_had(s):
 @case
 def bad_kernels_are_said_and_the_others_count(s):
     for bad in ("nonsense", ":step", "callback:", "callback:step_one/x", "callback:step_one/99999",
-                "callback:step_one/"):
+                "callback:step_one/", "callback:step_one=fill", "callback:step_one="):
         run = s.run([victim(s, "callback")], kernels=f"{bad},{KERNELS}")
         untouched(s, run, bad)
         equal(calls(s.report(run)), {"step_one": 1000, "step_two": 1000}, f"calls beside {bad}")
@@ -73,7 +73,8 @@ def too_many_kernels_are_said_once(s):
 @case
 def bad_settings_are_said(s):
     for name, value in (("INFPROF_KERNELS_LEVEL", "middle"), ("INFPROF_HOT_INTERVAL", "many"),
-                        ("INFPROF_HOT_INTERVAL", "0")):
+                        ("INFPROF_HOT_INTERVAL", "0"), ("INFPROF_WAITS", "maybe"), ("INFPROF_KERNEL", "1"),
+                        ("INFPROF_OFFCPU", "yes")):
         run = s.run([victim(s, "callback")], kernels=KERNELS, env={name: value})
         untouched(s, run, f"{name}={value}")
         equal(calls(s.report(run)), {"step_one": 1000, "step_two": 1000}, f"calls with {name}={value}")
