@@ -34,7 +34,6 @@ void ifp_after_fork_child(void)
         tls->paired = 0;
         tls->sampling_sp = 0;
         tls->site = 0;
-        ifp_waits_after_fork();
         ifp_unwind_after_fork();
         ifp_tokens_after_fork();
         ifp_ledger_after_fork();

@@ -228,8 +228,8 @@ static inline void end_work(struct ifp_tls *tls, uint64_t before)
 
 /*
  * The op that a barrier ends, where none is open: the last one that this thread did since it met
- * the others before. So a pool's waiting for its next job, after which nothing was done, belongs to
- * no op; and where the last span was folded, to none either.
+ * the others before, or began. So a pool's waiting for its next job, after which nothing was done,
+ * belongs to no op; and where the last span was folded, to none either.
  */
 static uint64_t met_at[IFP_MAX_LANES]; /* records that the lane had written then */
 
@@ -250,14 +250,12 @@ static uint32_t op_of(struct ifp_tls *tls, struct ifp_wait_call *w)
 {
         uint32_t here = w->has_op ? w->op : ifp_op_here(tls, w->sp), op;
         uint64_t head = tls->lane->writer.head;
-        const struct ifp_record *r;
 
-        if (w->kind != IFP_WAIT_BARRIER || w->has_op || !head || head == met_at[tls->lane_number] ||
+        if (w->kind != IFP_WAIT_BARRIER || w->has_op || head == met_at[tls->lane_number] ||
             computes(here))
                 return here;
-        r = &tls->lane->ring[(head - 1) % IFP_RING_SLOTS];
-        op = ifp_record_op(r);
-        if (!computes(op) || r->start < tls->lane->start_ticks)
+        op = ifp_record_op(&tls->lane->ring[(head - 1) % IFP_RING_SLOTS]);
+        if (!computes(op))
                 return here;
         w->flags |= IFP_WAIT_BEHIND;
         return op;
@@ -422,10 +420,11 @@ void ifp_waits_init(void)
         ifp_waits_on = (ifp_seg->header.flags & IFP_HEADER_WAITS) != 0;
 }
 
-void ifp_waits_after_fork(void)
+void ifp_waits_lane(struct ifp_tls *tls)
 {
-        ifp_tls.n_waiting = 0;
-        at_work[ifp_tls.lane_number] = 0;
+        tls->n_waiting = 0;
+        at_work[tls->lane_number] = 0;
+        met_at[tls->lane_number] = tls->lane->writer.head;
 }
 
 void ifp_waits_anew(void)

@@ -50,7 +50,8 @@ void ifp_wait_woke(struct ifp_tls *tls, uint64_t since);
 /* Waits whose frames are gone, now that the thread is seen at `sp`; all: the thread ends. */
 void ifp_waits_prune(struct ifp_tls *tls, uint64_t sp, bool all);
 void ifp_waits_init(void);
-void ifp_waits_after_fork(void);
+/* This thread has a lane now: what was under way there was another's, or its parent process's. */
+void ifp_waits_lane(struct ifp_tls *tls);
 void ifp_waits_anew(void); /* a fork child gets a segment: what is known of its parent's is void */
 
 /* ifp_wait_begin for a hook's own frame. */
