@@ -8,6 +8,7 @@
 #include "preload/allocator.h"
 #include "preload/engine.h"
 #include "preload/heap.h"
+#include "preload/marks.h"
 #include "preload/real.h"
 #include "preload/slots.h"
 #include "preload/wait.h"
@@ -36,6 +37,7 @@ void ifp_after_fork_child(void)
         tls->site = 0;
         ifp_unwind_after_fork();
         ifp_tokens_after_fork();
+        ifp_marks_after_fork();
         ifp_ledger_after_fork();
         ifp_map_after_fork();
         ifp_tables_after_fork();
