@@ -4,6 +4,9 @@
  */
 #pragma once
 
+#include <threads.h>
+#include <time.h>
+
 #include "preload/heap.h"
 #include "preload/shim.h"
 
@@ -78,6 +81,25 @@ static inline enum ifp_wait_how ifp_waited_errno(long ret)
         return ret == -1 && (errno == EFAULT || errno == EBADF) ? IFP_WAITED_NOT
                : ret == -1                                      ? ifp_waited(errno)
                                                                 : IFP_WAITED;
+}
+
+/* thrd_timedout and thrd_error are not errors of errno. */
+static inline enum ifp_wait_how ifp_waited_c11(int ret)
+{
+        return ret == thrd_timedout ? IFP_WAITED_TIMEOUT
+               : ret == thrd_error  ? IFP_WAITED_NOT
+                                    : IFP_WAITED;
+}
+
+/* What libc would refuse before it looks at anything else. */
+static inline bool ifp_valid_time(const struct timespec *t)
+{
+        return t->tv_nsec >= 0 && t->tv_nsec < 1000000000;
+}
+
+static inline bool ifp_valid_clock(clockid_t clock)
+{
+        return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
 }
 
 /* waits.c: the entry for such a wait of this thread; 0: no room. */
