@@ -45,8 +45,12 @@ static struct ifp_barrier *find(uint64_t object, bool take)
                 if (have > 1 || !take)
                         continue;
                 if (__atomic_compare_exchange_n(&b->object, &have, object, false, __ATOMIC_ACQ_REL,
-                                                __ATOMIC_ACQUIRE) ||
-                    have == object)
+                                                __ATOMIC_ACQUIRE)) {
+                        /* of who had it before, left there for waiters that asked late */
+                        b->last[0].episode = b->last[1].episode = 0;
+                        return b;
+                }
+                if (have == object)
                         return b;
         }
         return NULL;
