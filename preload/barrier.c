@@ -22,9 +22,9 @@ struct ifp_barrier {
                 uint64_t episode; /* + 1; stored last, with release */
                 uint64_t who;     /* gen | lane << 32 | op << 48 */
         } last[2];                /* by the episode's parity */
-};
+} __attribute__((aligned(64)));
 
-static struct ifp_barrier barriers[N_BARRIERS] __attribute__((aligned(64)));
+static struct ifp_barrier barriers[N_BARRIERS];
 
 static uint32_t slot_of(uint64_t object)
 {
@@ -126,7 +126,7 @@ struct ifp_arrival ifp_barrier_arrive(const struct ifp_tls *tls, const void *obj
                                               __ATOMIC_RELAXED));
         a.barrier = b;
         a.episode = ((next & COUNT) - 1) / (next >> 48);
-        a.last = (next & COUNT) % (next >> 48) == 0;
+        a.last = (next & COUNT) == (a.episode + 1) * (next >> 48);
         if (a.last)
                 note_last(b, a.episode, tls, op);
         return a;
@@ -170,13 +170,13 @@ bool ifp_barrier_shared(const struct ifp_arrival *a)
 
 /* ---- barriers that are kernels ------------------------------------------------- */
 
-/* The barrier that a lane's thread is in. */
+/* The barrier that a lane's thread is in, on lines of its own. */
 static struct visit {
         uint64_t back; /* as in wait.c */
         struct ifp_wait_call wait;
         struct ifp_arrival arrival;
         bool inside, waits;
-} visits[IFP_MAX_LANES];
+} __attribute__((aligned(64))) visits[IFP_MAX_LANES];
 
 static uint64_t back_at(uint64_t sp)
 {
