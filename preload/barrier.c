@@ -42,10 +42,15 @@ static struct ifp_barrier *find(uint64_t object, bool take)
 
                 if (have == object)
                         return b;
-                if (have > 1 || !take)
-                        continue;
-                if (__atomic_compare_exchange_n(&b->object, &have, object, false, __ATOMIC_ACQ_REL,
-                                                __ATOMIC_ACQUIRE)) {
+                if (!have)
+                        break;
+        }
+        for (uint32_t n = 0; take && n < PROBES; n++) {
+                struct ifp_barrier *b = &barriers[(first + n) % N_BARRIERS];
+                uint64_t have = __atomic_load_n(&b->object, __ATOMIC_ACQUIRE);
+
+                if (have <= 1 && __atomic_compare_exchange_n(&b->object, &have, object, false,
+                                                             __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
                         /* of who had it before, left there for waiters that asked late */
                         b->last[0].episode = b->last[1].episode = 0;
                         return b;

@@ -95,14 +95,32 @@ static void a_place_that_was_another_s(void **state)
         assert_int_equal(ifp_barrier_last(&a).gen, 0);
 }
 
+/* What was before it on its way to its place is gone: it stays where it is. */
+static void a_barrier_stays_where_it_is(void **state)
+{
+        uint64_t before = 4096, at = before + 64;
+        struct ifp_arrival a;
+
+        while (slot_of(at) != slot_of(before))
+                at += 64;
+        ifp_barrier_known((const void *)before, 2, false);
+        self = 1;
+        a = ifp_barrier_arrive(&ifp_tls, (const void *)at, 2, 0);
+        ifp_barrier_gone((const void *)before);
+        self = 2;
+        assert_true(ifp_barrier_arrive(&ifp_tls, (const void *)at, 2, 0).last);
+        assert_int_equal(ifp_barrier_last(&a).gen, 2);
+        ifp_barrier_gone((const void *)at);
+        assert_null(ifp_barrier_arrive(&ifp_tls, (const void *)at, 0, 0).barrier);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_teardown(fn, tear_down)
         const struct CMUnitTest tests[] = {
-                TEST(the_last_is_known_to_all),
-                TEST(an_arrival_that_is_missed),
-                TEST(the_number_of_threads_changes),
-                TEST(a_place_that_was_another_s),
+                TEST(the_last_is_known_to_all),      TEST(an_arrival_that_is_missed),
+                TEST(the_number_of_threads_changes), TEST(a_place_that_was_another_s),
+                TEST(a_barrier_stays_where_it_is),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
