@@ -22,9 +22,9 @@ struct ifp_barrier {
                 uint64_t episode; /* + 1; stored last, with release */
                 uint64_t who;     /* gen | lane << 32 | op << 48 */
         } last[2];                /* by the episode's parity */
-};
+} __attribute__((aligned(64)));
 
-static struct ifp_barrier barriers[N_BARRIERS] __attribute__((aligned(64)));
+static struct ifp_barrier barriers[N_BARRIERS];
 
 static uint32_t slot_of(uint64_t object)
 {
@@ -42,11 +42,20 @@ static struct ifp_barrier *find(uint64_t object, bool take)
 
                 if (have == object)
                         return b;
-                if (have > 1 || !take)
-                        continue;
-                if (__atomic_compare_exchange_n(&b->object, &have, object, false, __ATOMIC_ACQ_REL,
-                                                __ATOMIC_ACQUIRE) ||
-                    have == object)
+                if (!have)
+                        break;
+        }
+        for (uint32_t n = 0; take && n < PROBES; n++) {
+                struct ifp_barrier *b = &barriers[(first + n) % N_BARRIERS];
+                uint64_t have = __atomic_load_n(&b->object, __ATOMIC_ACQUIRE);
+
+                if (have <= 1 && __atomic_compare_exchange_n(&b->object, &have, object, false,
+                                                             __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+                        /* of who had it before, left there for waiters that asked late */
+                        b->last[0].episode = b->last[1].episode = 0;
+                        return b;
+                }
+                if (have == object)
                         return b;
         }
         return NULL;
@@ -122,7 +131,7 @@ struct ifp_arrival ifp_barrier_arrive(const struct ifp_tls *tls, const void *obj
                                               __ATOMIC_RELAXED));
         a.barrier = b;
         a.episode = ((next & COUNT) - 1) / (next >> 48);
-        a.last = (next & COUNT) % (next >> 48) == 0;
+        a.last = (next & COUNT) == (a.episode + 1) * (next >> 48);
         if (a.last)
                 note_last(b, a.episode, tls, op);
         return a;
@@ -166,13 +175,13 @@ bool ifp_barrier_shared(const struct ifp_arrival *a)
 
 /* ---- barriers that are kernels ------------------------------------------------- */
 
-/* The barrier that a lane's thread is in. */
+/* The barrier that a lane's thread is in, on lines of its own. */
 static struct visit {
         uint64_t back; /* as in wait.c */
         struct ifp_wait_call wait;
         struct ifp_arrival arrival;
         bool inside, waits;
-} visits[IFP_MAX_LANES];
+} __attribute__((aligned(64))) visits[IFP_MAX_LANES];
 
 static uint64_t back_at(uint64_t sp)
 {

@@ -27,7 +27,6 @@ typedef unsigned gomp_parallel(void (*fn)(void *), void *data, unsigned n, uint6
 struct region {
         void (*fn)(void *);
         void *data;
-        struct region *around; /* that the thread which began it is in */
         const struct ifp_tls *begun_by;
         int (*team)(void);
         uint64_t sp; /* of the stand-in */
@@ -38,7 +37,10 @@ struct region {
 };
 
 /* The region that a lane's thread is in. */
-static struct region *regions[IFP_MAX_LANES];
+static struct within {
+        struct region *region;
+        uint64_t thread; /* start_ticks: which of the lane's it is, a fork child's apart */
+} within[IFP_MAX_LANES];
 
 static struct library {
         uint64_t start, end; /* 0, 0: free */
@@ -60,6 +62,15 @@ static int (*team_of(const void *function))(void)
 static bool has_lane(const struct ifp_tls *tls)
 {
         return tls->lane && !tls->crowd && ifp_alive();
+}
+
+static struct region **region_of(const struct ifp_tls *tls)
+{
+        struct within *w = &within[tls->lane_number];
+
+        if (w->thread != tls->lane->start_ticks)
+                *w = (struct within){.thread = tls->lane->start_ticks};
+        return &w->region;
 }
 
 /* A thread's part is over. The last one lets all go. */
@@ -106,15 +117,15 @@ static void body(void *arg)
         }
         lane = has_lane(tls);
         if (lane) {
-                around = regions[tls->lane_number];
-                regions[tls->lane_number] = r;
+                around = *region_of(tls);
+                *region_of(tls) = r;
         }
         if (mine)
                 r->body = ifp_ticks();
         __atomic_store_n(&r->n, (uint32_t)r->team(), __ATOMIC_RELAXED); /* the same for all */
         r->fn(r->data);
         if (lane && has_lane(tls))
-                regions[tls->lane_number] = around;
+                *region_of(tls) = around;
         if (mine) {
                 b->wait = w;
                 b->wait.sp = r->sp; /* it ends there */
@@ -176,7 +187,8 @@ unsigned ifp_omp_parallel(void (*fn)(void *), void *data, unsigned n, uint64_t a
         tls->busy--;
         begun.region.start = ifp_ticks();
         ret = real(body, &begun, n, a, b, c, d, e);
-        if (ifp_alive())
+        /* A fork child that ends its parent's region has neither its site nor its lanes. */
+        if (ifp_alive() && begun.region.start >= ifp_seg->header.start_ticks)
                 end_region(&begun, site);
         return ret;
 }
@@ -186,7 +198,7 @@ unsigned ifp_omp_parallel(void (*fn)(void *), void *data, unsigned n, uint64_t a
 static struct ifp_open *barrier_enter(struct ifp_tls *tls, struct ifp_stub *stub,
                                       const struct ifp_args *args, uint64_t sp)
 {
-        struct region *r = regions[tls->lane_number];
+        struct region *r = *region_of(tls);
         struct ifp_open *around = ifp_open_at(tls->lane, tls->lane->top), *o;
         uint32_t op = tls->lane->top ? ifp_open_op(around) : IFP_OP_NONE;
 

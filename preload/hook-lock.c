@@ -15,20 +15,12 @@
 #define KIND_BY_LOCK 48  /* robust or priority inheritance: the lock word names the owner, too */
 #define TID_MASK     0x3fffffff
 
-static bool valid_time(const struct timespec *t)
-{
-        return t->tv_nsec >= 0 && t->tv_nsec < 1000000000;
-}
-
-static bool valid_clock(clockid_t clock)
-{
-        return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
-}
-
 /* ---- mutexes ----------------------------------------------------------------- */
 
-static void ask_holder(struct ifp_wait_call *w, const pthread_mutex_t *m)
+/* Of a mtx_t, too, which is one in glibc. */
+static void ask_holder(struct ifp_wait_call *w, const void *mutex)
 {
+        const pthread_mutex_t *m = mutex;
         int kind = m->__data.__kind, owner = m->__data.__owner;
 
         if (kind & KIND_SHARED)
@@ -38,22 +30,22 @@ static void ask_holder(struct ifp_wait_call *w, const pthread_mutex_t *m)
         w->who = ifp_who_tid(owner);
 }
 
-#define TAKE_MUTEX(m, call)                                                                        \
+#define TAKE_MUTEX(m, call, how)                                                                   \
         do {                                                                                       \
                 IFP_WAIT_CALL(w, IFP_WAIT_MUTEX, m, 0);                                            \
                 int ret;                                                                           \
                                                                                                    \
-                ask_holder(&w, (const pthread_mutex_t *)(m));                                      \
+                ask_holder(&w, m);                                                                 \
                 ifp_wait_begin(&w);                                                                \
                 ret = (call);                                                                      \
-                ifp_wait_end(&w, ifp_waited(ret));                                                 \
+                ifp_wait_end(&w, how(ret));                                                        \
                 return ret;                                                                        \
         } while (0)
 
 static __attribute__((noinline)) int mutex_taken(pthread_mutex_t *m)
 {
         IFP_NEED(pthread_mutex_lock, ENOSYS);
-        TAKE_MUTEX(m, ifp_real.pthread_mutex_lock(m));
+        TAKE_MUTEX(m, ifp_real.pthread_mutex_lock(m), ifp_waited);
 }
 
 IFP_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
@@ -74,7 +66,7 @@ IFP_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec
         tried = ifp_real.pthread_mutex_trylock(m);
         if (IFP_LIKELY(tried != EBUSY))
                 return tried;
-        TAKE_MUTEX(m, ifp_real.pthread_mutex_timedlock(m, until));
+        TAKE_MUTEX(m, ifp_real.pthread_mutex_timedlock(m, until), ifp_waited);
 }
 
 IFP_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock,
@@ -84,33 +76,13 @@ IFP_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock,
 
         IFP_NEED(pthread_mutex_trylock, ENOSYS);
         IFP_NEED(pthread_mutex_clocklock, ENOSYS);
-        if (!valid_clock(clock))
+        if (!ifp_valid_clock(clock))
                 return ifp_real.pthread_mutex_clocklock(m, clock, until);
         tried = ifp_real.pthread_mutex_trylock(m);
         if (IFP_LIKELY(tried != EBUSY))
                 return tried;
-        TAKE_MUTEX(m, ifp_real.pthread_mutex_clocklock(m, clock, until));
+        TAKE_MUTEX(m, ifp_real.pthread_mutex_clocklock(m, clock, until), ifp_waited);
 }
-
-/* glibc's mtx_t is a pthread_mutex_t; thrd_timedout and thrd_error are not errors of errno. */
-static enum ifp_wait_how how_c11(int ret)
-{
-        return ret == thrd_timedout ? IFP_WAITED_TIMEOUT
-               : ret == thrd_error  ? IFP_WAITED_NOT
-                                    : IFP_WAITED;
-}
-
-#define TAKE_MTX(m, call)                                                                          \
-        do {                                                                                       \
-                IFP_WAIT_CALL(w, IFP_WAIT_MUTEX, m, 0);                                            \
-                int ret;                                                                           \
-                                                                                                   \
-                ask_holder(&w, (const pthread_mutex_t *)(const void *)(m));                        \
-                ifp_wait_begin(&w);                                                                \
-                ret = (call);                                                                      \
-                ifp_wait_end(&w, how_c11(ret));                                                    \
-                return ret;                                                                        \
-        } while (0)
 
 IFP_EXPORT int mtx_lock(mtx_t *m)
 {
@@ -121,7 +93,7 @@ IFP_EXPORT int mtx_lock(mtx_t *m)
         tried = ifp_real.mtx_trylock(m);
         if (IFP_LIKELY(tried != thrd_busy))
                 return tried;
-        TAKE_MTX(m, ifp_real.mtx_lock(m));
+        TAKE_MUTEX(m, ifp_real.mtx_lock(m), ifp_waited_c11);
 }
 
 IFP_EXPORT int mtx_timedlock(mtx_t *restrict m, const struct timespec *restrict until)
@@ -133,7 +105,7 @@ IFP_EXPORT int mtx_timedlock(mtx_t *restrict m, const struct timespec *restrict 
         tried = ifp_real.mtx_trylock(m);
         if (IFP_LIKELY(tried != thrd_busy))
                 return tried;
-        TAKE_MTX(m, ifp_real.mtx_timedlock(m, until));
+        TAKE_MUTEX(m, ifp_real.mtx_timedlock(m, until), ifp_waited_c11);
 }
 
 /* ---- rwlocks ----------------------------------------------------------------- */
@@ -174,7 +146,7 @@ RWLOCK(pthread_rwlock_wrlock, pthread_rwlock_trywrlock)
                                                                                                    \
                 IFP_NEED(try, ENOSYS);                                                             \
                 IFP_NEED(name, ENOSYS);                                                            \
-                if (!valid_time(until))                                                            \
+                if (!ifp_valid_time(until))                                                        \
                         return ifp_real.name(l, until);                                            \
                 tried = ifp_real.try(l);                                                           \
                 if (IFP_LIKELY(tried != EBUSY))                                                    \
@@ -191,7 +163,7 @@ RWLOCK_TIMED(pthread_rwlock_timedwrlock, pthread_rwlock_trywrlock)
                                                                                                    \
                 IFP_NEED(try, ENOSYS);                                                             \
                 IFP_NEED(name, ENOSYS);                                                            \
-                if (!valid_clock(clock) || !valid_time(until))                                     \
+                if (!ifp_valid_clock(clock) || !ifp_valid_time(until))                             \
                         return ifp_real.name(l, clock, until);                                     \
                 tried = ifp_real.try(l);                                                           \
                 if (IFP_LIKELY(tried != EBUSY))                                                    \

@@ -8,6 +8,7 @@
 #include "preload/allocator.h"
 #include "preload/engine.h"
 #include "preload/heap.h"
+#include "preload/marks.h"
 #include "preload/real.h"
 #include "preload/slots.h"
 #include "preload/wait.h"
@@ -34,9 +35,9 @@ void ifp_after_fork_child(void)
         tls->paired = 0;
         tls->sampling_sp = 0;
         tls->site = 0;
-        ifp_waits_after_fork();
         ifp_unwind_after_fork();
         ifp_tokens_after_fork();
+        ifp_marks_after_fork();
         ifp_ledger_after_fork();
         ifp_map_after_fork();
         ifp_tables_after_fork();

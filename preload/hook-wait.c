@@ -9,11 +9,6 @@
 #include "preload/real.h"
 #include "preload/wait.h"
 
-static bool valid_time(const struct timespec *t)
-{
-        return t->tv_nsec >= 0 && t->tv_nsec < 1000000000;
-}
-
 /* ---- conditions -------------------------------------------------------------- */
 
 static uint32_t shared_cond(const pthread_cond_t *c)
@@ -53,24 +48,17 @@ IFP_EXPORT int pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m, clo
                   ifp_waited);
 }
 
-static enum ifp_wait_how how_c11(int ret)
-{
-        return ret == thrd_timedout ? IFP_WAITED_TIMEOUT
-               : ret == thrd_error  ? IFP_WAITED_NOT
-                                    : IFP_WAITED;
-}
-
 IFP_EXPORT int cnd_wait(cnd_t *c, mtx_t *m)
 {
         IFP_NEED(cnd_wait, thrd_error);
-        WAIT_COND(c, 0, ifp_real.cnd_wait(c, m), how_c11);
+        WAIT_COND(c, 0, ifp_real.cnd_wait(c, m), ifp_waited_c11);
 }
 
 IFP_EXPORT int cnd_timedwait(cnd_t *restrict c, mtx_t *restrict m,
                              const struct timespec *restrict until)
 {
         IFP_NEED(cnd_timedwait, thrd_error);
-        WAIT_COND(c, 0, ifp_real.cnd_timedwait(c, m, until), how_c11);
+        WAIT_COND(c, 0, ifp_real.cnd_timedwait(c, m, until), ifp_waited_c11);
 }
 
 #define WAKE(name, type, failure)                                                                  \
@@ -137,7 +125,7 @@ IFP_EXPORT int sem_wait(sem_t *s)
 IFP_EXPORT int sem_timedwait(sem_t *restrict s, const struct timespec *restrict until)
 {
         IFP_NEED(sem_timedwait, no_semaphore());
-        if (!valid_time(until))
+        if (!ifp_valid_time(until))
                 return ifp_real.sem_timedwait(s, until);
         if (sem_taken(s))
                 return 0;
@@ -147,7 +135,7 @@ IFP_EXPORT int sem_timedwait(sem_t *restrict s, const struct timespec *restrict 
 IFP_EXPORT int sem_clockwait(sem_t *s, clockid_t clock, const struct timespec *until)
 {
         IFP_NEED(sem_clockwait, no_semaphore());
-        if (!valid_time(until) || (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC))
+        if (!ifp_valid_time(until) || !ifp_valid_clock(clock))
                 return ifp_real.sem_clockwait(s, clock, until);
         if (sem_taken(s))
                 return 0;
@@ -207,7 +195,7 @@ IFP_EXPORT int pthread_barrier_wait(pthread_barrier_t *b)
 
 /* ---- joins ------------------------------------------------------------------- */
 
-#define JOIN(thread, call)                                                                         \
+#define JOIN(thread, call, how)                                                                    \
         do {                                                                                       \
                 IFP_WAIT_CALL(w, IFP_WAIT_JOIN, thread, 0);                                        \
                 int ret;                                                                           \
@@ -216,7 +204,7 @@ IFP_EXPORT int pthread_barrier_wait(pthread_barrier_t *b)
                 w.one_of_many = true;                                                              \
                 ifp_wait_begin(&w);                                                                \
                 ret = (call);                                                                      \
-                ifp_wait_end(&w, ifp_waited(ret));                                                 \
+                ifp_wait_end(&w, how(ret));                                                        \
                 return ret;                                                                        \
         } while (0)
 
@@ -231,7 +219,7 @@ IFP_EXPORT int pthread_join(pthread_t thread, void **value)
         IFP_NEED(pthread_join, ENOSYS);
         if (joined(thread, value))
                 return 0;
-        JOIN(thread, ifp_real.pthread_join(thread, value));
+        JOIN(thread, ifp_real.pthread_join(thread, value), ifp_waited);
 }
 
 IFP_EXPORT int pthread_timedjoin_np(pthread_t thread, void **value, const struct timespec *until)
@@ -239,25 +227,23 @@ IFP_EXPORT int pthread_timedjoin_np(pthread_t thread, void **value, const struct
         IFP_NEED(pthread_timedjoin_np, ENOSYS);
         if (joined(thread, value))
                 return 0;
-        JOIN(thread, ifp_real.pthread_timedjoin_np(thread, value, until));
+        JOIN(thread, ifp_real.pthread_timedjoin_np(thread, value, until), ifp_waited);
 }
 
 IFP_EXPORT int pthread_clockjoin_np(pthread_t thread, void **value, clockid_t clock,
                                     const struct timespec *until)
 {
         IFP_NEED(pthread_clockjoin_np, ENOSYS);
-        if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
+        if (!ifp_valid_clock(clock))
                 return ifp_real.pthread_clockjoin_np(thread, value, clock, until);
         if (joined(thread, value))
                 return 0;
-        JOIN(thread, ifp_real.pthread_clockjoin_np(thread, value, clock, until));
+        JOIN(thread, ifp_real.pthread_clockjoin_np(thread, value, clock, until), ifp_waited);
 }
 
 IFP_EXPORT int thrd_join(thrd_t thread, int *value)
 {
-        IFP_WAIT_CALL(w, IFP_WAIT_JOIN, thread, 0);
         void *result;
-        int ret;
 
         IFP_NEED(thrd_join, thrd_error);
         if (joined(thread, &result)) {
@@ -265,10 +251,5 @@ IFP_EXPORT int thrd_join(thrd_t thread, int *value)
                         *value = (int)(intptr_t)result;
                 return thrd_success;
         }
-        w.who = ifp_who_thread(thread);
-        w.one_of_many = true;
-        ifp_wait_begin(&w);
-        ret = ifp_real.thrd_join(thread, value);
-        ifp_wait_end(&w, how_c11(ret));
-        return ret;
+        JOIN(thread, ifp_real.thrd_join(thread, value), ifp_waited_c11);
 }

@@ -109,8 +109,8 @@ struct ifp_lane *ifp_lane_begin(struct ifp_tls *tls, int tid, int parent_tid, ui
         lane->waits.in_alloc = 0;
         ifp_watch_next(tls);
         tls->lane_number = (uint16_t)(lane - ifp_seg->lanes);
-        tls->n_waiting = 0;
         tls->lane = tls->fast = lane;
+        ifp_waits_lane(tls);
         if (ifp_waits_on)
                 ifp_who_add(tls);
         ifp_thread_key_arm();

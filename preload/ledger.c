@@ -457,7 +457,7 @@ void ifp_ledger_note(struct ifp_tls *tls, uint32_t n, uint64_t now, uint64_t all
                 publish();
         }
         __atomic_store_n(&s->seq, s->seq + 1, __ATOMIC_SEQ_CST);
-        for (uint32_t i = 0; !step && i < n_read; i++)
+        for (uint32_t i = 0; !step && i < IFP_MAX_LANES; i++) /* a parent process's, too */
                 waited_for[i] = 0;
         last_end = now;
         last_allocs = allocs;
@@ -473,7 +473,6 @@ void ifp_ledger_after_fork(void)
         for (uint32_t i = 0; i < n_read; i++) {
                 last[i] = (struct reading){0};
                 settled_gen[i] = 0;
-                waited_for[i] = 0;
         }
         n_read = 0;
 }

@@ -14,12 +14,12 @@ static uint32_t lock, token_op, ttft_op;
 /* A prompt taken in by a thread that was never seen to decode; from 0: none. */
 static struct {
         uint64_t from, end;
-        uint32_t lane;
+        uint64_t thread; /* as in struct pass */
 } prompt;
 
 /* What is known of a thread, by its lane. */
 struct pass {
-        uint32_t gen;         /* of the lane: which of its threads this is of */
+        uint64_t thread;      /* start_ticks: which of the lane's it is, a fork child's apart */
         bool prefills;        /* takes prompts in */
         bool makes_tokens;    /* decodes */
         uint64_t prompt_from; /* of a prompt whose first token is not yet used; 0: none */
@@ -31,8 +31,8 @@ static struct pass *pass_of(const struct ifp_tls *tls)
 {
         struct pass *p = &passes[tls->lane_number];
 
-        if (p->gen != tls->lane->gen)
-                *p = (struct pass){.gen = tls->lane->gen};
+        if (p->thread != tls->lane->start_ticks)
+                *p = (struct pass){.thread = tls->lane->start_ticks};
         return p;
 }
 
@@ -45,9 +45,9 @@ static uint64_t name_ops(void *unused)
 }
 
 /* The prompt that this thread is about: whether another has gone on with it. */
-static bool is_mine(const struct ifp_tls *tls)
+static bool is_mine(const struct pass *pass)
 {
-        return pass_of(tls)->makes_tokens || (prompt.from && prompt.lane == tls->lane_number);
+        return pass->makes_tokens || (prompt.from && prompt.thread == pass->thread);
 }
 
 static struct ifp_open *prefill_enter(struct ifp_tls *tls, struct ifp_stub *stub,
@@ -58,13 +58,13 @@ static struct ifp_open *prefill_enter(struct ifp_tls *tls, struct ifp_stub *stub
         (void)args;
         ifp_phase_set(IFP_PHASE_PREFILL);
         ifp_lock(&lock);
-        if (!pass->prompt_from || !is_mine(tls)) {
+        if (!pass->prompt_from || !is_mine(pass)) {
                 pass->prompt_from = ifp_ticks();
                 ifp_seg->live.n_sequences++;
                 if (!pass->makes_tokens && !prompt.from) {
                         prompt.from = pass->prompt_from;
                         prompt.end = 0;
-                        prompt.lane = tls->lane_number;
+                        prompt.thread = pass->thread;
                 }
         }
         pass->prefills = 1;
@@ -75,12 +75,14 @@ static struct ifp_open *prefill_enter(struct ifp_tls *tls, struct ifp_stub *stub
 static bool prefill_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_open *o,
                           uint64_t end, uint64_t rax)
 {
+        struct pass *pass = pass_of(tls);
+
         (void)stub;
         (void)o;
         (void)rax;
-        pass_of(tls)->end = end;
+        pass->end = end;
         ifp_lock(&lock);
-        if (prompt.from && prompt.lane == tls->lane_number)
+        if (prompt.from && prompt.thread == pass->thread)
                 prompt.end = end;
         ifp_unlock(&lock);
         ifp_tokens_note(0, end);
@@ -94,7 +96,7 @@ static void begin_tokens(struct ifp_tls *tls)
 
         ifp_lock(&lock);
         pass->makes_tokens = 1;
-        if (prompt.from && (prompt.lane == tls->lane_number || (!pass->prefills && prompt.end))) {
+        if (prompt.from && (prompt.thread == pass->thread || (!pass->prefills && prompt.end))) {
                 pass->prompt_from = prompt.from;
                 pass->end = prompt.end;
                 prompt.from = 0;
@@ -136,6 +138,13 @@ static bool decode_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_
                        ifp_tokens_beside(since, end), 0, 0, 1);
         ifp_tokens_note(1, end);
         return true;
+}
+
+/* What its parent was about is its parent's. */
+void ifp_marks_after_fork(void)
+{
+        lock = 0;
+        prompt.from = 0;
 }
 
 const struct ifp_hook ifp_mark_decode = {.enter = decode_enter, .leave = decode_leave};

@@ -8,5 +8,6 @@
 
 extern const struct ifp_hook ifp_mark_decode;  /* each call makes one token */
 extern const struct ifp_hook ifp_mark_prefill; /* each call takes in (a part of) a prompt */
+void ifp_marks_after_fork(void);
 
 #pragma GCC visibility pop

@@ -134,6 +134,7 @@ void ifp_tokens_note(uint32_t n, uint64_t now)
 void ifp_tokens_after_fork(void)
 {
         lock = 0;
+        last_token = 0;
         have_last = false;
         for (uint32_t i = 0; i < IFP_MAX_LANES; i++)
                 if (settled_gen[i])

@@ -38,7 +38,12 @@ struct waiting {
 
 bool ifp_waits_on;
 
-static struct waiting open_waits[IFP_MAX_LANES][MAX_NESTED];
+/* Of a lane's thread; each on lines of its own, as all come by here at a barrier. */
+static struct thread_waits {
+        uint64_t at_work; /* the frame that is; 0: none */
+        uint64_t met_at;  /* records that it had written when it last met others at a barrier */
+        struct waiting open[MAX_NESTED];
+} __attribute__((aligned(64))) threads[IFP_MAX_LANES];
 
 static inline bool on_own_stack(const struct ifp_tls *tls, uint64_t sp)
 {
@@ -60,7 +65,7 @@ static bool asks_who_woke(uint32_t kind)
 
 static struct waiting *innermost(const struct ifp_tls *tls)
 {
-        return &open_waits[tls->lane_number][tls->n_waiting - 1];
+        return &threads[tls->lane_number].open[tls->n_waiting - 1];
 }
 
 /* What the world sees of it. */
@@ -98,7 +103,7 @@ static void finish(struct ifp_tls *tls, uint64_t now, enum ifp_wait_how how, boo
         struct ifp_lane_waits *s = &tls->lane->waits;
 
         if (tls->n_waiting > 1)
-                open_waits[tls->lane_number][tls->n_waiting - 2].inner += whole;
+                threads[tls->lane_number].open[tls->n_waiting - 2].inner += whole;
         take_off(tls);
         if (how == IFP_WAITED_NOT)
                 return;
@@ -180,12 +185,10 @@ static uint32_t entry_for(struct ifp_tls *tls, const struct ifp_wait_call *w, ui
 
 /* ---- at work ------------------------------------------------------------------- */
 
-static uint64_t at_work[IFP_MAX_LANES]; /* the frame that is; 0: none */
-
 /* Is the thread busy for a frame of this file's that is gone, now that it is seen at `sp`? */
 static bool was_left(const struct ifp_tls *tls, uint64_t sp)
 {
-        uint64_t other = tls->lane && !tls->crowd ? at_work[tls->lane_number] : 0;
+        uint64_t other = tls->lane && !tls->crowd ? threads[tls->lane_number].at_work : 0;
 
         return tls->busy == 1 && other && sp >= other && on_own_stack(tls, sp) &&
                on_own_stack(tls, other);
@@ -206,9 +209,9 @@ static inline bool begin_work(struct ifp_tls *tls, uint64_t sp, uint64_t *ret_be
                 ifp_lane_take(tls);
                 tls->busy--;
         }
-        *ret_before = at_work[tls->lane_number];
+        *ret_before = threads[tls->lane_number].at_work;
         if (IFP_LIKELY(!tls->crowd))
-                *(volatile uint64_t *)&at_work[tls->lane_number] = sp;
+                *(volatile uint64_t *)&threads[tls->lane_number].at_work = sp;
         __asm__ volatile("" : : : "memory");
         tls->busy++;
         __asm__ volatile("" : : : "memory");
@@ -221,22 +224,15 @@ static inline void end_work(struct ifp_tls *tls, uint64_t before)
         tls->busy--;
         __asm__ volatile("" : : : "memory");
         if (IFP_LIKELY(!tls->crowd))
-                *(volatile uint64_t *)&at_work[tls->lane_number] = before;
+                *(volatile uint64_t *)&threads[tls->lane_number].at_work = before;
 }
 
 /* ---- begin and end ------------------------------------------------------------- */
 
-/*
- * The op that a barrier ends, where none is open: the last one that this thread did since it met
- * the others before. So a pool's waiting for its next job, after which nothing was done, belongs to
- * no op; and where the last span was folded, to none either.
- */
-static uint64_t met_at[IFP_MAX_LANES]; /* records that the lane had written then */
-
 static void meet(const struct ifp_tls *tls, uint32_t kind)
 {
         if (kind == IFP_WAIT_BARRIER)
-                met_at[tls->lane_number] = tls->lane->writer.head;
+                threads[tls->lane_number].met_at = tls->lane->writer.head;
 }
 
 static bool computes(uint32_t op)
@@ -246,18 +242,21 @@ static bool computes(uint32_t op)
         return op >= IFP_OP_FIRST && (kind == IFP_KIND_KERNEL || kind == IFP_KIND_NODE);
 }
 
+/*
+ * The op that a barrier ends, where none is open: the last one that this thread did since it met
+ * the others before, or began. So a pool's waiting for its next job, after which nothing was done,
+ * belongs to no op; and where the last span was folded, to none either.
+ */
 static uint32_t op_of(struct ifp_tls *tls, struct ifp_wait_call *w)
 {
         uint32_t here = w->has_op ? w->op : ifp_op_here(tls, w->sp), op;
         uint64_t head = tls->lane->writer.head;
-        const struct ifp_record *r;
 
-        if (w->kind != IFP_WAIT_BARRIER || w->has_op || !head || head == met_at[tls->lane_number] ||
+        if (w->kind != IFP_WAIT_BARRIER || w->has_op || head == threads[tls->lane_number].met_at ||
             computes(here))
                 return here;
-        r = &tls->lane->ring[(head - 1) % IFP_RING_SLOTS];
-        op = ifp_record_op(r);
-        if (!computes(op) || r->start < tls->lane->start_ticks)
+        op = ifp_record_op(&tls->lane->ring[(head - 1) % IFP_RING_SLOTS]);
+        if (!computes(op))
                 return here;
         w->flags |= IFP_WAIT_BEHIND;
         return op;
@@ -283,7 +282,7 @@ static bool begin(struct ifp_wait_call *w, bool saved)
                 ifp_waits_prune(tls, w->sp, false);
         if (IFP_LIKELY(tls->n_waiting < MAX_NESTED)) {
                 op = op_of(tls, w);
-                o = &open_waits[tls->lane_number][tls->n_waiting];
+                o = &threads[tls->lane_number].open[tls->n_waiting];
                 *o = (struct waiting){.sp = w->sp,
                                       .back = back_at(w->sp),
                                       .object = w->object,
@@ -422,10 +421,11 @@ void ifp_waits_init(void)
         ifp_waits_on = (ifp_seg->header.flags & IFP_HEADER_WAITS) != 0;
 }
 
-void ifp_waits_after_fork(void)
+void ifp_waits_lane(struct ifp_tls *tls)
 {
-        ifp_tls.n_waiting = 0;
-        at_work[ifp_tls.lane_number] = 0;
+        tls->n_waiting = 0;
+        threads[tls->lane_number].at_work = 0;
+        threads[tls->lane_number].met_at = tls->lane->writer.head;
 }
 
 void ifp_waits_anew(void)

@@ -4,6 +4,9 @@
  */
 #pragma once
 
+#include <threads.h>
+#include <time.h>
+
 #include "preload/heap.h"
 #include "preload/shim.h"
 
@@ -50,7 +53,8 @@ void ifp_wait_woke(struct ifp_tls *tls, uint64_t since);
 /* Waits whose frames are gone, now that the thread is seen at `sp`; all: the thread ends. */
 void ifp_waits_prune(struct ifp_tls *tls, uint64_t sp, bool all);
 void ifp_waits_init(void);
-void ifp_waits_after_fork(void);
+/* This thread has a lane now: what was under way there was another's, or its parent process's. */
+void ifp_waits_lane(struct ifp_tls *tls);
 void ifp_waits_anew(void); /* a fork child gets a segment: what is known of its parent's is void */
 
 /* ifp_wait_begin for a hook's own frame. */
@@ -77,6 +81,25 @@ static inline enum ifp_wait_how ifp_waited_errno(long ret)
         return ret == -1 && (errno == EFAULT || errno == EBADF) ? IFP_WAITED_NOT
                : ret == -1                                      ? ifp_waited(errno)
                                                                 : IFP_WAITED;
+}
+
+/* thrd_timedout and thrd_error are not errors of errno. */
+static inline enum ifp_wait_how ifp_waited_c11(int ret)
+{
+        return ret == thrd_timedout ? IFP_WAITED_TIMEOUT
+               : ret == thrd_error  ? IFP_WAITED_NOT
+                                    : IFP_WAITED;
+}
+
+/* What libc would refuse before it looks at anything else. */
+static inline bool ifp_valid_time(const struct timespec *t)
+{
+        return t->tv_nsec >= 0 && t->tv_nsec < 1000000000;
+}
+
+static inline bool ifp_valid_clock(clockid_t clock)
+{
+        return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
 }
 
 /* waits.c: the entry for such a wait of this thread; 0: no room. */

@@ -210,10 +210,16 @@ void ifp_who_forget(void)
         __atomic_compare_exchange_n(&n->object, &key, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
+/* A fork child's pages stay its parent's where there is nothing to forget. */
 void ifp_who_anew(void)
 {
-        for (uint32_t i = 0; i < SLOTS; i++)
-                by_tid[i].lane = by_thread[i].lane = 0;
+        for (uint32_t i = 0; i < SLOTS; i++) {
+                if (by_tid[i].lane)
+                        by_tid[i].lane = 0;
+                if (by_thread[i].lane)
+                        by_thread[i].lane = 0;
+        }
         for (uint32_t i = 0; i < N_NOTES; i++)
-                notes[i] = (struct note){0};
+                if (notes[i].object)
+                        notes[i].object = 0;
 }

@@ -281,6 +281,26 @@ static void rows_always_sum_to_the_time(void **state)
         assert_int_equal(sum(ifp_seg->ledger.rows[IFP_LEDGER_OWN]), ifp_seg->ledger.wall_ticks);
 }
 
+/* Its parent waited for a thread that had not been read yet. */
+static void a_fork_child_has_waited_for_nobody(void **state)
+{
+        const struct ifp_token_record *t;
+
+        (void)state;
+        begin(1000);
+        ifp_ledger_waited(2, 500);
+        ifp_ledger_after_fork();
+        begin(1000);
+        ifp_seg->lanes[2].state = IFP_LANE_LIVE;
+        ifp_seg->lanes[2].start_ticks = 1000;
+        ifp_seg->live.n_lanes_used = 3;
+        span(0, OP_BARRIER, 600, 0, true);
+        span(2, OP_NODE, 800, 0, true);
+        t = step(2000);
+        assert_int_equal(t->rows[IFP_LEDGER_CRITICAL][IFP_LEDGER_COMPUTE], 0);
+        assert_int_equal(t->rows[IFP_LEDGER_CRITICAL][IFP_LEDGER_BARRIER], 600);
+}
+
 /* Without a reader, the ring keeps what it has; the sums go on. */
 static void steps_are_never_lost(void **state)
 {
@@ -307,6 +327,7 @@ int main(void)
                 TEST(the_kernel_tells_more),
                 TEST(a_fast_clock),
                 TEST(rows_always_sum_to_the_time),
+                TEST(a_fork_child_has_waited_for_nobody),
                 TEST(steps_are_never_lost),
         };
 

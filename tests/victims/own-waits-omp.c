@@ -4,6 +4,8 @@
 
 #include <omp.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define ROUNDS 200
 
@@ -211,6 +213,89 @@ static void regions_within_regions(void)
         EQUAL(s.last, 10 * 8);
 }
 
+/* ---- fork children --------------------------------------------------------------- */
+
+static void *barrier_of_no_region(void *arg)
+{
+#pragma omp barrier
+        return arg;
+}
+
+static void *nothing(void *arg)
+{
+        return arg;
+}
+
+static void one_thread(void *(*fn)(void *))
+{
+        pthread_t thread;
+
+        if (!pthread_create(&thread, NULL, fn, NULL))
+                pthread_join(thread, NULL);
+}
+
+/* Its threads have the numbers of those that its parent's regions had. */
+static int child_without_regions(void)
+{
+        struct sums s;
+
+        for (int i = 0; i < 3; i++)
+                one_thread(barrier_of_no_region);
+        s = waits_of(NULL, IFP_WAIT_BARRIER, NULL);
+        EQUAL(calls_of("GOMP_barrier"), 3);
+        EQUAL(s.count + s.last, 0);
+        return n_failed();
+}
+
+static void a_child_begins_in_no_region(void)
+{
+        int status = -1;
+        uint32_t inside = 0, over = 0;
+
+#pragma omp parallel num_threads(2)
+        {
+                if (omp_get_thread_num()) {
+                        __atomic_store_n(&inside, 1, __ATOMIC_RELEASE);
+                        while (!__atomic_load_n(&over, __ATOMIC_ACQUIRE))
+                                nap(1);
+                } else {
+                        pid_t pid;
+
+                        while (!__atomic_load_n(&inside, __ATOMIC_ACQUIRE))
+                                nap(1);
+                        pid = fork();
+                        if (!pid)
+                                _exit(child_without_regions());
+                        waitpid(pid, &status, 0);
+                        __atomic_store_n(&over, 1, __ATOMIC_RELEASE);
+                }
+        }
+        EQUAL(status, 0);
+}
+
+/* The region that a child ends is its parent's: it has no site of its own for it. */
+static void a_child_ends_its_parents_region(void)
+{
+        pid_t pid = 0;
+        int status;
+
+#pragma omp parallel num_threads(1)
+        {
+                pid = fork();
+                if (!pid)
+                        one_thread(nothing);
+        }
+        if (!pid) {
+                for (uint32_t i = 0; i < IFP_MAX_SITES; i++) {
+                        EQUAL(seg->sites[i].live, 0);
+                        EQUAL(seg->sites[i].count, i < seg->live.n_sites);
+                }
+                _exit(n_failed());
+        }
+        CHECK(waitpid(pid, &status, 0) == pid);
+        EQUAL(status, 0);
+}
+
 int main(int argc, char **argv)
 {
         static const struct named_case cases[] = {
@@ -219,6 +304,8 @@ int main(int argc, char **argv)
                 {"loops_and_sections", loops_and_sections},
                 {"one_thread_waits_for_nobody", one_thread_waits_for_nobody},
                 {"regions_within_regions", regions_within_regions},
+                {"a_child_begins_in_no_region", a_child_begins_in_no_region},
+                {"a_child_ends_its_parents_region", a_child_ends_its_parents_region},
         };
 
         return run_cases(cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
