@@ -149,8 +149,7 @@ def who_is_joined_before_it_begins(s):
 @case
 def cancelled_in_a_wait(s):
     doc, truth = waited(s, "waits-days", "cancel")
-    # its stopwatch starts when they are seen to sleep; a thread that was cancelled may be over before it is joined
-    agrees(doc, truth, fraction=0.3, over=["join"])
+    agrees(doc, truth)
     equal(sum(o["left"] for o in doc["objects"]), truth["values"]["left"], "waits that did not return")
 
 
