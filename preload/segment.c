@@ -31,8 +31,8 @@ static uint64_t now_ns(int clock)
         return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* One instant on the clocks: the attempt with the shortest gap between two ticks counts. */
-static void calibrate_start(struct ifp_header *h)
+/* One instant on both clocks: the attempt with the shortest gap between two ticks counts. */
+static void instant(uint64_t *ret_ticks, uint64_t *ret_ns)
 {
         uint64_t best = ~0ull;
 
@@ -42,21 +42,27 @@ static void calibrate_start(struct ifp_header *h)
                 if (b - a >= best)
                         continue;
                 best = b - a;
-                h->start_ticks = a + (b - a) / 2;
-                h->start_mono_ns = ns;
+                *ret_ticks = a + (b - a) / 2;
+                *ret_ns = ns;
         }
+}
+
+static void calibrate_start(struct ifp_header *h)
+{
+        instant(&h->start_ticks, &h->start_mono_ns);
         h->start_real_ns = now_ns(CLOCK_REALTIME);
 }
 
 /* A first estimate: 1 ms of both clocks is good for about 0.01 %. */
 static uint64_t ticks_per_second(const struct ifp_header *h)
 {
-        uint64_t ns;
+        uint64_t ticks, ns;
 
         do
-                ns = now_ns(CLOCK_MONOTONIC) - h->start_mono_ns;
-        while (ns < 1000000);
-        return (uint64_t)((unsigned __int128)(ifp_ticks() - h->start_ticks) * 1000000000u / ns);
+                instant(&ticks, &ns);
+        while (ns - h->start_mono_ns < 1000000);
+        return (uint64_t)((unsigned __int128)(ticks - h->start_ticks) * 1000000000u /
+                          (ns - h->start_mono_ns));
 }
 
 /* Our descriptor lies high, out of the way of the engine's numbers. */
