@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import time
 
-from harness import Failed, between, case, check, equal, main, near, skip, wait_until
+from harness import Failed, case, check, equal, main, near, skip, wait_until
 from victims import victim
 
 GETPPID, CLOSE, PREAD64 = 110, 3, 17
@@ -174,8 +174,7 @@ def threads_that_wait_for_each_other(s):
     kernel = told["partner"]
     for ours in ("voluntary", "involuntary"):
         check(kernel[ours] - LATE <= t[ours] <= kernel[ours] + 2 * LATE, f"{ours}: {t[ours]}, the kernel {kernel[ours]}")
-    slack = 0.1 * kernel["running"] + 5_000_000  # the programs come a little after the thread
-    between(kernel["running"] - slack, t["running_ns"], kernel["running"] + slack, "on the CPU, by the kernel itself")
+    near(t["running_ns"], kernel["running"], 0.1, "on the CPU, by the kernel itself")
 
 
 @case
