@@ -9,10 +9,8 @@ import os
 import re
 import shutil
 import sqlite3
-import subprocess
-import time
 
-from harness import Failed, case, check, equal, main, near, skip, wait_until
+from harness import case, check, equal, main, near, skip, wait_until
 from victims import victim
 
 GETPPID, CLOSE, PREAD64 = 110, 3, 17

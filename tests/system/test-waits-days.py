@@ -48,10 +48,13 @@ def what_never_comes_is_shown_while_it_is_awaited(s):
         time.sleep(0.5)
         then, = wait_until(lambda: [w for w in waiting() if w["for_ns"] > first["for_ns"] + 400e6], 5, "it grows")
         between(0.4e9, then["for_ns"], 30e9, "for how long")
-        doc = json.loads(s.infprof("waits", "--json").stdout)
-        if then["site"] is not None:
-            names = [f["function"] for f in doc["sites"][then["site"]]["frames"]]
-            check("await_what_never_comes" in names, f"where: {names}")
+
+        def where():
+            doc = json.loads(s.infprof("waits", "--json").stdout)
+            wait, = [w for w in doc["waiting"] if w["tid"] == truth["tid"]]
+            return wait["site"] is not None and [f["function"] for f in doc["sites"][wait["site"]]["frames"]]
+
+        wait_until(lambda: "await_what_never_comes" in (where() or []), 20, "where it waits")
         threads = json.loads(s.infprof("threads", "--json").stdout)["threads"]
         mine, = [t for t in threads if t["tid"] == truth["tid"]]
         equal(mine["waiting"]["kind"], "condition", "the thread says so, too")
