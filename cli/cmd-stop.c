@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * infprof stop: ends the daemon. It finishes its run files first, and engines
- * go on; so we wait until its socket answers no more, for who says "stop" wants it gone.
+ * infprof stop: ends the daemon. It finishes its run files first, and engines go on; so we wait
+ * until its socket answers no more and its process is gone, for who says "stop" wants it gone.
  */
 #include "cli/cmd.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/api-client.h"
+#include "common/cleanup.h"
 
 #define STOP_TIMEOUT_MS 30000
 #define STOP_POLL_MS    20
@@ -28,13 +32,29 @@ static void usage(void)
              "Exit codes: 0 it has ended (or none was running), 1 it has not.");
 }
 
-static bool wait_until_gone(void)
+/* A pidfd, or -1: it is not there, or not to be seen from here. */
+static int daemons_process(void)
+{
+        json_t *status = NULL;
+        json_int_t pid = 0;
+        int fd = -1;
+
+        if (!api_get("/v1/status", &status, NULL) &&
+            !json_unpack(status, "{s:{s:I}}", "daemon", "pid", &pid) && pid > 0)
+                fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+        json_decref(status);
+        return fd;
+}
+
+/* Its children are gone before it is. */
+static bool wait_until_gone(int process)
 {
         struct timespec nap = {.tv_nsec = STOP_POLL_MS * 1000000L};
+        struct pollfd end = {.fd = process, .events = POLLIN};
 
         for (int waited = 0; waited < STOP_TIMEOUT_MS; waited += STOP_POLL_MS) {
                 if (api_get("/v1/status", NULL, NULL) == API_E_ABSENT)
-                        return true;
+                        return process < 0 || poll(&end, 1, STOP_TIMEOUT_MS - waited) > 0;
                 nanosleep(&nap, NULL);
         }
         return false;
@@ -42,6 +62,7 @@ static bool wait_until_gone(void)
 
 static int stop(bool as_json)
 {
+        _cleanup_(closep) int process = daemons_process();
         json_t *answer = NULL;
         bool running = true;
         char *why = NULL;
@@ -54,7 +75,7 @@ static int stop(bool as_json)
                 return api_failed("stop", r, why);
         free(why);
         json_decref(answer);
-        if (running && !wait_until_gone()) {
+        if (running && !wait_until_gone(process)) {
                 cmd_error("stop",
                           "infprofd has not ended after %d s; it may still be writing: infprof "
                           "status",

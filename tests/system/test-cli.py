@@ -336,11 +336,16 @@ pid 13 was refused: wrong magic
 @case
 def stop_waits_until_it_has_gone(s):
     api = fake(s)
+    process = s.start(["sleep", "60"], preload=False)
+    api.answers["GET /v1/status"]["daemon"]["pid"] = process.pid
     run = s.start([s.cli, "stop"], preload=False)
     wait_until(lambda: any(r[1] == "/v1/stop" for r in api.requests), 10, "stop was asked for")
     time.sleep(0.2)
     equal(run.returncode, None, "still waits")
     api.close()
+    time.sleep(0.2)
+    equal(run.returncode, None, "still waits: its socket is gone, its process is not")
+    process.kill()
     equal(run.wait(10), 0, "exit code")
     equal(run.stdout, "infprofd has ended\n", "what it says")
     equal(s.infprof("stop").stdout, "no infprofd was running\n", "again")

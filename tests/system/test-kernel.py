@@ -9,10 +9,8 @@ import os
 import re
 import shutil
 import sqlite3
-import subprocess
-import time
 
-from harness import Failed, between, case, check, equal, main, near, skip, wait_until
+from harness import case, check, equal, main, near, skip, wait_until
 from victims import victim
 
 GETPPID, CLOSE, PREAD64 = 110, 3, 17
@@ -174,8 +172,7 @@ def threads_that_wait_for_each_other(s):
     kernel = told["partner"]
     for ours in ("voluntary", "involuntary"):
         check(kernel[ours] - LATE <= t[ours] <= kernel[ours] + 2 * LATE, f"{ours}: {t[ours]}, the kernel {kernel[ours]}")
-    slack = 0.1 * kernel["running"] + 5_000_000  # the programs come a little after the thread
-    between(kernel["running"] - slack, t["running_ns"], kernel["running"] + slack, "on the CPU, by the kernel itself")
+    near(t["running_ns"], kernel["running"], 0.1, "on the CPU, by the kernel itself")
 
 
 @case
@@ -405,7 +402,7 @@ def another_daemon_goes_on(s):
     life = t["ended_ns"] - t["started_ns"]
     told = t["running_ns"] + t["runnable_ns"] + blocked(t)
     check(0.5 * life < told < 1.01 * life, f"{told} of {life}")
-    check(n <= t["voluntary"] <= truth["sleeps"] + 50 or n * 0.9 <= t["voluntary"], f"{t['voluntary']} voluntary switches")
+    check(0.9 * n <= t["voluntary"] <= truth["sleeps"] + 50, f"{t['voluntary']} voluntary switches")
 
 
 @case

@@ -213,7 +213,8 @@ def stop_and_start_again(s):
     run = engine(s)
     before = top(s)
     equal(s.infprof("stop").stdout, "infprofd has ended\n", "stop")
-    wait_until(lambda: not s.daemons(), 5, "no daemon, and no child of one that loads programs")
+    equal(s.daemons(), [], "daemons")
+    equal([n for n in s.strangers(but=()).values() if n in ("infprofd", "infprof-load", "infprof-symbols")], [], "children of one")
     s.infprof("status", code=3)
     after = wait_until(lambda: top(s, before["run"]["id"], code=None), 15, "another daemon has the engine")
     for name, n in calls(before).items():

@@ -20,43 +20,47 @@ def looks(s, name, *cases, **options):
 
 @case
 def each_function_once(s):
-    looks(s, "waits")
+    for name in ("locks", "conditions", "sleeps", "spawns"):
+        looks(s, f"segment-waits-{name}")
 
 
 @case
 def bad_days(s):
-    looks(s, "own-waits-days")
+    for name in ("locks", "left", "many"):
+        looks(s, f"segment-waits-days-{name}")
 
 
 @case
 def handlers_that_jump_at_any_moment(s):
-    looks(s, "own-waits-days", "jumps")
+    looks(s, "segment-waits-days-left", "jumps")
 
 
 @case
 def as_cpp_has_it(s):
-    looks(s, "own-waits-cpp")
+    looks(s, "segment-waits-cpp")
 
 
 @case
 def openmp(s):
-    if not os.path.exists(s.built("tests/victims/own-waits-omp")):
+    if not os.path.exists(s.built("tests/victims/segment-waits-omp")):
         skip("built without libgomp")
-    looks(s, "own-waits-omp")
+    looks(s, "segment-waits-omp")
 
 
 @case
 def switched_off(s):
-    looks(s, "waits", "off", env={"INFPROF_WAITS": "off"})
+    looks(s, "segment-waits-spawns", "off", env={"INFPROF_WAITS": "off"})
 
 
 @case
 def without_libunwind_and_without_samples(s):
     # stacks are wanted for waits alone, too; where they cannot be had the caller is
-    looks(s, "waits", "a_mutex", "a_spawn_site", env={"INFPROF_HEAP_INTERVAL": "0"})
-    looks(s, "waits", "a_condition_that_never_comes", "a_semaphore", "sleeps_and_yields", "polls", "a_futex",
-          env={"INFPROF_UNWIND": "off"})
-    looks(s, "own-waits-days", "threads_cancelled_in_a_wait", "a_storm_of_signals", env={"INFPROF_UNWIND": "off"})
+    for name, *cases in (("locks", "a_mutex"), ("spawns", "a_spawn_site")):
+        looks(s, f"segment-waits-{name}", *cases, env={"INFPROF_HEAP_INTERVAL": "0"})
+    for name, *cases in (("conditions", "a_condition_that_never_comes", "a_semaphore"),
+                         ("sleeps", "sleeps_and_yields", "polls", "a_futex"),
+                         ("days-left", "threads_cancelled_in_a_wait", "a_storm_of_signals")):
+        looks(s, f"segment-waits-{name}", *cases, env={"INFPROF_UNWIND": "off"})
 
 
 main()

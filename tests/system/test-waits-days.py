@@ -48,10 +48,13 @@ def what_never_comes_is_shown_while_it_is_awaited(s):
         time.sleep(0.5)
         then, = wait_until(lambda: [w for w in waiting() if w["for_ns"] > first["for_ns"] + 400e6], 5, "it grows")
         between(0.4e9, then["for_ns"], 30e9, "for how long")
-        doc = json.loads(s.infprof("waits", "--json").stdout)
-        if then["site"] is not None:
-            names = [f["function"] for f in doc["sites"][then["site"]]["frames"]]
-            check("await_what_never_comes" in names, f"where: {names}")
+
+        def where():
+            doc = json.loads(s.infprof("waits", "--json").stdout)
+            wait, = [w for w in doc["waiting"] if w["tid"] == truth["tid"]]
+            return wait["site"] is not None and [f["function"] for f in doc["sites"][wait["site"]]["frames"]]
+
+        wait_until(lambda: "await_what_never_comes" in (where() or []), 20, "where it waits")
         threads = json.loads(s.infprof("threads", "--json").stdout)["threads"]
         mine, = [t for t in threads if t["tid"] == truth["tid"]]
         equal(mine["waiting"]["kind"], "condition", "the thread says so, too")
@@ -149,8 +152,7 @@ def who_is_joined_before_it_begins(s):
 @case
 def cancelled_in_a_wait(s):
     doc, truth = waited(s, "waits-days", "cancel")
-    # its stopwatch starts when they are seen to sleep; a thread that was cancelled may be over before it is joined
-    agrees(doc, truth, fraction=0.3, over=["join"])
+    agrees(doc, truth)
     equal(sum(o["left"] for o in doc["objects"]), truth["values"]["left"], "waits that did not return")
 
 
@@ -289,8 +291,8 @@ def futexes_and_threads_that_libc_knows_nothing_about(s):
     doc, truth = waited(s, "waits-raw", "bare", alone=False)
     equal(kinds(doc), {}, "waits that can be seen")
     doc, truth = waited(s, "waits-raw", "syscall", alone=False)
-    got, own = kinds(doc).get("futex", {"count": 0, "total_ns": 0}), truth["waits"]["futex"]
-    between(0, got["count"], own["count"], "futex waits")  # those that found another value did not wait
+    check("futex" in truth["waits"], "it waited")
+    agrees(doc, truth)
     waited(s, "waits-raw", "numbers")
 
 

@@ -112,8 +112,7 @@ def by_the_names_of_cpp(s):
     agrees(doc, truth, each_ns=20000)
     doc, truth = waited(s, "waits-cpp", "newer")
     got, own = kinds(doc), truth["waits"]["futex"]
-    # one that was not in vain before it slept is none
-    between(0.5 * own["count"], got["futex"]["count"], 30 * own["count"], "futex waits")
+    between(own["count"], got["futex"]["count"], 30 * own["count"], "futex waits")
     # it looks and yields before it waits
     near(sum(got.get(k, {"total_ns": 0})["total_ns"] for k in ("futex", "yield")), own["total_ns"], 0.05, "time in them")
 
@@ -124,10 +123,8 @@ def by_the_names_of_rust(s):
         skip("no rustc here")
     doc, truth = waited(s, "waits-rust")
     got, own = kinds(doc), truth["waits"]
-    equal(got["sleep"]["count"], own["sleep"]["count"], "sleeps")
-    # who is over already is not waited for
-    between(10, got["join"]["count"], own["join"]["count"], "joins that waited")
     for kind in ("join", "sleep"):
+        equal(got[kind]["count"], own[kind]["count"], f"waits of kind {kind}")
         near(got[kind]["total_ns"], own[kind]["total_ns"], 0.03, f"time in {kind}")
     between(own["futex"]["count"], got["futex"]["count"], 3 * own["futex"]["count"], "futex waits")
     near(got["futex"]["total_ns"], own["futex"]["total_ns"], 0.05, "time in them")
@@ -144,14 +141,11 @@ def openmp_teams(s):
         spawns = work(s, "spawns", run)
         waits = work(s, "waits")
         sound_waits(waits)
-        # at the end of each odd region all wait for the thread that has more to do
-        busy = truth["odd_busy_ns"]
+        # at the end of each odd region all wait for whoever comes last: as a rule the thread that has more to do
         odd = next(b for b in waits["barriers"] if b["episodes"] == truth["regions"]["odd"])
-        last = {x["tid"]: x["times"] for x in odd["last"]}
-        check(last.get(truth["last_tid"], 0) == max(last.values()), f"who came last most often: {last}")
-        # who has no CPU begins late, and others wait for that too, but not longer than the regions last
-        between(0.9 * sum(max(busy) - b for b in busy), odd["wait_ns"],
-                1.1 * (team * truth["region_ns"]["odd"] - sum(busy)), "waited at the end of regions")
+        equal({x["tid"]: x["times"] for x in odd["last"]}, {int(tid): n for tid, n in truth["last"].items() if n},
+              "who came last, how often")
+        near(odd["wait_ns"], truth["odd_waited_ns"], 0.05, "waited at the end of regions")
         # barriers, and the end of the region, and of each somebody is the last
         meet = next(b for b in waits["barriers"] if b["episodes"] == truth["barriers"] + 1)
         equal(sum(x["times"] for x in meet["last"]), meet["episodes"], "last arrivals")

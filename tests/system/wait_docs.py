@@ -11,7 +11,7 @@ import sys
 import time
 
 from fake_api import FakeApi
-from memory_docs import EXE, LIBBASE, LIBCPU, LIBLLAMA, frame
+from memory_docs import EXE, LIBCPU, LIBLLAMA, frame
 
 RUN = "20261120-194500-4711"
 MS, US = 1_000_000, 1_000

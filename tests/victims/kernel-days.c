@@ -49,7 +49,8 @@ static struct told told(void)
 
         close(fd);
         buf[n > 0 ? n : 0] = '\0';
-        sscanf(buf, "%" SCNu64 " %" SCNu64, &t.running, &t.runnable);
+        sscanf(buf, "%*u %" SCNu64, &t.runnable);
+        t.running = now_ns(CLOCK_THREAD_CPUTIME_ID); /* in schedstat it is that of the last tick */
         getrusage(RUSAGE_THREAD, &ru);
         t.voluntary = (uint64_t)ru.ru_nvcsw;
         t.involuntary = (uint64_t)ru.ru_nivcsw;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * spawns: threads and processes of all kinds, a known number from each of some functions; what each
- * function's threads lived and burned by their own clocks, and what it cost to make them by that of
- * whoever did.
+ * function's threads lived and burned by their own clocks, what it cost to make them by that of
+ * whoever did, and how long it was from when each was asked for to its end.
  */
 #include "told.h"
 
@@ -18,7 +18,7 @@ struct site {
         const char *function;
         long count;
         uint64_t cost_ns;
-        _Atomic uint64_t life_ns, cpu_ns;
+        _Atomic uint64_t life_ns, asked_life_ns, cpu_ns;
         long nap_ms, burn_ms; /* what its threads do */
 };
 
@@ -35,43 +35,65 @@ static uint64_t cpu_ns(void)
         return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void live_as(struct site *s, uint64_t since)
+struct asked {
+        struct site *site;
+        uint64_t ns;
+};
+
+static struct asked *ask(struct site *s)
 {
-        uint64_t burn = (uint64_t)s->burn_ms * 1000000u;
+        struct asked *a = malloc(sizeof(*a));
+
+        expect(a != NULL, "memory");
+        *a = (struct asked){s, now_ns()};
+        return a;
+}
+
+static void live_as(struct asked *a)
+{
+        struct site *s = a->site;
+        uint64_t since = now_ns(), burn = (uint64_t)s->burn_ms * 1000000u, asked = a->ns, end;
+
+        free(a);
 
         if (s->nap_ms)
                 nap_ms(s->nap_ms);
         while (cpu_ns() < burn)
                 ;
         atomic_fetch_add(&s->cpu_ns, cpu_ns());
-        atomic_fetch_add(&s->life_ns, now_ns() - since);
+        end = now_ns();
+        atomic_fetch_add(&s->life_ns, end - since);
+        atomic_fetch_add(&s->asked_life_ns, end - asked);
 }
 
 static void *life(void *arg)
 {
-        live_as(arg, now_ns());
+        live_as(arg);
         return NULL;
 }
 
 static void *leaves_early(void *arg)
 {
-        live_as(arg, now_ns());
+        live_as(arg);
         pthread_exit(NULL);
 }
 
 static int c11_life(void *arg)
 {
-        live_as(arg, now_ns());
+        live_as(arg);
         return 3;
 }
 
-#define CREATE(site, t, entry)                                                                     \
+#define MADE(site, call)                                                                           \
         do {                                                                                       \
-                uint64_t since_ = now_ns();                                                        \
-                expect(!pthread_create(t, NULL, entry, &(site)), "create");                        \
+                struct asked *asked = ask(&(site));                                                \
+                uint64_t since_ = asked->ns;                                                       \
+                                                                                                   \
+                expect((call), "create");                                                          \
                 (site).cost_ns += now_ns() - since_;                                               \
                 (site).count++;                                                                    \
         } while (0)
+#define CREATE(site, t, entry) MADE(site, !pthread_create(t, NULL, entry, asked))
 
 __attribute__((noinline)) static void make_brief(void)
 {
@@ -111,13 +133,8 @@ __attribute__((noinline)) static void make_named(void)
 
         pthread_attr_init(&detached);
         pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-        for (int i = 0; i < 6; i++) {
-                uint64_t since = now_ns();
-
-                expect(!pthread_create(&t, &detached, life, &named), "create");
-                named.cost_ns += now_ns() - since;
-                named.count++;
-        }
+        for (int i = 0; i < 6; i++)
+                MADE(named, !pthread_create(&t, &detached, life, asked));
         nap_ms(60);
 }
 
@@ -137,11 +154,7 @@ __attribute__((noinline)) static void make_c11(void)
         int code;
 
         for (int i = 0; i < 9; i++) {
-                uint64_t since = now_ns();
-
-                expect(thrd_create(&t, c11_life, &c11) == thrd_success, "create");
-                c11.cost_ns += now_ns() - since;
-                c11.count++;
+                MADE(c11, thrd_create(&t, c11_life, asked) == thrd_success);
                 expect(thrd_join(t, &code) == thrd_success && code == 3, "join");
         }
 }
@@ -154,7 +167,7 @@ __attribute__((noinline)) static void make_none(void)
 
         pthread_attr_init(&huge);
         pthread_attr_setstacksize(&huge, (size_t)1 << 46);
-        expect(pthread_create(&t, &huge, life, &brief) != 0, "no room for such a stack");
+        expect(pthread_create(&t, &huge, life, NULL) != 0, "no room for such a stack");
 }
 
 /* ---- processes */
@@ -218,6 +231,7 @@ int main(int argc, char **argv)
                 make_early_leavers();
                 make_c11();
                 make_none();
+                nap_ms(400); /* the threads of the pool are gone for most of the run */
         }
         if (processes)
                 make_processes();
@@ -226,9 +240,10 @@ int main(int argc, char **argv)
                 struct site *s = sites[i];
 
                 printf("%s\"%s\": {\"count\": %ld, \"cost_ns\": %llu, \"life_ns\": %llu, "
-                       "\"cpu_ns\": %llu}",
+                       "\"asked_life_ns\": %llu, \"cpu_ns\": %llu}",
                        i ? ", " : "", s->function, s->count, (unsigned long long)s->cost_ns,
-                       (unsigned long long)s->life_ns, (unsigned long long)s->cpu_ns);
+                       (unsigned long long)s->life_ns, (unsigned long long)s->asked_life_ns,
+                       (unsigned long long)s->cpu_ns);
                 n += s->count;
         }
         printf("}, \"kinds\": {");

@@ -114,6 +114,12 @@ static inline void until_set(_Atomic int *word)
         expect(atomic_load(word) != 0, "a word is set within twenty seconds");
 }
 
+/* Until the main thread waits, as it does for a thread that it joins. */
+__attribute__((unused)) static void until_joined(void)
+{
+        until_asleep((int)bare_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
+}
+
 /* ---- truth */
 
 #define WAITS_MAX 32

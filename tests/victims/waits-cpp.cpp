@@ -2,7 +2,7 @@
 /*
  * The same waits by C++'s names. What libstdc++ makes of std::mutex and the like is pthreads'; what
  * it makes of latch, barrier and counting_semaphore is a futex by syscall(), after some looks and
- * yields: how many times is its own affair, so that these tell only that each came back.
+ * yields: how many times is its own affair, once at least.
  */
 #include <atomic>
 #include <barrier>
@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <fcntl.h>
 #include <functional>
 #include <future>
 #include <latch>
@@ -46,8 +47,31 @@ struct told {
 };
 static std::map<std::string, told> waits;
 
+static std::atomic<int> n_asked; /* times, by the main thread */
+
+/* Until the main thread sleeps in the kernel. */
+static void until_asleep()
+{
+        const std::string path = "/proc/self/task/" + std::to_string(getpid()) + "/stat";
+
+        for (int i = 0; i < 20000; i++) {
+                char text[128];
+                int fd = open(path.c_str(), O_RDONLY);
+                ssize_t n = read(fd, text, sizeof(text) - 1);
+
+                close(fd);
+                text[n > 0 ? n : 0] = 0;
+                const char *end = strrchr(text, ')');
+                if (end && end[1] == ' ' && end[2] == 'S')
+                        return;
+                nap(std::chrono::microseconds(500));
+        }
+        abort();
+}
+
 static void timed(const char *kind, const std::function<void()> &call)
 {
+        n_asked++;
         auto since = std::chrono::steady_clock::now();
 
         call();
@@ -55,13 +79,19 @@ static void timed(const char *kind, const std::function<void()> &call)
         waits[kind].ns += std::chrono::steady_clock::now() - since;
 }
 
-/* A thread that does `first`, and `then` when the caller has had time to wait. */
-static std::thread other(const std::function<void()> &first, const std::function<void()> &then)
+/* A thread that does `first`, and `then` some time after the caller, who asks so often, waits for
+ * it. */
+static std::thread other(const std::function<void()> &first, const std::function<void()> &then,
+                         int asks = 1)
 {
         auto *ready = new std::atomic<bool>(false);
+        int asked = n_asked;
         std::thread t([=] {
                 first();
                 ready->store(true);
+                while (n_asked < asked + asks)
+                        nap(std::chrono::microseconds(200));
+                until_asleep();
                 nap(hold);
                 then();
                 nap(hold / 2);
@@ -99,7 +129,7 @@ static void locks()
                 r.unlock();
                 r.unlock();
                 end(std::move(t));
-                t = other([&] { timed_m.lock(); }, [&] { timed_m.unlock(); });
+                t = other([&] { timed_m.lock(); }, [&] { timed_m.unlock(); }, 2);
                 timed("mutex", [&] {
                         if (timed_m.try_lock_for(std::chrono::milliseconds(1)))
                                 abort();
@@ -156,7 +186,7 @@ static void joins_and_sleeps()
                 timed("yield", [] { std::this_thread::yield(); });
 }
 
-/* By futex: each waits for what comes 12 ms later. */
+/* By futex: each waits for what comes 12 ms after it sleeps. */
 static void newer()
 {
         std::counting_semaphore<8> sem(0);

@@ -304,40 +304,59 @@ static void *lives_on(void *arg)
 {
         (void)arg;
         until_set(&told_to_go);
+        until_joined();
+        return NULL;
+}
+
+struct doomed {
+        const char *kind;
+        void *(*life)(void *);
+        void *arg;
+        uint64_t since;
+};
+
+/* The last that a thread does. What it waits for here is not seen: its wait lasts as long. */
+static void is_joined(void *arg)
+{
+        struct doomed *d = arg;
+
+        until_joined();
+        told(d->kind, d->since);
+}
+
+static void *live_doomed(void *arg)
+{
+        struct doomed *d = arg;
+
+        pthread_cleanup_push(is_joined, d);
+        d->since = now_ns();
+        d->life(d->arg);
+        pthread_cleanup_pop(0);
         return NULL;
 }
 
 /* How a thread lives that dies in the midst of a wait, and works after another died so. */
 static int way_cancel(void)
 {
-        static const struct {
-                const char *kind;
-                void *(*life)(void *);
-        } lives[] = {
-                {"condition", cancelled_in_cond}, {"join", cancelled_in_join},
-                {"sleep", cancelled_in_sleep},    {"semaphore", cancelled_in_sem},
-                {"poll", cancelled_in_poll},
-        };
         sem_t sem;
-        void *ret, *args[5] = {0};
+        void *ret;
         pthread_t t, joined = begin(lives_on, NULL);
+        struct doomed all[] = {
+                {"condition", cancelled_in_cond, NULL, 0}, {"join", cancelled_in_join, &joined, 0},
+                {"sleep", cancelled_in_sleep, NULL, 0},    {"semaphore", cancelled_in_sem, &sem, 0},
+                {"poll", cancelled_in_poll, NULL, 0},
+        };
 
         sem_init(&sem, 0, 0);
-        args[1] = &joined;
-        args[3] = &sem;
         for (int i = 0; i < 5; i++) {
                 for (int k = 0; k < TIMES; k++) {
-                        uint64_t since;
-
                         atomic_store(&tid, 0);
-                        t = begin(lives[i].life, args[i]);
+                        t = begin(live_doomed, &all[i]);
                         until_set(&tid);
                         until_asleep(tid);
-                        since = now_ns();
                         nap_ms(HOLD_MS);
                         pthread_cancel(t);
                         WAITS("join", !pthread_join(t, &ret));
-                        told(lives[i].kind, since);
                         expect(ret == PTHREAD_CANCELED, "was cancelled");
                         expect(!pthread_mutex_lock(&mutex) && !pthread_mutex_unlock(&mutex),
                                "the mutex is free");
@@ -464,6 +483,7 @@ static void *holds_long(void *arg)
         pthread_mutex_lock(arg);
         atomic_store(&held, 1);
         until_set(&told_to_go);
+        until_joined();
         pthread_mutex_unlock(arg);
         return NULL;
 }
@@ -608,6 +628,7 @@ static void *holds_and_frees(void *arg)
         free(b);
         atomic_store(&held, 1);
         until_set(&told_to_go);
+        until_joined();
         return NULL;
 }
 

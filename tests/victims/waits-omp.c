@@ -2,7 +2,8 @@
 /*
  * waits-omp TEAM: OpenMP regions, a known number from each of two functions: in one the work is the
  * same for all, in the other thread 0 has TEAM times as much of it (naps, so that it needs no
- * core). Each thread's busy time by its own stopwatch; then one region with an explicit barrier.
+ * core). Each thread stamps the end of its part, so that who came last, and how long the others
+ * waited for it, is known whenever who had a CPU; then one region with an explicit barrier.
  */
 #include "told.h"
 
@@ -10,19 +11,22 @@
 
 enum { EVEN = 20, ODD = 15, BARRIERS = 10, MAX_TEAM = 64 };
 
-static uint64_t busy_ns[2][MAX_TEAM], region_ns[2];
-static _Atomic int tids[MAX_TEAM];
-static _Atomic long members;
+static uint64_t region_ns[2];
+static int tids[MAX_TEAM], last[MAX_TEAM];        /* last: in how many odd regions */
+static uint64_t done_ns[MAX_TEAM], odd_waited_ns; /* done_ns: in this region */
+static _Atomic int n_done;                        /* of this region */
+static int last_done;
+static long members;
 
-static void work(int which, long ms)
+static void work(long ms)
 {
-        uint64_t since = now_ns();
         int i = omp_get_thread_num();
 
         nap_ms(ms);
-        busy_ns[which][i] += now_ns() - since;
-        atomic_store(&tids[i], my_tid());
-        atomic_fetch_add(&members, 1);
+        tids[i] = my_tid();
+        done_ns[i] = now_ns();
+        if (atomic_fetch_add(&n_done, 1) + 1 == omp_get_num_threads())
+                last_done = i;
 }
 
 __attribute__((noinline)) static void even(void)
@@ -30,17 +34,27 @@ __attribute__((noinline)) static void even(void)
         uint64_t since = now_ns();
 
 #pragma omp parallel
-        work(0, 2);
+        work(2);
         region_ns[0] += now_ns() - since;
+        members += atomic_exchange(&n_done, 0);
 }
 
+/* All wait for the last; the thread that began the region, until it goes on after that. */
 __attribute__((noinline)) static void odd(void)
 {
-        uint64_t since = now_ns();
+        uint64_t since = now_ns(), end;
+        int n;
 
 #pragma omp parallel
-        work(1, omp_get_thread_num() ? 2 : 2 * omp_get_num_threads());
-        region_ns[1] += now_ns() - since;
+        work(omp_get_thread_num() ? 2 : 2 * omp_get_num_threads());
+        end = now_ns();
+        region_ns[1] += end - since;
+        n = atomic_exchange(&n_done, 0);
+        members += n;
+        last[last_done]++;
+        for (int i = 0; i < n; i++)
+                if (i != last_done)
+                        odd_waited_ns += (i ? done_ns[last_done] : end) - done_ns[i];
 }
 
 /* In each turn another thread is late. */
@@ -66,14 +80,6 @@ __attribute__((noinline)) static long sum_of_loop(void)
         return sum;
 }
 
-static void list(const char *name, const uint64_t *ns, int n)
-{
-        printf(", \"%s\": [", name);
-        for (int i = 0; i < n; i++)
-                printf("%s%llu", i ? ", " : "", (unsigned long long)ns[i]);
-        printf("]");
-}
-
 int main(int argc, char **argv)
 {
         int team = argc > 1 ? atoi(argv[1]) : 3;
@@ -90,11 +96,12 @@ int main(int argc, char **argv)
         expect(sum_of_loop() == 499500, "the sum of a loop");
         printf("{\"team\": %d, \"regions\": {\"even\": %d, \"odd\": %d, \"meet\": 1, "
                "\"sum_of_loop\": 1}, "
-               "\"region_ns\": {\"even\": %llu, \"odd\": %llu}, \"barriers\": %d, \"last_tid\": %d",
+               "\"region_ns\": {\"even\": %llu, \"odd\": %llu}, \"barriers\": %d, "
+               "\"odd_waited_ns\": %llu, \"last\": {",
                team, EVEN, ODD, (unsigned long long)region_ns[0], (unsigned long long)region_ns[1],
-               BARRIERS, tids[0]);
-        list("even_busy_ns", busy_ns[0], team);
-        list("odd_busy_ns", busy_ns[1], team);
-        printf("}\n");
+               BARRIERS, (unsigned long long)odd_waited_ns);
+        for (int i = 0; i < team; i++)
+                printf("%s\"%d\": %d", i ? ", " : "", tids[i], last[i]);
+        printf("}}\n");
         return 0;
 }

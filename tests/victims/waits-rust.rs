@@ -18,6 +18,15 @@ fn nap(d: Duration) {
     }
 }
 
+/// Until the main thread sleeps in the kernel, and a while after: so a thread ends that is joined.
+fn until_joined() {
+    let path = format!("/proc/self/task/{}/stat", std::process::id());
+    while !std::fs::read_to_string(&path).unwrap().contains(") S ") {
+        nap(Duration::from_micros(500));
+    }
+    nap(HOLD);
+}
+
 fn main() {
     let (mut futexes, mut joins, mut threads) = (Duration::ZERO, Duration::ZERO, 0);
     let mutex = Arc::new(Mutex::new(0));
@@ -30,6 +39,8 @@ fn main() {
             ready.send(()).unwrap();
             nap(HOLD);
             *n += 1;
+            drop(n);
+            until_joined();
         });
         while is_ready.try_recv().is_err() {
             nap(Duration::from_micros(200));
@@ -50,7 +61,7 @@ fn main() {
             nap(HOLD);
             *m.lock().unwrap() += 1;
             c.notify_one();
-            nap(HOLD);
+            until_joined();
         });
         let since = Instant::now();
         while *n == before {
@@ -69,7 +80,7 @@ fn main() {
         let t = thread::spawn(move || {
             nap(HOLD);
             b.wait();
-            nap(HOLD);
+            until_joined();
         });
         let since = Instant::now();
         barrier.wait();
@@ -83,7 +94,7 @@ fn main() {
     let t = thread::spawn(move || {
         nap(HOLD);
         me.unpark();
-        nap(HOLD);
+        until_joined();
     });
     let since = Instant::now();
     thread::park();

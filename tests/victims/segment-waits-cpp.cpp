@@ -3,7 +3,7 @@
 #define _Static_assert static_assert
 #define _Alignas alignas
 extern "C" {
-#include "waits.h"
+#include "segment-waits.h"
 }
 
 #include <atomic>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* OpenMP by libgomp: regions, their teams, the barriers called and those that end a region. */
-#include "waits.h"
+#include "segment-waits.h"
 
 #include <omp.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "waits.h"
+/* What the victims share that look into their own segment: segment-waits-*. */
+#include "segment-waits.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -273,10 +274,62 @@ void until_waiting(int tid, uint32_t kind, const void *object)
         failed++;
 }
 
+/* ---- two threads in step ---- */
+
+volatile int phase;
+int other_tid;
+
+void reach(int p)
+{
+        __atomic_store_n(&phase, p, __ATOMIC_SEQ_CST);
+}
+
+void await(int p)
+{
+        while (__atomic_load_n(&phase, __ATOMIC_SEQ_CST) < p)
+                nap(1);
+}
+
+pthread_t start(void *(*fn)(void *), void *arg)
+{
+        pthread_t t;
+
+        phase = 0;
+        if (pthread_create(&t, NULL, fn, arg))
+                abort();
+        await(1);
+        return t;
+}
+
+void *takes_mutex(void *arg)
+{
+        other_tid = my_tid();
+        reach(1);
+        EQUAL(pthread_mutex_lock(arg), 0);
+        EQUAL(pthread_mutex_unlock(arg), 0);
+        return NULL;
+}
+
+void contend(pthread_mutex_t *m)
+{
+        struct ifp_lane *me = my_lane();
+        uint64_t n = waits_of(NULL, IFP_WAIT_MUTEX, m).count,
+                 blame = blamed(IFP_WAIT_MUTEX, m, me, me->gen);
+        pthread_t t;
+
+        EQUAL(pthread_mutex_lock(m), 0);
+        t = start(takes_mutex, m);
+        until_waiting(other_tid, IFP_WAIT_MUTEX, m);
+        EQUAL(pthread_mutex_unlock(m), 0);
+        pthread_join(t, NULL);
+        EQUAL(waits_of(NULL, IFP_WAIT_MUTEX, m).count, n + 1);
+        EQUAL(blamed(IFP_WAIT_MUTEX, m, me, me->gen), blame + 1);
+}
+
 /* Each case by name, or all; as TAP. */
 int run_cases(const struct named_case *cases, size_t n, int argc, char **argv)
 {
-        int bad = 0;
+        int bad = 0, n_run = 0;
 
         find_segment();
         if (!seg) {
@@ -291,11 +344,16 @@ int run_cases(const struct named_case *cases, size_t n, int argc, char **argv)
                 if (!wanted)
                         continue;
                 failed = 0;
+                n_run++;
                 cases[i].run();
                 check_all();
                 bad += failed != 0;
                 printf("%sok - %s\n", failed ? "not " : "", cases[i].name);
                 fflush(stdout);
+        }
+        if (argc > 1 && n_run != argc - 1) {
+                printf("not ok - a case that is none\n");
+                return 1;
         }
         return bad != 0;
 }

@@ -59,6 +59,20 @@ struct timespec in_ms(clockid_t clock, long ms);
 /* Waits, unseen, until the thread has such a wait in progress. */
 void until_waiting(int tid, uint32_t kind, const void *object);
 
+/* A time by that clock: far, or near. */
+#define LATER(clock) (&(struct timespec[]){in_ms(clock, 20000)}[0])
+#define SOON(clock)  (&(struct timespec[]){in_ms(clock, 5)}[0])
+
+/* Two threads in step: one reaches a number, the other awaits it, unseen. */
+extern volatile int phase;
+extern int other_tid; /* of the thread that start() started: it sets this and reaches 1 */
+void reach(int p);
+void await(int p);
+pthread_t start(void *(*fn)(void *), void *arg);
+void *takes_mutex(void *arg); /* for start(): the mutex, and gives it back */
+/* The mutex is taken here, and wanted by another thread for a moment. */
+void contend(pthread_mutex_t *m);
+
 struct named_case {
         const char *name;
         void (*run)(void);
