@@ -15,9 +15,8 @@ import statistics
 
 from figures import main, put
 from harness import Skip
-from threads import KERNELS as TRACED
+from work import OUTER, PHASES, engine_rows, ledger_rows
 
-KERNELS = TRACED + ",libtinykernels.so:tk_softmax,libtinykernels.so:tk_gather"
 CASES = {
     "one": ["--threads", "1"],
     "pool": ["--threads", "2"],
@@ -28,18 +27,12 @@ CASES = {
 }
 RUNS = 7
 BUDGET_SHARE, BUDGET_PERCENT = 0.03, 5
-NAMES = {"compute": ("compute",), "barrier": ("barrier",), "lock": ("lock",), "wait": ("join", "sleep"), "alloc": ("alloc",),
-         "spawn": ("spawn",), "outside": ("outside", "pass")}
-
-
-def rows(doc, who):
-    return {r["row"]: r["total_ns"] or 0 for r in doc[who]}
 
 
 def one_run(s, args, kernel):
     """(the document, the engine's own)"""
     run = s.run([s.tinyengine, "--dim", "512", "--layers", "2", "--tokens", "120", "--ledger", s.path("own.json"), *args],
-                kernels=KERNELS, env={"INFPROF_HEAP_INTERVAL": "0", "INFPROF_KERNEL": None if kernel else "off"})
+                kernels=PHASES + OUTER, env={"INFPROF_HEAP_INTERVAL": "0", "INFPROF_KERNEL": None if kernel else "off"})
     s.report(run)
     doc = json.loads(s.infprof("ledger", "--json").stdout)
     return doc, s.json("own.json")
@@ -47,10 +40,9 @@ def one_run(s, args, kernel):
 
 def off_by(doc, own, who="all"):
     """{row: per cent}"""
-    got, off = rows(doc, who), {}
+    got, off = ledger_rows(doc, who), {}
     got["outside"] += got["unaccounted"]  # of threads that do not decode
-    for row, parts in NAMES.items():
-        mine = sum(own[who][p] for p in parts)
+    for row, mine in engine_rows(own[who]).items():
         if mine >= own[f"{who}_ns"] / 50:
             off[row] = (got[row] - mine) / mine * 100
     return off
@@ -61,8 +53,8 @@ def of_tinyengine(s):
     for _ in range(RUNS):
         for name, args in CASES.items():
             doc, _ = one_run(s, args, True)
-            unaccounted.setdefault(name, []).append(rows(doc, "own")["unaccounted"] / doc["wall"]["total_ns"])
-            of_all.setdefault(name, []).append(rows(doc, "all")["unaccounted"] / doc["thread_ns"])
+            unaccounted.setdefault(name, []).append(ledger_rows(doc, "own")["unaccounted"] / doc["wall"]["total_ns"])
+            of_all.setdefault(name, []).append(ledger_rows(doc, "all")["unaccounted"] / doc["thread_ns"])
             for row, percent in off_by(*one_run(s, args, False)).items():
                 off.setdefault((name, row), []).append(percent)
     for name, shares in unaccounted.items():
@@ -80,7 +72,7 @@ def of_llama(s):
         run = s.run(s.llama("--model", model, "--tokens", 200, "--threads", 1, "--quiet"), timeout=60)
         s.report(run)
         doc = json.loads(s.infprof("ledger", "--json").stdout)
-        shares.append(rows(doc, "own")["unaccounted"] / doc["wall"]["total_ns"])
+        shares.append(ledger_rows(doc, "own")["unaccounted"] / doc["wall"]["total_ns"])
     put("ledger-unaccounted", "share", shares, BUDGET_SHARE, digits=5, engine="llama.cpp", steps=doc["steps"],
         overhead_factor=doc["overhead_factor"])
 

@@ -2,7 +2,7 @@
 """The ledger of decode steps against the engine's own: where each thread's time went."""
 
 from harness import between, case, check, equal, main
-from work import OUTER, PHASES, ordered, work
+from work import OUTER, PHASES, engine_rows, ledger_rows as rows, ordered, work
 
 WAIT_ROWS = ("barrier", "lock", "wait")
 
@@ -15,10 +15,6 @@ def ledgers(s, *args, tokens=60, dim=512, env=None):
     adds_up(doc)
     equal((doc["steps"], doc["tokens"]), (own["steps"], own["steps"]), "steps, tokens")
     return doc, own
-
-
-def rows(doc, who):
-    return {r["row"]: r["total_ns"] or 0 for r in doc[who]}
 
 
 def adds_up(doc):
@@ -35,13 +31,6 @@ def adds_up(doc):
     if not doc["kernel"]:
         for row in ("runnable", "fault", "syscall"):
             equal([r["total_ns"] for r in doc["own"] if r["row"] == row], [None], f"{row} without the kernel's view")
-
-
-def engine_rows(own):
-    """The engine's rows by the names of ours."""
-    return {"compute": own["compute"], "barrier": own["barrier"], "lock": own["lock"],
-            "wait": own["join"] + own["sleep"], "alloc": own["alloc"], "spawn": own["spawn"],
-            "outside": own["outside"] + own["pass"]}
 
 
 def held(doc, own, who="own", fraction=0.05, slack=0.03, but=()):

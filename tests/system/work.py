@@ -39,6 +39,18 @@ def objects(doc, kind, address=None):
     return sorted(found, key=lambda o: -o["total_ns"])
 
 
+def ledger_rows(doc, who):
+    """The rows of the ledger: what is not known is no time."""
+    return {r["row"]: r["total_ns"] or 0 for r in doc[who]}
+
+
+def engine_rows(own):
+    """Those that tinyengine stamps itself, by the same names."""
+    return {"compute": own["compute"], "barrier": own["barrier"], "lock": own["lock"],
+            "wait": own["join"] + own["sleep"], "alloc": own["alloc"], "spawn": own["spawn"],
+            "outside": own["outside"] + own["pass"]}
+
+
 def ordered(q, what):
     """A quantile object is one."""
     known = [q[k] for k in ("min_ns", "p50_ns", "p95_ns", "p99_ns", "max_ns") if q[k] is not None]
