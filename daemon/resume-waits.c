@@ -61,7 +61,6 @@ static int load_wait(const struct runfile_wait *row, void *userdata)
 static int load_by(const struct runfile_wait_by *row, void *userdata)
 {
         struct resume *x = userdata;
-
         struct wait_by *by;
 
         if (!is_wait(x, row->process, row->wait) || row->slot >= IFP_WAIT_BY ||
@@ -74,6 +73,26 @@ static int load_by(const struct runfile_wait_by *row, void *userdata)
 }
 
 /* ---- threads ---- */
+
+static void less_if_told(uint64_t *from, uint64_t n)
+{
+        if (n != RUNFILE_NOT_TOLD)
+                less(from, n);
+}
+
+/* What threads tell at their end is in their rows, but of those that nobody saw end. */
+static int load_told(const struct runfile_thread *row, void *userdata)
+{
+        struct resume *x = userdata;
+
+        if (row->process != x->index || resume_lane_with(x->p, row->thread))
+                return 0;
+        less_if_told(&x->waits.voluntary, row->voluntary);
+        less_if_told(&x->waits.involuntary, row->involuntary);
+        less_if_told(&x->waits.minor_faults, row->minor_faults);
+        less_if_told(&x->waits.major_faults, row->major_faults);
+        return 0;
+}
 
 static int load_thread_wait(const struct runfile_thread_wait *row, void *userdata)
 {
@@ -158,6 +177,8 @@ int resume_waits(struct resume *x, struct runfile *rf)
                 r = runfile_each_wait(rf, load_wait, x);
         if (r >= 0)
                 r = runfile_each_wait_by(rf, load_by, x);
+        if (r >= 0)
+                r = runfile_each_thread(rf, load_told, x);
         if (r >= 0)
                 r = runfile_each_thread_wait(rf, load_thread_wait, x);
         if (r >= 0)

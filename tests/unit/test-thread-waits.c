@@ -205,6 +205,60 @@ static void what_moves_is_known_with_what_goes_on(void **state)
         assert_int_equal(t->course.waits[IFP_WAIT_COND], 1);
 }
 
+static int add_told(const struct runfile_thread *row, void *userdata)
+{
+        struct runfile_thread *sum = userdata;
+
+        if (row->voluntary == RUNFILE_NOT_TOLD)
+                return 0;
+        sum->voluntary += row->voluntary;
+        sum->involuntary += row->involuntary;
+        sum->minor_faults += row->minor_faults;
+        sum->major_faults += row->major_faults;
+        return 0;
+}
+
+static void end_telling(struct world *w, uint32_t lane, uint64_t n)
+{
+        struct ifp_lane_waits *l = &w->f.seg->lanes[lane].waits;
+
+        l->voluntary += n;
+        l->involuntary += 2 * n;
+        l->minor_faults += 3 * n;
+        l->major_faults += 4 * n;
+        fake_lane_end(&w->f, lane);
+}
+
+static void what_threads_told_at_their_end_counts_once(void **state)
+{
+        struct world *w = *state;
+        struct runfile_thread sum = {0};
+        struct runfile *rf;
+        char *why = NULL;
+        uint32_t i;
+
+        fake_lane_begin(&w->f, 1, 101);
+        i = fake_wait(&w->f, 1, IFP_WAIT_COND, 0, 0, 0, 0);
+        world_tick(w);
+        end_telling(w, 1, 10);
+        world_tick(w);
+        world_flush(w);
+        /* nobody watches */
+        fake_lane_begin(&w->f, 1, 102);
+        fake_waited(&w->f, i, 1000, -1);
+        end_telling(w, 1, 1);
+        world_resume(w);
+        world_tick(w);
+        world_flush(w);
+        assert_int_equal(runfile_open(&rf, w->path, &why), 0);
+        assert_int_equal(runfile_each_thread(rf, add_told, &sum), 0);
+        runfile_close(rf);
+        assert_int_equal(sum.voluntary, 11);
+        assert_int_equal(sum.involuntary, 22);
+        assert_int_equal(sum.minor_faults, 33);
+        assert_int_equal(sum.major_faults, 44);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, world_teardown)
 
 int main(void)
@@ -215,6 +269,7 @@ int main(void)
                 CASE(whom_a_wait_in_progress_is_for),
                 CASE(a_thread_that_dies_in_a_wait_is_seen_in_it),
                 CASE(what_moves_is_known_with_what_goes_on),
+                CASE(what_threads_told_at_their_end_counts_once),
         };
 
         return cmocka_run_group_tests_name("thread-waits", tests, NULL, NULL);
