@@ -74,6 +74,13 @@ static int load_by(const struct runfile_wait_by *row, void *userdata)
 
 /* ---- threads ---- */
 
+/* Of a thread of the process. The row of the later ones is written anew, with all that is in no
+ * other. */
+static bool is_its_own(const struct resume *x, uint32_t process, uint32_t thread)
+{
+        return process == x->index && thread < PROCESS_MAX_THREADS;
+}
+
 static void less_if_told(uint64_t *from, uint64_t n)
 {
         if (n != RUNFILE_NOT_TOLD)
@@ -85,7 +92,7 @@ static int load_told(const struct runfile_thread *row, void *userdata)
 {
         struct resume *x = userdata;
 
-        if (row->process != x->index || resume_lane_with(x->p, row->thread))
+        if (!is_its_own(x, row->process, row->thread) || resume_lane_with(x->p, row->thread))
                 return 0;
         less_if_told(&x->waits.voluntary, row->voluntary);
         less_if_told(&x->waits.involuntary, row->involuntary);
@@ -100,7 +107,7 @@ static int load_thread_wait(const struct runfile_thread_wait *row, void *userdat
         struct lane *l;
         uint64_t t = ticks(x->p, row->total_ns);
 
-        if (row->process != x->index || row->kind >= IFP_N_WAIT_KINDS)
+        if (!is_its_own(x, row->process, row->thread) || row->kind >= IFP_N_WAIT_KINDS)
                 return 0;
         l = resume_lane_with(x->p, row->thread);
         if (l && l->gen == 1)
@@ -120,7 +127,7 @@ static int load_thread_ledger(const struct runfile_ledger_thread *row, void *use
         struct lane *l;
         uint64_t t = ticks(x->p, row->total_ns);
 
-        if (row->process != x->index || row->row >= IFP_N_LEDGER)
+        if (!is_its_own(x, row->process, row->thread) || row->row >= IFP_N_LEDGER)
                 return 0;
         l = resume_lane_with(x->p, row->thread);
         if (l && l->gen == 1)

@@ -67,6 +67,11 @@ static void threads_beyond_the_table_share_their_waits(void **state)
         assert_int_equal(later, 51);
         assert_int_equal(thread_of_lane(w->p, 1, PROCESS_MAX_THREADS + 45), PROCESS_MAX_THREADS);
         assert_int_equal(thread_of_lane(w->p, 1, PROCESS_MAX_THREADS - 5), PROCESS_MAX_THREADS - 5);
+        world_resume(w);
+        fake_waited(&w->f, i, 2, -1);
+        world_tick(w);
+        world_flush(w);
+        assert_int_equal(last_thread(w).count, 52);
 }
 
 static void a_wait_in_progress_is_told(void **state)
