@@ -16,6 +16,7 @@
 #include "daemon/frames.h"
 #include "daemon/heap.h"
 #include "daemon/process.h"
+#include "daemon/words.h"
 
 #define SHIM_NAME  "libinfprof.so"
 #define AT_AN_ADDR 32u /* logical frames of one address */
@@ -123,16 +124,6 @@ static struct heap_sums take_sums(const struct ifp_stack *s)
         return sums;
 }
 
-static bool runs_back(const struct heap_sums *now, const struct heap_sums *before)
-{
-        const uint64_t *a = (const uint64_t *)now, *b = (const uint64_t *)before;
-        bool back = false;
-
-        for (size_t i = 0; i < sizeof(*now) / sizeof(*a); i++)
-                back |= a[i] < b[i];
-        return back;
-}
-
 static int take_one(struct process *p, uint32_t i, const char **ret_why)
 {
         const struct ifp_stack *from = &p->segment.map->stacks[i];
@@ -148,7 +139,7 @@ static int take_one(struct process *p, uint32_t i, const char **ret_why)
                         return r;
         }
         sums = take_sums(from);
-        if (runs_back(&sums, &to->sums))
+        if (words_run_back(&sums, &to->sums, sizeof(sums)))
                 return bad(ret_why, "what it sampled runs backwards");
         p->dirty |= memcmp(&sums, &to->sums, sizeof(sums)) != 0;
         to->sums = sums;

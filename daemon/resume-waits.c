@@ -12,19 +12,11 @@
 #include <string.h>
 
 #include "daemon/lane.h"
+#include "daemon/words.h"
 
 static uint64_t ticks(const struct process *p, uint64_t ns)
 {
         return (uint64_t)((double)ns / p->clock.ns_per_tick + 0.5);
-}
-
-static void add_words(void *to, const void *from, size_t bytes)
-{
-        uint64_t *x = to;
-        const uint64_t *y = from;
-
-        for (size_t i = 0; i < bytes / sizeof(*x); i++)
-                x[i] += y[i];
 }
 
 static void less(uint64_t *from, uint64_t n)
@@ -174,8 +166,8 @@ int resume_waits(struct resume *x, struct runfile *rf)
         if (!waits_are_on(&p->segment.header))
                 return 0;
         for (uint32_t i = 0; i < p->n_lanes; i++) {
-                add_words(&x->waits, &p->lanes[i].base_waits, sizeof(x->waits));
-                add_words(&x->ledger, &p->lanes[i].base_ledger, sizeof(x->ledger));
+                words_add(&x->waits, &p->lanes[i].base_waits, sizeof(x->waits));
+                words_add(&x->ledger, &p->lanes[i].base_ledger, sizeof(x->ledger));
         }
         if (!rf)
                 return 0;
@@ -208,6 +200,6 @@ bool resume_has_waits(const struct resume *x)
 
 void resume_unwatched(struct resume *x, struct thread *t)
 {
-        add_words(&t->waits, &x->waits, sizeof(t->waits));
-        add_words(&t->ledger, &x->ledger, sizeof(t->ledger));
+        words_add(&t->waits, &x->waits, sizeof(t->waits));
+        words_add(&t->ledger, &x->ledger, sizeof(t->ledger));
 }

@@ -19,6 +19,7 @@
 #include "daemon/lane.h"
 #include "daemon/process.h"
 #include "daemon/text.h"
+#include "daemon/words.h"
 
 static void done(struct wait *w)
 {
@@ -79,16 +80,6 @@ static struct wait_sums take_sums(const struct ifp_wait *w)
                 .others = heap_load(&w->others),
                 .others_ticks = heap_load(&w->others_ticks),
         };
-}
-
-static bool runs_back(const struct wait_sums *now, const struct wait_sums *before)
-{
-        const uint64_t *a = (const uint64_t *)now, *b = (const uint64_t *)before;
-        bool back = false;
-
-        for (size_t i = 0; i < sizeof(*now) / sizeof(*a); i++)
-                back |= a[i] < b[i];
-        return back;
 }
 
 /* The place of one thread, whole; false: just now it is being given to another. */
@@ -165,7 +156,7 @@ static int take_one(struct process *p, uint32_t i, const char **ret_why)
                         return r;
         }
         sums = take_sums(from);
-        if (runs_back(&sums, &to->sums))
+        if (words_run_back(&sums, &to->sums, sizeof(sums)))
                 return bad(ret_why, "its waits run backwards");
         if (!fold_is_there(&p->segment, __atomic_load_n(&from->fold, __ATOMIC_ACQUIRE)))
                 return bad(ret_why, "a histogram of waits lies outside of the pool");
