@@ -61,12 +61,6 @@ static int ledger_new(struct process *p)
         return 0;
 }
 
-static int bad(const char **ret_why, const char *why)
-{
-        *ret_why = why;
-        return SEGMENT_E_BAD;
-}
-
 void ledger_rows_ns(const struct clock *c, const uint64_t *rows, uint64_t wall_ticks,
                     uint64_t *ret_ns)
 {
@@ -162,9 +156,9 @@ static int take_record(struct process *p, const struct ifp_token_record *t, cons
         int r;
 
         if (t->end < t->start || wall_of(t) >> 48)
-                return bad(ret_why, "a decode step ended before it began");
+                return segment_bad(ret_why, "a decode step ended before it began");
         if (t->lane >= p->segment.header.n_lanes)
-                return bad(ret_why, "a decode step is of a lane that does not exist");
+                return segment_bad(ret_why, "a decode step is of a lane that does not exist");
         if (t->number > l->head)
                 add_record(&l->beyond, t);
         look_whether_slow(l, t);
@@ -183,8 +177,9 @@ static int drain(struct process *p, const char **ret_why)
         int r = 0;
 
         if (head - l->tail > IFP_TOKEN_RING)
-                return bad(ret_why, "the head of its ring of decode steps ran backwards, or past "
-                                    "what it can hold");
+                return segment_bad(ret_why,
+                                   "the head of its ring of decode steps ran backwards, or past "
+                                   "what it can hold");
         if (head == l->tail)
                 return 0;
         while (!r && l->tail != head) {
@@ -193,7 +188,7 @@ static int drain(struct process *p, const char **ret_why)
                 struct ifp_token_record t;
 
                 if (number != l->tail + 1)
-                        return bad(ret_why, "a decode step is not where its number says");
+                        return segment_bad(ret_why, "a decode step is not where its number says");
                 segment_copy_words(&t, from, sizeof(t));
                 t.number = number;
                 r = take_record(p, &t, ret_why);
@@ -263,7 +258,7 @@ int ledger_take(struct process *p, const char **ret_why)
                                     .all_ticks = now.all_ticks};
         memcpy(sums.rows, now.rows, sizeof(sums.rows));
         if (words_run_back(&sums, &l->sums, sizeof(sums)))
-                return bad(ret_why, "the sums of its decode steps run backwards");
+                return segment_bad(ret_why, "the sums of its decode steps run backwards");
         p->dirty |= sums.steps != l->sums.steps;
         l->sums = sums;
         l->head = now.head;

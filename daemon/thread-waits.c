@@ -58,12 +58,6 @@ static struct wait_now read_now(const struct ifp_lane *lane, uint64_t *ret_by)
         return now;
 }
 
-static int bad(const char **ret_why, const char *why)
-{
-        *ret_why = why;
-        return SEGMENT_E_BAD;
-}
-
 /*
  * The thread of that pthread_t, where its lane was not there yet when the join began. What a lane
  * says of it are 32 bits: two that say the same are none.
@@ -101,11 +95,11 @@ static int take_now(struct process *p, struct thread *t, const struct ifp_lane *
         struct wait_now now = read_now(lane, &by);
 
         if (now.kind >= IFP_N_WAIT_KINDS)
-                return bad(ret_why, "a wait in progress is of a kind that does not exist");
+                return segment_bad(ret_why, "a wait in progress is of a kind that does not exist");
         if (now.entry >= IFP_MAX_WAITS)
-                return bad(ret_why, "a wait in progress is none of its waits");
+                return segment_bad(ret_why, "a wait in progress is none of its waits");
         if (by >> 32 >= p->segment.header.n_lanes)
-                return bad(ret_why, "a wait in progress is for a lane that does not exist");
+                return segment_bad(ret_why, "a wait in progress is for a lane that does not exist");
         if (now.kind)
                 now.by = whom_for(p, &now, by);
         t->now = now;
@@ -129,10 +123,10 @@ int thread_waits_take(struct process *p, struct lane *l, uint32_t i, const char 
         ledger = read_ledger(lane);
         if (!words_subtract(&own, &waits, &l->base_waits, sizeof(own)) ||
             words_run_back(&own, &t->waits, sizeof(own)))
-                return bad(ret_why, "the waits of a thread run backwards");
+                return segment_bad(ret_why, "the waits of a thread run backwards");
         if (!words_subtract(&part, &ledger, &l->base_ledger, sizeof(part)) ||
             words_run_back(&part, &t->ledger, sizeof(part)))
-                return bad(ret_why, "a thread's part in decode steps runs backwards");
+                return segment_bad(ret_why, "a thread's part in decode steps runs backwards");
         p->dirty |= memcmp(&own, &t->waits, sizeof(own)) || memcmp(&part, &t->ledger, sizeof(part));
         t->waits = own;
         t->ledger = part;

@@ -41,12 +41,6 @@ void waits_done(struct waits *w)
         *w = (struct waits){0};
 }
 
-static int bad(const char **ret_why, const char *why)
-{
-        *ret_why = why;
-        return SEGMENT_E_BAD;
-}
-
 static int room_for(struct waits *w, uint32_t n)
 {
         uint32_t room = w->room ? w->room : 64;
@@ -105,7 +99,8 @@ static int take_by(struct process *p, const struct ifp_wait_by *from, struct wai
         if (!read_by(from, &now))
                 return 0;
         if (now.lane >= p->segment.header.n_lanes)
-                return bad(ret_why, "a thread that was waited for has a lane that does not exist");
+                return segment_bad(ret_why,
+                                   "a thread that was waited for has a lane that does not exist");
         r = process_check_op(p, now.op,
                              "a thread that was waited for has an op that does not exist", ret_why);
         if (r)
@@ -157,9 +152,9 @@ static int take_one(struct process *p, uint32_t i, const char **ret_why)
         }
         sums = take_sums(from);
         if (words_run_back(&sums, &to->sums, sizeof(sums)))
-                return bad(ret_why, "its waits run backwards");
+                return segment_bad(ret_why, "its waits run backwards");
         if (!fold_is_there(&p->segment, __atomic_load_n(&from->fold, __ATOMIC_ACQUIRE)))
-                return bad(ret_why, "a histogram of waits lies outside of the pool");
+                return segment_bad(ret_why, "a histogram of waits lies outside of the pool");
         for (uint32_t k = 0; k < IFP_WAIT_BY; k++) {
                 r = take_by(p, &from->by[k], to, k, ret_why);
                 if (r)
@@ -234,7 +229,7 @@ int waits_take(struct process *p, const char **ret_why)
         if (!waits_are_on(&p->segment.header))
                 return 0;
         if (n < p->waits.n)
-                return bad(ret_why, "the number of its waits runs backwards");
+                return segment_bad(ret_why, "the number of its waits runs backwards");
         look_at_lanes(p, false);
         r = room_for(&p->waits, n);
         for (uint32_t i = 1; !r && i < n; i++)
