@@ -14,11 +14,6 @@
 #include "daemon/lane.h"
 #include "daemon/words.h"
 
-static uint64_t ticks(const struct process *p, uint64_t ns)
-{
-        return (uint64_t)((double)ns / p->clock.ns_per_tick + 0.5);
-}
-
 static void less(uint64_t *from, uint64_t n)
 {
         *from -= n < *from ? n : *from;
@@ -97,7 +92,7 @@ static int load_thread_wait(const struct runfile_thread_wait *row, void *userdat
 {
         struct resume *x = userdata;
         struct lane *l;
-        uint64_t t = ticks(x->p, row->total_ns);
+        uint64_t t = clock_ticks(&x->p->clock, row->total_ns);
 
         if (!is_its_own(x, row->process, row->thread) || row->kind >= IFP_N_WAIT_KINDS)
                 return 0;
@@ -117,7 +112,7 @@ static int load_thread_ledger(const struct runfile_ledger_thread *row, void *use
 {
         struct resume *x = userdata;
         struct lane *l;
-        uint64_t t = ticks(x->p, row->total_ns);
+        uint64_t t = clock_ticks(&x->p->clock, row->total_ns);
 
         if (!is_its_own(x, row->process, row->thread) || row->row >= IFP_N_LEDGER)
                 return 0;
