@@ -178,13 +178,14 @@ static void look_at_lanes(struct process *p, bool over)
         for (uint32_t i = 0; i < lane_count(p); i++) {
                 const struct ifp_lane *lane = &p->segment.map->lanes[i];
                 struct lane *l = &p->lanes[i];
+                bool is_live;
 
                 if (over) {
                         l->waits_from = l->waits_next;
                         continue;
                 }
-                l->waits_next = __atomic_load_n(&lane->state, __ATOMIC_ACQUIRE) == IFP_LANE_LIVE;
-                l->waits_next = __atomic_load_n(&lane->gen, __ATOMIC_RELAXED) + !l->waits_next;
+                is_live = __atomic_load_n(&lane->state, __ATOMIC_ACQUIRE) == IFP_LANE_LIVE;
+                l->waits_next = __atomic_load_n(&lane->gen, __ATOMIC_RELAXED) + !is_live;
         }
 }
 
