@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "common/runfile.h"
+#include "common/report-work.h"
 
 #define MOST    50u /* of either sort */
 #define MOST_BY 64u /* threads of a group that are told apart */
@@ -256,7 +256,7 @@ static json_t *object_document(const struct group *g)
                                         : NAN;
         json_t *o = json_pack(
                 "{s:I, s:s, s:o, s:o, s:o, s:b, s:b, s:o, s:I, s:I, s:o}", "pid",
-                (json_int_t)p->pid, "kind", top_wait_kind(w->kind), "object",
+                (json_int_t)p->pid, "kind", work_wait_kinds[w->kind], "object",
                 top_address(w->object), "library", top_text(file), "offset",
                 file ? json_integer((json_int_t)(w->offset & INT64_MAX)) : json_null(), "spins",
                 w->flags & IFP_WAIT_SPINS, "shared", w->flags & IFP_WAIT_SHARED_MEMORY, "mean_ns",
@@ -272,7 +272,7 @@ static json_t *place_document(const struct group *g)
         const struct process *p = g->first->p;
         const struct wait *w = g->first->w;
         json_t *o = json_pack("{s:I, s:s, s:o, s:s, s:o, s:o, s:o, s:b}", "pid", (json_int_t)p->pid,
-                              "kind", top_wait_kind(w->kind), "op", op_name(p, w->op), "phase",
+                              "kind", work_wait_kinds[w->kind], "op", op_name(p, w->op), "phase",
                               top_phase_name(w->phase), "function", top_text(w->name), "library",
                               top_text(w->library), "caller", top_text(w->caller), "spins",
                               w->flags & IFP_WAIT_SPINS);
