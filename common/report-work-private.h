@@ -18,6 +18,7 @@
 #include "common/report-frames.h"
 #include "common/report-model.h"
 #include "common/report-spread.h"
+#include "common/report-work.h"
 
 #define NONE SIZE_MAX
 
@@ -221,14 +222,6 @@ void work_sites_done(struct work *w);
 void work_waits_done(struct work *w);
 void work_ledger_done(struct work *w);
 void work_kernel_done(struct work *w);
-
-extern const char *const work_wait_kinds[IFP_N_WAIT_KINDS];
-extern const char *const work_spawn_kinds[IFP_N_SPAWN_KINDS];
-extern const char *const work_rows[IFP_N_LEDGER];
-static inline bool work_is_kernel_row(int row)
-{
-        return row == IFP_LEDGER_RUNNABLE || row == IFP_LEDGER_FAULT || row == IFP_LEDGER_SYSCALL;
-}
 
 /* Tokens decoded and the time that took, of the ledger, or else of spans; false: not known. */
 bool work_pace(const struct work *w, double *ret_tokens, double *ret_wall_ns);

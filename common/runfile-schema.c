@@ -531,7 +531,7 @@ static const struct column ledger_thread_columns[] = {
 #define ROW runfile_slow_token
 static const struct column slow_token_columns[] = {
         COL(process, U32, ""),
-        COL_BELOW(slot, 16, ""),
+        COL_BELOW(slot, RUNFILE_SLOW_TOKENS, ""),
         COL(number, U64, "of the step, from 1"),
         COL(start_ns, U64, "since its process began"),
         COL(wall_ns, U64, ""),
@@ -553,7 +553,8 @@ static const struct column slow_token_columns[] = {
 
 #define ROW runfile_slow_token_row
 static const struct column slow_token_row_columns[] = {
-        COL(process, U32, ""), COL_BELOW(slot, 16, ""), LEDGER_WHO, LEDGER_ROW, COL(ns, U64, ""),
+        COL(process, U32, ""), COL_BELOW(slot, RUNFILE_SLOW_TOKENS, ""), LEDGER_WHO, LEDGER_ROW,
+        COL(ns, U64, ""),
 };
 #undef ROW
 

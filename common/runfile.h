@@ -353,7 +353,9 @@ struct runfile_ledger_thread {
         uint64_t total_ns, steps;
 };
 
-/* Key: process, slot (0..15). A step that took more than three times the median. */
+#define RUNFILE_SLOW_TOKENS 16u /* of a process */
+
+/* Key: process, slot. A step that took more than three times the median. */
 struct runfile_slow_token {
         uint32_t process, slot;
         uint64_t number;                    /* of the step, from 1 */

@@ -6,23 +6,9 @@
 #include "daemon/api-top-private.h"
 
 #include "common/hist.h"
-#include "common/runfile.h"
+#include "common/report-work.h"
 
 #define STANDS 10u /* ticks: large models take seconds for a token */
-
-static const char *const row_names[IFP_N_LEDGER] = {
-        [IFP_LEDGER_COMPUTE] = "compute",   [IFP_LEDGER_BARRIER] = "barrier",
-        [IFP_LEDGER_LOCK] = "lock",         [IFP_LEDGER_WAIT] = "wait",
-        [IFP_LEDGER_RUNNABLE] = "runnable", [IFP_LEDGER_FAULT] = "fault",
-        [IFP_LEDGER_SYSCALL] = "syscall",   [IFP_LEDGER_ALLOC] = "alloc",
-        [IFP_LEDGER_SPAWN] = "spawn",       [IFP_LEDGER_OUTSIDE] = "outside",
-        [IFP_LEDGER_PROFILER] = "profiler", [IFP_LEDGER_UNACCOUNTED] = "unaccounted",
-};
-
-static bool is_kernels(uint32_t row)
-{
-        return row >= IFP_LEDGER_RUNNABLE && row <= IFP_LEDGER_SYSCALL;
-}
 
 static json_t *part(uint64_t ns, uint64_t steps, uint64_t wall_ns)
 {
@@ -41,12 +27,12 @@ static json_t *build_rows(const struct process *p, const struct ledger_sums *s)
         for (uint32_t w = 0; w < IFP_N_LEDGER_WHO; w++)
                 ledger_rows_ns(&p->clock, s->rows[w], wall[w], ns[w]);
         for (uint32_t r = 0; r < IFP_N_LEDGER; r++) {
-                json_t *o = json_pack("{s:s}", "row", row_names[r]);
+                json_t *o = json_pack("{s:s}", "row", work_rows[r]);
 
                 for (uint32_t w = 0; w < IFP_N_LEDGER_WHO; w++)
                         json_object_set_new(
                                 o, who_names[w],
-                                is_kernels(r) && !p->ledger->kernel
+                                work_is_kernel_row((int)r) && !p->ledger->kernel
                                         ? json_null()
                                         : part(ns[w][r], s->steps, clock_ns(&p->clock, wall[w])));
                 json_array_append_new(list, o);
@@ -77,7 +63,7 @@ static json_t *slow_document(const struct process *p, const struct ifp_token_rec
                          (json_int_t)clock_since_start_ns(&p->clock, t->start), "wall_ns",
                          (json_int_t)clock_ns(&p->clock, t->end - t->start), "times_median",
                          top_real(median ? (double)(t->end - t->start) / (double)median : NAN),
-                         "tokens", (json_int_t)t->n_tokens, "most", row_names[most], "most_ns",
+                         "tokens", (json_int_t)t->n_tokens, "most", work_rows[most], "most_ns",
                          (json_int_t)ns[most]);
 }
 

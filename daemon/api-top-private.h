@@ -60,7 +60,6 @@ static inline json_t *top_text(const char *s)
 
 /* daemon/api-top-threads.c: the member "threads", and what others tell of threads */
 json_t *top_threads(const struct top_scope *s);
-const char *top_wait_kind(uint32_t kind);
 json_t *top_told(uint64_t v);          /* beyond INT64_MAX: null */
 json_t *top_address(uint64_t address); /* 0: null */
 const struct thread *top_thread(const struct process *p, int64_t index);

@@ -8,20 +8,12 @@
  */
 #include "daemon/api-top-private.h"
 
+#include "common/report-work.h"
 #include "common/runfile.h"
 #include "daemon/procfs.h"
 
 #define MAX_ENDED_THREADS 256 /* shown; the newest */
 #define MAX_ASKED         256 /* of /proc, what they are about */
-
-static const char *const kind_names[IFP_N_WAIT_KINDS] = {
-        "none",      "mutex", "rwlock", "spinlock", "condition", "barrier",
-        "semaphore", "join",  "futex",  "sleep",    "yield",     "poll"};
-
-const char *top_wait_kind(uint32_t kind)
-{
-        return kind_names[kind];
-}
 
 json_t *top_told(uint64_t v)
 {
@@ -80,7 +72,7 @@ json_t *top_waiting(const struct process *p, const struct thread *t)
         if (!t->now.kind)
                 return json_null();
         holder = top_thread(p, t->now.by);
-        return json_pack("{s:s, s:o, s:o, s:o, s:I, s:o}", "kind", top_wait_kind(t->now.kind),
+        return json_pack("{s:s, s:o, s:o, s:o, s:I, s:o}", "kind", work_wait_kinds[t->now.kind],
                          "object", top_address(t->now.object), "library", top_text(file), "offset",
                          file ? json_integer((json_int_t)(w->offset & INT64_MAX)) : json_null(),
                          "for_ns", (json_int_t)clock_ns(&p->clock, t->now.ticks), "holder",
@@ -157,7 +149,7 @@ static json_t *split_document(const struct process *p, const struct thread *t, d
         scale = waiting > interval ? interval / waiting : 1;
         for (uint32_t k = 1; k < IFP_N_WAIT_KINDS; k++)
                 if (c->waited[k])
-                        json_object_set_new(waits, top_wait_kind(k),
+                        json_object_set_new(waits, work_wait_kinds[k],
                                             top_real((double)clock_ns(&p->clock, c->waited[k]) *
                                                      scale / interval));
         waiting *= scale;

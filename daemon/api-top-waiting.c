@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "common/runfile.h"
+#include "common/report-work.h"
 
 #define MOST_NOW 256u
 
@@ -66,7 +66,7 @@ json_t *top_wait_kinds(const struct top_scope *s)
                 if (kinds[k].count || kinds[k].total > 0)
                         json_array_append_new(
                                 list, json_pack("{s:s, s:I, s:o, s:o, s:o}", "kind",
-                                                top_wait_kind(kinds[k].kind), "count",
+                                                work_wait_kinds[kinds[k].kind], "count",
                                                 (json_int_t)(kinds[k].count & INT64_MAX),
                                                 "total_ns", top_integer(kinds[k].total),
                                                 "count_per_second", top_real(kinds[k].count_moved),

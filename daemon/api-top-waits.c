@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "common/runfile.h"
+#include "common/report-work.h"
 
 #define MOST    50u /* of either sort */
 #define MOST_BY 64u /* threads of a group that are told apart */
@@ -36,11 +36,6 @@ struct groups {
         struct group *list;
         size_t n;
 };
-
-static uint64_t moved(uint64_t now, uint64_t before)
-{
-        return now > before ? now - before : 0;
-}
 
 static bool is_used(const struct wait *w)
 {
@@ -117,6 +112,8 @@ static void add(struct group *g, const struct item *i, bool is_first)
         const struct wait_course *c = &i->w->course;
         double s = top_interval(i->p);
         uint64_t ticks = i->w->sums.ticks + i->w->progress_ticks;
+        uint64_t count = rates_moved(c->count_at_tick, c->count_before);
+        uint64_t ns = clock_ns(&i->p->clock, rates_moved(c->ticks_at_tick, c->ticks_before));
 
         g->threads += is_first || i->w->lane != i[-1].w->lane;
         g->count += i->w->sums.count;
@@ -124,10 +121,10 @@ static void add(struct group *g, const struct item *i, bool is_first)
         g->waiting += i->p->state == PROCESS_LIVE ? i->w->n_waiting : 0;
         if (s <= 0)
                 return;
-        g->interval_count += moved(c->count_at_tick, c->count_before);
-        g->interval_ns += clock_ns(&i->p->clock, moved(c->ticks_at_tick, c->ticks_before));
-        g->count_moved += (double)moved(c->count_at_tick, c->count_before) / s;
-        g->ns_moved += (double)clock_ns(&i->p->clock, moved(c->ticks_at_tick, c->ticks_before)) / s;
+        g->interval_count += count;
+        g->interval_ns += ns;
+        g->count_moved += (double)count / s;
+        g->ns_moved += (double)ns / s;
 }
 
 static int by_moved(const void *a, const void *b)
@@ -179,7 +176,6 @@ static void set_figures(json_t *o, const struct group *g)
 /* ---- for whom ---- */
 
 struct blamed {
-        const struct process *p;
         const struct wait_by *by;
         uint64_t moved, total;
 };
@@ -194,7 +190,7 @@ static void blame(struct blamed *list, uint32_t *n, const struct item *i, uint32
         if (at == MOST_BY)
                 return;
         if (at == *n)
-                list[(*n)++] = (struct blamed){.p = i->p, .by = by};
+                list[(*n)++] = (struct blamed){.by = by};
         list[at].moved += i->w->by_moved[k];
         list[at].total += by->ticks;
 }
@@ -215,6 +211,7 @@ static json_t *op_name(const struct process *p, uint32_t op)
 
 static json_t *by_document(const struct group *g)
 {
+        const struct process *p = g->first->p;
         struct blamed list[MOST_BY];
         json_t *out = json_array();
         uint64_t recently = 0, all = 0;
@@ -231,7 +228,6 @@ static json_t *by_document(const struct group *g)
         if (n)
                 qsort(list, n, sizeof(*list), by_blame);
         for (uint32_t k = 0; k < n && k < IFP_WAIT_BY; k++) {
-                const struct process *p = list[k].p;
                 const struct thread *t = top_thread(p, list[k].by->thread);
                 uint64_t whole = recently ? recently : all;
                 uint64_t part = recently ? list[k].moved : list[k].total;
@@ -260,7 +256,7 @@ static json_t *object_document(const struct group *g)
                                         : NAN;
         json_t *o = json_pack(
                 "{s:I, s:s, s:o, s:o, s:o, s:b, s:b, s:o, s:I, s:I, s:o}", "pid",
-                (json_int_t)p->pid, "kind", top_wait_kind(w->kind), "object",
+                (json_int_t)p->pid, "kind", work_wait_kinds[w->kind], "object",
                 top_address(w->object), "library", top_text(file), "offset",
                 file ? json_integer((json_int_t)(w->offset & INT64_MAX)) : json_null(), "spins",
                 w->flags & IFP_WAIT_SPINS, "shared", w->flags & IFP_WAIT_SHARED_MEMORY, "mean_ns",
@@ -276,7 +272,7 @@ static json_t *place_document(const struct group *g)
         const struct process *p = g->first->p;
         const struct wait *w = g->first->w;
         json_t *o = json_pack("{s:I, s:s, s:o, s:s, s:o, s:o, s:o, s:b}", "pid", (json_int_t)p->pid,
-                              "kind", top_wait_kind(w->kind), "op", op_name(p, w->op), "phase",
+                              "kind", work_wait_kinds[w->kind], "op", op_name(p, w->op), "phase",
                               top_phase_name(w->phase), "function", top_text(w->name), "library",
                               top_text(w->library), "caller", top_text(w->caller), "spins",
                               w->flags & IFP_WAIT_SPINS);

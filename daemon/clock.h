@@ -31,6 +31,14 @@ static inline uint64_t clock_ns(const struct clock *c, uint64_t ticks)
         return ns < (double)INT64_MAX ? (uint64_t)ns : INT64_MAX;
 }
 
+/* And back: ns, too, may be somebody else's. */
+static inline uint64_t clock_ticks(const struct clock *c, uint64_t ns)
+{
+        double ticks = (double)ns / c->ns_per_tick + 0.5;
+
+        return ticks < (double)INT64_MAX ? (uint64_t)ticks : INT64_MAX;
+}
+
 /* From the start of the process to `ticks`; 0 for what lies before. */
 static inline uint64_t clock_since_start_ns(const struct clock *c, uint64_t ticks)
 {

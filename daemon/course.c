@@ -9,11 +9,6 @@
 
 #include "daemon/process.h"
 
-static uint64_t moved(uint64_t now, uint64_t before)
-{
-        return now > before ? now - before : 0;
-}
-
 static void take_waits(struct process *p)
 {
         for (uint32_t i = 1; i < p->waits.n; i++) {
@@ -25,7 +20,7 @@ static void take_waits(struct process *p)
                 c->count_at_tick = w->sums.count;
                 c->ticks_at_tick = w->sums.ticks + w->progress_ticks;
                 for (uint32_t k = 0; k < IFP_WAIT_BY; k++) {
-                        w->by_moved[k] = moved(w->by[k].ticks, w->by_at_tick[k]);
+                        w->by_moved[k] = rates_moved(w->by[k].ticks, w->by_at_tick[k]);
                         w->by_at_tick[k] = w->by[k].ticks;
                 }
         }
@@ -37,7 +32,7 @@ static uint64_t reading(uint64_t *at_tick, uint64_t now)
 
         *at_tick = now;
         return now == RUNFILE_NOT_TOLD || before == RUNFILE_NOT_TOLD ? RUNFILE_NOT_TOLD
-                                                                     : moved(now, before);
+                                                                     : rates_moved(now, before);
 }
 
 static void take_thread(const struct process *p, struct thread *t)
@@ -52,9 +47,9 @@ static void take_thread(const struct process *p, struct thread *t)
         for (uint32_t k = 1; k < IFP_N_WAIT_KINDS; k++) {
                 uint64_t now = t->waits.ticks[k] + (t->now.kind == k ? t->now.ticks : 0);
 
-                c->waited[k] = moved(now, c->waited_at_tick[k]);
+                c->waited[k] = rates_moved(now, c->waited_at_tick[k]);
                 c->waited_at_tick[k] = now;
-                c->waits[k] = moved(t->waits.count[k], c->waits_at_tick[k]);
+                c->waits[k] = rates_moved(t->waits.count[k], c->waits_at_tick[k]);
                 c->waits_at_tick[k] = t->waits.count[k];
         }
         c->n_ticks++;

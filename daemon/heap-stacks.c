@@ -16,6 +16,7 @@
 #include "daemon/frames.h"
 #include "daemon/heap.h"
 #include "daemon/process.h"
+#include "daemon/words.h"
 
 #define SHIM_NAME  "libinfprof.so"
 #define AT_AN_ADDR 32u /* logical frames of one address */
@@ -49,12 +50,6 @@ static int room_for(struct heap *h, uint32_t n)
         return 0;
 }
 
-static int bad(const char **ret_why, const char *why)
-{
-        *ret_why = why;
-        return SEGMENT_E_BAD;
-}
-
 /* What never changes, once the entry is complete. */
 static int take_identity(struct process *p, const struct ifp_stack *from, struct heap_stack *to,
                          const char **ret_why)
@@ -73,9 +68,9 @@ static int take_identity(struct process *p, const struct ifp_stack *from, struct
         if (n > IFP_MAX_FRAMES)
                 n = IFP_MAX_FRAMES;
         if (s.n_frames > IFP_STACK_DEPTH || (uint64_t)s.first_frame + s.n_frames > n)
-                return bad(ret_why, "the frames of a stack lie outside of their table");
+                return segment_bad(ret_why, "the frames of a stack lie outside of their table");
         if (s.phase >= IFP_N_PHASES)
-                return bad(ret_why, "a stack is of a phase that does not exist");
+                return segment_bad(ret_why, "a stack is of a phase that does not exist");
         r = process_check_op(p, s.op, "a stack belongs to an op that does not exist", ret_why);
         if (r)
                 return r;
@@ -123,16 +118,6 @@ static struct heap_sums take_sums(const struct ifp_stack *s)
         return sums;
 }
 
-static bool runs_back(const struct heap_sums *now, const struct heap_sums *before)
-{
-        const uint64_t *a = (const uint64_t *)now, *b = (const uint64_t *)before;
-        bool back = false;
-
-        for (size_t i = 0; i < sizeof(*now) / sizeof(*a); i++)
-                back |= a[i] < b[i];
-        return back;
-}
-
 static int take_one(struct process *p, uint32_t i, const char **ret_why)
 {
         const struct ifp_stack *from = &p->segment.map->stacks[i];
@@ -148,8 +133,8 @@ static int take_one(struct process *p, uint32_t i, const char **ret_why)
                         return r;
         }
         sums = take_sums(from);
-        if (runs_back(&sums, &to->sums))
-                return bad(ret_why, "what it sampled runs backwards");
+        if (words_run_back(&sums, &to->sums, sizeof(sums)))
+                return segment_bad(ret_why, "what it sampled runs backwards");
         p->dirty |= memcmp(&sums, &to->sums, sizeof(sums)) != 0;
         to->sums = sums;
         return 0;
@@ -168,7 +153,7 @@ int heap_take_stacks(struct process *p, const char **ret_why)
         int r;
 
         if (n < p->heap.n_stacks)
-                return bad(ret_why, "the number of its stacks runs backwards");
+                return segment_bad(ret_why, "the number of its stacks runs backwards");
         r = room_for(&p->heap, n);
         p->heap.counts.samples = p->heap.counts.samples_other = 0;
         for (uint32_t i = 0; !r && i < n; i++) {

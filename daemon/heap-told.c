@@ -12,12 +12,6 @@
 #include "daemon/heap.h"
 #include "daemon/process.h"
 
-static int bad(const char **ret_why, const char *why)
-{
-        *ret_why = why;
-        return SEGMENT_E_BAD;
-}
-
 /* The segment's page with this may be a hole, which reading would fill. */
 static bool is_touched(const struct process *p, size_t at, size_t bytes)
 {
@@ -64,9 +58,9 @@ int heap_take_allocator(struct process *p, const char **ret_why)
             !segment_copy_under(&from->seq, &now, from, sizeof(now)))
                 return 0;
         if (now.kind >= IFP_N_ALLOCATORS)
-                return bad(ret_why, "its allocator is of a kind that does not exist");
+                return segment_bad(ret_why, "its allocator is of a kind that does not exist");
         if (now.n_arenas > IFP_MAX_ARENAS)
-                return bad(ret_why, "it has more arenas than there is room for");
+                return segment_bad(ret_why, "it has more arenas than there is room for");
         r = segment_count(&p->segment, &p->counts, ret_why); /* the name may be newer */
         if (!r)
                 r = name_allocator(p, now.library, ret_why);
@@ -125,7 +119,7 @@ static int take_points(struct process *p, const char **ret_why)
         int r;
 
         if (n > IFP_TOKEN_POINTS)
-                return bad(ret_why, "it has more points of tokens than there is room for");
+                return segment_bad(ret_why, "it has more points of tokens than there is room for");
         if ((seq == t->seq && n == t->n_taken) ||
             !segment_copy_under(&from->seq, points, from->points, n * sizeof(*points)))
                 return 0;
@@ -174,7 +168,7 @@ int heap_take_tokens(struct process *p, const char **ret_why)
                 return 0;
         n = heap_bounded(heap_load(&from->n));
         if (n < t->n)
-                return bad(ret_why, "the number of its tokens runs backwards");
+                return segment_bad(ret_why, "the number of its tokens runs backwards");
         if (n != t->n) {
                 r = take_hists(t, from);
                 if (r)

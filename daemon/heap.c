@@ -19,6 +19,7 @@
 #include "daemon/frames.h"
 #include "daemon/lane.h"
 #include "daemon/process.h"
+#include "daemon/words.h"
 
 #define FRAMES_A_TICK 1000u /* units of time: 20 ms of each second; rings hold more than that */
 #define END_NS        2000000000ull /* so long is looked for names at the end; others wait meanwhile */
@@ -73,21 +74,12 @@ static void add_classes(const struct ifp_lane_memory *m, void *userdata)
         }
 }
 
-static bool runs_back(const struct heap_class *now, const struct heap_class *before)
-{
-        return now->calls < before->calls || now->asked_bytes < before->asked_bytes ||
-               now->usable_bytes < before->usable_bytes || now->frees < before->frees;
-}
-
 static int take_classes(struct process *p, const char **ret_why)
 {
         struct heap_class classes[IFP_SIZE_CLASSES] = {0};
-        bool back = false;
 
         each_lane(p, add_classes, classes);
-        for (uint32_t i = 0; i < IFP_SIZE_CLASSES; i++)
-                back |= runs_back(&classes[i], &p->heap.classes[i]);
-        if (back) {
+        if (words_run_back(classes, p->heap.classes, sizeof(classes))) {
                 *ret_why = "its counts by size run backwards";
                 return SEGMENT_E_BAD;
         }

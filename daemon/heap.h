@@ -120,9 +120,9 @@ static inline bool heap_stack_is_used(const struct heap_stack *s)
 
 /* daemon/heap-stacks.c */
 int heap_take_stacks(struct process *p, const char **ret_why);
-/* Looks up so many addresses; ret_all: there are no more. */
 /* Does the address lie in the shim? */
 bool heap_is_shim(struct process *p, uint64_t address);
+/* Looks up so many addresses; ret_all: there are no more. */
 int heap_resolve(struct process *p, unsigned budget, bool *ret_all, const char **ret_why);
 void heap_stacks_done(struct heap *h);
 

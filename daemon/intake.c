@@ -235,6 +235,7 @@ static void answer(struct intake *in, const struct pending *to)
                 control.align.cmsg_len = CMSG_LEN(sizeof(int));
                 memcpy(CMSG_DATA(&control.align), &array, sizeof(int));
         }
+        /* if it does not wait any more, the segment is here all the same */
         (void)!sendmsg(to->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
@@ -249,8 +250,7 @@ static void greet(struct intake *in, uint32_t i)
         else if (r)
                 server_refuse(in->server, from.peer.pid, r < 0 ? strerror(-r) : why);
         else
-                answer(in,
-                       &from); /* if it does not wait any more, the segment is here all the same */
+                answer(in, &from);
         forget(in, i);
 }
 

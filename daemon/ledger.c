@@ -18,6 +18,7 @@
 
 #include "common/hist.h"
 #include "daemon/process.h"
+#include "daemon/words.h"
 
 #define MEDIAN_EVERY 64u /* steps, at most */
 
@@ -58,12 +59,6 @@ static int ledger_new(struct process *p)
                 l->tail = heap_load(&p->segment.map->ledger.tail);
         p->ledger = l;
         return 0;
-}
-
-static int bad(const char **ret_why, const char *why)
-{
-        *ret_why = why;
-        return SEGMENT_E_BAD;
 }
 
 void ledger_rows_ns(const struct clock *c, const uint64_t *rows, uint64_t wall_ticks,
@@ -144,15 +139,6 @@ static void look_whether_slow(struct ledger *l, const struct ifp_token_record *t
         look_at(l, t);
 }
 
-static void add_to(struct ledger_sums *to, const struct ledger_sums *s)
-{
-        uint64_t *x = (uint64_t *)to;
-        const uint64_t *y = (const uint64_t *)s;
-
-        for (size_t i = 0; i < sizeof(*to) / sizeof(*x); i++)
-                x[i] += y[i];
-}
-
 static void add_record(struct ledger_sums *to, const struct ifp_token_record *t)
 {
         struct ledger_sums s = {.steps = 1,
@@ -161,7 +147,7 @@ static void add_record(struct ledger_sums *to, const struct ifp_token_record *t)
                                 .all_ticks = t->all_ticks};
 
         memcpy(s.rows, t->rows, sizeof(s.rows));
-        add_to(to, &s);
+        words_add(to, &s, sizeof(s));
 }
 
 static int take_record(struct process *p, const struct ifp_token_record *t, const char **ret_why)
@@ -170,9 +156,9 @@ static int take_record(struct process *p, const struct ifp_token_record *t, cons
         int r;
 
         if (t->end < t->start || wall_of(t) >> 48)
-                return bad(ret_why, "a decode step ended before it began");
+                return segment_bad(ret_why, "a decode step ended before it began");
         if (t->lane >= p->segment.header.n_lanes)
-                return bad(ret_why, "a decode step is of a lane that does not exist");
+                return segment_bad(ret_why, "a decode step is of a lane that does not exist");
         if (t->number > l->head)
                 add_record(&l->beyond, t);
         look_whether_slow(l, t);
@@ -191,8 +177,9 @@ static int drain(struct process *p, const char **ret_why)
         int r = 0;
 
         if (head - l->tail > IFP_TOKEN_RING)
-                return bad(ret_why, "the head of its ring of decode steps ran backwards, or past "
-                                    "what it can hold");
+                return segment_bad(ret_why,
+                                   "the head of its ring of decode steps ran backwards, or past "
+                                   "what it can hold");
         if (head == l->tail)
                 return 0;
         while (!r && l->tail != head) {
@@ -201,7 +188,7 @@ static int drain(struct process *p, const char **ret_why)
                 struct ifp_token_record t;
 
                 if (number != l->tail + 1)
-                        return bad(ret_why, "a decode step is not where its number says");
+                        return segment_bad(ret_why, "a decode step is not where its number says");
                 segment_copy_words(&t, from, sizeof(t));
                 t.number = number;
                 r = take_record(p, &t, ret_why);
@@ -233,16 +220,6 @@ int ledger_round(struct process *p, const char **ret_why)
 
 /* ---- sums ---- */
 
-static bool runs_back(const struct ledger_sums *now, const struct ledger_sums *before)
-{
-        const uint64_t *a = (const uint64_t *)now, *b = (const uint64_t *)before;
-        bool back = false;
-
-        for (size_t i = 0; i < sizeof(*now) / sizeof(*a); i++)
-                back |= a[i] < b[i];
-        return back;
-}
-
 _Static_assert(sizeof(struct ifp_ledger_sums) % 8 == 0 && sizeof(struct ifp_token_record) % 8 == 0,
                "whole words");
 
@@ -252,7 +229,7 @@ static void take_beyond(struct process *p)
 {
         struct ledger *l = p->ledger;
 
-        add_to(&l->sums, &l->beyond);
+        words_add(&l->sums, &l->beyond, sizeof(l->sums));
         l->head += l->beyond.steps;
         l->beyond = (struct ledger_sums){0};
 }
@@ -280,8 +257,8 @@ int ledger_take(struct process *p, const char **ret_why)
                                     .wall_ticks = now.wall_ticks,
                                     .all_ticks = now.all_ticks};
         memcpy(sums.rows, now.rows, sizeof(sums.rows));
-        if (runs_back(&sums, &l->sums))
-                return bad(ret_why, "the sums of its decode steps run backwards");
+        if (words_run_back(&sums, &l->sums, sizeof(sums)))
+                return segment_bad(ret_why, "the sums of its decode steps run backwards");
         p->dirty |= sums.steps != l->sums.steps;
         l->sums = sums;
         l->head = now.head;
@@ -290,22 +267,13 @@ int ledger_take(struct process *p, const char **ret_why)
         return 0;
 }
 
-static void subtract(struct ledger_sums *ret, const struct ledger_sums *a,
-                     const struct ledger_sums *b)
-{
-        uint64_t *to = (uint64_t *)ret;
-
-        for (size_t i = 0; i < sizeof(*ret) / sizeof(*to); i++)
-                to[i] = ((const uint64_t *)a)[i] - ((const uint64_t *)b)[i];
-}
-
 void ledger_interval(struct process *p)
 {
         struct ledger *l = p->ledger;
 
         if (!l || l->sums.steps == l->at_tick.steps)
                 return;
-        subtract(&l->moved, &l->sums, &l->at_tick);
+        (void)words_subtract(&l->moved, &l->sums, &l->at_tick, sizeof(l->moved));
         l->at_tick = l->sums;
         l->moved_tick = p->n_ticks;
         l->moved_ns = clock_mono_ns();

@@ -10,15 +10,15 @@
 
 #include <infprof/segment.h>
 
+#include "common/runfile.h"
 #include "daemon/clock.h"
 #include "daemon/drain.h"
 
 struct process;
-struct runfile;
 
-#define LEDGER_SLOW  16u /* steps kept whole */
-#define LEDGER_TIMES 3u  /* of the median: slower is slow */
-#define LEDGER_FIRST 8u  /* steps before a median is believed */
+#define LEDGER_SLOW  RUNFILE_SLOW_TOKENS /* steps kept whole */
+#define LEDGER_TIMES 3u                  /* of the median: slower is slow */
+#define LEDGER_FIRST 8u                  /* steps before a median is believed */
 
 /* What has been added up. Ticks; only grow. */
 struct ledger_sums {

@@ -175,11 +175,6 @@ static int find_place(struct process *p, uint32_t i, uint32_t *ret)
         return find(&p->places, &k, ret);
 }
 
-static uint64_t moved(uint64_t now, uint64_t before)
-{
-        return now > before ? now - before : 0;
-}
-
 static double less(uint64_t inherited, uint64_t allocated, uint64_t freed)
 {
         double v = (double)inherited + (double)allocated - (double)freed;
@@ -214,9 +209,9 @@ static int take_one(struct process *p, uint32_t i, bool interval_over)
                 65536;
         if (!interval_over)
                 return 0;
-        place->sums.moved_bytes += (double)moved(s->sums.alloc_bytes, at->alloc_bytes);
+        place->sums.moved_bytes += (double)rates_moved(s->sums.alloc_bytes, at->alloc_bytes);
         place->sums.moved_objects +=
-                (double)moved(s->sums.alloc_objects, at->alloc_objects) / 65536;
+                (double)rates_moved(s->sums.alloc_objects, at->alloc_objects) / 65536;
         at->alloc_bytes = s->sums.alloc_bytes;
         at->alloc_objects = s->sums.alloc_objects;
         return 0;

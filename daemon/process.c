@@ -182,10 +182,8 @@ int process_check_op(struct process *p, uint32_t op, const char *lie, const char
                 r = segment_count(&p->segment, &p->counts, ret_why);
         if (!r && op >= p->n_ops)
                 r = process_take_ops(p, ret_why);
-        if (!r && op >= p->n_ops) {
-                *ret_why = lie;
-                r = SEGMENT_E_BAD;
-        }
+        if (!r && op >= p->n_ops)
+                r = segment_bad(ret_why, lie);
         return r;
 }
 

@@ -23,11 +23,6 @@ static uint64_t load(const uint64_t *p)
         return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
-static uint64_t moved(uint64_t now, uint64_t before)
-{
-        return now > before ? now - before : 0;
-}
-
 static void take_tokens(struct process *p)
 {
         const struct ifp_tokens *t = &p->segment.map->tokens;
@@ -36,8 +31,8 @@ static void take_tokens(struct process *p)
 
         if (now.n > r->tokens.n) {
                 r->token_moved = (struct token_counts){
-                        moved(now.n, r->tokens.n), moved(now.calls, r->tokens.calls),
-                        moved(now.asked_bytes, r->tokens.asked_bytes)};
+                        rates_moved(now.n, r->tokens.n), rates_moved(now.calls, r->tokens.calls),
+                        rates_moved(now.asked_bytes, r->tokens.asked_bytes)};
                 r->token_tick = p->n_ticks;
         }
         r->tokens = now;
@@ -59,7 +54,7 @@ void rates_take(struct process *p)
                 }
                 read_again(&o->readings, &sum);
                 o->alloc_spark[p->spark_at] =
-                        (uint32_t)moved(sum.alloc_calls, o->readings.before.alloc_calls);
+                        (uint32_t)rates_moved(sum.alloc_calls, o->readings.before.alloc_calls);
         }
         for (uint32_t phase = 0; phase < IFP_N_PHASES; phase++)
                 read_again(&p->rates.phases[phase], &phases[phase]);
@@ -74,7 +69,7 @@ void rates_add_moved(struct figures *to, const struct readings *r)
         const uint64_t *before = (const uint64_t *)&r->before;
 
         for (size_t i = 0; i < sizeof(*to) / sizeof(*x); i++)
-                x[i] += moved(now[i], before[i]);
+                x[i] += rates_moved(now[i], before[i]);
 }
 
 const struct token_counts *rates_tokens(const struct process *p)

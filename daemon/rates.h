@@ -28,6 +28,12 @@ struct rates {
         uint32_t token_tick;             /* when that was, in ticks */
 };
 
+/* What is less than before, has not moved. */
+static inline uint64_t rates_moved(uint64_t now, uint64_t before)
+{
+        return now > before ? now - before : 0;
+}
+
 /* An interval is over: reads how all counts stand. */
 void rates_take(struct process *p);
 

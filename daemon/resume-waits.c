@@ -12,20 +12,7 @@
 #include <string.h>
 
 #include "daemon/lane.h"
-
-static uint64_t ticks(const struct process *p, uint64_t ns)
-{
-        return (uint64_t)((double)ns / p->clock.ns_per_tick + 0.5);
-}
-
-static void add_words(void *to, const void *from, size_t bytes)
-{
-        uint64_t *x = to;
-        const uint64_t *y = from;
-
-        for (size_t i = 0; i < bytes / sizeof(*x); i++)
-                x[i] += y[i];
-}
+#include "daemon/words.h"
 
 static void less(uint64_t *from, uint64_t n)
 {
@@ -61,7 +48,6 @@ static int load_wait(const struct runfile_wait *row, void *userdata)
 static int load_by(const struct runfile_wait_by *row, void *userdata)
 {
         struct resume *x = userdata;
-
         struct wait_by *by;
 
         if (!is_wait(x, row->process, row->wait) || row->slot >= IFP_WAIT_BY ||
@@ -75,13 +61,40 @@ static int load_by(const struct runfile_wait_by *row, void *userdata)
 
 /* ---- threads ---- */
 
+/* Of a thread of the process. The row of the later ones is written anew, with all that is in no
+ * other. */
+static bool is_its_own(const struct resume *x, uint32_t process, uint32_t thread)
+{
+        return process == x->index && thread < PROCESS_MAX_THREADS;
+}
+
+static void less_if_told(uint64_t *from, uint64_t n)
+{
+        if (n != RUNFILE_NOT_TOLD)
+                less(from, n);
+}
+
+/* What threads tell at their end is in their rows, but of those that nobody saw end. */
+static int load_told(const struct runfile_thread *row, void *userdata)
+{
+        struct resume *x = userdata;
+
+        if (!is_its_own(x, row->process, row->thread) || resume_lane_with(x->p, row->thread))
+                return 0;
+        less_if_told(&x->waits.voluntary, row->voluntary);
+        less_if_told(&x->waits.involuntary, row->involuntary);
+        less_if_told(&x->waits.minor_faults, row->minor_faults);
+        less_if_told(&x->waits.major_faults, row->major_faults);
+        return 0;
+}
+
 static int load_thread_wait(const struct runfile_thread_wait *row, void *userdata)
 {
         struct resume *x = userdata;
         struct lane *l;
-        uint64_t t = ticks(x->p, row->total_ns);
+        uint64_t t = clock_ticks(&x->p->clock, row->total_ns);
 
-        if (row->process != x->index || row->kind >= IFP_N_WAIT_KINDS)
+        if (!is_its_own(x, row->process, row->thread) || row->kind >= IFP_N_WAIT_KINDS)
                 return 0;
         l = resume_lane_with(x->p, row->thread);
         if (l && l->gen == 1)
@@ -99,9 +112,9 @@ static int load_thread_ledger(const struct runfile_ledger_thread *row, void *use
 {
         struct resume *x = userdata;
         struct lane *l;
-        uint64_t t = ticks(x->p, row->total_ns);
+        uint64_t t = clock_ticks(&x->p->clock, row->total_ns);
 
-        if (row->process != x->index || row->row >= IFP_N_LEDGER)
+        if (!is_its_own(x, row->process, row->thread) || row->row >= IFP_N_LEDGER)
                 return 0;
         l = resume_lane_with(x->p, row->thread);
         if (l && l->gen == 1)
@@ -148,8 +161,8 @@ int resume_waits(struct resume *x, struct runfile *rf)
         if (!waits_are_on(&p->segment.header))
                 return 0;
         for (uint32_t i = 0; i < p->n_lanes; i++) {
-                add_words(&x->waits, &p->lanes[i].base_waits, sizeof(x->waits));
-                add_words(&x->ledger, &p->lanes[i].base_ledger, sizeof(x->ledger));
+                words_add(&x->waits, &p->lanes[i].base_waits, sizeof(x->waits));
+                words_add(&x->ledger, &p->lanes[i].base_ledger, sizeof(x->ledger));
         }
         if (!rf)
                 return 0;
@@ -158,6 +171,8 @@ int resume_waits(struct resume *x, struct runfile *rf)
                 r = runfile_each_wait(rf, load_wait, x);
         if (r >= 0)
                 r = runfile_each_wait_by(rf, load_by, x);
+        if (r >= 0)
+                r = runfile_each_thread(rf, load_told, x);
         if (r >= 0)
                 r = runfile_each_thread_wait(rf, load_thread_wait, x);
         if (r >= 0)
@@ -180,6 +195,6 @@ bool resume_has_waits(const struct resume *x)
 
 void resume_unwatched(struct resume *x, struct thread *t)
 {
-        add_words(&t->waits, &x->waits, sizeof(t->waits));
-        add_words(&t->ledger, &x->ledger, sizeof(t->ledger));
+        words_add(&t->waits, &x->waits, sizeof(t->waits));
+        words_add(&t->ledger, &x->ledger, sizeof(t->ledger));
 }

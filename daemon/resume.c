@@ -21,11 +21,6 @@
 #define SAME_START_NS 1000000ull /* two readings of one instant, by two estimates of the rate */
 #define UNWATCHED     "(while no daemon watched)"
 
-static uint64_t ticks(const struct process *p, uint64_t ns)
-{
-        return (uint64_t)((double)ns / p->clock.ns_per_tick + 0.5);
-}
-
 static int load_op_phase(const struct runfile_op_phase *row, void *userdata)
 {
         struct resume *x = userdata;
@@ -50,8 +45,8 @@ static int load_op_phase(const struct runfile_op_phase *row, void *userdata)
         h->left = row->left;
         h->sumsq = row->sumsq_ns2 / scale;
         if (row->min_ns != UINT64_MAX) {
-                h->min = ticks(p, row->min_ns);
-                h->max = ticks(p, row->max_ns);
+                h->min = clock_ticks(&p->clock, row->min_ns);
+                h->max = clock_ticks(&p->clock, row->max_ns);
         }
         return 0;
 }
@@ -101,8 +96,8 @@ static struct figures figures_of(const struct process *p, const struct runfile_t
         return (struct figures){
                 .timed = row->timed,
                 .untimed = row->untimed,
-                .total = ticks(p, row->total_ns),
-                .child = ticks(p, row->child_ns),
+                .total = clock_ticks(&p->clock, row->total_ns),
+                .child = clock_ticks(&p->clock, row->child_ns),
                 .alloc_calls = row->alloc.calls,
                 .asked_bytes = row->alloc.asked_bytes,
                 .usable_bytes = row->alloc.usable_bytes,

@@ -28,12 +28,6 @@
 #define LONGEST_NAME 4096u
 #define COPY_TRIES   8 /* the writer is quick; what is not had now, is had a second later */
 
-static int bad(const char **ret_why, const char *why)
-{
-        *ret_why = why;
-        return SEGMENT_E_BAD;
-}
-
 static int check_fd(int fd, uint64_t *ret_size, const char **ret_why)
 {
         struct statfs fs;
@@ -42,15 +36,15 @@ static int check_fd(int fd, uint64_t *ret_size, const char **ret_why)
 
         seals = fcntl(fd, F_GET_SEALS);
         if (seals < 0)
-                return bad(ret_why, "what it sent is not a memfd");
+                return segment_bad(ret_why, "what it sent is not a memfd");
         if (!(seals & F_SEAL_SHRINK))
-                return bad(ret_why, "the segment is not sealed against shrinking");
+                return segment_bad(ret_why, "the segment is not sealed against shrinking");
         if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
                 return -errno;
         if (!S_ISREG(st.st_mode) || fs.f_type != TMPFS_MAGIC)
-                return bad(ret_why, "the segment is not on ordinary memory pages");
+                return segment_bad(ret_why, "the segment is not on ordinary memory pages");
         if (st.st_uid != geteuid())
-                return bad(ret_why, "the segment belongs to another user");
+                return segment_bad(ret_why, "the segment belongs to another user");
         *ret_size = (uint64_t)st.st_size;
         return 0;
 }
@@ -58,20 +52,21 @@ static int check_fd(int fd, uint64_t *ret_size, const char **ret_why)
 static int check_header(const struct ifp_header *h, uint64_t size, const char **ret_why)
 {
         if (h->magic != IFP_MAGIC)
-                return bad(ret_why, "wrong magic: not a segment of infprof");
+                return segment_bad(ret_why, "wrong magic: not a segment of infprof");
         if (h->abi < IFP_ABI_VERSION || h->compat > IFP_ABI_VERSION)
-                return bad(ret_why, "the shim is of another version than the daemon: use both from "
-                                    "one installation");
+                return segment_bad(ret_why,
+                                   "the shim is of another version than the daemon: use both from "
+                                   "one installation");
         if (h->record_bytes != sizeof(struct ifp_record) || h->ring_slots != IFP_RING_SLOTS ||
             h->max_ops != IFP_MAX_OPS || h->lane_bytes != sizeof(struct ifp_lane) ||
             h->lanes_offset != offsetof(struct ifp_segment, lanes))
-                return bad(ret_why, "the sizes in its header are not those of this layout");
+                return segment_bad(ret_why, "the sizes in its header are not those of this layout");
         if (h->n_lanes < 1 || h->n_lanes > IFP_MAX_LANES)
-                return bad(ret_why, "its number of lanes is out of range");
+                return segment_bad(ret_why, "its number of lanes is out of range");
         if (h->segment_bytes != ifp_segment_bytes(h->n_lanes) || size < h->segment_bytes)
-                return bad(ret_why, "the segment is smaller than its header says");
+                return segment_bad(ret_why, "the segment is smaller than its header says");
         if (h->ticks_per_second < 1000000 || h->ticks_per_second > 100000000000ull)
-                return bad(ret_why, "its clock cannot be true");
+                return segment_bad(ret_why, "its clock cannot be true");
         return 0;
 }
 
@@ -110,12 +105,12 @@ int segment_open(struct segment *ret, int fd, const char **ret_why)
         if (r)
                 return r;
         if (size < sizeof(struct ifp_segment))
-                return bad(ret_why, "too small to be a segment");
+                return segment_bad(ret_why, "too small to be a segment");
         n = pread(fd, &s.header, sizeof(s.header), 0);
         if (n < 0)
                 return -errno;
         if ((size_t)n != sizeof(s.header))
-                return bad(ret_why, "too small to be a segment");
+                return segment_bad(ret_why, "too small to be a segment");
         r = check_header(&s.header, size, ret_why);
         if (r)
                 return r;
@@ -132,7 +127,7 @@ int segment_open(struct segment *ret, int fd, const char **ret_why)
         s.map = mmap(NULL, s.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
         if (s.map == MAP_FAILED) {
                 if (errno == EPERM || errno == EACCES)
-                        return bad(ret_why, "the segment cannot be mapped for writing");
+                        return segment_bad(ret_why, "the segment cannot be mapped for writing");
                 return -errno;
         }
         /* A core of ours must not carry gigabytes of holes; and no huge pages for a sparse thing.
@@ -174,7 +169,7 @@ int segment_count(const struct segment *s, struct segment_counts *counts, const 
             take(&live->n_objects, &counts->n_objects, IFP_MAX_OBJECTS) ||
             take(&live->n_sites, &counts->n_sites, IFP_MAX_SITES) ||
             take(&live->names_bytes, &counts->names_bytes, IFP_NAMES_BYTES))
-                return bad(ret_why, "the counts of its tables lie");
+                return segment_bad(ret_why, "the counts of its tables lie");
         return 0;
 }
 
@@ -185,7 +180,7 @@ int segment_name(const struct segment *s, const struct segment_counts *counts, u
         char *name;
 
         if (offset >= counts->names_bytes)
-                return bad(ret_why, "a name lies outside of its table");
+                return segment_bad(ret_why, "a name lies outside of its table");
         left = counts->names_bytes - offset;
         name = text_copy(s->map->names + offset, left < LONGEST_NAME ? left : LONGEST_NAME);
         if (!name)

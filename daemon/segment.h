@@ -52,6 +52,13 @@ int segment_name(const struct segment *s, const struct segment_counts *counts, u
 bool segment_next_data(const struct segment *s, uint64_t from, uint64_t to, uint64_t *ret_from,
                        uint64_t *ret_to);
 
+/* It lies: `why`, a constant, says how. */
+static inline int segment_bad(const char **ret_why, const char *why)
+{
+        *ret_why = why;
+        return SEGMENT_E_BAD;
+}
+
 /* Copies whole words, each loaded once. */
 static inline void segment_copy_words(void *to, const void *from, size_t bytes)
 {

@@ -50,22 +50,16 @@ static int site_resolve(struct process *p, const struct ifp_site *from, struct s
         return 0;
 }
 
-static int bad(const char **ret_why, const char *why)
-{
-        *ret_why = why;
-        return SEGMENT_E_BAD;
-}
-
 /* What never changes. */
 static int take_identity(struct process *p, const struct ifp_site *from, struct site *to,
                          const char **ret_why)
 {
         if (from->kind >= IFP_N_SPAWN_KINDS)
-                return bad(ret_why, "a site is of a kind that does not exist");
+                return segment_bad(ret_why, "a site is of a kind that does not exist");
         if (from->phase >= IFP_N_PHASES)
-                return bad(ret_why, "a site is of a phase that does not exist");
+                return segment_bad(ret_why, "a site is of a phase that does not exist");
         if (from->stack >= heap_n_stacks(p))
-                return bad(ret_why, "a site is at a stack that does not exist");
+                return segment_bad(ret_why, "a site is at a stack that does not exist");
         to->known = true;
         to->kind = from->kind;
         to->phase = from->phase;
@@ -80,7 +74,7 @@ static int take_sums(struct process *p, const struct ifp_site *from, struct site
 {
         if (!fold_is_there(&p->segment, from->cost_fold) ||
             !fold_is_there(&p->segment, from->life_fold))
-                return bad(ret_why, "a histogram of spawns lies outside of the pool");
+                return segment_bad(ret_why, "a histogram of spawns lies outside of the pool");
         to->count = heap_bounded(from->count);
         to->live = from->live;
         to->peak = from->peak;

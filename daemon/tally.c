@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/words.h"
+
 void tally_done(struct tally *t)
 {
         free(t->rows);
@@ -106,20 +108,6 @@ static void take_lane(struct tally_scratch *x, const struct segment *s, uint32_t
         }
 }
 
-/* a -= b, word by word; false: one of them went backwards. */
-static bool subtract(struct figures *a, const struct figures *b)
-{
-        uint64_t *x = (uint64_t *)a;
-        const uint64_t *y = (const uint64_t *)b;
-        bool forward = true;
-
-        for (size_t i = 0; i < sizeof(*a) / sizeof(*x); i++) {
-                forward &= x[i] >= y[i];
-                x[i] -= y[i];
-        }
-        return forward;
-}
-
 static bool is_zero(const struct figures *f)
 {
         static const struct figures zero;
@@ -145,7 +133,8 @@ int tally_read(struct tally *ret, struct tally_scratch *x, const struct segment 
                 if (key >= n_ops * IFP_N_PHASES)
                         continue;
                 x->touched[key] = 1;
-                forward &= subtract(&x->at[key], &base->rows[i].f);
+                forward &= words_subtract(&x->at[key], &x->at[key], &base->rows[i].f,
+                                          sizeof(x->at[key]));
         }
         for (uint32_t i = 0; i < n_ops * IFP_N_PHASES; i++)
                 n += x->touched[i];
@@ -171,11 +160,7 @@ int tally_read(struct tally *ret, struct tally_scratch *x, const struct segment 
 
 void tally_figures_add(struct figures *to, const struct figures *f)
 {
-        uint64_t *x = (uint64_t *)to;
-        const uint64_t *y = (const uint64_t *)f;
-
-        for (size_t i = 0; i < sizeof(*to) / sizeof(*x); i++)
-                x[i] += y[i];
+        words_add(to, f, sizeof(*to));
 }
 
 void tally_add_to(const struct tally *t, struct figures *to, uint32_t n)

@@ -13,40 +13,7 @@
 #include <string.h>
 
 #include "daemon/process.h"
-
-/* a - b, word by word; false: one of them runs backwards, and is 0. */
-static bool subtract(void *ret, const void *a, const void *b, size_t bytes)
-{
-        uint64_t *to = ret;
-        const uint64_t *x = a, *y = b;
-        bool forward = true;
-
-        for (size_t i = 0; i < bytes / sizeof(*to); i++) {
-                forward &= x[i] >= y[i];
-                to[i] = x[i] >= y[i] ? x[i] - y[i] : 0;
-        }
-        return forward;
-}
-
-/* a >= b in each word */
-static bool covers(const void *a, const void *b, size_t bytes)
-{
-        const uint64_t *x = a, *y = b;
-        bool all = true;
-
-        for (size_t i = 0; i < bytes / sizeof(*x); i++)
-                all &= x[i] >= y[i];
-        return all;
-}
-
-static void add(void *to, const void *from, size_t bytes)
-{
-        uint64_t *x = to;
-        const uint64_t *y = from;
-
-        for (size_t i = 0; i < bytes / sizeof(*x); i++)
-                x[i] += y[i];
-}
+#include "daemon/words.h"
 
 static struct thread_waits read_waits(const struct ifp_lane *lane)
 {
@@ -91,12 +58,6 @@ static struct wait_now read_now(const struct ifp_lane *lane, uint64_t *ret_by)
         return now;
 }
 
-static int bad(const char **ret_why, const char *why)
-{
-        *ret_why = why;
-        return SEGMENT_E_BAD;
-}
-
 /*
  * The thread of that pthread_t, where its lane was not there yet when the join began. What a lane
  * says of it are 32 bits: two that say the same are none.
@@ -134,11 +95,11 @@ static int take_now(struct process *p, struct thread *t, const struct ifp_lane *
         struct wait_now now = read_now(lane, &by);
 
         if (now.kind >= IFP_N_WAIT_KINDS)
-                return bad(ret_why, "a wait in progress is of a kind that does not exist");
+                return segment_bad(ret_why, "a wait in progress is of a kind that does not exist");
         if (now.entry >= IFP_MAX_WAITS)
-                return bad(ret_why, "a wait in progress is none of its waits");
+                return segment_bad(ret_why, "a wait in progress is none of its waits");
         if (by >> 32 >= p->segment.header.n_lanes)
-                return bad(ret_why, "a wait in progress is for a lane that does not exist");
+                return segment_bad(ret_why, "a wait in progress is for a lane that does not exist");
         if (now.kind)
                 now.by = whom_for(p, &now, by);
         t->now = now;
@@ -160,12 +121,12 @@ int thread_waits_take(struct process *p, struct lane *l, uint32_t i, const char 
                 return 0;
         waits = read_waits(lane);
         ledger = read_ledger(lane);
-        if (!subtract(&own, &waits, &l->base_waits, sizeof(own)) ||
-            !covers(&own, &t->waits, sizeof(own)))
-                return bad(ret_why, "the waits of a thread run backwards");
-        if (!subtract(&part, &ledger, &l->base_ledger, sizeof(part)) ||
-            !covers(&part, &t->ledger, sizeof(part)))
-                return bad(ret_why, "a thread's part in decode steps runs backwards");
+        if (!words_subtract(&own, &waits, &l->base_waits, sizeof(own)) ||
+            words_run_back(&own, &t->waits, sizeof(own)))
+                return segment_bad(ret_why, "the waits of a thread run backwards");
+        if (!words_subtract(&part, &ledger, &l->base_ledger, sizeof(part)) ||
+            words_run_back(&part, &t->ledger, sizeof(part)))
+                return segment_bad(ret_why, "a thread's part in decode steps runs backwards");
         p->dirty |= memcmp(&own, &t->waits, sizeof(own)) || memcmp(&part, &t->ledger, sizeof(part));
         t->waits = own;
         t->ledger = part;
@@ -181,8 +142,8 @@ void thread_waits_end(struct process *p, struct lane *l)
 {
         struct thread *t = l->thread;
 
-        add(&l->base_waits, &t->waits, sizeof(t->waits));
-        add(&l->base_ledger, &t->ledger, sizeof(t->ledger));
+        words_add(&l->base_waits, &t->waits, sizeof(t->waits));
+        words_add(&l->base_ledger, &t->ledger, sizeof(t->ledger));
         l->last = t->index == PROCESS_MAX_THREADS ? p->later : t;
 }
 
@@ -194,9 +155,9 @@ void thread_ledger_settle(struct process *p, struct lane *l, uint32_t i)
                 return;
         now = read_ledger(&p->segment.map->lanes[i]);
         if (!memcmp(&now, &l->base_ledger, sizeof(now)) ||
-            !subtract(&more, &now, &l->base_ledger, sizeof(more)))
+            !words_subtract(&more, &now, &l->base_ledger, sizeof(more)))
                 return;
-        add(&l->last->ledger, &more, sizeof(more));
+        words_add(&l->last->ledger, &more, sizeof(more));
         l->base_ledger = now;
         p->dirty = true;
 }
@@ -211,8 +172,8 @@ void thread_waits_adopt(struct process *p, struct lane *l, uint32_t i)
 
 void thread_waits_add(struct thread *to, const struct thread *t)
 {
-        add(&to->waits, &t->waits, sizeof(t->waits));
-        add(&to->ledger, &t->ledger, sizeof(t->ledger));
+        words_add(&to->waits, &t->waits, sizeof(t->waits));
+        words_add(&to->ledger, &t->ledger, sizeof(t->ledger));
 }
 
 /* ---- which thread had a lane -------------------------------------------------------- */

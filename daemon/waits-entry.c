@@ -10,12 +10,6 @@
 #include "daemon/places.h"
 #include "daemon/process.h"
 
-static int bad(const char **ret_why, const char *why)
-{
-        *ret_why = why;
-        return SEGMENT_E_BAD;
-}
-
 /* The file the object lies in. What lies in none is on a heap or a stack. */
 static void find_file(const struct process *p, struct wait *w)
 {
@@ -90,15 +84,15 @@ int waits_identify(struct process *p, const struct ifp_wait *from, struct wait *
         w.stack = __atomic_load_n(&from->stack, __ATOMIC_RELAXED);
         w.object = heap_load(&from->object);
         if (w.kind == IFP_WAIT_NONE || w.kind >= IFP_N_WAIT_KINDS)
-                return bad(ret_why, "a wait is of a kind that does not exist");
+                return segment_bad(ret_why, "a wait is of a kind that does not exist");
         if (w.phase >= IFP_N_PHASES)
-                return bad(ret_why, "a wait is of a phase that does not exist");
+                return segment_bad(ret_why, "a wait is of a phase that does not exist");
         if (w.lane != IFP_STACK_SHARED && w.lane >= p->segment.header.n_lanes)
-                return bad(ret_why, "a wait is of a lane that does not exist");
+                return segment_bad(ret_why, "a wait is of a lane that does not exist");
         if (!is_anybodys(p, w.lane) && w.lane >= p->n_lanes)
                 return 0; /* taken since we looked how many there are */
         if (w.stack >= heap_n_stacks(p))
-                return bad(ret_why, "a wait is at a stack that does not exist");
+                return segment_bad(ret_why, "a wait is at a stack that does not exist");
         r = process_check_op(p, w.op, "a wait belongs to an op that does not exist", ret_why);
         if (r)
                 return r;

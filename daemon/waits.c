@@ -19,6 +19,7 @@
 #include "daemon/lane.h"
 #include "daemon/process.h"
 #include "daemon/text.h"
+#include "daemon/words.h"
 
 static void done(struct wait *w)
 {
@@ -38,12 +39,6 @@ void waits_done(struct waits *w)
         free(w->over);
         free(w->paths);
         *w = (struct waits){0};
-}
-
-static int bad(const char **ret_why, const char *why)
-{
-        *ret_why = why;
-        return SEGMENT_E_BAD;
 }
 
 static int room_for(struct waits *w, uint32_t n)
@@ -81,16 +76,6 @@ static struct wait_sums take_sums(const struct ifp_wait *w)
         };
 }
 
-static bool runs_back(const struct wait_sums *now, const struct wait_sums *before)
-{
-        const uint64_t *a = (const uint64_t *)now, *b = (const uint64_t *)before;
-        bool back = false;
-
-        for (size_t i = 0; i < sizeof(*now) / sizeof(*a); i++)
-                back |= a[i] < b[i];
-        return back;
-}
-
 /* The place of one thread, whole; false: just now it is being given to another. */
 static bool read_by(const struct ifp_wait_by *from, struct ifp_wait_by *ret)
 {
@@ -114,7 +99,8 @@ static int take_by(struct process *p, const struct ifp_wait_by *from, struct wai
         if (!read_by(from, &now))
                 return 0;
         if (now.lane >= p->segment.header.n_lanes)
-                return bad(ret_why, "a thread that was waited for has a lane that does not exist");
+                return segment_bad(ret_why,
+                                   "a thread that was waited for has a lane that does not exist");
         r = process_check_op(p, now.op,
                              "a thread that was waited for has an op that does not exist", ret_why);
         if (r)
@@ -165,10 +151,10 @@ static int take_one(struct process *p, uint32_t i, const char **ret_why)
                         return r;
         }
         sums = take_sums(from);
-        if (runs_back(&sums, &to->sums))
-                return bad(ret_why, "its waits run backwards");
+        if (words_run_back(&sums, &to->sums, sizeof(sums)))
+                return segment_bad(ret_why, "its waits run backwards");
         if (!fold_is_there(&p->segment, __atomic_load_n(&from->fold, __ATOMIC_ACQUIRE)))
-                return bad(ret_why, "a histogram of waits lies outside of the pool");
+                return segment_bad(ret_why, "a histogram of waits lies outside of the pool");
         for (uint32_t k = 0; k < IFP_WAIT_BY; k++) {
                 r = take_by(p, &from->by[k], to, k, ret_why);
                 if (r)
@@ -192,13 +178,14 @@ static void look_at_lanes(struct process *p, bool over)
         for (uint32_t i = 0; i < lane_count(p); i++) {
                 const struct ifp_lane *lane = &p->segment.map->lanes[i];
                 struct lane *l = &p->lanes[i];
+                bool is_live;
 
                 if (over) {
                         l->waits_from = l->waits_next;
                         continue;
                 }
-                l->waits_next = __atomic_load_n(&lane->state, __ATOMIC_ACQUIRE) == IFP_LANE_LIVE;
-                l->waits_next = __atomic_load_n(&lane->gen, __ATOMIC_RELAXED) + !l->waits_next;
+                is_live = __atomic_load_n(&lane->state, __ATOMIC_ACQUIRE) == IFP_LANE_LIVE;
+                l->waits_next = __atomic_load_n(&lane->gen, __ATOMIC_RELAXED) + !is_live;
         }
 }
 
@@ -243,7 +230,7 @@ int waits_take(struct process *p, const char **ret_why)
         if (!waits_are_on(&p->segment.header))
                 return 0;
         if (n < p->waits.n)
-                return bad(ret_why, "the number of its waits runs backwards");
+                return segment_bad(ret_why, "the number of its waits runs backwards");
         look_at_lanes(p, false);
         r = room_for(&p->waits, n);
         for (uint32_t i = 1; !r && i < n; i++)

@@ -206,6 +206,8 @@ def how_it_ended_is_known(s):
     for number in (signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV):
         run = s.start([fake(s), "idle", "20"], preload=False)
         live(s, run)
+        # one that ends before it has spans is not worth a run
+        wait_until(lambda: (status_of(s, run) or {}).get("spans") == 800, 10, "spans")
         run.kill(number)
         run.wait()
         equal(report_of(s, run)["run"]["exit"]["signal"], number, "signal")

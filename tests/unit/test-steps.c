@@ -4,106 +4,23 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-#include <unistd.h>
 
 #include "common/hist.h"
-#include "daemon/flush.h"
 #include "daemon/ledger.h"
-#include "daemon/process.h"
-#include "fake-segment.h"
-
-struct world {
-        struct fake f;
-        struct tally_scratch scratch;
-        struct process *p;
-        struct run *run;
-        char path[64];
-        uint64_t now;
-};
-
-static void attach(struct world *w, bool adopted)
-{
-        struct segment s;
-        const char *why = NULL;
-
-        assert_int_equal(segment_open(&s, dup(w->f.fd), &why), 0);
-        assert_int_equal(process_new(&w->p, &s, getpid(), -1, adopted, &w->scratch, &why), 0);
-        w->p->clock.ns_per_tick = 0.7;
-        w->p->clock.refine_ticks = UINT64_MAX;
-        w->p->run = w->run;
-        w->now = clock_mono_ns();
-}
+#include "fake-process.h"
 
 static int setup(void **state)
 {
-        struct world *w = calloc(1, sizeof(*w));
-        struct runfile_run row;
-        char *why = NULL;
-        int fd;
+        struct world *w = world_new(4);
 
-        strcpy(w->path, "/tmp/test-steps-XXXXXX");
-        fd = mkstemp(w->path);
-        assert_true(fd >= 0);
-        close(fd);
-        unlink(w->path);
-        fake_new(&w->f, 4);
-        w->run = run_new("20261120-194500-1", "test", getpid(), clock_real_ns());
-        run_describe(w->run, &row);
-        assert_int_equal(runfile_create(&w->run->file, w->path, &row, &why), 0);
-        attach(w, false);
+        w->ns_per_tick = 0.7;
+        world_attach(w, false);
         fake_lane_begin(&w->f, 0, 100);
         *state = w;
         return 0;
-}
-
-static int teardown(void **state)
-{
-        static const char *const ends[] = {"", "-wal", "-shm"};
-        struct world *w = *state;
-
-        process_free(w->p);
-        run_free(w->run);
-        tally_scratch_done(&w->scratch);
-        fake_free(&w->f);
-        for (int i = 0; i < 3; i++) {
-                char name[80];
-
-                snprintf(name, sizeof(name), "%s%s", w->path, ends[i]);
-                unlink(name);
-        }
-        free(w);
-        return 0;
-}
-
-static int look(struct world *w, const char **ret_why)
-{
-        uint64_t n, fullest;
-        int r;
-
-        *ret_why = NULL;
-        w->now += 1000000000;
-        r = process_round(w->p, w->now, &n, &fullest, ret_why);
-        return r ? r : process_tick(w->p, w->now, ret_why);
-}
-
-static void tick(struct world *w)
-{
-        const char *why;
-
-        assert_int_equal(look(w, &why), 0);
-}
-
-static void flush(struct world *w)
-{
-        char *why = NULL;
-
-        w->p->dirty = true;
-        assert_int_equal(flush_run(w->run, w->p, &why), 0);
 }
 
 static bool step(struct world *w, uint64_t wall, uint64_t barrier, uint64_t outside)
@@ -196,13 +113,13 @@ static void steps_become_rows(void **state)
         const struct rows *r;
         uint64_t sum = 0;
 
-        tick(w);
-        flush(w);
+        world_tick(w);
+        world_flush(w);
         assert_int_equal(read_file(w)->n_ledgers, 0);
         for (int i = 0; i < 7; i++)
                 step(w, 1001, i ? 333 : 0, 111);
-        tick(w);
-        flush(w);
+        world_tick(w);
+        world_flush(w);
         r = read_file(w);
         assert_int_equal(r->n_ledgers, 1);
         assert_int_equal(r->ledger.steps, 7);
@@ -234,8 +151,8 @@ static void sums_need_no_record(void **state)
 
         for (int i = 0; i < 3000; i++)
                 dropped += !step(w, 1000, 10, 10);
-        tick(w);
-        flush(w);
+        world_tick(w);
+        world_flush(w);
         r = read_file(w);
         assert_int_equal(dropped, 3000 - IFP_TOKEN_RING);
         assert_int_equal(r->ledger.steps, 3000);
@@ -256,8 +173,8 @@ static void slow_steps_are_kept_whole(void **state)
                 step(w, 1000, 10, 10);
         step(w, 2900, 10, 10);
         step(w, 3500, 1234, 10);
-        tick(w);
-        flush(w);
+        world_tick(w);
+        world_flush(w);
         r = read_file(w);
         assert_int_equal(r->n_slow, 2);
         assert_int_equal(r->slow[0].number, 1);
@@ -286,8 +203,8 @@ static void slow_steps_are_kept_whole(void **state)
                 if (i >= 20)
                         step(w, 5000 + (uint64_t)i, 10, 10);
         }
-        tick(w);
-        flush(w);
+        world_tick(w);
+        world_flush(w);
         r = read_file(w);
         assert_int_equal(r->n_slow, LEDGER_SLOW);
         for (uint32_t i = 0; i < LEDGER_SLOW; i++)
@@ -299,14 +216,14 @@ static void a_step_in_the_making_is_not_looked_at(void **state)
         struct world *w = *state;
 
         step(w, 1000, 10, 10);
-        tick(w);
+        world_tick(w);
         step(w, 1000, 10, 10);
         w->f.seg->ledger.seq = 1;
         w->f.seg->ledger.rows[0][0] += 5; /* and the rest not yet */
-        tick(w);
+        world_tick(w);
         assert_int_equal(w->p->ledger->sums.steps, 1);
         process_end(w->p, RUNFILE_END_SIGNAL, 9, w->now); /* killed in the midst of it */
-        flush(w);
+        world_flush(w);
         assert_rows_sum(read_file(w));
         assert_int_equal(read_file(w)->ledger.steps, 2);
         assert_int_equal(read_file(w)->ledger.wall_ns, 1400);
@@ -320,18 +237,18 @@ static void what_comes_late_is_the_last_threads(void **state)
         const struct rows *r;
 
         fake_lane_begin(&w->f, 1, 101);
-        tick(w);
+        world_tick(w);
         fake_lane_end(&w->f, 1);
-        tick(w);
+        world_tick(w);
         fake_step(&w->f, 1, 100, rows);
         fake_lane_begin(&w->f, 1, 102);
-        tick(w);
+        world_tick(w);
         fake_step(&w->f, 1, 1000, rows);
         fake_lane_end(&w->f, 1);
-        tick(w);
+        world_tick(w);
         fake_step(&w->f, 1, 10000, rows);
-        tick(w);
-        flush(w);
+        world_tick(w);
+        world_flush(w);
         r = read_file(w);
         assert_int_equal(r->n_threads, 2 * IFP_N_LEDGER);
         assert_int_equal(r->threads[0].thread, 1);
@@ -344,28 +261,21 @@ static void what_comes_late_is_the_last_threads(void **state)
 static void the_next_daemon_goes_on(void **state)
 {
         struct world *w = *state;
-        struct runfile *rf;
         const struct rows *r;
-        const char *why;
-        char *no = NULL;
         uint64_t sum = 0;
 
         for (int i = 0; i < 20; i++)
                 step(w, 1000, 10, 10);
         step(w, 9000, 10, 10);
-        tick(w);
-        flush(w);
+        world_tick(w);
+        world_flush(w);
         step(w, 1000, 10, 10);
-        tick(w); /* read, not written: its record is lost */
+        world_tick(w); /* read, not written: its record is lost */
         step(w, 1000, 10, 10);
-        process_free(w->p);
-        attach(w, true);
-        assert_int_equal(runfile_open(&rf, w->path, &no), 0);
-        assert_int_equal(process_resume(w->p, rf, 0, &why), 0);
-        runfile_close(rf);
+        world_resume(w);
         step(w, 8000, 10, 10);
-        tick(w);
-        flush(w);
+        world_tick(w);
+        world_flush(w);
         r = read_file(w);
         assert_int_equal(r->ledger.steps, 24);
         assert_int_equal(hist_count(r->wall), 23);
@@ -405,27 +315,13 @@ static void rows_sum_whatever_they_are(void **state)
 
 /* ---- lies ---- */
 
-static void lie(struct world *w, void *word, size_t bytes, uint64_t value)
-{
-        uint64_t was = 0;
-        const char *why;
-
-        memcpy(&was, word, bytes);
-        memcpy(word, &value, bytes);
-        assert_int_equal(look(w, &why), SEGMENT_E_BAD);
-        assert_non_null(why);
-        memcpy(word, &was, bytes);
-        tick(w);
-}
-#define LIE(word, value) lie(w, &(word), sizeof(word), value)
-
 static void lies_are_caught(void **state)
 {
         struct world *w = *state;
         struct ifp_segment *seg = w->f.seg;
 
         step(w, 1000, 10, 10);
-        tick(w);
+        world_tick(w);
         LIE(seg->ledger.head, 0);
         LIE(seg->ledger.head, 1 + IFP_TOKEN_RING + 1);
         LIE(seg->ledger.steps, 0);
@@ -440,20 +336,20 @@ static void lies_of_a_record_are_caught(void **state)
         step(w, 1000, 10, 10);
         was = *t;
         t->number = 2;
-        assert_int_equal(look(w, &why), SEGMENT_E_BAD);
+        assert_int_equal(world_look(w, &why), SEGMENT_E_BAD);
         *t = was;
         t->end = t->start - 1;
-        assert_int_equal(look(w, &why), SEGMENT_E_BAD);
+        assert_int_equal(world_look(w, &why), SEGMENT_E_BAD);
         *t = was;
         t->lane = 4;
-        assert_int_equal(look(w, &why), SEGMENT_E_BAD);
+        assert_int_equal(world_look(w, &why), SEGMENT_E_BAD);
         assert_non_null(why);
         *t = was;
-        tick(w);
+        world_tick(w);
         assert_int_equal(w->p->ledger->wall.count, 1);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, world_teardown)
 
 int main(void)
 {
