@@ -468,12 +468,12 @@ int kernel_bpf_attach(struct kernel_bpf *b)
 
 void kernel_bpf_detach(struct kernel_bpf *b)
 {
-        kernel_bpf_measure(b, false);
+        (void)kernel_bpf_measure(b, false);
         while (b->n_links)
                 close(b->links[--b->n_links]);
 }
 
-void kernel_bpf_measure(struct kernel_bpf *b, bool on)
+bool kernel_bpf_measure(struct kernel_bpf *b, bool on)
 {
         if (on && b->stats < 0)
                 b->stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
@@ -481,6 +481,7 @@ void kernel_bpf_measure(struct kernel_bpf *b, bool on)
                 close(b->stats);
                 b->stats = -1;
         }
+        return b->stats >= 0;
 }
 
 void kernel_bpf_cost(struct kernel_bpf *b, uint64_t *ret_events, uint64_t *ret_ns,

@@ -20,8 +20,9 @@ void kernel_slots_set(uint32_t slot, struct process *p);
 void kernel_slots_forget(struct process *p);
 void kernel_slots_drop(void); /* of the programs that are loaded, all is void */
 
-/* Runs of the programs and time in them, all processes together: an estimate, see kernel.c. */
-void kernel_cost(uint64_t now_ns, uint64_t *ret_events, uint64_t *ret_ns, uint64_t *ret_missed);
+/* Runs of the programs and time in them, all processes together: an estimate, see kernel.c. false:
+ * these two are not known. */
+bool kernel_cost(uint64_t now_ns, uint64_t *ret_events, uint64_t *ret_ns, uint64_t *ret_missed);
 
 /* daemon/kernel-proc.c: what /proc tells of the threads. */
 void kernel_proc_take(struct process *p);
@@ -88,8 +89,9 @@ void kernel_bpf_detach(struct kernel_bpf *b);
 int kernel_bpf_install(const struct kernel_bpf *b, uint32_t slot, int array);
 int kernel_bpf_watch(struct kernel_bpf *b, uint32_t slot, const struct view_proc *p);
 void kernel_bpf_forget(struct kernel_bpf *b, uint32_t slot);
-/* Whether the kernel counts their runs and times them, which costs more than they do. */
-void kernel_bpf_measure(struct kernel_bpf *b, bool on);
+/* Whether the kernel counts their runs and times them, which costs more than they do: as it is now.
+ */
+bool kernel_bpf_measure(struct kernel_bpf *b, bool on);
 void kernel_bpf_cost(struct kernel_bpf *b, uint64_t *ret_events, uint64_t *ret_ns,
                      uint64_t *ret_missed);
 

@@ -252,9 +252,10 @@ static void take_cost(struct kernel *k)
 {
         uint64_t events, ns, missed;
 
-        kernel_cost(clock_mono_ns(), &events, &ns, &missed);
-        k->events = events - k->events_before;
-        k->cost_ns = ns - k->cost_before_ns;
+        bool known = kernel_cost(clock_mono_ns(), &events, &ns, &missed);
+
+        k->events = known ? events - k->events_before : RUNFILE_NOT_TOLD;
+        k->cost_ns = known ? ns - k->cost_before_ns : RUNFILE_NOT_TOLD;
         k->total.lost += missed - k->missed_before;
 }
 

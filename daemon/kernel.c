@@ -149,6 +149,7 @@ static void start_loading(bool stacks)
 #define EVERY_NS   4000000000ull
 
 static struct {
+        bool known; /* the kernel lets us: it takes CAP_SYS_ADMIN */
         bool on;
         uint64_t since_ns;           /* of this stretch, measured or not */
         uint64_t events, ns;         /* of all stretches that are over */
@@ -179,9 +180,8 @@ static void switch_measuring(bool on)
 {
         uint64_t missed;
 
-        kernel_bpf_measure(&it.bpf, on);
-        cost.on = on;
-        if (on)
+        cost.on = kernel_bpf_measure(&it.bpf, on);
+        if (cost.on)
                 kernel_bpf_cost(&it.bpf, &cost.at_events, &cost.at_ns, &missed);
 }
 
@@ -189,6 +189,7 @@ static void cost_begin(void)
 {
         cost.since_ns = clock_mono_ns();
         switch_measuring(true);
+        cost.known = cost.on;
 }
 
 static void cost_end(void)
@@ -197,7 +198,7 @@ static void cost_end(void)
         cost.on = false;
 }
 
-void kernel_cost(uint64_t now_ns, uint64_t *ret_events, uint64_t *ret_ns, uint64_t *ret_missed)
+bool kernel_cost(uint64_t now_ns, uint64_t *ret_events, uint64_t *ret_ns, uint64_t *ret_missed)
 {
         uint64_t took = now_ns - cost.since_ns, events, ns;
 
@@ -205,12 +206,14 @@ void kernel_cost(uint64_t now_ns, uint64_t *ret_events, uint64_t *ret_ns, uint64
         *ret_events = cost.events + (cost.on ? events - cost.at_events
                                              : (uint64_t)(cost.events_rate * (double)took));
         *ret_ns = cost.ns + (cost.on ? ns - cost.at_ns : (uint64_t)(cost.ns_rate * (double)took));
+        return cost.known;
 }
 
 uint64_t kernel_deadline(void)
 {
-        return it.attached ? cost.since_ns + (cost.on ? MEASURE_NS : EVERY_NS - MEASURE_NS)
-                           : UINT64_MAX;
+        return it.attached && cost.known
+                       ? cost.since_ns + (cost.on ? MEASURE_NS : EVERY_NS - MEASURE_NS)
+                       : UINT64_MAX;
 }
 
 void kernel_tick(uint64_t now_ns)
@@ -333,7 +336,8 @@ static void watch(struct process *p)
         k->wanted = false;
         kernel_slots_set(k->slot, p);
         it.n_watched++;
-        kernel_cost(clock_mono_ns(), &k->events_before, &k->cost_before_ns, &k->missed_before);
+        (void)kernel_cost(clock_mono_ns(), &k->events_before, &k->cost_before_ns,
+                          &k->missed_before);
 }
 
 /* The next array into a slot: of who waits for it, or a spare. */

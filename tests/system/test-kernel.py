@@ -364,6 +364,28 @@ def without_the_capabilities(s):
 
 
 @case
+def without_the_right_to_measure(s):
+    """With the two capabilities only, all is seen but what the programs themselves cost."""
+    setpriv = shutil.which("setpriv")
+    if not setpriv or os.geteuid() != 0:
+        skip("not root, or no setpriv")
+    drop = "-sys_admin"
+    daemon = s.start([setpriv, f"--bounding-set={drop}", f"--inh-caps={drop}", s.daemon], preload=False)
+    wait_until(lambda: os.path.exists(s.path("run/infprof/shim.sock")) or daemon.returncode is not None, 10, "the daemon")
+    if daemon.returncode is not None:
+        skip(f"setpriv: {daemon.stderr.strip()}")
+    run = s.run([victim(s, "kernel-days"), "spin", "2500"])
+    view = View(s, run.pid)
+    if view.kernel["view"] != 2:
+        skip(view.kernel["why"])
+    check(view.thread("kernel-days")["running_ns"] > 10_000_000, "it is seen")
+    equal((view.kernel["events"], view.kernel["cost_ns"]), (None, None), "what nobody could measure")
+    told = json.loads(s.infprof("threads", "--json").stdout)["kernel"]
+    equal((told["view"], told["lost"], told["events"], told["cost_ns"], told["cost_share"]), ("bpf", 0, None, None, None),
+          "the document")
+
+
+@case
 def refused_by_seccomp(s):
     unprivileged(s, ["/usr/bin/python3", s.source("tests/system/deny-bpf.py")], "seccomp")
 
