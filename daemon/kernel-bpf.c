@@ -48,12 +48,12 @@ _Static_assert(offsetof(struct ifp_lane, top) == VIEW_LANE_TOP &&
                "bpf/view.h");
 _Static_assert(offsetof(struct ifp_lane_waits, since) == 0 &&
                        offsetof(struct ifp_lane_waits, in_alloc) == 40,
-               "struct waits_head of view.bpf.c");
+               "struct waits_head of bpf/lane.h");
 _Static_assert(IFP_STATE_NONE == 0 && IFP_STATE_CALL == 1 && IFP_STATE_GRAPH == 2 &&
                        IFP_STATE_COMPUTE == 3 && IFP_STATE_WAIT == 4 && IFP_STATE_ALLOC == 5 &&
                        IFP_KIND_KERNEL == 0 && IFP_KIND_NODE == 1 && IFP_KIND_GRAPH == 2 &&
                        IFP_KIND_CALL == 3 && IFP_KIND_WAIT == 4 && IFP_PHASE_LOAD == 1,
-               "enums of view.bpf.c");
+               "enums of bpf/maps.h");
 
 #define LINE 200
 
@@ -134,7 +134,7 @@ char *kernel_bpf_why(int error)
 
 int kernel_bpf_array(void)
 {
-        /* as in view.bpf.c */
+        /* as in bpf/maps.h */
         LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_MMAPABLE);
         int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "infprof_lanes", sizeof(uint32_t),
                                 sizeof(struct ifp_kernel_lane), VIEW_LANES, &o);
