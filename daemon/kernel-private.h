@@ -20,7 +20,15 @@ void kernel_slots_set(uint32_t slot, struct process *p);
 void kernel_slots_forget(struct process *p);
 void kernel_slots_drop(void); /* of the programs that are loaded, all is void */
 
-/* Runs of the programs and time in them, all processes together: an estimate, see kernel.c. false:
+/* daemon/kernel-process.c: 0, or -errno */
+int kernel_identify(const struct process *p, struct view_proc *v);
+void kernel_describe(const struct process *p, struct view_proc *v);
+int kernel_make_array(struct process *p); /* and maps it */
+
+/* daemon/kernel-cost.c: from when they are attached until nobody is watched */
+void kernel_cost_begin(struct kernel_bpf *b);
+void kernel_cost_end(void);
+/* Runs of the programs and time in them, all processes together: an estimate. false:
  * these two are not known. */
 bool kernel_cost(uint64_t now_ns, uint64_t *ret_events, uint64_t *ret_ns, uint64_t *ret_missed);
 
@@ -48,9 +56,16 @@ void kernel_read_forget(void);
 void kernel_read_lane(const struct ifp_kernel_lane *e, uint64_t now_ns, struct kernel_figures *ret,
                       uint32_t *ret_cpu);
 
-/* daemon/kernel-bpf.c, or kernel-none.c where it is not built in */
+/* daemon/kernel-bpf.c and kernel-load.c, or kernel-none.c where they are not built in */
 #define KERNEL_BPF_MAPS  10
 #define KERNEL_BPF_PROGS 14
+#define KERNEL_FIND      (KERNEL_BPF_PROGS - 1) /* the iterator, which is attached to nothing */
+extern const struct kernel_program {
+        const char *name, *type; /* of the kernel's types: without it there is no such event */
+        bool must;
+        int perf; /* software event, or -1 */
+} kernel_program[KERNEL_BPF_PROGS];
+
 struct kernel_bpf {
         int maps[KERNEL_BPF_MAPS], programs[KERNEL_BPF_PROGS]; /* -1: none */
         int *links;
