@@ -7,7 +7,6 @@
  * A program whose tracepoint this kernel does not have is left out.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <linux/perf_event.h>
 #include <signal.h>
 #include <stddef.h>
@@ -25,6 +24,7 @@
 #include <infprof/segment.h>
 
 #include "bpf/syscalls.h"
+#include "common/capabilities.h"
 #include "daemon/kernel-private.h"
 #include "daemon/text.h"
 #include "view.skel.h"
@@ -77,30 +77,13 @@ static const char *const maps[KERNEL_BPF_MAPS] = {
 
 /* ---- why not -------------------------------------------------------------------- */
 
-static bool has_capabilities(uint64_t wanted)
-{
-        char line[256];
-        uint64_t all = 0;
-        FILE *f = fopen("/proc/self/status", "re");
-
-        while (f && fgets(line, sizeof(line), f))
-                if (sscanf(line, "CapEff: %" SCNx64, &all) == 1)
-                        break;
-        if (f)
-                fclose(f);
-        return (all & wanted) == wanted;
-}
-
 char *kernel_bpf_why(int error)
 {
-        bool may = has_capabilities(1ull << 21 /* CAP_SYS_ADMIN */) ||
-                   has_capabilities(1ull << 38 | 1ull << 39); /* CAP_PERFMON, CAP_BPF */
-
         if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
                 return text_format("/sys/kernel/btf/vmlinux cannot be read: %s; it takes a kernel "
                                    "with CONFIG_DEBUG_INFO_BTF",
                                    strerror(errno));
-        if (!may) {
+        if (!ifp_may_bpf()) {
                 char self[4096];
                 ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
