@@ -137,11 +137,14 @@ static int put_syscall(struct run *run, const struct process *p, const struct ke
         return runfile_put_syscall(run->file, &row);
 }
 
+/* Those that have nothing, and are not written, are the last: so each place is written again. */
 static int by_time(const void *a, const void *b)
 {
         const struct kernel_preempt_row *x = a, *y = b;
 
-        return x->v.total < y->v.total ? 1 : x->v.total > y->v.total ? -1 : 0;
+        if (x->v.total != y->v.total)
+                return x->v.total < y->v.total ? 1 : -1;
+        return x->v.count < y->v.count ? 1 : x->v.count > y->v.count ? -1 : 0;
 }
 
 static int put_preempts(struct run *run, const struct process *p)

@@ -282,8 +282,12 @@ int kernel_bpf_loaded(int fd, struct kernel_bpf *ret, char **ret_why)
                            .msg_control = control.bytes,
                            .msg_controllen = sizeof(control.bytes)};
         uint32_t n, at = 0;
+        ssize_t got;
 
-        if (recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != sizeof(what)) {
+        got = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+                return -EAGAIN;
+        if (got != sizeof(what)) {
                 *ret_why = text_format("the process that loads the programs died");
                 return -EIO;
         }

@@ -94,7 +94,7 @@ int kernel_bpf_find_array(uint32_t id);  /* such a one, if that is what it is; o
 
 /* Loads in a process of its own; the socket that says when it is done, or -errno. */
 int kernel_bpf_load(bool stacks, uint32_t map_max, pid_t *ret_pid);
-/* What it says: 0 and the programs, or -errno and a line. */
+/* What it says: 0 and the programs, or -errno and a line; -EAGAIN: nothing yet. */
 int kernel_bpf_loaded(int fd, struct kernel_bpf *ret, char **ret_why);
 void kernel_bpf_unload(struct kernel_bpf *b);
 
