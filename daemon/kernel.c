@@ -134,6 +134,16 @@ static void start_loading(bool stacks)
         }
 }
 
+/* Programs that are attached cost the whole machine. */
+static void detach_unwatched(void)
+{
+        if (!it.attached || it.n_watched)
+                return;
+        kernel_cost_end();
+        kernel_bpf_detach(&it.bpf);
+        it.attached = false;
+}
+
 /* Its array is in its slot: the programs may look. */
 static void watch(struct process *p)
 {
@@ -153,6 +163,7 @@ static void watch(struct process *p)
                 k->proc.number = 0;
                 do_without(p, text_format("the kernel does not let our programs look: %s",
                                           strerror(-r)));
+                detach_unwatched();
                 return;
         }
         k->wanted = false;
@@ -310,11 +321,8 @@ void kernel_end(struct process *p)
         if (k->proc.number) {
                 kernel_bpf_forget(&it.bpf, k->slot);
                 forget_keys(k->proc.number);
-                if (--it.n_watched == 0) {
-                        kernel_cost_end();
-                        kernel_bpf_detach(&it.bpf);
-                        it.attached = false;
-                }
+                it.n_watched--;
+                detach_unwatched();
         }
         k->proc.number = 0;
         if (k->lanes)
