@@ -248,9 +248,8 @@ static void greet(struct intake *in, uint32_t i)
                 ; /* came and went: somebody looked whether we are here */
         else if (r)
                 server_refuse(in->server, from.peer.pid, r < 0 ? strerror(-r) : why);
-        else
-                answer(in,
-                       &from); /* if it does not wait any more, the segment is here all the same */
+        else /* if it does not wait any more, the segment is here all the same */
+                answer(in, &from);
         forget(in, i);
 }
 

@@ -44,7 +44,6 @@ void kernel_describe(const struct process *p, struct view_proc *v)
 
         v->flags = h->flags & IFP_HEADER_OFFCPU ? VIEW_OFFCPU : 0;
         v->n_lanes = h->n_lanes;
-        v->mapped_at = h->mapped_at;
         v->lanes_at = h->mapped_at + h->lanes_offset;
         v->lane_bytes = h->lane_bytes;
         v->tls_offset = h->mapped_at ? h->tls_lane_offset : 0;
