@@ -43,6 +43,9 @@ struct kernel_proc_thread {
 };
 bool kernel_proc_thread(pid_t pid, pid_t tid, struct kernel_proc_thread *ret);
 
+/* daemon/kernel-forget.c */
+void kernel_forget_keys(struct kernel_bpf *b, uint32_t number);
+
 /* daemon/kernel-off.c: stacks of time off the CPU */
 void kernel_off_take(struct kernel_bpf *b, struct process *p);
 void kernel_off_done(struct kernel *k);

@@ -283,33 +283,6 @@ void kernel_serve(struct process *processes)
                 next_slot(processes);
 }
 
-/* What has the number of a process that is over makes room for others. */
-static void forget_keys(uint32_t number)
-{
-        static const struct {
-                enum kernel_map map;
-                size_t key, value;
-        } keyed[] = {
-                {KERNEL_OPS, sizeof(struct view_op_key), sizeof(struct view_op)},
-                {KERNEL_SYSCALLS, sizeof(struct view_syscall_key), sizeof(struct view_syscall)},
-                {KERNEL_PREEMPTS, sizeof(struct view_preempt_key), sizeof(struct view_preempt)},
-                {KERNEL_OFFCPU, sizeof(struct view_off_key), sizeof(struct view_off)},
-        };
-
-        for (size_t i = 0; i < sizeof(keyed) / sizeof(keyed[0]); i++) {
-                char *keys = NULL, *values = NULL;
-                int n = kernel_bpf_all(&it.bpf, keyed[i].map, keyed[i].key, keyed[i].value,
-                                       (void **)&keys, (void **)&values);
-
-                for (int e = 0; e < n; e++)
-                        if (*(uint32_t *)(void *)(keys + (size_t)e * keyed[i].key) == number)
-                                kernel_bpf_delete(&it.bpf, keyed[i].map,
-                                                  keys + (size_t)e * keyed[i].key);
-                free(keys);
-                free(values);
-        }
-}
-
 void kernel_end(struct process *p)
 {
         struct kernel *k = &p->kernel;
@@ -320,7 +293,7 @@ void kernel_end(struct process *p)
         kernel_slots_forget(p);
         if (k->proc.number) {
                 kernel_bpf_forget(&it.bpf, k->slot);
-                forget_keys(k->proc.number);
+                kernel_forget_keys(&it.bpf, k->proc.number);
                 it.n_watched--;
                 detach_unwatched();
         }

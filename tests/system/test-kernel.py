@@ -317,6 +317,33 @@ def stacks_of_blocked_time(s):
     check(not [f for f in frames.values() if "libinfprof" in (f["library"] or "")], "frames of the shim")
 
 
+def stacks_kept(daemon, bpftool):
+    """How many stacks the daemon's map has."""
+    for fd in os.listdir(f"/proc/{daemon}/fdinfo"):
+        with contextlib.suppress(OSError), open(f"/proc/{daemon}/fdinfo/{fd}", encoding="utf-8") as f:
+            info = dict(line.split(":", 1) for line in f if ":" in line)
+            if int(info.get("map_type", 0)) == 7:  # BPF_MAP_TYPE_STACK_TRACE
+                dump = subprocess.run([bpftool, "-j", "map", "dump", "id", info["map_id"].strip()], check=True, capture_output=True)
+                return len(json.loads(dump.stdout))
+    raise Failed("no map of stacks")
+
+
+@case
+def stacks_make_room_for_others(s):
+    bpftool = shutil.which("bpftool") or "/usr/sbin/bpftool"
+    if not os.path.exists(bpftool):
+        skip("no bpftool")
+    env = {"INFPROF_OFFCPU": "1"}
+    with watched(s, env=env) as keeper:
+        daemon = s.daemons()[0]
+        run = s.run([victim(s, "kernel-days"), "futexes", "300"], env=env)
+        view = View(s, run.pid)
+        check(len({o["stack"] for o in view.of("off_cpu")}) >= 3, "stacks of the process that is over")
+        ours = stacks_kept(daemon, bpftool)
+    kept = View(s, keeper.pid).of("off_cpu")
+    check(ours <= len(kept) + 2, f"{ours} stacks in the map, {len(kept)} of who lives")
+
+
 @case
 def stacks_of_blocked_time_without_the_shim(s):
     env = {"INFPROF_OFFCPU": "1", "INFPROF_KERNELS": "libtinykernels.so:tk_*"}
