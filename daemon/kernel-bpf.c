@@ -128,29 +128,54 @@ static int attach_perf(struct kernel_bpf *b, int program, uint64_t event)
         return r;
 }
 
+static void drop_links(struct kernel_bpf *b, uint32_t n)
+{
+        while (b->n_links > n)
+                close(b->links[--b->n_links]);
+}
+
+/* All of it or, as of a CPU that is left out one would not know, nothing. */
+static int attach(struct kernel_bpf *b, int i)
+{
+        uint32_t before = b->n_links;
+        int r;
+
+        if (b->programs[i] < 0)
+                return -ENOENT;
+        r = kernel_program[i].perf >= 0
+                    ? attach_perf(b, b->programs[i], (uint64_t)kernel_program[i].perf)
+                    : add_link(b, bpf_raw_tracepoint_open(NULL, b->programs[i]));
+        if (r)
+                drop_links(b, before);
+        return r;
+}
+
 int kernel_bpf_attach(struct kernel_bpf *b)
 {
-        int r = 0;
+        b->counts_faults = true;
+        b->times_faults = false;
+        for (int i = 0; i < KERNEL_FIND; i++) {
+                int r;
 
-        for (int i = 0; !r && i < KERNEL_FIND; i++) {
-                if (b->programs[i] < 0)
-                        continue;
-                r = kernel_program[i].perf >= 0
-                            ? attach_perf(b, b->programs[i], (uint64_t)kernel_program[i].perf)
-                            : add_link(b, bpf_raw_tracepoint_open(NULL, b->programs[i]));
-                if (r && !kernel_program[i].must)
-                        r = 0; /* faults or block I/O are not told then */
+                if (i == KERNEL_FAULTS && !b->counts_faults)
+                        continue; /* they would begin, and never end */
+                r = attach(b, i);
+                if (r && kernel_program[i].must) {
+                        kernel_bpf_detach(b);
+                        return r;
+                }
+                if (r && kernel_program[i].perf >= 0)
+                        b->counts_faults = false;
+                if (!r && i == KERNEL_FAULTS)
+                        b->times_faults = true;
         }
-        if (r)
-                kernel_bpf_detach(b);
-        return r;
+        return 0;
 }
 
 void kernel_bpf_detach(struct kernel_bpf *b)
 {
         (void)kernel_bpf_measure(b, false);
-        while (b->n_links)
-                close(b->links[--b->n_links]);
+        drop_links(b, 0);
 }
 
 bool kernel_bpf_measure(struct kernel_bpf *b, bool on)

@@ -63,6 +63,7 @@ void kernel_read_lane(const struct ifp_kernel_lane *e, uint64_t now_ns, struct k
 #define KERNEL_BPF_MAPS  10
 #define KERNEL_BPF_PROGS 14
 #define KERNEL_FIND      (KERNEL_BPF_PROGS - 1) /* the iterator, which is attached to nothing */
+#define KERNEL_FAULTS    9                      /* behind those that tell a fault's end */
 extern const struct kernel_program {
         const char *name, *type; /* of the kernel's types: without it there is no such event */
         bool must;
@@ -74,6 +75,7 @@ struct kernel_bpf {
         int *links;
         uint32_t n_links, room;
         int stats; /* while they are measured; -1 */
+        bool counts_faults, times_faults;
 };
 
 enum kernel_map {

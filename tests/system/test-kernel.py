@@ -15,7 +15,7 @@ import time
 from harness import Failed, between, case, check, equal, main, near, skip, wait_until
 from victims import victim
 
-GETPPID, CLOSE, PREAD64 = 110, 3, 17
+GETPPID, CLOSE, PREAD64, BPF, PERF_EVENT_OPEN = 110, 3, 17, 321, 298
 BLOCKS = ("futex", "io", "fault", "sleep", "poll", "other")
 LATE = 3  # what a thread still does between its own last look and its end
 
@@ -414,7 +414,23 @@ def without_the_right_to_measure(s):
 
 @case
 def refused_by_seccomp(s):
-    unprivileged(s, ["/usr/bin/python3", s.source("tests/system/deny-bpf.py")], "seccomp")
+    unprivileged(s, ["/usr/bin/python3", s.source("tests/system/deny-call.py"), str(BPF)], "seccomp")
+
+
+@case
+def without_the_end_of_faults(s):
+    """Where perf is refused, all is seen but page faults."""
+    daemon = s.start(["/usr/bin/python3", s.source("tests/system/deny-call.py"), str(PERF_EVENT_OPEN), s.daemon], preload=False)
+    wait_until(lambda: os.path.exists(s.path("run/infprof/shim.sock")) or daemon.returncode is not None, 10, "the daemon")
+    if daemon.returncode is not None:
+        skip(f"seccomp: {daemon.stderr.strip()}")
+    with watched(s):
+        run = s.run([victim(s, "kernel-days"), "faults", "5000"])
+        view = View(s, run.pid)
+    equal(view.kernel["view"], 2, f"view ({view.kernel['why']})")
+    t = view.thread("kernel-days")
+    check(t["running_ns"] > 0 and t["voluntary"] is not None, f"all else is seen: {t}")
+    equal((t["minor_faults"], t["major_faults"], t["fault_ns"]), (None, None, None), "faults, which nobody told the end of")
 
 
 @case
