@@ -4,6 +4,8 @@
  * timed by the kernel costs a program more than what it does. So that is done for the first quarter
  * second, and then for a quarter second of every four; what they did in the rest of the time is
  * taken to be like it.
+ *
+ * Of what they cost in a stretch of time, each process that is watched then has its part.
  */
 #include "daemon/kernel-private.h"
 
@@ -20,6 +22,10 @@ static struct {
         uint64_t events, ns;         /* of all stretches that are over */
         uint64_t at_events, at_ns;   /* the kernel's counts when the stretch began */
         double events_rate, ns_rate; /* a ns, in the last that was measured */
+
+        uint32_t n_watched;
+        uint64_t shared_events, shared_ns; /* so much of all is divided already, */
+        double events_each, ns_each;       /* and this came to who was always there */
 } cost;
 
 static void close_stretch(uint64_t now_ns)
@@ -64,14 +70,36 @@ void kernel_cost_end(void)
         cost.bpf = NULL;
 }
 
-bool kernel_cost(uint64_t now_ns, uint64_t *ret_events, uint64_t *ret_ns, uint64_t *ret_missed)
+/* All that they cost until now goes to those that are watched. */
+static void share(uint64_t now_ns, uint64_t *ret_missed)
 {
-        uint64_t took = now_ns - cost.since_ns, events, ns;
+        uint64_t took = now_ns - cost.since_ns, events, ns, all_events, all_ns;
 
         kernel_bpf_cost(cost.bpf, &events, &ns, ret_missed);
-        *ret_events = cost.events + (cost.on ? events - cost.at_events
-                                             : (uint64_t)(cost.events_rate * (double)took));
-        *ret_ns = cost.ns + (cost.on ? ns - cost.at_ns : (uint64_t)(cost.ns_rate * (double)took));
+        all_events = cost.events + (cost.on ? events - cost.at_events
+                                            : (uint64_t)(cost.events_rate * (double)took));
+        all_ns = cost.ns + (cost.on ? ns - cost.at_ns : (uint64_t)(cost.ns_rate * (double)took));
+        if (cost.n_watched) {
+                cost.events_each += (double)(all_events - cost.shared_events) / cost.n_watched;
+                cost.ns_each += (double)(all_ns - cost.shared_ns) / cost.n_watched;
+        }
+        cost.shared_events = all_events;
+        cost.shared_ns = all_ns;
+}
+
+void kernel_cost_watched(uint64_t now_ns, uint32_t n)
+{
+        uint64_t missed;
+
+        share(now_ns, &missed);
+        cost.n_watched = n;
+}
+
+bool kernel_cost(uint64_t now_ns, uint64_t *ret_events, uint64_t *ret_ns, uint64_t *ret_missed)
+{
+        share(now_ns, ret_missed);
+        *ret_events = (uint64_t)cost.events_each;
+        *ret_ns = (uint64_t)cost.ns_each;
         return cost.known;
 }
 

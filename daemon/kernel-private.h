@@ -28,8 +28,9 @@ int kernel_make_array(struct process *p); /* and maps it */
 /* daemon/kernel-cost.c: from when they are attached until nobody is watched */
 void kernel_cost_begin(struct kernel_bpf *b);
 void kernel_cost_end(void);
-/* Runs of the programs and time in them, all processes together: an estimate. false:
- * these two are not known. */
+void kernel_cost_watched(uint64_t now_ns, uint32_t n); /* so many from now on */
+/* Runs of the programs and time in them, as came to a process that is watched since they were
+ * attached: an estimate. What they missed is of all. false: the first two are not known. */
 bool kernel_cost(uint64_t now_ns, uint64_t *ret_events, uint64_t *ret_ns, uint64_t *ret_missed);
 
 /* daemon/kernel-proc.c: what /proc tells of the threads. */

@@ -137,7 +137,10 @@ static void start_loading(bool stacks)
 /* Programs that are attached cost the whole machine. */
 static void detach_unwatched(void)
 {
-        if (!it.attached || it.n_watched)
+        if (!it.attached)
+                return;
+        kernel_cost_watched(clock_mono_ns(), it.n_watched);
+        if (it.n_watched)
                 return;
         kernel_cost_end();
         kernel_bpf_detach(&it.bpf);
@@ -168,7 +171,7 @@ static void watch(struct process *p)
         }
         k->wanted = false;
         kernel_slots_set(k->slot, p);
-        it.n_watched++;
+        kernel_cost_watched(clock_mono_ns(), ++it.n_watched);
         (void)kernel_cost(clock_mono_ns(), &k->events_before, &k->cost_before_ns,
                           &k->missed_before);
 }
