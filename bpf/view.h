@@ -15,16 +15,15 @@
 #endif
 
 #define VIEW_PROCS 64u /* watched at the same time */
-#define VIEW_LANES                                                                                 \
-        2048u /* IFP_MAX_LANES: all arrays are of one size, so that an element is found by         \
-                 a few instructions and not by a call */
+/* IFP_MAX_LANES: all arrays are of one size, so that an element is found by a few instructions and
+   not by a call */
+#define VIEW_LANES    2048u
 #define VIEW_SYSCALLS 512u
-#define VIEW_SYSCALL_NONE                                                                          \
-        0xffffffffu /* a number that no system call has; as a key: all of those                    \
-                     */
-#define VIEW_STACK_DEPTH 64u
-#define VIEW_PHASES      5u    /* IFP_N_PHASES */
-#define VIEW_OPS         2048u /* IFP_MAX_OPS */
+/* A number that no system call has; as a key: all of those. */
+#define VIEW_SYSCALL_NONE 0xffffffffu
+#define VIEW_STACK_DEPTH  64u
+#define VIEW_PHASES       5u    /* IFP_N_PHASES */
+#define VIEW_OPS          2048u /* IFP_MAX_OPS */
 
 /* How many elements the maps have; a debug setting makes them smaller. */
 #define VIEW_MAX_OPS      8192u
@@ -91,7 +90,7 @@ struct view_proc {
         uint32_t tgid;  /* in the innermost pid namespace that it is in, */
         uint32_t pidns; /* and the inode of that */
         uint32_t reserved;
-        uint64_t mapped_at, lanes_at, lane_bytes;
+        uint64_t lanes_at, lane_bytes;
         int64_t tls_offset; /* 0: not told: all its threads are without a lane */
         uint64_t ops_at, phase_at, waits_offset;
         /* Where its first thread stood when the watch was asked for; from then on it counts. */
@@ -107,7 +106,6 @@ struct view_total {
         uint64_t stacks_lost; /* off-CPU stacks that could not be taken */
         uint64_t io_count, io_bytes, io_ns;
         uint64_t load_io_count, load_io_bytes, load_io_ns;
-        uint64_t reserved[8];
         uint64_t run_queue[VIEW_HIST_BUCKETS]; /* runnable to running */
         uint64_t io[VIEW_HIST_BUCKETS];
 };

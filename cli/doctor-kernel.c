@@ -7,11 +7,8 @@
 #include "cli/doctor.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,36 +16,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "common/capabilities.h"
 #include "common/cleanup.h"
 #include "common/paths.h"
 
 #define BTF "/sys/kernel/btf/vmlinux"
-
-enum {
-        CAP_SYS_ADMIN_BIT = 21,
-        CAP_PERFMON_BIT = 38,
-        CAP_BPF_BIT = 39,
-};
-
-static uint64_t capabilities(void)
-{
-        char line[256];
-        uint64_t all = 0;
-        FILE *f = fopen("/proc/self/status", "re");
-
-        while (f && fgets(line, sizeof(line), f))
-                if (sscanf(line, "CapEff: %" SCNx64, &all) == 1)
-                        break;
-        if (f)
-                fclose(f);
-        return all;
-}
-
-static bool may_bpf(uint64_t all)
-{
-        return all >> CAP_SYS_ADMIN_BIT & 1 ||
-               (all >> CAP_PERFMON_BIT & 1 && all >> CAP_BPF_BIT & 1);
-}
 
 /* The array that each engine gets. 0, or an errno. */
 static int try_map(void)
@@ -96,12 +68,12 @@ static void check_view(struct finding *f)
                             "infprofd may load its programs: its file has capabilities");
                 return;
         }
-        error = may_bpf(capabilities()) ? try_map() : EPERM;
+        error = ifp_may_bpf() ? try_map() : EPERM;
         if (!error) {
                 finding_set(f, FINDING_OK, "infprofd may load its programs into the kernel");
                 return;
         }
-        if (!may_bpf(capabilities())) {
+        if (!ifp_may_bpf()) {
                 finding_set(f, FINDING_WARN,
                             "no CAP_BPF and CAP_PERFMON, so no view of the kernel: %s", instead);
                 finding_remedy(f, "run infprofd as root, or: setcap cap_bpf,cap_perfmon+ep %s",

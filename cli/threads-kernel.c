@@ -29,11 +29,17 @@ void threads_print_kernel(const struct page *p)
                 snprintf(part, sizeof(part), " for %s of %s that the threads lived together",
                          fmt_ns(seen, (uint64_t)llround(watched)),
                          fmt_ns(whole, (uint64_t)llround(life)));
-        if (!strcmp(view, "bpf"))
+        if (!none_lost)
+                view_count(lost, k, "lost");
+        if (!strcmp(view, "bpf") && json_is_null(json_object_get(k, "events")))
+                view_say(&p->v, "kernel",
+                         "its view was there%s: %s events lost; how many there were and what they "
+                         "cost is not known, as infprofd lacked CAP_SYS_ADMIN",
+                         part, none_lost ? "no" : lost);
+        else if (!strcmp(view, "bpf"))
                 view_say(&p->v, "kernel",
                          "its view was there%s: %s events, %s lost; that cost %s of CPU time (%s)",
-                         part, view_count(events, k, "events"),
-                         none_lost ? "none" : view_count(lost, k, "lost"),
+                         part, view_count(events, k, "events"), none_lost ? "none" : lost,
                          view_figure(cost, k, "cost_ns", fmt_ns),
                          view_share(share, k, "cost_share"));
         else

@@ -29,7 +29,7 @@ static json_t *told(uint64_t v)
 static json_t *build_kernel(const struct work *w)
 {
         const struct work_kernel *k = &w->kernel;
-        bool bpf = k->view == RUNFILE_VIEW_BPF;
+        bool bpf = k->view == RUNFILE_VIEW_BPF, known = bpf && k->cost_ns != RUNFILE_NOT_TOLD;
         uint64_t running = 0;
         json_t *o = json_object();
 
@@ -39,19 +39,13 @@ static json_t *build_kernel(const struct work *w)
         report_set(o, "view", json_string(views[k->view]));
         report_set(o, "why", report_text(k->why));
         report_set(o, "lost", report_integer_or_null(bpf, k->lost));
-        report_set(o, "events", report_integer_or_null(bpf, k->events));
-        report_set(o, "cost_ns", report_integer_or_null(bpf, k->cost_ns));
+        report_set(o, "events", report_integer_or_null(known, k->events));
+        report_set(o, "cost_ns", report_integer_or_null(known, k->cost_ns));
         report_set(o, "cost_share",
-                   report_fraction(bpf && running && k->cost_ns <= running
+                   report_fraction(known && running && k->cost_ns <= running
                                            ? (double)k->cost_ns / (double)running
                                            : NAN));
         return o;
-}
-
-/* A sum that is known only where each of its parts is. */
-static void add_told(uint64_t *to, uint64_t v)
-{
-        *to = *to == RUNFILE_NOT_TOLD || v == RUNFILE_NOT_TOLD ? RUNFILE_NOT_TOLD : sum_u64(*to, v);
 }
 
 /*
@@ -62,9 +56,9 @@ static uint64_t watched(const struct runfile_thread *t)
 {
         uint64_t ns = t->running_ns;
 
-        add_told(&ns, t->runnable_ns);
+        sum_told(&ns, t->runnable_ns);
         for (int i = 0; i < IFP_N_BLOCK_KINDS; i++)
-                add_told(&ns, t->blocked_ns[i]);
+                sum_told(&ns, t->blocked_ns[i]);
         return ns;
 }
 
@@ -282,13 +276,13 @@ static int build_groups(const struct work *w, json_t **ret)
                 struct group_sum *s = &sums[w->threads[i].group];
 
                 s->waits_known &= w->processes[w->threads[i].process].waits_known;
-                add_told(&s->cpu, row->cpu_ns);
-                add_told(&s->running, row->running_ns);
-                add_told(&s->runnable, row->runnable_ns);
-                add_told(&s->watched, watched(row));
-                add_told(&s->voluntary, row->voluntary);
-                add_told(&s->involuntary, row->involuntary);
-                add_told(&s->migrations, row->migrations);
+                sum_told(&s->cpu, row->cpu_ns);
+                sum_told(&s->running, row->running_ns);
+                sum_told(&s->runnable, row->runnable_ns);
+                sum_told(&s->watched, watched(row));
+                sum_told(&s->voluntary, row->voluntary);
+                sum_told(&s->involuntary, row->involuntary);
+                sum_told(&s->migrations, row->migrations);
                 s->spans = sum_u64(s->spans, row->spans);
                 s->busy = sum_u64(s->busy, busy_of(w, i));
                 sum_groups(&w->threads[i], s->waits);

@@ -155,7 +155,8 @@ struct work_kernel {
         uint32_t view; /* the best that some process has */
         char *why;     /* of one that has less than BPF */
         bool there;
-        uint64_t lost, events, cost_ns, stacks_lost;
+        uint64_t lost, stacks_lost;
+        uint64_t events, cost_ns; /* RUNFILE_NOT_TOLD */
         uint64_t io_bytes, load_io_count, load_io_bytes, load_io_ns;
         struct spread io, run_queue;
 };

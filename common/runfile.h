@@ -380,10 +380,10 @@ enum runfile_view {
 /* Key: process. The kernel's view, as a whole. */
 struct runfile_kernel {
         uint32_t process;
-        uint32_t view;                      /* enum runfile_view */
-        const char *why;                    /* not BPF, one line; NULL: it is */
-        uint64_t lost;                      /* events that found no room */
-        uint64_t events, cost_ns;           /* of our own programs: runs, and time in them */
+        uint32_t view;            /* enum runfile_view */
+        const char *why;          /* not BPF, one line; NULL: it is */
+        uint64_t lost;            /* events that found no room */
+        uint64_t events, cost_ns; /* its part of our programs' runs and time; or NOT_TOLD */
         uint64_t io_count, io_bytes, io_ns; /* block I/O while its threads asked for it */
         uint64_t load_io_count, load_io_bytes, load_io_ns; /* of these, in phase load */
         uint64_t stacks_lost;           /* off-CPU stacks that could not be taken */

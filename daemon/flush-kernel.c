@@ -17,14 +17,25 @@ static void add_hist(uint64_t *to, const uint64_t *from)
                 to[i] += from[i];
 }
 
+static uint64_t told(uint64_t v)
+{
+        return v == RUNFILE_NOT_TOLD ? v : flush_sane(v);
+}
+
+/* What is not known of one part is not known of the whole. */
+static void add_told(uint64_t *to, uint64_t v)
+{
+        *to = *to == RUNFILE_NOT_TOLD || v == RUNFILE_NOT_TOLD ? RUNFILE_NOT_TOLD : *to + v;
+}
+
 /* By an earlier daemon. */
 static void add_before(const struct kernel_before *b, struct runfile_kernel *row)
 {
         if (!b)
                 return;
         row->lost += b->all.lost;
-        row->events += b->all.events;
-        row->cost_ns += b->all.cost_ns;
+        add_told(&row->events, b->all.events);
+        add_told(&row->cost_ns, b->all.cost_ns);
         row->io_count += b->all.io_count;
         row->io_bytes += b->all.io_bytes;
         row->io_ns += b->all.io_ns;
@@ -44,8 +55,8 @@ static int put_kernel(struct run *run, const struct process *p)
                 .view = k->view,
                 .why = k->why,
                 .lost = flush_sane(k->total.lost),
-                .events = flush_sane(k->events),
-                .cost_ns = flush_sane(k->cost_ns),
+                .events = told(k->events),
+                .cost_ns = told(k->cost_ns),
                 .io_count = flush_sane(k->total.io_count),
                 .io_bytes = flush_sane(k->total.io_bytes),
                 .io_ns = flush_sane(k->total.io_ns),
@@ -126,11 +137,14 @@ static int put_syscall(struct run *run, const struct process *p, const struct ke
         return runfile_put_syscall(run->file, &row);
 }
 
+/* Those that have nothing, and are not written, are the last: so each place is written again. */
 static int by_time(const void *a, const void *b)
 {
         const struct kernel_preempt_row *x = a, *y = b;
 
-        return x->v.total < y->v.total ? 1 : x->v.total > y->v.total ? -1 : 0;
+        if (x->v.total != y->v.total)
+                return x->v.total < y->v.total ? 1 : -1;
+        return x->v.count < y->v.count ? 1 : x->v.count > y->v.count ? -1 : 0;
 }
 
 static int put_preempts(struct run *run, const struct process *p)

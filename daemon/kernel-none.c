@@ -64,8 +64,9 @@ void kernel_bpf_forget(struct kernel_bpf *b, uint32_t slot)
 {
 }
 
-void kernel_bpf_measure(struct kernel_bpf *b, bool on)
+bool kernel_bpf_measure(struct kernel_bpf *b, bool on)
 {
+        return false;
 }
 
 void kernel_bpf_cost(struct kernel_bpf *b, uint64_t *ret_events, uint64_t *ret_ns,

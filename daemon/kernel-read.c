@@ -92,6 +92,7 @@ void kernel_refresh(struct process *p, struct thread *t, uint32_t i,
 {
         const uint64_t *b = (const uint64_t *)(const void *)base;
         uint64_t *to = (uint64_t *)(void *)&t->kernel.f;
+        const struct kernel_bpf *programs = kernel_programs();
         struct kernel_figures now;
         const uint64_t *n = (const uint64_t *)(const void *)&now;
         bool moved = false;
@@ -104,12 +105,15 @@ void kernel_refresh(struct process *p, struct thread *t, uint32_t i,
 
                 if (v > INT64_MAX)
                         v = 0;
-
                 if (t->kernel.told && v < to[k])
                         continue; /* a stretch that was under way counts elsewhere in the end */
                 moved |= v != to[k];
                 to[k] = v;
         }
+        if (programs && !programs->counts_faults)
+                t->kernel.f.minor_faults = t->kernel.f.major_faults = RUNFILE_NOT_TOLD;
+        if (programs && !programs->times_faults)
+                t->kernel.f.fault = RUNFILE_NOT_TOLD;
         t->dirty |= moved;
         t->kernel.told = true;
 }
@@ -252,9 +256,10 @@ static void take_cost(struct kernel *k)
 {
         uint64_t events, ns, missed;
 
-        kernel_cost(clock_mono_ns(), &events, &ns, &missed);
-        k->events = events - k->events_before;
-        k->cost_ns = ns - k->cost_before_ns;
+        bool known = kernel_cost(clock_mono_ns(), &events, &ns, &missed);
+
+        k->events = known ? events - k->events_before : RUNFILE_NOT_TOLD;
+        k->cost_ns = known ? ns - k->cost_before_ns : RUNFILE_NOT_TOLD;
         k->total.lost += missed - k->missed_before;
 }
 

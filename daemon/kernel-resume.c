@@ -3,7 +3,7 @@
  * The kernel's view of a process that another daemon watched before us. Its programs went with it,
  * and what they had counted by op, system call and culprit is what the run file has; ours count on
  * from there. The array of lanes may still be there, because the engine has it mapped: with
- * CAP_SYS_ADMIN it is found by its name, and goes on; else the engine looks at one that stands
+ * CAP_SYS_ADMIN it is found by its number, and goes on; else the engine looks at one that stands
  * still.
  *
  * What happened while no daemon watched is in none of it.

@@ -13,20 +13,16 @@
 #include "daemon/kernel.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/kernel-private.h"
-#include "daemon/lane.h"
 #include "daemon/process.h"
 #include "daemon/procfs.h"
 #include "daemon/text.h"
@@ -138,175 +134,17 @@ static void start_loading(bool stacks)
         }
 }
 
-/* ---- what it costs ----------------------------------------------------------------- */
-
-/*
- * To be counted and timed by the kernel costs a program more than what it does. So that is done for
- * the first quarter second, and then for a quarter second of every four; what they did in the rest
- * of the time is taken to be like it.
- */
-#define MEASURE_NS 250000000ull
-#define EVERY_NS   4000000000ull
-
-static struct {
-        bool on;
-        uint64_t since_ns;           /* of this stretch, measured or not */
-        uint64_t events, ns;         /* of all stretches that are over */
-        uint64_t at_events, at_ns;   /* the kernel's counts when the stretch began */
-        double events_rate, ns_rate; /* a ns, in the last that was measured */
-} cost;
-
-static void close_stretch(uint64_t now_ns)
+/* Programs that are attached cost the whole machine. */
+static void detach_unwatched(void)
 {
-        uint64_t events, ns, missed, took = now_ns - cost.since_ns;
-
-        if (cost.on) {
-                kernel_bpf_cost(&it.bpf, &events, &ns, &missed);
-                cost.events += events - cost.at_events;
-                cost.ns += ns - cost.at_ns;
-                if (took) {
-                        cost.events_rate = (double)(events - cost.at_events) / (double)took;
-                        cost.ns_rate = (double)(ns - cost.at_ns) / (double)took;
-                }
-        } else {
-                cost.events += (uint64_t)(cost.events_rate * (double)took);
-                cost.ns += (uint64_t)(cost.ns_rate * (double)took);
-        }
-        cost.since_ns = now_ns;
-}
-
-static void switch_measuring(bool on)
-{
-        uint64_t missed;
-
-        kernel_bpf_measure(&it.bpf, on);
-        cost.on = on;
-        if (on)
-                kernel_bpf_cost(&it.bpf, &cost.at_events, &cost.at_ns, &missed);
-}
-
-static void cost_begin(void)
-{
-        cost.since_ns = clock_mono_ns();
-        switch_measuring(true);
-}
-
-static void cost_end(void)
-{
-        close_stretch(clock_mono_ns());
-        cost.on = false;
-}
-
-void kernel_cost(uint64_t now_ns, uint64_t *ret_events, uint64_t *ret_ns, uint64_t *ret_missed)
-{
-        uint64_t took = now_ns - cost.since_ns, events, ns;
-
-        kernel_bpf_cost(&it.bpf, &events, &ns, ret_missed);
-        *ret_events = cost.events + (cost.on ? events - cost.at_events
-                                             : (uint64_t)(cost.events_rate * (double)took));
-        *ret_ns = cost.ns + (cost.on ? ns - cost.at_ns : (uint64_t)(cost.ns_rate * (double)took));
-}
-
-uint64_t kernel_deadline(void)
-{
-        return it.attached ? cost.since_ns + (cost.on ? MEASURE_NS : EVERY_NS - MEASURE_NS)
-                           : UINT64_MAX;
-}
-
-void kernel_tick(uint64_t now_ns)
-{
-        if (now_ns < kernel_deadline())
+        if (!it.attached)
                 return;
-        close_stretch(now_ns);
-        switch_measuring(!cost.on);
-}
-
-/* ---- one process ------------------------------------------------------------------ */
-
-/* Who it is for the kernel: the innermost pid namespace, and its number there. */
-static int identify(const struct process *p, struct view_proc *v)
-{
-        struct kernel_proc_thread t;
-        struct stat st;
-        char path[64];
-
-        snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)p->pid);
-        if (stat(path, &st) < 0)
-                return -errno;
-        if (!kernel_proc_thread(p->pid, p->pid, &t))
-                return -ESRCH;
-        v->pidns = (uint32_t)st.st_ino;
-        v->tgid = (uint32_t)t.inner;
-        v->since_ns = clock_mono_ns();
-        v->running = t.running;
-        v->runnable = t.runnable;
-        v->voluntary = t.voluntary;
-        v->involuntary = t.involuntary;
-        v->minor_faults = t.minor_faults;
-        v->major_faults = t.major_faults;
-        return 0;
-}
-
-static void describe(const struct process *p, struct view_proc *v)
-{
-        const struct ifp_header *h = &p->segment.header;
-
-        v->flags = h->flags & IFP_HEADER_OFFCPU ? VIEW_OFFCPU : 0;
-        v->n_lanes = h->n_lanes;
-        v->mapped_at = h->mapped_at;
-        v->lanes_at = h->mapped_at + h->lanes_offset;
-        v->lane_bytes = h->lane_bytes;
-        v->tls_offset = h->mapped_at ? h->tls_lane_offset : 0;
-        v->ops_at = h->mapped_at + offsetof(struct ifp_segment, ops);
-        v->phase_at = h->mapped_at + offsetof(struct ifp_segment, live) +
-                      offsetof(struct ifp_live, phase);
-        v->first_lane = v->n_lanes - 1;
-        for (uint32_t i = 0; i < lane_count(p) && v->first_lane == v->n_lanes - 1; i++)
-                if (__atomic_load_n(&p->segment.map->lanes[i].tid, __ATOMIC_RELAXED) ==
-                    (int32_t)v->tgid)
-                        v->first_lane = i;
-        v->waits = h->flags & IFP_HEADER_WAITS ? 1 : 0;
-        v->waits_offset = offsetof(struct ifp_lane, waits);
-}
-
-/* Of a process that an earlier daemon gave its array: the same, as the engine looks at that. */
-static int find_array(const struct process *p)
-{
-        uint32_t id = __atomic_load_n(&p->segment.map->live.daemon_kernel_map, __ATOMIC_RELAXED);
-
-        return p->adopted && id ? kernel_bpf_find_array(id) : -1;
-}
-
-static int make_array(struct process *p)
-{
-        struct kernel *k = &p->kernel;
-        size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes;
-        void *at;
-
-        k->array = find_array(p);
-        if (k->array < 0) {
-                k->array = kernel_slots_spare(&k->slot);
-                k->installed = k->array >= 0;
-        }
-        if (k->array < 0)
-                k->array = kernel_bpf_array();
-        if (k->array < 0)
-                return k->array;
-        bytes = (VIEW_LANES * sizeof(struct ifp_kernel_lane) + page - 1) / page * page;
-        at = mmap(NULL, bytes, PROT_READ, MAP_SHARED, k->array, 0);
-        if (at == MAP_FAILED) {
-                int error = errno;
-
-                close(k->array);
-                k->array = -1;
-                return -error;
-        }
-        (void)madvise(at, bytes, MADV_DONTFORK);
-        k->lanes = at;
-        k->lanes_bytes = bytes;
-        __atomic_store_n(&p->segment.map->live.daemon_kernel_map, kernel_bpf_array_id(k->array),
-                         __ATOMIC_RELAXED);
-        return 0;
+        kernel_cost_watched(clock_mono_ns(), it.n_watched);
+        if (it.n_watched)
+                return;
+        kernel_cost_end();
+        kernel_bpf_detach(&it.bpf);
+        it.attached = false;
 }
 
 /* Its array is in its slot: the programs may look. */
@@ -319,7 +157,7 @@ static void watch(struct process *p)
                 r = kernel_bpf_attach(&it.bpf);
                 it.attached = !r;
                 if (!r)
-                        cost_begin();
+                        kernel_cost_begin(&it.bpf);
         }
         k->proc.number = it.next_number++;
         if (!r)
@@ -328,12 +166,14 @@ static void watch(struct process *p)
                 k->proc.number = 0;
                 do_without(p, text_format("the kernel does not let our programs look: %s",
                                           strerror(-r)));
+                detach_unwatched();
                 return;
         }
         k->wanted = false;
         kernel_slots_set(k->slot, p);
-        it.n_watched++;
-        kernel_cost(clock_mono_ns(), &k->events_before, &k->cost_before_ns, &k->missed_before);
+        kernel_cost_watched(clock_mono_ns(), ++it.n_watched);
+        (void)kernel_cost(clock_mono_ns(), &k->events_before, &k->cost_before_ns,
+                          &k->missed_before);
 }
 
 /* The next array into a slot: of who waits for it, or a spare. */
@@ -372,7 +212,7 @@ void kernel_begin(struct process *p)
                 kernel_bpf_unload(&it.bpf);
                 it.phase = NOTHING;
         }
-        r = make_array(p);
+        r = kernel_make_array(p);
         if (r == -EPERM || r == -EACCES || r == -ENOSYS) {
                 fail(kernel_bpf_why(-r));
                 do_without(p, copy_of_why());
@@ -382,14 +222,14 @@ void kernel_begin(struct process *p)
                 do_without(p, kernel_bpf_why(-r));
                 return;
         }
-        r = identify(p, &k->proc);
+        r = kernel_identify(p, &k->proc);
         if (r) {
                 do_without(p, procfs_is_ours()
                                       ? text_format("/proc/%d: %s", (int)p->pid, strerror(-r))
                                       : text_format("/proc is that of another pid namespace"));
                 return;
         }
-        describe(p, &k->proc);
+        kernel_describe(p, &k->proc);
         if (p->adopted)
                 kernel_resume_lanes(p);
         k->view = RUNFILE_VIEW_BPF;
@@ -446,33 +286,6 @@ void kernel_serve(struct process *processes)
                 next_slot(processes);
 }
 
-/* What has the number of a process that is over makes room for others. */
-static void forget_keys(uint32_t number)
-{
-        static const struct {
-                enum kernel_map map;
-                size_t key, value;
-        } keyed[] = {
-                {KERNEL_OPS, sizeof(struct view_op_key), sizeof(struct view_op)},
-                {KERNEL_SYSCALLS, sizeof(struct view_syscall_key), sizeof(struct view_syscall)},
-                {KERNEL_PREEMPTS, sizeof(struct view_preempt_key), sizeof(struct view_preempt)},
-                {KERNEL_OFFCPU, sizeof(struct view_off_key), sizeof(struct view_off)},
-        };
-
-        for (size_t i = 0; i < sizeof(keyed) / sizeof(keyed[0]); i++) {
-                char *keys = NULL, *values = NULL;
-                int n = kernel_bpf_all(&it.bpf, keyed[i].map, keyed[i].key, keyed[i].value,
-                                       (void **)&keys, (void **)&values);
-
-                for (int e = 0; e < n; e++)
-                        if (*(uint32_t *)(void *)(keys + (size_t)e * keyed[i].key) == number)
-                                kernel_bpf_delete(&it.bpf, keyed[i].map,
-                                                  keys + (size_t)e * keyed[i].key);
-                free(keys);
-                free(values);
-        }
-}
-
 void kernel_end(struct process *p)
 {
         struct kernel *k = &p->kernel;
@@ -483,12 +296,9 @@ void kernel_end(struct process *p)
         kernel_slots_forget(p);
         if (k->proc.number) {
                 kernel_bpf_forget(&it.bpf, k->slot);
-                forget_keys(k->proc.number);
-                if (--it.n_watched == 0) {
-                        cost_end();
-                        kernel_bpf_detach(&it.bpf);
-                        it.attached = false;
-                }
+                kernel_forget_keys(&it.bpf, k->proc.number);
+                it.n_watched--;
+                detach_unwatched();
         }
         k->proc.number = 0;
         if (k->lanes)

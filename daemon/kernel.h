@@ -81,7 +81,8 @@ struct kernel {
         struct view_proc proc; /* number 0: not registered */
         uint64_t events_before, cost_before_ns, missed_before;
 
-        uint64_t events, cost_ns, cpus;
+        uint64_t events, cost_ns; /* RUNFILE_NOT_TOLD: nobody could measure them */
+        uint64_t cpus;
         struct view_total total;
         struct kernel_op_row *ops;
         struct kernel_syscall_row *syscalls;

@@ -13,7 +13,7 @@ import sqlite3
 from harness import case, check, equal, main, near, skip, wait_until
 from victims import victim
 
-GETPPID, CLOSE, PREAD64 = 110, 3, 17
+GETPPID, CLOSE, PREAD64, BPF, PERF_EVENT_OPEN = 110, 3, 17, 321, 298
 BLOCKS = ("futex", "io", "fault", "sleep", "poll", "other")
 LATE = 3  # what a thread still does between its own last look and its end
 
@@ -314,6 +314,33 @@ def stacks_of_blocked_time(s):
     check(not [f for f in frames.values() if "libinfprof" in (f["library"] or "")], "frames of the shim")
 
 
+def stacks_kept(daemon, bpftool):
+    """How many stacks the daemon's map has."""
+    for fd in os.listdir(f"/proc/{daemon}/fdinfo"):
+        with contextlib.suppress(OSError), open(f"/proc/{daemon}/fdinfo/{fd}", encoding="utf-8") as f:
+            info = dict(line.split(":", 1) for line in f if ":" in line)
+            if int(info.get("map_type", 0)) == 7:  # BPF_MAP_TYPE_STACK_TRACE
+                dump = subprocess.run([bpftool, "-j", "map", "dump", "id", info["map_id"].strip()], check=True, capture_output=True)
+                return len(json.loads(dump.stdout))
+    raise Failed("no map of stacks")
+
+
+@case
+def stacks_make_room_for_others(s):
+    bpftool = shutil.which("bpftool") or "/usr/sbin/bpftool"
+    if not os.path.exists(bpftool):
+        skip("no bpftool")
+    env = {"INFPROF_OFFCPU": "1"}
+    with watched(s, env=env) as keeper:
+        daemon = s.daemons()[0]
+        run = s.run([victim(s, "kernel-days"), "futexes", "300"], env=env)
+        view = View(s, run.pid)
+        check(len({o["stack"] for o in view.of("off_cpu")}) >= 3, "stacks of the process that is over")
+        ours = stacks_kept(daemon, bpftool)
+    kept = View(s, keeper.pid).of("off_cpu")
+    check(ours <= len(kept) + 2, f"{ours} stacks in the map, {len(kept)} of who lives")
+
+
 @case
 def stacks_of_blocked_time_without_the_shim(s):
     env = {"INFPROF_OFFCPU": "1", "INFPROF_KERNELS": "libtinykernels.so:tk_*"}
@@ -361,8 +388,46 @@ def without_the_capabilities(s):
 
 
 @case
+def without_the_right_to_measure(s):
+    """With the two capabilities only, all is seen but what the programs themselves cost."""
+    setpriv = shutil.which("setpriv")
+    if not setpriv or os.geteuid() != 0:
+        skip("not root, or no setpriv")
+    drop = "-sys_admin"
+    daemon = s.start([setpriv, f"--bounding-set={drop}", f"--inh-caps={drop}", s.daemon], preload=False)
+    wait_until(lambda: os.path.exists(s.path("run/infprof/shim.sock")) or daemon.returncode is not None, 10, "the daemon")
+    if daemon.returncode is not None:
+        skip(f"setpriv: {daemon.stderr.strip()}")
+    run = s.run([victim(s, "kernel-days"), "spin", "2500"])
+    view = View(s, run.pid)
+    if view.kernel["view"] != 2:
+        skip(view.kernel["why"])
+    check(view.thread("kernel-days")["running_ns"] > 10_000_000, "it is seen")
+    equal((view.kernel["events"], view.kernel["cost_ns"]), (None, None), "what nobody could measure")
+    told = json.loads(s.infprof("threads", "--json").stdout)["kernel"]
+    equal((told["view"], told["lost"], told["events"], told["cost_ns"], told["cost_share"]), ("bpf", 0, None, None, None),
+          "the document")
+
+
+@case
 def refused_by_seccomp(s):
-    unprivileged(s, ["/usr/bin/python3", s.source("tests/system/deny-bpf.py")], "seccomp")
+    unprivileged(s, ["/usr/bin/python3", s.source("tests/system/deny-call.py"), str(BPF)], "seccomp")
+
+
+@case
+def without_the_end_of_faults(s):
+    """Where perf is refused, all is seen but page faults."""
+    daemon = s.start(["/usr/bin/python3", s.source("tests/system/deny-call.py"), str(PERF_EVENT_OPEN), s.daemon], preload=False)
+    wait_until(lambda: os.path.exists(s.path("run/infprof/shim.sock")) or daemon.returncode is not None, 10, "the daemon")
+    if daemon.returncode is not None:
+        skip(f"seccomp: {daemon.stderr.strip()}")
+    with watched(s):
+        run = s.run([victim(s, "kernel-days"), "faults", "5000"])
+        view = View(s, run.pid)
+    equal(view.kernel["view"], 2, f"view ({view.kernel['why']})")
+    t = view.thread("kernel-days")
+    check(t["running_ns"] > 0 and t["voluntary"] is not None, f"all else is seen: {t}")
+    equal((t["minor_faults"], t["major_faults"], t["fault_ns"]), (None, None, None), "faults, which nobody told the end of")
 
 
 @case

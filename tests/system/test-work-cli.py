@@ -106,6 +106,11 @@ def without_the_kernels_view(s):
     row = next(line for line in text.splitlines() if line.startswith("4711 "))
     equal(row.split()[:4], ["4711", "13.25s", "68.7%", "-"], "by its CPU time; runnable is not known")
     picture(s, "ledger-80-no-kernel", on_terminal(s, 80, "ledger", "poor"))
+    doc = wait_docs.threads()
+    doc["kernel"].update(events=None, cost_ns=None, cost_share=None)
+    api.answers["GET /v1/runs/unmeasured/threads"] = doc
+    text = " ".join(printed(s, "threads", "unmeasured").split())
+    check("its view was there" in text and "no events lost; how many there were and what they cost is not known" in text, text)
     api.close()
 
 

@@ -200,6 +200,17 @@ def a_kernels_view_that_came_late(s):
     check(any("looked at" in n for n in docs["explain"]["notes"]), "noted")
 
 
+@case
+def what_the_view_cost_may_be_unknown(s):
+    path = make_run(s)
+    change(path, "UPDATE kernel SET events = NULL, cost_ns = NULL")
+    doc = built(s, "threads", path)
+    s.validate(doc, "doc/threads.schema.json")
+    kernel = doc["kernel"]
+    equal((kernel["view"], kernel["lost"], kernel["events"], kernel["cost_ns"], kernel["cost_share"]),
+          ("bpf", 0, None, None, None), "unknown, and not nothing")
+
+
 def judged(s, name, sql):
     """A run in which another process takes the CPU, changed: (the finding or None, why, notes)."""
     path = make_run(s, "ousted", name)

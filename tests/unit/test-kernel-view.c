@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What is arithmetic of the kernel's view: its histograms, elements that are read while they go on,
  * /proc's lines. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +17,7 @@
 
 #include <infprof/hist.h>
 
+#include "daemon/flush-private.h"
 #include "daemon/kernel-private.h"
 #include "daemon/process.h"
 
@@ -157,6 +161,69 @@ static void proc_tells_of_this_thread(void **state)
         assert_false(kernel_proc_thread(getpid(), 1, &t)); /* no thread of ours */
 }
 
+/* Something else woke us: the programs are still being loaded. */
+static void who_loads_is_waited_for(void **state)
+{
+        struct kernel_bpf b;
+        char *why = NULL;
+        int pair[2];
+
+        if (!INFPROF_BPF)
+                skip();
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+        assert_int_equal(kernel_bpf_loaded(pair[0], &b, &why), -EAGAIN);
+        assert_null(why);
+        close(pair[1]);
+        assert_int_equal(kernel_bpf_loaded(pair[0], &b, &why), -EIO);
+        assert_non_null(why);
+        free(why);
+        close(pair[0]);
+}
+
+static int add_preempt(const struct runfile_preempt *row, void *userdata)
+{
+        uint64_t *n = userdata;
+
+        n[0]++;
+        n[1] += row->count;
+        return 0;
+}
+
+/* Who was once after "all others", who have nothing, comes before them: he is there once. */
+static void culprits_are_there_once(void **state)
+{
+        static struct process p;
+        struct kernel_preempt_row rows[] = {
+                {.key = {.pid = 0}},
+                {.key = {.pid = 77}, .v = {.count = 1, .name = "hog"}},
+        };
+        char path[64], *why = NULL;
+        struct run *run = run_new("20261120-194500-1", "test", getpid(), clock_real_ns());
+        struct runfile_run row;
+        uint64_t n[2] = {0};
+
+        snprintf(path, sizeof(path), "/tmp/test-kernel-view-%d.infprof", (int)getpid());
+        unlink(path);
+        run_describe(run, &row);
+        assert_int_equal(runfile_create(&run->file, path, &row, &why), 0);
+        p.kernel.view = RUNFILE_VIEW_BPF;
+        p.kernel.preempts = rows;
+        p.kernel.n_preempts = 2;
+        p.kernel.moved = true;
+        assert_int_equal(runfile_begin(run->file), 0);
+        assert_int_equal(flush_kernel(run, &p), 0);
+        for (int i = 0; i < 2; i++)
+                if (rows[i].key.pid)
+                        rows[i].v.total = 5;
+        assert_int_equal(flush_kernel(run, &p), 0);
+        assert_int_equal(runfile_commit(run->file, &why), 0);
+        assert_int_equal(runfile_each_preempt(run->file, add_preempt, n), 0);
+        assert_int_equal(n[0], 1);
+        assert_int_equal(n[1], 1);
+        run_free(run);
+        unlink(path);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -165,6 +232,8 @@ int main(void)
                 cmocka_unit_test(what_goes_on_is_added),
                 cmocka_unit_test(lanes_have_threads_one_after_the_other),
                 cmocka_unit_test(proc_tells_of_this_thread),
+                cmocka_unit_test(who_loads_is_waited_for),
+                cmocka_unit_test(culprits_are_there_once),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
