@@ -20,6 +20,7 @@
 #define TOKENS_FEW    5
 
 #define COLLECTOR_TOLD 0.03 /* of the CPU time that threads wanted */
+#define PROFILER_TOLD  0.05 /* of the threads' time in decode steps */
 
 #define HANGS_NS 1000000000u /* a wait this long is no part of a token's work */
 
@@ -341,6 +342,20 @@ static void note_hanging(json_t *notes, const struct work *w, size_t process)
                     others ? "" : ", and no other thread did anything");
 }
 
+/* What stamping calls takes, where it is so much that it changes what it measures. */
+static void note_profiler(json_t *notes, const struct facts *f)
+{
+        double ns = f->all[IFP_LEDGER_PROFILER], share = ns / f->threads_ns;
+        char a[FMT_SIZE], b[FMT_SIZE];
+
+        if (share >= PROFILER_TOLD)
+                report_note(notes,
+                            "infprof's own stamps took about %s of thread time %s, %s of it: name "
+                            "fewer kernels (INFPROF_KERNELS), or mark inner ones hot with ~",
+                            explain_ns(a, isnan(f->tokens) ? ns : ns / f->tokens),
+                            isnan(f->tokens) ? "in all" : "a token", fmt_share(b, share));
+}
+
 static json_t *build_notes(const struct facts *f)
 {
         const struct work *w = f->w;
@@ -358,6 +373,7 @@ static json_t *build_notes(const struct facts *f)
                             "none for %s until they ran again, %s of the time they wanted one: "
                             "part of what is found may be infprof's doing",
                             fmt_ns(a, took), fmt_share(b, fmin((double)took / wanted, 1)));
+        note_profiler(notes, f);
         if (w->kernel.view == RUNFILE_VIEW_BPF && !f->has_kernel && f->has_ledger)
                 report_note(notes,
                             "the kernel's view looked at %s of the time of the threads that "

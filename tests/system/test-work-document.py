@@ -11,7 +11,8 @@ import time
 from harness import case, check, equal, main, near, one_line
 
 DOCUMENTS = ["threads", "waits", "spawns", "ledger", "explain"]
-KINDS = ["whole", "lone", "healthy", "pinned", "fine", "crowded", "uneven", "convoy", "ousted", "small", "bare", "passing"]
+KINDS = ["whole", "lone", "healthy", "pinned", "fine", "crowded", "uneven", "convoy", "ousted", "small", "bare", "passing",
+         "stamped"]
 # Others speak of rows in table frame.
 TABLES = ["thread_wait", "wait", "wait_by", "wait_now", "spawn", "ledger", "ledger_row", "ledger_thread", "slow_token",
           "slow_token_row", "kernel", "kernel_op", "syscall", "preempt", "thread_op", "op_phase", "note"]

@@ -16,9 +16,9 @@
 #define US       1000ull
 #define NOT_TOLD RUNFILE_NOT_TOLD
 
-const char *const work_fixture_names[N_WORK_FIXTURES] = {"whole",  "lone",    "healthy", "pinned",
-                                                         "fine",   "crowded", "uneven",  "convoy",
-                                                         "ousted", "small",   "bare",    "passing"};
+const char *const work_fixture_names[N_WORK_FIXTURES] = {
+        "whole",  "lone",   "healthy", "pinned", "fine",    "crowded", "uneven",
+        "convoy", "ousted", "small",   "bare",   "passing", "stamped"};
 
 enum { OP_TOKEN = 2, OP_GRAPH = 3, OP_MUL_MAT = 4, OP_SOFTMAX = 5, OP_BARRIER = 6 };
 enum { FRAME_LOCK, FRAME_TAKE, FRAME_BARRIER, FRAME_COMPUTE, FRAME_CREATE, FRAME_MAIN, N_FRAMES };
@@ -540,7 +540,7 @@ static int put_team(struct runfile *rf, const struct team *t, uint64_t migration
         return r;
 }
 
-static int put_lone(struct runfile *rf)
+static int put_alone(struct runfile *rf, const struct ledger *l)
 {
         static const struct team t = {.threads = 1,
                                       .cpus = 2,
@@ -549,13 +549,30 @@ static int put_lone(struct runfile *rf)
                                       .compute_us = {900},
                                       .barrier = true,
                                       .wait_us = {0}};
+
+        return put_process(rf, 0, TOKENS, 2000) | put_team(rf, &t, 10) | put_ledger(rf, l);
+}
+
+static int put_lone(struct runfile *rf)
+{
         static const struct ledger l = {.steps = TOKENS,
                                         .kernel = true,
                                         .rows = {{900, 1, 0, 0, 2, 0, 0, 5, 0, 85, 5, 2},
                                                  {900, 1, 0, 0, 2, 0, 0, 5, 0, 85, 5, 2},
                                                  {900, 1, 0, 0, 2, 0, 0, 5, 0, 85, 5, 2}}};
 
-        return put_process(rf, 0, TOKENS, 2000) | put_team(rf, &t, 10) | put_ledger(rf, &l);
+        return put_alone(rf, &l);
+}
+
+static int put_stamped(struct runfile *rf)
+{
+        static const struct ledger l = {.steps = TOKENS,
+                                        .kernel = true,
+                                        .rows = {{855, 1, 0, 0, 2, 0, 0, 5, 0, 85, 50, 2},
+                                                 {855, 1, 0, 0, 2, 0, 0, 5, 0, 85, 50, 2},
+                                                 {855, 1, 0, 0, 2, 0, 0, 5, 0, 85, 50, 2}}};
+
+        return put_alone(rf, &l);
 }
 
 static int put_healthy(struct runfile *rf)
@@ -831,8 +848,9 @@ static int put_passing(struct runfile *rf)
 int work_fixture_write(const char *path, enum work_fixture which)
 {
         static int (*const put[N_WORK_FIXTURES])(struct runfile *) = {
-                put_whole,  put_lone,   put_healthy, put_pinned, put_fine, put_crowded,
-                put_uneven, put_convoy, put_ousted,  put_small,  put_bare, put_passing};
+                put_whole,   put_lone,    put_healthy, put_pinned, put_fine,
+                put_crowded, put_uneven,  put_convoy,  put_ousted, put_small,
+                put_bare,    put_passing, put_stamped};
         const struct runfile_run run = {
                 .id = "20261121-110000-6001",
                 .command = "./engine",
