@@ -396,6 +396,11 @@ static json_t *build_notes(const struct work *w)
                             "of %llu threads the %d busiest are here; all are in the groups by "
                             "name and spawn site",
                             (unsigned long long)n, MAX_THREADS);
+        if (w->kernel.stacks_lost)
+                report_note(notes,
+                            "stacks off the CPU are without %llu times that a thread left it: its "
+                            "stack could not be taken",
+                            (unsigned long long)w->kernel.stacks_lost);
         return notes;
 }
 

@@ -118,6 +118,15 @@ def what_a_file_lacks_is_not_known(s):
 
 
 @case
+def stacks_that_could_not_be_taken_are_told(s):
+    path = make_run(s)
+    notes = [any("stack could not be taken" in n for n in all_documents(s, path)["threads"]["notes"])]
+    change(path, "UPDATE kernel SET stacks_lost = 7")
+    notes += [n for n in all_documents(s, path)["threads"]["notes"] if "stack could not be taken" in n]
+    check(len(notes) == 2 and not notes[0] and " 7 times " in notes[1], notes)
+
+
+@case
 def schemas_are_strict(s):
     import jsonschema
     path = make_run(s)
