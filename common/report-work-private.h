@@ -78,7 +78,6 @@ struct work_by {
 
 /* A row of table wait. */
 struct work_wait {
-        uint32_t number;
         size_t process; /* index */
         uint32_t kind, phase;
         const struct model_op *op; /* NULL: none */
