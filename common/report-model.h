@@ -126,5 +126,11 @@ uint64_t sum_u64(uint64_t a, uint64_t b);
 int64_t sum_i64(int64_t a, int64_t b);
 
 const struct runfile_process *model_process(const struct model *m, uint32_t index);
+/* Its place in `processes`; SIZE_MAX and a reason: there is none. */
+size_t model_process_index(const struct model *m, const struct runfile *rf, const char *table,
+                           uint32_t process, char **why);
+/* A row speaks of one that is not there. */
+int model_dangling(const struct runfile *rf, const char *table, const char *what, uint32_t process,
+                   uint32_t number, char **why);
 struct model_op *model_op(const struct model *m, uint32_t process, uint32_t op); /* NULL: op 0 */
 const struct model_site *model_site(const struct model *m, uint32_t process, uint32_t site);

@@ -26,24 +26,13 @@ const char *const work_rows[IFP_N_LEDGER] = {"compute",  "barrier", "lock",     
 
 size_t work_process(struct work *w, const char *table, uint32_t process)
 {
-        const struct runfile_process *p = model_process(&w->model, process);
-
-        if (p)
-                return (size_t)(p - w->model.processes);
-        runfile_explain(&w->why, RUNFILE_E_FOREIGN,
-                        "'%s' is damaged: table %s speaks of process %u, which is not there; it "
-                        "cannot be used",
-                        w->rf->path, table, process);
-        return NONE;
+        return model_process_index(&w->model, w->rf, table, process, &w->why);
 }
 
 int work_dangling(struct work *w, const char *table, const char *what, uint32_t process,
                   uint32_t number)
 {
-        return runfile_explain(&w->why, RUNFILE_E_FOREIGN,
-                               "'%s' is damaged: table %s speaks of %s %u of process %u, which is "
-                               "not there; it cannot be used",
-                               w->rf->path, table, what, number, process);
+        return model_dangling(w->rf, table, what, process, number, &w->why);
 }
 
 static int compare_thread(const void *key, const void *item)
