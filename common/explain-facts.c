@@ -61,9 +61,8 @@ static double compute_of(const struct facts *f, size_t thread)
 
         for (size_t i = 0; i < t->n_ops; i++) {
                 const struct model_thread_op *o = &t->ops[i];
-                enum ifp_kind kind = f->w->model.ops[o->op]->kind;
 
-                if ((kind == IFP_KIND_KERNEL || kind == IFP_KIND_NODE) &&
+                if (model_is_compute(f->w->model.ops[o->op]) &&
                     (isnan(f->tokens) || o->phase == IFP_PHASE_DECODE) &&
                     o->figures.total_ns > o->figures.child_ns)
                         sum += (double)(o->figures.total_ns - o->figures.child_ns);
@@ -249,7 +248,7 @@ static double part_of_calls(const struct facts *f)
                                    .max_ns = UINT64_MAX};
                 double most;
 
-                if (m->ops[i]->kind != IFP_KIND_KERNEL && m->ops[i]->kind != IFP_KIND_NODE)
+                if (!model_is_compute(m->ops[i]))
                         continue;
                 spread_settle(&s); /* sorts the model's own, which does it no harm */
                 if (!s.points.count)

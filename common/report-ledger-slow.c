@@ -171,11 +171,6 @@ static json_t *build_different(const struct work *w, const struct work_slow *s)
         return array;
 }
 
-static json_t *told(uint64_t v)
-{
-        return report_integer_or_null(v != RUNFILE_NOT_TOLD, v);
-}
-
 static json_t *build_step(const struct work *w, const struct work_slow *s)
 {
         const struct runfile_slow_token *row = &s->row;
@@ -200,12 +195,12 @@ static json_t *build_step(const struct work *w, const struct work_slow *s)
         report_set(o, "alloc_bytes", report_integer(row->alloc_bytes));
         report_set(o, "spawns", report_integer(row->spawns));
         report_set(o, "waits", report_integer(row->waits));
-        report_set(o, "voluntary", told(row->voluntary));
-        report_set(o, "involuntary", told(row->involuntary));
-        report_set(o, "migrations", told(row->migrations));
-        report_set(o, "minor_faults", told(row->minor_faults));
-        report_set(o, "major_faults", told(row->major_faults));
-        report_set(o, "syscalls", told(row->syscalls));
+        report_set(o, "voluntary", report_told(row->voluntary));
+        report_set(o, "involuntary", report_told(row->involuntary));
+        report_set(o, "migrations", report_told(row->migrations));
+        report_set(o, "minor_faults", report_told(row->minor_faults));
+        report_set(o, "major_faults", report_told(row->major_faults));
+        report_set(o, "syscalls", report_told(row->syscalls));
         report_set(o, "different", build_different(w, s));
         return o;
 }

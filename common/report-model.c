@@ -420,6 +420,13 @@ const struct model_site *model_site(const struct model *m, uint32_t process, uin
         return m->n_sites ? bsearch(&key, m->sites, m->n_sites, sizeof(key), compare_site) : NULL;
 }
 
+const struct model_site *model_thread_site(const struct model *m, const struct model_thread *t)
+{
+        return t->row.site >= 0 && t->row.site <= UINT32_MAX
+                       ? model_site(m, t->row.process, (uint32_t)t->row.site)
+                       : NULL;
+}
+
 static int load_note(const struct runfile_note *row, void *userdata)
 {
         struct loader *l = userdata;

@@ -65,6 +65,11 @@ struct model_op {
         struct model_op *next; /* in its hash bucket */
 };
 
+static inline bool model_is_compute(const struct model_op *op)
+{
+        return op->kind == IFP_KIND_KERNEL || op->kind == IFP_KIND_NODE;
+}
+
 /* A row of table op: which merged op it is. */
 struct model_op_ref {
         uint32_t process, op;
@@ -134,3 +139,5 @@ int model_dangling(const struct runfile *rf, const char *table, const char *what
                    uint32_t number, char **why);
 struct model_op *model_op(const struct model *m, uint32_t process, uint32_t op); /* NULL: op 0 */
 const struct model_site *model_site(const struct model *m, uint32_t process, uint32_t site);
+/* Where it was asked for; NULL: not known. */
+const struct model_site *model_thread_site(const struct model *m, const struct model_thread *t);

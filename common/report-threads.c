@@ -21,11 +21,6 @@ static const char *const block_keys[IFP_N_BLOCK_KINDS] = {"futex_ns", "io_ns",  
 static const char *const group_keys[IFP_N_WAIT_GROUPS] = {"barrier", "lock", "other"};
 static const char *const views[] = {"none", "proc", "bpf"};
 
-static json_t *told(uint64_t v)
-{
-        return report_integer_or_null(v != RUNFILE_NOT_TOLD, v);
-}
-
 static json_t *build_kernel(const struct work *w)
 {
         const struct work_kernel *k = &w->kernel;
@@ -133,13 +128,6 @@ static json_t *build_waiting(const struct work_thread *t)
         return o;
 }
 
-static const struct model_site *site_of(const struct work *w, const struct runfile_thread *t)
-{
-        return t->site >= 0 && t->site <= UINT32_MAX
-                       ? model_site(&w->model, t->process, (uint32_t)t->site)
-                       : NULL;
-}
-
 static json_t *build_thread(const struct work *w, size_t i)
 {
         const struct runfile_thread *row = &w->model.threads[i].row;
@@ -147,11 +135,9 @@ static json_t *build_thread(const struct work *w, size_t i)
         bool known = w->processes[t->process].waits_known;
         uint64_t groups[IFP_N_WAIT_GROUPS] = {0}, in_ops;
         bool in_ops_known = work_in_ops(w, i, &in_ops);
-        const struct merge_ref *spawn = NULL;
+        const struct merge_ref *spawn = work_spawn(w, i);
         json_t *o = json_object();
 
-        if (row->site >= 0 && row->site <= UINT32_MAX)
-                spawn = merge_find_ref(&w->site_refs, row->process, (uint32_t)row->site);
         sum_groups(t, groups);
         report_set(o, "pid", json_integer(w->model.processes[t->process].pid));
         report_set(o, "tid", json_integer(row->tid));
@@ -162,25 +148,25 @@ static json_t *build_thread(const struct work *w, size_t i)
         report_set(o, "ended_ns",
                    report_integer_or_null(row->ended_ns != UINT64_MAX, row->ended_ns));
         report_set(o, "lifetime_ns", report_integer(work_lifetime(w, i)));
-        report_set(o, "cpu_ns", told(row->cpu_ns));
-        report_set(o, "running_ns", told(row->running_ns));
-        report_set(o, "runnable_ns", told(row->runnable_ns));
-        report_set(o, "watched_ns", told(watched(row)));
+        report_set(o, "cpu_ns", report_told(row->cpu_ns));
+        report_set(o, "running_ns", report_told(row->running_ns));
+        report_set(o, "runnable_ns", report_told(row->runnable_ns));
+        report_set(o, "watched_ns", report_told(watched(row)));
         report_set(o, "blocked", build_blocked(row));
         report_set(o, "waits", build_waits(known, t));
         report_set(o, "wait_ns", build_wait_groups(known, groups));
         report_set(o, "in_ops_ns", report_integer_or_null(in_ops_known, in_ops));
-        report_set(o, "fault_ns", told(row->fault_ns));
-        report_set(o, "syscall_ns", told(row->syscall_ns));
-        report_set(o, "voluntary", told(row->voluntary));
-        report_set(o, "involuntary", told(row->involuntary));
-        report_set(o, "migrations", told(row->migrations));
-        report_set(o, "minor_faults", told(row->minor_faults));
-        report_set(o, "major_faults", told(row->major_faults));
-        report_set(o, "syscalls", told(row->syscalls));
-        report_set(o, "cpu", told(row->cpu));
+        report_set(o, "fault_ns", report_told(row->fault_ns));
+        report_set(o, "syscall_ns", report_told(row->syscall_ns));
+        report_set(o, "voluntary", report_told(row->voluntary));
+        report_set(o, "involuntary", report_told(row->involuntary));
+        report_set(o, "migrations", report_told(row->migrations));
+        report_set(o, "minor_faults", report_told(row->minor_faults));
+        report_set(o, "major_faults", report_told(row->major_faults));
+        report_set(o, "syscalls", report_told(row->syscalls));
+        report_set(o, "cpu", report_told(row->cpu));
         report_set(o, "spans", report_integer(row->spans));
-        report_set(o, "site", work_build_place(site_of(w, row)));
+        report_set(o, "site", work_build_place(model_thread_site(&w->model, &w->model.threads[i])));
         report_set(o, "spawn", spawn ? json_integer(spawn->to) : json_null());
         report_set(o, "waiting", build_waiting(t));
         return o;
@@ -257,15 +243,15 @@ static json_t *build_group(const struct work *w, const struct group_sum *s)
         report_set(o, "site", work_build_place(g->site));
         report_set(o, "threads", report_integer(g->threads));
         report_set(o, "lifetime_ns", report_integer(g->lifetime_ns));
-        report_set(o, "cpu_ns", told(s->cpu));
-        report_set(o, "running_ns", told(s->running));
-        report_set(o, "runnable_ns", told(s->runnable));
-        report_set(o, "watched_ns", told(s->watched));
+        report_set(o, "cpu_ns", report_told(s->cpu));
+        report_set(o, "running_ns", report_told(s->running));
+        report_set(o, "runnable_ns", report_told(s->runnable));
+        report_set(o, "watched_ns", report_told(s->watched));
         report_set(o, "wait_ns", build_wait_groups(s->waits_known, s->waits));
         report_set(o, "spans", report_integer(s->spans));
-        report_set(o, "voluntary", told(s->voluntary));
-        report_set(o, "involuntary", told(s->involuntary));
-        report_set(o, "migrations", told(s->migrations));
+        report_set(o, "voluntary", report_told(s->voluntary));
+        report_set(o, "involuntary", report_told(s->involuntary));
+        report_set(o, "migrations", report_told(s->migrations));
         return o;
 }
 

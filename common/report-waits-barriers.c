@@ -30,15 +30,10 @@
 #include "common/cleanup.h"
 #include "common/report-private.h"
 
-static bool is_compute(const struct model_op *op)
-{
-        return op->kind == IFP_KIND_KERNEL || op->kind == IFP_KIND_NODE;
-}
-
 /* The op whose parts end there; NULL: it lies between ops. */
 static const struct model_op *op_of(const struct work_wait *e)
 {
-        return e->op && is_compute(e->op) && !e->between ? e->op : NULL;
+        return e->op && model_is_compute(e->op) && !e->between ? e->op : NULL;
 }
 
 static int compare_entries(const void *a, const void *b)
@@ -62,7 +57,7 @@ static int compare_entries(const void *a, const void *b)
 
 static bool is_behind(const struct work_wait *e)
 {
-        return e->behind && e->op && is_compute(e->op);
+        return e->behind && e->op && model_is_compute(e->op);
 }
 
 static bool same_object(const struct work_wait *a, const struct work_wait *b)
@@ -126,7 +121,7 @@ static uint64_t self_of(const struct work *w, size_t thread, const struct model_
                 const struct model_thread_op *o = &t->ops[i];
 
                 if (o->phase == phase && o->figures.total_ns > o->figures.child_ns &&
-                    (op ? o->op == op->index : is_compute(w->model.ops[o->op])))
+                    (op ? o->op == op->index : model_is_compute(w->model.ops[o->op])))
                         sum = sum_u64(sum, o->figures.total_ns - o->figures.child_ns);
         }
         return sum;
@@ -161,13 +156,6 @@ struct attendance {
         size_t barrier;
         uint64_t arrivals;
 };
-
-static int compare_size(const void *a, const void *b)
-{
-        size_t x = *(const size_t *)a, y = *(const size_t *)b;
-
-        return x < y ? -1 : x > y;
-}
 
 static bool has_crowd(struct work_wait *const *entries, size_t n)
 {
@@ -255,7 +243,7 @@ static void find_worst_op(const struct work *w, struct barrier *b,
         for (size_t i = 0; i < w->model.n_ops; i++) {
                 struct balance balance;
 
-                if (!is_compute(w->model.ops[i]) || !w->model.ops[i]->phase[b->phase].timed)
+                if (!model_is_compute(w->model.ops[i]) || !w->model.ops[i]->phase[b->phase].timed)
                         continue;
                 find_parts(w, b, w->model.ops[i], attendance, number, by_group, parts);
                 balance = balance_of(parts);
@@ -312,10 +300,7 @@ static int most_threads(struct work_wait *const *entries, size_t n, uint64_t *re
                         several += entries[i]->last || entries[i]->spread.count;
                 most = several > most ? several : most;
         }
-        qsort(threads, n_threads, sizeof(*threads), compare_size);
-        *ret = most;
-        for (size_t i = 0; i < n_threads; i++)
-                *ret += !i || threads[i] != threads[i - 1];
+        *ret = most + work_distinct(threads, n_threads);
         return 0;
 }
 

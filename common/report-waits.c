@@ -78,13 +78,6 @@ struct sum {
         bool crowd; /* how many threads is not known */
 };
 
-static int compare_size(const void *a, const void *b)
-{
-        size_t x = *(const size_t *)a, y = *(const size_t *)b;
-
-        return x < y ? -1 : x > y;
-}
-
 /* Different threads; not known where an entry is of a lane that several had. */
 static int count_threads(struct sum *s)
 {
@@ -98,9 +91,7 @@ static int count_threads(struct sum *s)
                         s->crowd = true;
                 else
                         threads[n++] = s->at[i]->thread;
-        qsort(threads, n, sizeof(*threads), compare_size);
-        for (size_t i = 0; i < n; i++)
-                s->threads += !i || threads[i] != threads[i - 1];
+        s->threads = work_distinct(threads, n);
         return 0;
 }
 
@@ -178,14 +169,13 @@ static json_t *build_site_list(const struct work *w, const struct sum *s)
 {
         _cleanup_(freep) size_t *sites = calloc(s->n, sizeof(*sites));
         json_t *array = json_array();
+        size_t n;
 
         for (size_t i = 0; sites && i < s->n; i++)
                 sites[i] = w->wait_sites[s->at[i]->site].at;
-        if (sites)
-                qsort(sites, s->n, sizeof(*sites), compare_size);
-        for (size_t i = 0; sites && i < s->n; i++)
-                if (!i || sites[i] != sites[i - 1])
-                        json_array_append_new(array, json_integer((json_int_t)sites[i]));
+        n = sites ? work_distinct(sites, s->n) : 0;
+        for (size_t i = 0; i < n; i++)
+                json_array_append_new(array, json_integer((json_int_t)sites[i]));
         return array;
 }
 

@@ -236,6 +236,8 @@ bool work_pace(const struct work *w, double *ret_tokens, double *ret_wall_ns);
 enum work_class { CLASS_UNKNOWN, CLASS_POOL, CLASS_SHORT };
 enum work_class work_site_class(const struct work *w, const struct work_site *s);
 
+/* Its `to` is the place in `sites` of where the thread was asked for; NULL: not known. */
+const struct merge_ref *work_spawn(const struct work *w, size_t thread);
 bool work_same_place(const struct model_site *a, const struct model_site *b);
 /* Its threads come and go; so many of them lived at one time. */
 bool work_group_is_short(const struct work *w, size_t group);
@@ -243,6 +245,9 @@ double work_group_width(const struct work *w, size_t group);
 uint64_t work_lifetime(const struct work *w, size_t thread);
 /* Time in outermost ops; false: not known. */
 bool work_in_ops(const struct work *w, size_t thread, uint64_t *ret_ns);
+
+/* Sorts them, and leaves one of each; how many that are. */
+size_t work_distinct(size_t *at, size_t n);
 
 /* Members pid, tid, name of a thread (NONE: all null). */
 void work_put_thread(json_t *o, const struct work *w, size_t thread);

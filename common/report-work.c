@@ -55,6 +55,24 @@ size_t work_thread(const struct work *w, uint32_t process, int64_t thread)
         return t ? (size_t)(t - m->threads) : NONE;
 }
 
+static int compare_size(const void *a, const void *b)
+{
+        size_t x = *(const size_t *)a, y = *(const size_t *)b;
+
+        return x < y ? -1 : x > y;
+}
+
+size_t work_distinct(size_t *at, size_t n)
+{
+        size_t left = 0;
+
+        qsort(at, n, sizeof(*at), compare_size);
+        for (size_t i = 0; i < n; i++)
+                if (!left || at[i] != at[left - 1])
+                        at[left++] = at[i];
+        return left;
+}
+
 /*
  * A thread is on a CPU before its first line is, while the kernel starts it; where it lives for
  * moments only that is most of it. It has lived at least as long as it ran.
@@ -73,16 +91,7 @@ uint64_t work_lifetime(const struct work *w, size_t thread)
 
 bool work_in_ops(const struct work *w, size_t thread, uint64_t *ret_ns)
 {
-        const struct model_thread *t = &w->model.threads[thread];
-        uint64_t total = 0, child = 0;
-
-        for (size_t i = 0; i < t->n_ops; i++)
-                if (report_is_nested(w->model.ops[t->ops[i].op])) {
-                        total = sum_u64(total, t->ops[i].figures.total_ns);
-                        child = sum_u64(child, t->ops[i].figures.child_ns);
-                }
-        *ret_ns = total - child;
-        return child <= total;
+        return report_thread_in_ops(&w->model, &w->model.threads[thread], ret_ns);
 }
 
 /*
