@@ -42,7 +42,11 @@ struct summary {
 int summary_init(struct summary *s, const struct figures *parts, size_t n, bool hot);
 void summary_done(struct summary *s);
 
-/* By nearest rank; the points must be sorted (a summary's are) and not empty. */
+void points_sort(struct points *p);
+/* By nearest rank, of sorted points; 0: there are none. */
+uint64_t points_quantile(const struct points *p, double q);
+
+/* The same, within the extremes (a summary's points are sorted). */
 uint64_t figures_quantile(const struct figures *f, double q);
 
 /* What a reader must know, as sentences. */
