@@ -195,9 +195,7 @@ static void find_runnable(struct facts *f)
 
         f->runnable = NAN;
         if (f->has_kernel) {
-                double waits = f->all[IFP_LEDGER_WAIT] + f->all[IFP_LEDGER_LOCK] +
-                               f->all[IFP_LEDGER_BARRIER] - f->spin_ns;
-                double wanted = f->threads_ns - (waits > 0 ? waits : 0);
+                double wanted = f->threads_ns - f->asleep_ns;
 
                 if (wanted > 0 && f->all[IFP_LEDGER_RUNNABLE] <= wanted) {
                         f->runnable = f->all[IFP_LEDGER_RUNNABLE] / wanted;
@@ -221,20 +219,24 @@ static void find_runnable(struct facts *f)
 /* More than one can say of how long threads take by what they have to do. */
 #define SHORT_RUNNABLE 0.20
 
+bool facts_is_spin(const struct facts *f, const struct work_wait *e)
+{
+        return e->spins && e->kind == IFP_WAIT_BARRIER &&
+               (isnan(f->tokens) || e->phase == IFP_PHASE_DECODE);
+}
+
 static void find_spins(struct facts *f)
 {
         uint64_t ns = 0;
 
-        for (size_t i = 0; i < f->w->n_waits; i++) {
-                const struct work_wait *e = &f->w->waits[i];
-
-                if (e->spins && e->kind == IFP_WAIT_BARRIER &&
-                    (isnan(f->tokens) || e->phase == IFP_PHASE_DECODE))
-                        ns = sum_u64(ns, e->spread.total_ns);
-        }
+        for (size_t i = 0; i < f->w->n_waits; i++)
+                if (facts_is_spin(f, &f->w->waits[i]))
+                        ns = sum_u64(ns, f->w->waits[i].spread.total_ns);
         f->spin_ns = (double)ns;
         if (f->has_ledger && f->spin_ns > f->all[IFP_LEDGER_BARRIER])
                 f->spin_ns = f->all[IFP_LEDGER_BARRIER];
+        f->asleep_ns = f->all[IFP_LEDGER_WAIT] + f->all[IFP_LEDGER_LOCK] +
+                       f->all[IFP_LEDGER_BARRIER] - f->spin_ns;
 }
 
 /* The part of the time in ops that is left when no call counts as more than eight medians. */
@@ -266,15 +268,12 @@ static double part_of_calls(const struct facts *f)
 
 static void find_ideal(struct facts *f)
 {
-        double waits, wide, cpus = f->cpus ? (double)f->cpus : NAN;
+        double wide, cpus = f->cpus ? (double)f->cpus : NAN;
 
         f->demand = f->compute_cpu = f->serial = f->ideal = f->texts = NAN;
         if (!f->has_ledger)
                 return;
-        waits = f->all[IFP_LEDGER_WAIT] + f->all[IFP_LEDGER_LOCK] + f->all[IFP_LEDGER_BARRIER] -
-                f->spin_ns;
-        f->demand = (f->threads_ns - f->all[IFP_LEDGER_UNACCOUNTED] - (waits > 0 ? waits : 0)) /
-                    f->wall;
+        f->demand = (f->threads_ns - f->all[IFP_LEDGER_UNACCOUNTED] - f->asleep_ns) / f->wall;
         f->compute_cpu = f->all[IFP_LEDGER_COMPUTE];
         if (!f->has_kernel) {
                 f->compute_cpu *= part_of_calls(f);

@@ -279,11 +279,6 @@ double explain_wanted(const struct work *w)
         return ns;
 }
 
-static bool is_lock(uint32_t kind)
-{
-        return kind == IFP_WAIT_MUTEX || kind == IFP_WAIT_RWLOCK || kind == IFP_WAIT_SPINLOCK;
-}
-
 /* In a wait from which another thread has to wake it. */
 static bool hangs(const struct work_thread *t)
 {
@@ -325,7 +320,7 @@ static void note_hanging(json_t *notes, const struct work *w, size_t process)
                 n++;
                 longest = t->now.for_ns > longest ? t->now.for_ns : longest;
                 kinds |= 1ull << t->now.kind;
-                locks |= is_lock(t->now.kind);
+                locks |= ifp_wait_group(t->now.kind) == IFP_GROUP_LOCK;
         }
         if (!n || (others && !locks))
                 return;
