@@ -290,6 +290,16 @@ def a_pool_would_gain_what_is_known_of_it(s):
 
 
 @case
+def cpus_that_are_not_known(s):
+    for kind in KINDS:
+        path = make_run(s, kind)
+        change(path, "UPDATE kernel SET cpus = 0; UPDATE run SET machine = NULL")
+        for f in all_documents(s, path)["explain"]["findings"]:
+            texts = json.dumps(f)
+            check("over 0" not in texts and " 0 CPUs" not in texts, texts)
+
+
+@case
 def threads_that_compute_are_no_more_than_lived(s):
     path = make_run(s, "fine")  # a main thread, and others one after the other; two lived at a time by their site
     change(path, "UPDATE thread SET name = 'other' WHERE thread > 0 AND thread % 2 = 0")
