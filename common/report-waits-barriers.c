@@ -155,6 +155,8 @@ struct parts {
 struct attendance {
         size_t barrier;
         uint64_t arrivals;
+        size_t last; /* the one that is being counted, and so far */
+        uint64_t here;
 };
 
 static bool has_crowd(struct work_wait *const *entries, size_t n)
@@ -412,10 +414,14 @@ static void attend(struct attendance *attendance, size_t number, struct work_wai
                         entries[i]->thread != NONE ? &attendance[entries[i]->thread] : NULL;
                 uint64_t arrivals = sum_u64(entries[i]->spread.count, entries[i]->last);
 
-                if (a && a->barrier == number)
-                        a->arrivals = sum_u64(a->arrivals, arrivals);
-                else if (a && arrivals > a->arrivals)
-                        *a = (struct attendance){number, arrivals};
+                if (!a)
+                        continue;
+                a->here = a->last == number ? sum_u64(a->here, arrivals) : arrivals;
+                a->last = number;
+                if (a->here > a->arrivals) {
+                        a->barrier = number;
+                        a->arrivals = a->here;
+                }
         }
 }
 
@@ -433,7 +439,7 @@ static int find_all_busy(const struct work *w, struct barriers *barriers, struct
         /* a phase at a time: a thread's work is told apart by phase */
         for (uint32_t phase = 0; phase < IFP_N_PHASES && !r; phase++) {
                 for (size_t i = 0; i < w->model.n_threads; i++)
-                        attendance[i] = (struct attendance){NONE, 0};
+                        attendance[i] = (struct attendance){.barrier = NONE, .last = NONE};
                 for (size_t i = 0; i < barriers->n; i++)
                         if (barriers->at[i].phase == phase && !barriers->at[i].op &&
                             !barriers->at[i].told)

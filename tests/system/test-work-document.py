@@ -351,6 +351,17 @@ def barriers_behind_ops(s):
 
 
 @case
+def work_is_counted_where_threads_come_most(s):
+    """Between ops: 1,000 times to one barrier, and to another 600 times each on two ways."""
+    path = make_run(s, "uneven")
+    row = ("INSERT INTO wait SELECT process, wait + {}, kind, 0, phase, thread, {}, object_library, object_offset, spins, shared, one,"
+           " behind, '2', {}, total_ns, min_ns, max_ns, \"left\", timeouts, last, 0, 0, 0, 0, hist FROM wait WHERE wait < 3;")
+    change(path, "UPDATE wait SET op = 0, count = 600, last = 0;" + row.format(100, 0x6000, 1000) + row.format(200, 0x7000, 600))
+    barriers = {b["object"]: b["busy_ns"] for b in all_documents(s, path)["waits"]["barriers"]}
+    equal(barriers, {"0x6000": None, "0x7000": 240_000_000}, "busy")
+
+
+@case
 def damage_is_said(s):
     for i, sql in enumerate((
             "UPDATE wait SET op = 77 WHERE wait = 1", "UPDATE wait SET frames = '2,x' WHERE wait = 1",
