@@ -6,12 +6,10 @@
 #include "common/report-threads.h"
 
 #include <errno.h>
-#include <math.h>
 
 #include "common/cleanup.h"
 #include "common/report-private.h"
-#include "common/report-work-private.h"
-#include "common/syscall-names.h"
+#include "common/report-threads-private.h"
 
 /* With more threads than this only the busiest have a row; all are in the groups. */
 #define MAX_THREADS 256
@@ -19,29 +17,6 @@
 static const char *const block_keys[IFP_N_BLOCK_KINDS] = {"futex_ns", "io_ns",   "fault_ns",
                                                           "sleep_ns", "poll_ns", "other_ns"};
 static const char *const group_keys[IFP_N_WAIT_GROUPS] = {"barrier", "lock", "other"};
-static const char *const views[] = {"none", "proc", "bpf"};
-
-static json_t *build_kernel(const struct work *w)
-{
-        const struct work_kernel *k = &w->kernel;
-        bool bpf = k->view == RUNFILE_VIEW_BPF;
-        uint64_t running = 0;
-        json_t *o = json_object();
-
-        for (size_t i = 0; i < w->model.n_threads; i++)
-                if (w->model.threads[i].row.running_ns != RUNFILE_NOT_TOLD)
-                        running = sum_u64(running, w->model.threads[i].row.running_ns);
-        report_set(o, "view", json_string(views[k->view]));
-        report_set(o, "why", report_text(k->why));
-        report_set(o, "lost", report_integer_or_null(bpf, k->lost));
-        report_set(o, "events", report_integer_or_null(bpf, k->events));
-        report_set(o, "cost_ns", report_integer_or_null(bpf, k->cost_ns));
-        report_set(o, "cost_share",
-                   report_fraction(bpf && running && k->cost_ns <= running
-                                           ? (double)k->cost_ns / (double)running
-                                           : NAN));
-        return o;
-}
 
 /* A sum that is known only where each of its parts is. */
 static void add_told(uint64_t *to, uint64_t v)
@@ -286,81 +261,6 @@ static int build_groups(const struct work *w, json_t **ret)
         return 0;
 }
 
-static json_t *build_preempts(const struct work *w)
-{
-        json_t *array = json_array();
-
-        for (size_t i = 0; i < w->n_preempts; i++) {
-                const struct work_preempt *p = &w->preempts[i];
-                json_t *o = json_object();
-
-                report_set(o, "pid", p->pid > 0 ? json_integer(p->pid) : json_null());
-                report_set(o, "name", report_text(p->name));
-                report_set(o, "own", json_boolean(p->own));
-                report_set(o, "count", report_integer(p->count));
-                report_set(o, "total_ns", report_integer(p->total_ns));
-                json_array_append_new(array, o);
-        }
-        return array;
-}
-
-static json_t *build_syscalls(const struct work *w)
-{
-        json_t *array = json_array();
-
-        for (size_t i = 0; i < w->n_syscalls; i++) {
-                const struct work_syscall *s = &w->syscalls[i];
-                json_t *o = json_object();
-
-                report_set(o, "number", json_integer(s->number));
-                report_set(o, "name", report_text(syscall_name(s->number)));
-                report_set(o, "failed", report_integer(s->failed));
-                spread_put(o, &s->spread);
-                json_array_append_new(array, o);
-        }
-        return array;
-}
-
-static json_t *build_io(const struct work *w)
-{
-        const struct work_kernel *k = &w->kernel;
-        json_t *o, *load;
-
-        if (k->view != RUNFILE_VIEW_BPF)
-                return json_null();
-        o = spread_build(&k->io);
-        load = json_object();
-        report_set(load, "count", report_integer(k->load_io_count));
-        report_set(load, "bytes", report_integer(k->load_io_bytes));
-        report_set(load, "total_ns", report_integer(k->load_io_ns));
-        report_set(o, "bytes", report_integer(k->io_bytes));
-        report_set(o, "load", load);
-        return o;
-}
-
-static json_t *build_ops(const struct work *w)
-{
-        json_t *array = json_array();
-
-        for (size_t i = 0; i < w->n_kernel_ops; i++) {
-                const struct work_kernel_op *k = &w->kernel_ops[i];
-                json_t *o = json_object();
-
-                report_set(o, "op", report_text(k->op));
-                report_set(o, "phase", json_string(report_phase_names[k->phase]));
-                report_set(o, "runnable_ns", report_integer(k->runnable_ns));
-                report_set(o, "blocked_ns", report_integer(k->blocked_ns));
-                report_set(o, "fault_ns", report_integer(k->fault_ns));
-                report_set(o, "minor_faults", report_integer(k->minor_faults));
-                report_set(o, "major_faults", report_integer(k->major_faults));
-                report_set(o, "syscalls", report_integer(k->syscalls));
-                report_set(o, "syscall_ns", report_integer(k->syscall_ns));
-                report_set(o, "switches", report_integer(k->switches));
-                json_array_append_new(array, o);
-        }
-        return array;
-}
-
 static json_t *build_notes(const struct work *w)
 {
         json_t *notes = work_notes(w);
@@ -407,7 +307,7 @@ static int build(struct work *w, json_t **ret)
         int r;
 
         report_set(o, "cpus", build_cpus(w));
-        report_set(o, "kernel", build_kernel(w));
+        report_set(o, "kernel", threads_build_kernel(w));
         r = build_threads(w, &part);
         if (r)
                 return r;
@@ -418,10 +318,10 @@ static int build(struct work *w, json_t **ret)
         report_set(o, "groups", part);
         report_set(o, "run_queue",
                    w->kernel.run_queue.count ? spread_build(&w->kernel.run_queue) : json_null());
-        report_set(o, "preempted_by", build_preempts(w));
-        report_set(o, "syscalls", build_syscalls(w));
-        report_set(o, "io", build_io(w));
-        report_set(o, "ops", build_ops(w));
+        report_set(o, "preempted_by", threads_build_preempts(w));
+        report_set(o, "syscalls", threads_build_syscalls(w));
+        report_set(o, "io", threads_build_io(w));
+        report_set(o, "ops", threads_build_ops(w));
         r = work_off_cpu(w, &part);
         if (r)
                 return r;
