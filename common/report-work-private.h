@@ -293,7 +293,7 @@ struct balance {
         size_t busiest;                 /* thread; NONE: not known */
 };
 
-/* A barrier's meetings in one op and phase; see report-waits-barriers.c. */
+/* A barrier's meetings in one op and phase; see report-waits-barriers.c and -balance.c. */
 struct barrier {
         size_t process;
         const struct model_op *op; /* NULL: between ops */
