@@ -56,17 +56,11 @@ static void take_ledger(struct facts *f)
 /* Of kernels and nodes, without what is called from them; in decode steps, where there are any. */
 static double compute_of(const struct facts *f, size_t thread)
 {
-        const struct model_thread *t = &f->w->model.threads[thread];
         double sum = 0;
 
-        for (size_t i = 0; i < t->n_ops; i++) {
-                const struct model_thread_op *o = &t->ops[i];
-
-                if (model_is_compute(f->w->model.ops[o->op]) &&
-                    (isnan(f->tokens) || o->phase == IFP_PHASE_DECODE) &&
-                    o->figures.total_ns > o->figures.child_ns)
-                        sum += (double)(o->figures.total_ns - o->figures.child_ns);
-        }
+        for (uint32_t phase = 0; phase < IFP_N_PHASES; phase++)
+                if (isnan(f->tokens) || phase == IFP_PHASE_DECODE)
+                        sum += (double)work_self(f->w, thread, NULL, phase);
         return sum;
 }
 

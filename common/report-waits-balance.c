@@ -19,23 +19,6 @@
 #include "common/report-private.h"
 #include "common/report-waits-private.h"
 
-/* Of one op, or (NULL) of all that compute. */
-static uint64_t self_of(const struct work *w, size_t thread, const struct model_op *op,
-                        uint32_t phase)
-{
-        const struct model_thread *t = &w->model.threads[thread];
-        uint64_t sum = 0;
-
-        for (size_t i = 0; i < t->n_ops; i++) {
-                const struct model_thread_op *o = &t->ops[i];
-
-                if (o->phase == phase && o->figures.total_ns > o->figures.child_ns &&
-                    (op ? o->op == op->index : model_is_compute(w->model.ops[o->op])))
-                        sum = sum_u64(sum, o->figures.total_ns - o->figures.child_ns);
-        }
-        return sum;
-}
-
 /* Does the op's self time hold its waits? Not where the barrier is an op itself. */
 static bool self_has_waits(const struct work *w, const struct barrier *b)
 {
@@ -91,7 +74,7 @@ static void find_parts(const struct work *w, const struct barrier *b, const stru
                 if (w->threads[i].process != b->process ||
                     (!b->op && !by_group && attendance[i].barrier != number))
                         continue;
-                self = self_of(w, i, op, b->phase);
+                self = work_self(w, i, op, b->phase);
                 if (!self && (b->op || by_group))
                         continue;
                 if (!by_group || !p->threads)

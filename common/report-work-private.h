@@ -245,6 +245,8 @@ double work_group_width(const struct work *w, size_t group);
 uint64_t work_lifetime(const struct work *w, size_t thread);
 /* Time in outermost ops; false: not known. */
 bool work_in_ops(const struct work *w, size_t thread, uint64_t *ret_ns);
+/* Self time in an op, or (NULL) in all that compute. */
+uint64_t work_self(const struct work *w, size_t thread, const struct model_op *op, uint32_t phase);
 
 /* Sorts them, and leaves one of each; how many that are. */
 size_t work_distinct(size_t *at, size_t n);

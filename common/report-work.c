@@ -94,6 +94,21 @@ bool work_in_ops(const struct work *w, size_t thread, uint64_t *ret_ns)
         return report_thread_in_ops(&w->model, &w->model.threads[thread], ret_ns);
 }
 
+uint64_t work_self(const struct work *w, size_t thread, const struct model_op *op, uint32_t phase)
+{
+        const struct model_thread *t = &w->model.threads[thread];
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < t->n_ops; i++) {
+                const struct model_thread_op *o = &t->ops[i];
+
+                if (o->phase == phase && o->figures.total_ns > o->figures.child_ns &&
+                    (op ? o->op == op->index : model_is_compute(w->model.ops[o->op])))
+                        sum = sum_u64(sum, o->figures.total_ns - o->figures.child_ns);
+        }
+        return sum;
+}
+
 /*
  * Which threads make tokens is not in the file; it shows in their ops: the spans of tokens are
  * theirs, or else the calls or the graphs of the decode phase.
