@@ -24,6 +24,7 @@
 /* Beside each process of the model, under the same index. */
 struct work_process {
         bool waits_known; /* they were kept: what has no row did not happen */
+        bool has_kernel;  /* its ledger has the kernel's view */
         uint64_t cpus;    /* that it may use; 0: not known */
         size_t crowd; /* the one group of short-lived threads, of which one comes after the other;
                          NONE: there is none, or more than one */

@@ -195,6 +195,26 @@ def sums_that_do_not_add_up_are_made_to(s):
 
 
 @case
+def a_kernels_view_of_one_process(s):
+    """Of two that decode: in the other's rows what only the kernel tells is not known."""
+    path = make_run(s)
+    with sqlite3.connect(path) as db:
+        for table in ("ledger", "ledger_row", "ledger_thread", "slow_token", "slow_token_row"):
+            names = [f'"{row[1]}"' for row in db.execute(f"PRAGMA table_info({table})")]
+            others = ", ".join(n for n in names if n != '"process"')
+            db.execute(f"INSERT INTO {table} (process, {others}) SELECT 1, {others} FROM {table}"
+                       + (" WHERE thread = 0" if table == "ledger_thread" else ""))
+        db.execute("UPDATE ledger SET kernel = 0 WHERE process = 1")
+    db.close()
+    doc = all_documents(s, path)["ledger"]
+    for pid, known in ((6001, True), (6101, False)):
+        for rows in ([x["rows"] for x in doc["threads"] if x["pid"] == pid]
+                     + [x[who] for x in doc["slow"] if x["pid"] == pid for who in ("own", "critical", "all")]):
+            equal([rows[k] is not None for k in KERNEL_ROWS], [known] * 3, f"{pid}: {rows}")
+    check(all(r["total_ns"] is not None for r in doc["own"]), "sums of both")
+
+
+@case
 def a_kernels_view_that_came_late(s):
     """Of 2 s it saw 40 ms: what it says of them is a share of these, and the ledger goes without."""
     path = make_run(s, "crowded")
