@@ -56,18 +56,11 @@ static void take_ledger(struct facts *f)
 /* Of kernels and nodes, without what is called from them; in decode steps, where there are any. */
 static double compute_of(const struct facts *f, size_t thread)
 {
-        const struct model_thread *t = &f->w->model.threads[thread];
         double sum = 0;
 
-        for (size_t i = 0; i < t->n_ops; i++) {
-                const struct model_thread_op *o = &t->ops[i];
-                enum ifp_kind kind = f->w->model.ops[o->op]->kind;
-
-                if ((kind == IFP_KIND_KERNEL || kind == IFP_KIND_NODE) &&
-                    (isnan(f->tokens) || o->phase == IFP_PHASE_DECODE) &&
-                    o->figures.total_ns > o->figures.child_ns)
-                        sum += (double)(o->figures.total_ns - o->figures.child_ns);
-        }
+        for (uint32_t phase = 0; phase < IFP_N_PHASES; phase++)
+                if (isnan(f->tokens) || phase == IFP_PHASE_DECODE)
+                        sum += (double)work_self(f->w, thread, NULL, phase);
         return sum;
 }
 
@@ -196,9 +189,7 @@ static void find_runnable(struct facts *f)
 
         f->runnable = NAN;
         if (f->has_kernel) {
-                double waits = f->all[IFP_LEDGER_WAIT] + f->all[IFP_LEDGER_LOCK] +
-                               f->all[IFP_LEDGER_BARRIER] - f->spin_ns;
-                double wanted = f->threads_ns - (waits > 0 ? waits : 0);
+                double wanted = f->threads_ns - f->asleep_ns;
 
                 if (wanted > 0 && f->all[IFP_LEDGER_RUNNABLE] <= wanted) {
                         f->runnable = f->all[IFP_LEDGER_RUNNABLE] / wanted;
@@ -222,20 +213,24 @@ static void find_runnable(struct facts *f)
 /* More than one can say of how long threads take by what they have to do. */
 #define SHORT_RUNNABLE 0.20
 
+bool facts_is_spin(const struct facts *f, const struct work_wait *e)
+{
+        return e->spins && e->kind == IFP_WAIT_BARRIER &&
+               (isnan(f->tokens) || e->phase == IFP_PHASE_DECODE);
+}
+
 static void find_spins(struct facts *f)
 {
         uint64_t ns = 0;
 
-        for (size_t i = 0; i < f->w->n_waits; i++) {
-                const struct work_wait *e = &f->w->waits[i];
-
-                if (e->spins && e->kind == IFP_WAIT_BARRIER &&
-                    (isnan(f->tokens) || e->phase == IFP_PHASE_DECODE))
-                        ns = sum_u64(ns, e->spread.total_ns);
-        }
+        for (size_t i = 0; i < f->w->n_waits; i++)
+                if (facts_is_spin(f, &f->w->waits[i]))
+                        ns = sum_u64(ns, f->w->waits[i].spread.total_ns);
         f->spin_ns = (double)ns;
         if (f->has_ledger && f->spin_ns > f->all[IFP_LEDGER_BARRIER])
                 f->spin_ns = f->all[IFP_LEDGER_BARRIER];
+        f->asleep_ns = f->all[IFP_LEDGER_WAIT] + f->all[IFP_LEDGER_LOCK] +
+                       f->all[IFP_LEDGER_BARRIER] - f->spin_ns;
 }
 
 /* The part of the time in ops that is left when no call counts as more than eight medians. */
@@ -249,7 +244,7 @@ static double part_of_calls(const struct facts *f)
                                    .max_ns = UINT64_MAX};
                 double most;
 
-                if (m->ops[i]->kind != IFP_KIND_KERNEL && m->ops[i]->kind != IFP_KIND_NODE)
+                if (!model_is_compute(m->ops[i]))
                         continue;
                 spread_settle(&s); /* sorts the model's own, which does it no harm */
                 if (!s.points.count)
@@ -267,15 +262,12 @@ static double part_of_calls(const struct facts *f)
 
 static void find_ideal(struct facts *f)
 {
-        double waits, wide, cpus = f->cpus ? (double)f->cpus : NAN;
+        double wide, cpus = f->cpus ? (double)f->cpus : NAN;
 
         f->demand = f->compute_cpu = f->serial = f->ideal = f->texts = NAN;
         if (!f->has_ledger)
                 return;
-        waits = f->all[IFP_LEDGER_WAIT] + f->all[IFP_LEDGER_LOCK] + f->all[IFP_LEDGER_BARRIER] -
-                f->spin_ns;
-        f->demand = (f->threads_ns - f->all[IFP_LEDGER_UNACCOUNTED] - (waits > 0 ? waits : 0)) /
-                    f->wall;
+        f->demand = (f->threads_ns - f->all[IFP_LEDGER_UNACCOUNTED] - f->asleep_ns) / f->wall;
         f->compute_cpu = f->all[IFP_LEDGER_COMPUTE];
         if (!f->has_kernel) {
                 f->compute_cpu *= part_of_calls(f);

@@ -12,6 +12,8 @@
 #define SHARE_MIN 0.05
 #define COUNT_MIN 50
 
+#define NO_MEMORY "there was no memory to look at it"
+
 struct lock {
         struct work_wait **at;
         size_t n;
@@ -150,12 +152,18 @@ void explain_lock_convoy(const struct facts *f, struct judgement *j)
 {
         _cleanup_(freep) struct work_wait **order = calloc(f->w->n_waits + 1, sizeof(*order));
         struct blames holders = {0};
-        struct lock l = order ? find_worst(f, order) : (struct lock){0};
-        double time = thread_time(f), share = (double)l.total_ns / time;
+        struct lock l;
+        double time = thread_time(f), share;
         char a[FMT_SIZE], b[FMT_SIZE];
 
         if (!judge_waits(j, f))
                 return;
+        if (!order) {
+                judge_unknown(j, NO_MEMORY);
+                return;
+        }
+        l = find_worst(f, order);
+        share = (double)l.total_ns / time;
         if (!l.n) {
                 judge_no(j, "no lock was waited for");
                 return;
@@ -169,7 +177,9 @@ void explain_lock_convoy(const struct facts *f, struct judgement *j)
                          fmt_share(a, share), fmt_count(b, l.count));
                 return;
         }
-        if (!find_holders(f, &l, &holders))
+        if (find_holders(f, &l, &holders))
+                judge_unknown(j, NO_MEMORY);
+        else
                 tell(f, j, &l, &holders, share);
         blames_done(&holders);
 }

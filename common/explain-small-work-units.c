@@ -73,6 +73,8 @@ static bool is_tiny(const struct facts *f, const struct units *u)
         return u->n > 0 && u->busy / u->n < UNIT_TINY_NS && !(f->cpus && f->team > (double)f->cpus);
 }
 
+#define CPUS_NOT_KNOWN "not known: how many CPUs the process may use is not known"
+
 static void tell_meetings(const struct facts *f, struct judgement *j, const struct units *u)
 {
         double unit = u->busy / u->n, wait = u->waits / u->n, share = u->waits / f->threads_ns;
@@ -102,6 +104,8 @@ static void tell_meetings(const struct facts *f, struct judgement *j, const stru
         if (f->short_of_cpus)
                 judge_gain(j, f, NAN,
                            "not known: part of the waiting is for threads that have no CPU");
+        else if (!f->cpus)
+                judge_gain(j, f, NAN, CPUS_NOT_KNOWN);
         else
                 judge_gain(j, f, f->texts,
                            "all together, if each CPU worked at a text of its own and nobody "
@@ -162,11 +166,15 @@ static void tell_creations(const struct facts *f, struct judgement *j, const str
                      "let each thread of a pool work at a text (a request) of its own; within one, "
                      "use no more threads for an op than min(cores, work / cache line) (PLUMED's "
                      "getGoodNumThreads: bytes / (2 x line))");
-        judge_gain(j, f, f->texts,
-                   "all together, if each CPU worked at a text of its own: %s of compute and work "
-                   "outside the graph a token, without creation, joining and waiting, over %llu",
-                   explain_ns(a, (f->serial + f->compute_cpu) / f->tokens),
-                   (unsigned long long)f->cpus);
+        if (!f->cpus)
+                judge_gain(j, f, NAN, CPUS_NOT_KNOWN);
+        else
+                judge_gain(j, f, f->texts,
+                           "all together, if each CPU worked at a text of its own: %s of compute "
+                           "and work outside the graph a token, without creation, joining and "
+                           "waiting, over %llu",
+                           explain_ns(a, (f->serial + f->compute_cpu) / f->tokens),
+                           (unsigned long long)f->cpus);
         judge_confidence(j, f, CONFIDENCE_HIGH);
 }
 

@@ -70,7 +70,8 @@ static double joins(const struct facts *f)
         for (size_t i = 0; i < f->w->n_waits; i++) {
                 const struct work_wait *e = &f->w->waits[i];
 
-                if (e->kind == IFP_WAIT_JOIN && e->phase == IFP_PHASE_DECODE)
+                if (e->kind == IFP_WAIT_JOIN && e->phase == IFP_PHASE_DECODE && e->thread != NONE &&
+                    f->w->threads[e->thread].decodes)
                         ns += (double)e->spread.total_ns;
         }
         return ns;
@@ -88,7 +89,7 @@ static double computed(const struct facts *f, double *ret_width)
         for (size_t i = 0; i < f->w->model.n_threads; i++)
                 if (!work_group_is_short(f->w, f->w->threads[i].group))
                         all -= (double)f->w->threads[i].rows[IFP_LEDGER_COMPUTE];
-        return all > 0 ? all : 0;
+        return all < 0 ? 0 : all;
 }
 
 static void tell_gain(const struct facts *f, struct judgement *j, double making)
@@ -99,7 +100,7 @@ static void tell_gain(const struct facts *f, struct judgement *j, double making)
 
         wide = f->cpus && width > cpus ? cpus : width;
         beyond = wide >= 1 ? join - compute / wide : join;
-        beyond = beyond > 0 ? beyond : 0;
+        beyond = beyond < 0 ? 0 : beyond;
         pool = f->wall - making - beyond;
         if (isnan(pool)) {
                 judge_gain(j, f, NAN, "not known: %s",

@@ -21,9 +21,7 @@ static const struct work_wait *find_worst(const struct facts *f)
         for (size_t i = 0; i < f->w->n_waits; i++) {
                 const struct work_wait *e = &f->w->waits[i];
 
-                if (e->spins && e->kind == IFP_WAIT_BARRIER &&
-                    (isnan(f->tokens) || e->phase == IFP_PHASE_DECODE) &&
-                    (!worst || e->spread.total_ns > worst->spread.total_ns))
+                if (facts_is_spin(f, e) && (!worst || e->spread.total_ns > worst->spread.total_ns))
                         worst = e;
         }
         return worst;
@@ -56,13 +54,9 @@ static uint64_t count_waits(const struct facts *f)
 {
         uint64_t n = 0;
 
-        for (size_t i = 0; i < f->w->n_waits; i++) {
-                const struct work_wait *e = &f->w->waits[i];
-
-                if (e->spins && e->kind == IFP_WAIT_BARRIER &&
-                    (isnan(f->tokens) || e->phase == IFP_PHASE_DECODE))
-                        n = sum_u64(n, e->spread.count);
-        }
+        for (size_t i = 0; i < f->w->n_waits; i++)
+                if (facts_is_spin(f, &f->w->waits[i]))
+                        n = sum_u64(n, f->w->waits[i].spread.count);
         return n;
 }
 
@@ -72,15 +66,10 @@ static uint64_t count_waits(const struct facts *f)
  */
 static double cpu_time(const struct facts *f)
 {
-        double sum = 0, asleep;
+        double sum = 0, stood = f->all[IFP_LEDGER_RUNNABLE];
 
-        if (f->has_ledger) {
-                asleep = f->all[IFP_LEDGER_WAIT] + f->all[IFP_LEDGER_LOCK] +
-                         f->all[IFP_LEDGER_BARRIER] - f->spin_ns;
-                if (!isnan(f->all[IFP_LEDGER_RUNNABLE]))
-                        asleep += f->all[IFP_LEDGER_RUNNABLE];
-                return f->threads_ns - asleep;
-        }
+        if (f->has_ledger)
+                return f->threads_ns - f->asleep_ns - (isnan(stood) ? 0 : stood);
         for (size_t i = 0; i < f->w->model.n_threads; i++) {
                 uint64_t in_ops;
 

@@ -32,6 +32,7 @@ struct facts {
         bool short_of_cpus;      /* so that who waits may wait for a thread that has none */
         bool runnable_in_decode; /* it is of decode steps; else of the threads' whole lives */
         double spin_ns;          /* waiting at barriers that spin */
+        double asleep_ns;        /* in all other waits */
         double compute_cpu; /* of all threads, without what they stood in line for a CPU: told by
                                the kernel, or an estimate */
         double serial;      /* what only the thread that decodes can do: outside, allocation */
@@ -40,6 +41,8 @@ struct facts {
 };
 
 int facts_find(struct facts *f, struct work *w);
+/* A wait at a barrier that spins; of decode steps, where there are any. */
+bool facts_is_spin(const struct facts *f, const struct work_wait *e);
 void facts_done(struct facts *f);
 
 enum judged { JUDGED_NO, JUDGED_YES, JUDGED_UNKNOWN };

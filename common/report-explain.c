@@ -20,6 +20,7 @@
 #define TOKENS_FEW    5
 
 #define COLLECTOR_TOLD 0.03 /* of the CPU time that threads wanted */
+#define PROFILER_TOLD  0.05 /* of the threads' time in decode steps */
 
 #define HANGS_NS 1000000000u /* a wait this long is no part of a token's work */
 
@@ -278,11 +279,6 @@ double explain_wanted(const struct work *w)
         return ns;
 }
 
-static bool is_lock(uint32_t kind)
-{
-        return kind == IFP_WAIT_MUTEX || kind == IFP_WAIT_RWLOCK || kind == IFP_WAIT_SPINLOCK;
-}
-
 /* In a wait from which another thread has to wake it. */
 static bool hangs(const struct work_thread *t)
 {
@@ -324,7 +320,7 @@ static void note_hanging(json_t *notes, const struct work *w, size_t process)
                 n++;
                 longest = t->now.for_ns > longest ? t->now.for_ns : longest;
                 kinds |= 1ull << t->now.kind;
-                locks |= is_lock(t->now.kind);
+                locks |= ifp_wait_group(t->now.kind) == IFP_GROUP_LOCK;
         }
         if (!n || (others && !locks))
                 return;
@@ -339,6 +335,20 @@ static void note_hanging(json_t *notes, const struct work *w, size_t process)
                     (long long)w->model.processes[process].pid, (unsigned long long)n,
                     n == 1 ? "" : "s", fmt_ns(took, longest), list,
                     others ? "" : ", and no other thread did anything");
+}
+
+/* What stamping calls takes, where it is so much that it changes what it measures. */
+static void note_profiler(json_t *notes, const struct facts *f)
+{
+        double ns = f->all[IFP_LEDGER_PROFILER], share = ns / f->threads_ns;
+        char a[FMT_SIZE], b[FMT_SIZE];
+
+        if (share >= PROFILER_TOLD)
+                report_note(notes,
+                            "infprof's own stamps took about %s of thread time %s, %s of it: name "
+                            "fewer kernels (INFPROF_KERNELS), or mark inner ones hot with ~",
+                            explain_ns(a, isnan(f->tokens) ? ns : ns / f->tokens),
+                            isnan(f->tokens) ? "in all" : "a token", fmt_share(b, share));
 }
 
 static json_t *build_notes(const struct facts *f)
@@ -358,6 +368,7 @@ static json_t *build_notes(const struct facts *f)
                             "none for %s until they ran again, %s of the time they wanted one: "
                             "part of what is found may be infprof's doing",
                             fmt_ns(a, took), fmt_share(b, fmin((double)took / wanted, 1)));
+        note_profiler(notes, f);
         if (w->kernel.view == RUNFILE_VIEW_BPF && !f->has_kernel && f->has_ledger)
                 report_note(notes,
                             "the kernel's view looked at %s of the time of the threads that "

@@ -17,15 +17,27 @@ static int compare_point(const void *a, const void *b)
         return p->ns < q->ns ? -1 : p->ns > q->ns;
 }
 
-/* Quantiles by nearest rank; points sorted. */
+void points_sort(struct points *p)
+{
+        if (p->n)
+                qsort(p->at, p->n, sizeof(*p->at), compare_point);
+}
+
+uint64_t points_quantile(const struct points *p, double q)
+{
+        uint64_t rank = hist_rank(q, p->count), seen = 0, ns = 0;
+
+        for (size_t i = 0; i < p->n && seen < rank; i++) {
+                ns = p->at[i].ns;
+                seen = sum_u64(seen, p->at[i].count);
+        }
+        return ns;
+}
+
 uint64_t figures_quantile(const struct figures *f, double q)
 {
-        uint64_t rank = hist_rank(q, f->points.count), seen = 0, ns = 0;
+        uint64_t ns = points_quantile(&f->points, q);
 
-        for (size_t i = 0; i < f->points.n && seen < rank; i++) {
-                ns = f->points.at[i].ns;
-                seen += f->points.at[i].count;
-        }
         if (f->min_ns != UINT64_MAX && ns < f->min_ns)
                 return f->min_ns;
         return f->max_ns && ns > f->max_ns ? f->max_ns : ns;
@@ -103,8 +115,7 @@ int summary_init(struct summary *s, const struct figures *parts, size_t n, bool 
                 if (r)
                         return r;
         }
-        if (f->points.n)
-                qsort(f->points.at, f->points.n, sizeof(*f->points.at), compare_point);
+        points_sort(&f->points);
         s->calls = sum_u64(f->timed, f->untimed);
         s->estimated = hot && f->untimed && f->timed;
         s->times_known = f->timed || !f->untimed;

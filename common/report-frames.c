@@ -52,27 +52,14 @@ static int find_frame(struct frames *s, const struct runfile_frame *row, size_t 
         return failed ? -ENOMEM : MERGE_PUT_NEW(&s->buckets, s->at, s->n);
 }
 
-static int dangling(const struct runfile *rf, const char *table, const char *what, uint32_t process,
-                    uint32_t number, char **why)
-{
-        return runfile_explain(why, RUNFILE_E_FOREIGN,
-                               "'%s' is damaged: table %s speaks of %s %u of process %u, which is "
-                               "not there; it cannot be used",
-                               rf->path, table, what, number, process);
-}
-
 static int load_frame(const struct runfile_frame *row, void *userdata)
 {
         struct loader *l = userdata;
         size_t to = 0;
         int r;
 
-        if (!model_process(l->model, row->process))
-                return runfile_explain(
-                        l->why, RUNFILE_E_FOREIGN,
-                        "'%s' is damaged: table frame speaks of process %u, which is not there; it "
-                        "cannot be used",
-                        l->rf->path, row->process);
+        if (model_process_index(l->model, l->rf, "frame", row->process, l->why) == SIZE_MAX)
+                return RUNFILE_E_FOREIGN;
         r = find_frame(l->frames, row, &to);
         return r ? r : merge_add_ref(&l->frames->refs, row->process, row->frame, to);
 }
@@ -107,7 +94,7 @@ int frames_read(const struct frames *f, const struct runfile *rf, const char *ta
                 p += *p == ',';
                 ref = merge_find_ref(&f->refs, process, (uint32_t)v);
                 if (!ref)
-                        return dangling(rf, table, "frame", process, (uint32_t)v, why);
+                        return model_dangling(rf, table, "frame", process, (uint32_t)v, why);
                 frame = GROW(&at, &n, &room);
                 if (!frame)
                         return -ENOMEM;

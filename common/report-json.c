@@ -44,6 +44,11 @@ json_t *report_integer_or_null(bool known, uint64_t v)
         return known ? report_integer(v) : json_null();
 }
 
+json_t *report_told(uint64_t v)
+{
+        return report_integer_or_null(v != RUNFILE_NOT_TOLD, v);
+}
+
 json_t *report_rounded(double v)
 {
         return isfinite(v) && v >= 0 && v < 9e18 ? json_integer((json_int_t)llround(v))

@@ -6,5 +6,5 @@
 
 #define LEDGER_MAX_THREADS 256 /* the longest */
 
-json_t *ledger_build_rows(const struct work *w, const uint64_t rows[IFP_N_LEDGER]);
+json_t *ledger_build_rows(bool has_kernel, const uint64_t rows[IFP_N_LEDGER]);
 json_t *ledger_build_slow(const struct work *w);

@@ -171,18 +171,15 @@ static json_t *build_different(const struct work *w, const struct work_slow *s)
         return array;
 }
 
-static json_t *told(uint64_t v)
-{
-        return report_integer_or_null(v != RUNFILE_NOT_TOLD, v);
-}
-
 static json_t *build_step(const struct work *w, const struct work_slow *s)
 {
         const struct runfile_slow_token *row = &s->row;
+        const struct runfile_process *p = model_process(&w->model, row->process);
+        bool has_kernel = w->processes[p - w->model.processes].has_kernel;
         uint64_t median = spread_quantile(&w->ledger.wall, 0.5);
         json_t *o = json_object();
 
-        report_set(o, "pid", json_integer(model_process(&w->model, row->process)->pid));
+        report_set(o, "pid", json_integer(p->pid));
         report_set(o, "number", report_integer(row->number));
         report_set(o, "start_ns", report_integer(row->start_ns));
         report_set(o, "wall_ns", report_integer(row->wall_ns));
@@ -193,19 +190,19 @@ static json_t *build_step(const struct work *w, const struct work_slow *s)
         report_set(o, "tokens", report_integer(row->tokens));
         report_set(o, "threads", report_integer(row->threads));
         report_set(o, "thread_ns", report_integer(row->all_ns));
-        report_set(o, "own", ledger_build_rows(w, s->rows[IFP_LEDGER_OWN]));
-        report_set(o, "critical", ledger_build_rows(w, s->rows[IFP_LEDGER_CRITICAL]));
-        report_set(o, "all", ledger_build_rows(w, s->rows[IFP_LEDGER_ALL]));
+        report_set(o, "own", ledger_build_rows(has_kernel, s->rows[IFP_LEDGER_OWN]));
+        report_set(o, "critical", ledger_build_rows(has_kernel, s->rows[IFP_LEDGER_CRITICAL]));
+        report_set(o, "all", ledger_build_rows(has_kernel, s->rows[IFP_LEDGER_ALL]));
         report_set(o, "allocs", report_integer(row->allocs));
         report_set(o, "alloc_bytes", report_integer(row->alloc_bytes));
         report_set(o, "spawns", report_integer(row->spawns));
         report_set(o, "waits", report_integer(row->waits));
-        report_set(o, "voluntary", told(row->voluntary));
-        report_set(o, "involuntary", told(row->involuntary));
-        report_set(o, "migrations", told(row->migrations));
-        report_set(o, "minor_faults", told(row->minor_faults));
-        report_set(o, "major_faults", told(row->major_faults));
-        report_set(o, "syscalls", told(row->syscalls));
+        report_set(o, "voluntary", report_told(row->voluntary));
+        report_set(o, "involuntary", report_told(row->involuntary));
+        report_set(o, "migrations", report_told(row->migrations));
+        report_set(o, "minor_faults", report_told(row->minor_faults));
+        report_set(o, "major_faults", report_told(row->major_faults));
+        report_set(o, "syscalls", report_told(row->syscalls));
         report_set(o, "different", build_different(w, s));
         return o;
 }

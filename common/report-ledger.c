@@ -19,9 +19,9 @@
 #define SETTLED_TOLD 0.001 /* rows that are less wrong than this are off by rounding */
 
 /* Was the row looked at? A row of the kernel's view needs that. */
-static bool row_known(const struct work *w, int row)
+static bool row_known(bool has_kernel, int row)
 {
-        return !work_is_kernel_row(row) || w->ledger.n_kernel;
+        return !work_is_kernel_row(row) || has_kernel;
 }
 
 static json_t *build_row(const struct work *w, int who, int row)
@@ -29,7 +29,7 @@ static json_t *build_row(const struct work *w, int who, int row)
         const struct work_ledger *l = &w->ledger;
         const struct work_row *r = &l->rows[who][row];
         uint64_t of = who == IFP_LEDGER_ALL ? l->all_ns : l->wall.total_ns;
-        bool known = row_known(w, row);
+        bool known = row_known(l->n_kernel, row);
         uint64_t p50 = spread_quantile(&r->spread, 0.50), p99 = spread_quantile(&r->spread, 0.99);
         json_t *o = json_object();
 
@@ -53,12 +53,13 @@ static json_t *build_rows(const struct work *w, int who)
         return array;
 }
 
-json_t *ledger_build_rows(const struct work *w, const uint64_t rows[IFP_N_LEDGER])
+json_t *ledger_build_rows(bool has_kernel, const uint64_t rows[IFP_N_LEDGER])
 {
         json_t *o = json_object();
 
         for (int i = 0; i < IFP_N_LEDGER; i++)
-                report_set(o, work_rows[i], report_integer_or_null(row_known(w, i), rows[i]));
+                report_set(o, work_rows[i],
+                           report_integer_or_null(row_known(has_kernel, i), rows[i]));
         return o;
 }
 
@@ -73,7 +74,7 @@ static json_t *build_thread(const struct work *w, size_t i)
         work_put_thread(o, w, i);
         report_set(o, "steps", report_integer(t->steps));
         report_set(o, "wall_ns", report_integer(wall));
-        report_set(o, "rows", ledger_build_rows(w, t->rows));
+        report_set(o, "rows", ledger_build_rows(w->processes[t->process].has_kernel, t->rows));
         return o;
 }
 

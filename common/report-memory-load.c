@@ -12,24 +12,13 @@
 
 size_t memory_process(struct memory *m, const char *table, uint32_t process)
 {
-        const struct runfile_process *p = model_process(&m->model, process);
-
-        if (p)
-                return (size_t)(p - m->model.processes);
-        runfile_explain(&m->why, RUNFILE_E_FOREIGN,
-                        "'%s' is damaged: table %s speaks of process %u, which is not there; it "
-                        "cannot be used",
-                        m->rf->path, table, process);
-        return SIZE_MAX;
+        return model_process_index(&m->model, m->rf, table, process, &m->why);
 }
 
 int memory_dangling(struct memory *m, const char *table, const char *what, uint32_t process,
                     uint32_t number)
 {
-        return runfile_explain(&m->why, RUNFILE_E_FOREIGN,
-                               "'%s' is damaged: table %s speaks of %s %u of process %u, which is "
-                               "not there; it cannot be used",
-                               m->rf->path, table, what, number, process);
+        return model_dangling(m->rf, table, what, process, number, &m->why);
 }
 
 static int load_mark(const struct runfile_mark *row, void *userdata)

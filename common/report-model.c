@@ -114,13 +114,27 @@ int points_add_hist(struct points *to, const uint64_t *hist, uint64_t ticks_per_
         return 0;
 }
 
-static int dangling(struct loader *l, const char *table, const char *what, uint32_t process,
-                    uint32_t n)
+size_t model_process_index(const struct model *m, const struct runfile *rf, const char *table,
+                           uint32_t process, char **why)
 {
-        return runfile_explain(&l->why, RUNFILE_E_FOREIGN,
+        const struct runfile_process *p = model_process(m, process);
+
+        if (p)
+                return (size_t)(p - m->processes);
+        runfile_explain(why, RUNFILE_E_FOREIGN,
+                        "'%s' is damaged: table %s speaks of process %u, which is not there; it "
+                        "cannot be used",
+                        rf->path, table, process);
+        return SIZE_MAX;
+}
+
+int model_dangling(const struct runfile *rf, const char *table, const char *what, uint32_t process,
+                   uint32_t number, char **why)
+{
+        return runfile_explain(why, RUNFILE_E_FOREIGN,
                                "'%s' is damaged: table %s speaks of %s %u of process %u, which is "
                                "not there; it cannot be used",
-                               l->rf->path, table, what, n, process);
+                               rf->path, table, what, number, process);
 }
 
 static int copy_text(const char **text)
@@ -217,7 +231,7 @@ static int load_op(const struct runfile_op *row, void *userdata)
         int r;
 
         if (!model_process(m, row->process))
-                return dangling(l, "op", "op", row->process, row->op);
+                return model_dangling(l->rf, "op", "op", row->process, row->op, &l->why);
         if (row->op == 0)
                 return 0;
         r = find_op(m, row, &index);
@@ -271,7 +285,7 @@ static int load_op_phase(const struct runfile_op_phase *row, void *userdata)
         int r = 0;
 
         if (!p || (!op && row->op))
-                return dangling(l, "op_phase", "op", row->process, row->op);
+                return model_dangling(l->rf, "op_phase", "op", row->process, row->op, &l->why);
         if (row->hist && p->ticks_per_second)
                 r = points_add_hist(&f.points, row->hist, p->ticks_per_second);
         /* Where all timed calls are in the histogram, their sum is known without it. */
@@ -291,7 +305,8 @@ static int load_thread(const struct runfile_thread *row, void *userdata)
         struct model_thread *t;
 
         if (!model_process(m, row->process))
-                return dangling(l, "thread", "thread", row->process, row->thread);
+                return model_dangling(l->rf, "thread", "thread", row->process, row->thread,
+                                      &l->why);
         t = GROW(&m->threads, &m->n_threads, &m->room_threads);
         if (!t)
                 return -ENOMEM;
@@ -357,11 +372,12 @@ static int load_thread_op(const struct runfile_thread_op *row, void *userdata)
         t = m->n_threads ? bsearch(&key, m->threads, m->n_threads, sizeof(key), compare_thread)
                          : NULL;
         if (!t)
-                return dangling(l, "thread_op", "thread", row->process, row->thread);
+                return model_dangling(l->rf, "thread_op", "thread", row->process, row->thread,
+                                      &l->why);
         if (!row->op)
                 return 0; /* what was allocated outside any op is in the thread's own row */
         if (!op)
-                return dangling(l, "thread_op", "op", row->process, row->op);
+                return model_dangling(l->rf, "thread_op", "op", row->process, row->op, &l->why);
         if (row->timed || row->untimed)
                 op->phase[row->phase].threads++;
         to = GROW(&t->ops, &t->n_ops, &t->room_ops);
@@ -407,6 +423,13 @@ const struct model_site *model_site(const struct model *m, uint32_t process, uin
         struct model_site key = {.row = {.process = process, .site = site}};
 
         return m->n_sites ? bsearch(&key, m->sites, m->n_sites, sizeof(key), compare_site) : NULL;
+}
+
+const struct model_site *model_thread_site(const struct model *m, const struct model_thread *t)
+{
+        return t->row.site >= 0 && t->row.site <= UINT32_MAX
+                       ? model_site(m, t->row.process, (uint32_t)t->row.site)
+                       : NULL;
 }
 
 static int load_note(const struct runfile_note *row, void *userdata)

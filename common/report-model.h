@@ -65,6 +65,11 @@ struct model_op {
         struct model_op *next; /* in its hash bucket */
 };
 
+static inline bool model_is_compute(const struct model_op *op)
+{
+        return op->kind == IFP_KIND_KERNEL || op->kind == IFP_KIND_NODE;
+}
+
 /* A row of table op: which merged op it is. */
 struct model_op_ref {
         uint32_t process, op;
@@ -128,5 +133,13 @@ void sum_told(uint64_t *to, uint64_t v);
 int64_t sum_i64(int64_t a, int64_t b);
 
 const struct runfile_process *model_process(const struct model *m, uint32_t index);
+/* Its place in `processes`; SIZE_MAX and a reason: there is none. */
+size_t model_process_index(const struct model *m, const struct runfile *rf, const char *table,
+                           uint32_t process, char **why);
+/* A row speaks of one that is not there. */
+int model_dangling(const struct runfile *rf, const char *table, const char *what, uint32_t process,
+                   uint32_t number, char **why);
 struct model_op *model_op(const struct model *m, uint32_t process, uint32_t op); /* NULL: op 0 */
 const struct model_site *model_site(const struct model *m, uint32_t process, uint32_t site);
+/* Where it was asked for; NULL: not known. */
+const struct model_site *model_thread_site(const struct model *m, const struct model_thread *t);

@@ -131,6 +131,7 @@ static int add(const struct runfile_off_cpu *row, void *userdata)
         struct work *w = all->w;
         const struct model_op *op = row->op ? model_op(&w->model, row->process, row->op) : NULL;
         _cleanup_(freep) uint32_t *frames = NULL;
+        struct off_row *to;
         size_t n = 0;
         json_t *o;
         int r;
@@ -144,15 +145,9 @@ static int add(const struct runfile_off_cpu *row, void *userdata)
         if (r)
                 return r;
         n = without_loop(frames, without_strays(&w->frames, frames, n));
-        if (all->n == all->room) {
-                size_t room = all->room ? 2 * all->room : 64;
-                void *grown = reallocarray(all->at, room, sizeof(*all->at));
-
-                if (!grown)
-                        return -ENOMEM;
-                all->at = grown;
-                all->room = room;
-        }
+        to = GROW(&all->at, &all->n, &all->room);
+        if (!to)
+                return -ENOMEM;
         o = json_object();
         report_set(o, "block", json_string(blocks[row->block]));
         report_set(o, "op", report_text(op ? op->name : NULL));
@@ -160,8 +155,7 @@ static int add(const struct runfile_off_cpu *row, void *userdata)
         report_set(o, "frames", build_stack(&w->frames, frames, n));
         report_set(o, "count", report_integer(row->count));
         report_set(o, "total_ns", report_integer(row->total_ns));
-        all->at[all->n].o = o;
-        all->at[all->n++].total_ns = row->total_ns;
+        *to = (struct off_row){o, row->total_ns};
         return 0;
 }
 

@@ -42,7 +42,11 @@ struct summary {
 int summary_init(struct summary *s, const struct figures *parts, size_t n, bool hot);
 void summary_done(struct summary *s);
 
-/* By nearest rank; the points must be sorted (a summary's are) and not empty. */
+void points_sort(struct points *p);
+/* By nearest rank, of sorted points; 0: there are none. */
+uint64_t points_quantile(const struct points *p, double q);
+
+/* The same, within the extremes (a summary's points are sorted). */
 uint64_t figures_quantile(const struct figures *f, double q);
 
 /* What a reader must know, as sentences. */
@@ -56,6 +60,7 @@ void report_set(json_t *object, const char *key, json_t *value);
 json_t *report_text(const char *s); /* null for NULL; made valid UTF-8 */
 json_t *report_integer(uint64_t v);
 json_t *report_integer_or_null(bool known, uint64_t v);
+json_t *report_told(uint64_t v);                              /* null for RUNFILE_NOT_TOLD */
 json_t *report_rounded(double v);                             /* whole; null when NaN */
 json_t *report_fraction(double v);                            /* null when NaN */
 int64_t report_get_integer(const json_t *o, const char *key); /* -1: none there */
@@ -80,6 +85,8 @@ int report_build_ops(const struct report *r, json_t **ret);
 int report_compare_ops(const void *a, const void *b);
 
 uint64_t report_thread_lifetime(const struct model *m, const struct model_thread *t);
+/* Time in outermost ops; false: not known. */
+bool report_thread_in_ops(const struct model *m, const struct model_thread *t, uint64_t *ret_ns);
 json_t *report_build_threads(struct report *r);
 json_t *report_build_site_name(const struct model_site *s);
 

@@ -21,8 +21,7 @@ uint64_t report_thread_lifetime(const struct model *m, const struct model_thread
         return end > t->row.started_ns ? end - t->row.started_ns : 0;
 }
 
-/* Time in outermost ops; false: not known. */
-static bool thread_in_ops(const struct model *m, const struct model_thread *t, uint64_t *ret_ns)
+bool report_thread_in_ops(const struct model *m, const struct model_thread *t, uint64_t *ret_ns)
 {
         uint64_t total = 0, child = 0;
 
@@ -111,10 +110,8 @@ static json_t *build_thread(const struct report *r, struct model_thread *t, bool
         const struct model *m = &r->model;
         const struct runfile_thread *row = &t->row;
         uint64_t lifetime = report_thread_lifetime(m, t), in_ops = 0;
-        bool known = thread_in_ops(m, t, &in_ops);
-        const struct model_site *site = row->site >= 0 && row->site <= UINT32_MAX
-                                                ? model_site(m, row->process, (uint32_t)row->site)
-                                                : NULL;
+        bool known = report_thread_in_ops(m, t, &in_ops);
+        const struct model_site *site = model_thread_site(m, t);
         json_t *o = json_object();
 
         report_set(o, "pid", json_integer(model_process(m, row->process)->pid));
@@ -133,7 +130,7 @@ static json_t *build_thread(const struct report *r, struct model_thread *t, bool
                    report_fraction(known && r->in_ops_known && r->in_ops_ns
                                            ? (double)in_ops / (double)r->in_ops_ns
                                            : NAN));
-        report_set(o, "cpu_ns", report_integer_or_null(row->cpu_ns != UINT64_MAX, row->cpu_ns));
+        report_set(o, "cpu_ns", report_told(row->cpu_ns));
         report_set(o, "spans", report_integer(row->spans));
         report_set(o, "folded", report_integer(row->folded));
         report_set(o, "site", site ? report_build_site_name(site) : json_null());
@@ -157,7 +154,7 @@ static uint64_t detail_threshold(const struct model *m)
         if (m->n_threads <= MAX_DETAILED_THREADS || !busy)
                 return 0;
         for (size_t i = 0; i < m->n_threads; i++)
-                (void)thread_in_ops(m, &m->threads[i], &busy[i]);
+                (void)report_thread_in_ops(m, &m->threads[i], &busy[i]);
         qsort(busy, m->n_threads, sizeof(*busy), compare_u64_down);
         return busy[MAX_DETAILED_THREADS - 1];
 }
@@ -173,7 +170,7 @@ json_t *report_build_threads(struct report *r)
                 struct model_thread *t = &m->threads[i];
                 bool detailed;
 
-                (void)thread_in_ops(m, t, &in_ops);
+                (void)report_thread_in_ops(m, t, &in_ops);
                 detailed = in_ops >= threshold && n_detailed < MAX_DETAILED_THREADS;
                 n_detailed += detailed;
                 json_array_append_new(array, build_thread(r, t, detailed));

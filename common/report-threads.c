@@ -6,12 +6,10 @@
 #include "common/report-threads.h"
 
 #include <errno.h>
-#include <math.h>
 
 #include "common/cleanup.h"
 #include "common/report-private.h"
-#include "common/report-work-private.h"
-#include "common/syscall-names.h"
+#include "common/report-threads-private.h"
 
 /* With more threads than this only the busiest have a row; all are in the groups. */
 #define MAX_THREADS 256
@@ -19,34 +17,6 @@
 static const char *const block_keys[IFP_N_BLOCK_KINDS] = {"futex_ns", "io_ns",   "fault_ns",
                                                           "sleep_ns", "poll_ns", "other_ns"};
 static const char *const group_keys[IFP_N_WAIT_GROUPS] = {"barrier", "lock", "other"};
-static const char *const views[] = {"none", "proc", "bpf"};
-
-static json_t *told(uint64_t v)
-{
-        return report_integer_or_null(v != RUNFILE_NOT_TOLD, v);
-}
-
-static json_t *build_kernel(const struct work *w)
-{
-        const struct work_kernel *k = &w->kernel;
-        bool bpf = k->view == RUNFILE_VIEW_BPF, known = bpf && k->cost_ns != RUNFILE_NOT_TOLD;
-        uint64_t running = 0;
-        json_t *o = json_object();
-
-        for (size_t i = 0; i < w->model.n_threads; i++)
-                if (w->model.threads[i].row.running_ns != RUNFILE_NOT_TOLD)
-                        running = sum_u64(running, w->model.threads[i].row.running_ns);
-        report_set(o, "view", json_string(views[k->view]));
-        report_set(o, "why", report_text(k->why));
-        report_set(o, "lost", report_integer_or_null(bpf, k->lost));
-        report_set(o, "events", report_integer_or_null(known, k->events));
-        report_set(o, "cost_ns", report_integer_or_null(known, k->cost_ns));
-        report_set(o, "cost_share",
-                   report_fraction(known && running && k->cost_ns <= running
-                                           ? (double)k->cost_ns / (double)running
-                                           : NAN));
-        return o;
-}
 
 /*
  * For how long the kernel's view has looked at the thread: from when the programs were attached,
@@ -127,13 +97,6 @@ static json_t *build_waiting(const struct work_thread *t)
         return o;
 }
 
-static const struct model_site *site_of(const struct work *w, const struct runfile_thread *t)
-{
-        return t->site >= 0 && t->site <= UINT32_MAX
-                       ? model_site(&w->model, t->process, (uint32_t)t->site)
-                       : NULL;
-}
-
 static json_t *build_thread(const struct work *w, size_t i)
 {
         const struct runfile_thread *row = &w->model.threads[i].row;
@@ -141,11 +104,9 @@ static json_t *build_thread(const struct work *w, size_t i)
         bool known = w->processes[t->process].waits_known;
         uint64_t groups[IFP_N_WAIT_GROUPS] = {0}, in_ops;
         bool in_ops_known = work_in_ops(w, i, &in_ops);
-        const struct merge_ref *spawn = NULL;
+        const struct merge_ref *spawn = work_spawn(w, i);
         json_t *o = json_object();
 
-        if (row->site >= 0 && row->site <= UINT32_MAX)
-                spawn = merge_find_ref(&w->site_refs, row->process, (uint32_t)row->site);
         sum_groups(t, groups);
         report_set(o, "pid", json_integer(w->model.processes[t->process].pid));
         report_set(o, "tid", json_integer(row->tid));
@@ -156,25 +117,25 @@ static json_t *build_thread(const struct work *w, size_t i)
         report_set(o, "ended_ns",
                    report_integer_or_null(row->ended_ns != UINT64_MAX, row->ended_ns));
         report_set(o, "lifetime_ns", report_integer(work_lifetime(w, i)));
-        report_set(o, "cpu_ns", told(row->cpu_ns));
-        report_set(o, "running_ns", told(row->running_ns));
-        report_set(o, "runnable_ns", told(row->runnable_ns));
-        report_set(o, "watched_ns", told(watched(row)));
+        report_set(o, "cpu_ns", report_told(row->cpu_ns));
+        report_set(o, "running_ns", report_told(row->running_ns));
+        report_set(o, "runnable_ns", report_told(row->runnable_ns));
+        report_set(o, "watched_ns", report_told(watched(row)));
         report_set(o, "blocked", build_blocked(row));
         report_set(o, "waits", build_waits(known, t));
         report_set(o, "wait_ns", build_wait_groups(known, groups));
         report_set(o, "in_ops_ns", report_integer_or_null(in_ops_known, in_ops));
-        report_set(o, "fault_ns", told(row->fault_ns));
-        report_set(o, "syscall_ns", told(row->syscall_ns));
-        report_set(o, "voluntary", told(row->voluntary));
-        report_set(o, "involuntary", told(row->involuntary));
-        report_set(o, "migrations", told(row->migrations));
-        report_set(o, "minor_faults", told(row->minor_faults));
-        report_set(o, "major_faults", told(row->major_faults));
-        report_set(o, "syscalls", told(row->syscalls));
-        report_set(o, "cpu", told(row->cpu));
+        report_set(o, "fault_ns", report_told(row->fault_ns));
+        report_set(o, "syscall_ns", report_told(row->syscall_ns));
+        report_set(o, "voluntary", report_told(row->voluntary));
+        report_set(o, "involuntary", report_told(row->involuntary));
+        report_set(o, "migrations", report_told(row->migrations));
+        report_set(o, "minor_faults", report_told(row->minor_faults));
+        report_set(o, "major_faults", report_told(row->major_faults));
+        report_set(o, "syscalls", report_told(row->syscalls));
+        report_set(o, "cpu", report_told(row->cpu));
         report_set(o, "spans", report_integer(row->spans));
-        report_set(o, "site", work_build_place(site_of(w, row)));
+        report_set(o, "site", work_build_place(model_thread_site(&w->model, &w->model.threads[i])));
         report_set(o, "spawn", spawn ? json_integer(spawn->to) : json_null());
         report_set(o, "waiting", build_waiting(t));
         return o;
@@ -251,15 +212,15 @@ static json_t *build_group(const struct work *w, const struct group_sum *s)
         report_set(o, "site", work_build_place(g->site));
         report_set(o, "threads", report_integer(g->threads));
         report_set(o, "lifetime_ns", report_integer(g->lifetime_ns));
-        report_set(o, "cpu_ns", told(s->cpu));
-        report_set(o, "running_ns", told(s->running));
-        report_set(o, "runnable_ns", told(s->runnable));
-        report_set(o, "watched_ns", told(s->watched));
+        report_set(o, "cpu_ns", report_told(s->cpu));
+        report_set(o, "running_ns", report_told(s->running));
+        report_set(o, "runnable_ns", report_told(s->runnable));
+        report_set(o, "watched_ns", report_told(s->watched));
         report_set(o, "wait_ns", build_wait_groups(s->waits_known, s->waits));
         report_set(o, "spans", report_integer(s->spans));
-        report_set(o, "voluntary", told(s->voluntary));
-        report_set(o, "involuntary", told(s->involuntary));
-        report_set(o, "migrations", told(s->migrations));
+        report_set(o, "voluntary", report_told(s->voluntary));
+        report_set(o, "involuntary", report_told(s->involuntary));
+        report_set(o, "migrations", report_told(s->migrations));
         return o;
 }
 
@@ -294,81 +255,6 @@ static int build_groups(const struct work *w, json_t **ret)
         return 0;
 }
 
-static json_t *build_preempts(const struct work *w)
-{
-        json_t *array = json_array();
-
-        for (size_t i = 0; i < w->n_preempts; i++) {
-                const struct work_preempt *p = &w->preempts[i];
-                json_t *o = json_object();
-
-                report_set(o, "pid", p->pid > 0 ? json_integer(p->pid) : json_null());
-                report_set(o, "name", report_text(p->name));
-                report_set(o, "own", json_boolean(p->own));
-                report_set(o, "count", report_integer(p->count));
-                report_set(o, "total_ns", report_integer(p->total_ns));
-                json_array_append_new(array, o);
-        }
-        return array;
-}
-
-static json_t *build_syscalls(const struct work *w)
-{
-        json_t *array = json_array();
-
-        for (size_t i = 0; i < w->n_syscalls; i++) {
-                const struct work_syscall *s = &w->syscalls[i];
-                json_t *o = json_object();
-
-                report_set(o, "number", json_integer(s->number));
-                report_set(o, "name", report_text(syscall_name(s->number)));
-                report_set(o, "failed", report_integer(s->failed));
-                spread_put(o, &s->spread);
-                json_array_append_new(array, o);
-        }
-        return array;
-}
-
-static json_t *build_io(const struct work *w)
-{
-        const struct work_kernel *k = &w->kernel;
-        json_t *o, *load;
-
-        if (k->view != RUNFILE_VIEW_BPF)
-                return json_null();
-        o = spread_build(&k->io);
-        load = json_object();
-        report_set(load, "count", report_integer(k->load_io_count));
-        report_set(load, "bytes", report_integer(k->load_io_bytes));
-        report_set(load, "total_ns", report_integer(k->load_io_ns));
-        report_set(o, "bytes", report_integer(k->io_bytes));
-        report_set(o, "load", load);
-        return o;
-}
-
-static json_t *build_ops(const struct work *w)
-{
-        json_t *array = json_array();
-
-        for (size_t i = 0; i < w->n_kernel_ops; i++) {
-                const struct work_kernel_op *k = &w->kernel_ops[i];
-                json_t *o = json_object();
-
-                report_set(o, "op", report_text(k->op));
-                report_set(o, "phase", json_string(report_phase_names[k->phase]));
-                report_set(o, "runnable_ns", report_integer(k->runnable_ns));
-                report_set(o, "blocked_ns", report_integer(k->blocked_ns));
-                report_set(o, "fault_ns", report_integer(k->fault_ns));
-                report_set(o, "minor_faults", report_integer(k->minor_faults));
-                report_set(o, "major_faults", report_integer(k->major_faults));
-                report_set(o, "syscalls", report_integer(k->syscalls));
-                report_set(o, "syscall_ns", report_integer(k->syscall_ns));
-                report_set(o, "switches", report_integer(k->switches));
-                json_array_append_new(array, o);
-        }
-        return array;
-}
-
 static json_t *build_notes(const struct work *w)
 {
         json_t *notes = work_notes(w);
@@ -390,6 +276,11 @@ static json_t *build_notes(const struct work *w)
                             "of %llu threads the %d busiest are here; all are in the groups by "
                             "name and spawn site",
                             (unsigned long long)n, MAX_THREADS);
+        if (w->kernel.stacks_lost)
+                report_note(notes,
+                            "stacks off the CPU are without %llu times that a thread left it: its "
+                            "stack could not be taken",
+                            (unsigned long long)w->kernel.stacks_lost);
         return notes;
 }
 
@@ -410,7 +301,7 @@ static int build(struct work *w, json_t **ret)
         int r;
 
         report_set(o, "cpus", build_cpus(w));
-        report_set(o, "kernel", build_kernel(w));
+        report_set(o, "kernel", threads_build_kernel(w));
         r = build_threads(w, &part);
         if (r)
                 return r;
@@ -421,10 +312,10 @@ static int build(struct work *w, json_t **ret)
         report_set(o, "groups", part);
         report_set(o, "run_queue",
                    w->kernel.run_queue.count ? spread_build(&w->kernel.run_queue) : json_null());
-        report_set(o, "preempted_by", build_preempts(w));
-        report_set(o, "syscalls", build_syscalls(w));
-        report_set(o, "io", build_io(w));
-        report_set(o, "ops", build_ops(w));
+        report_set(o, "preempted_by", threads_build_preempts(w));
+        report_set(o, "syscalls", threads_build_syscalls(w));
+        report_set(o, "io", threads_build_io(w));
+        report_set(o, "ops", threads_build_ops(w));
         r = work_off_cpu(w, &part);
         if (r)
                 return r;

@@ -24,6 +24,7 @@ static int load_ledger(const struct runfile_ledger *row, void *userdata)
                 return 0;
         l->n_processes++;
         l->n_kernel += row->kernel;
+        w->processes[process].has_kernel = row->kernel;
         l->steps = sum_u64(l->steps, row->steps);
         l->tokens = sum_u64(l->tokens, row->tokens);
         l->dropped = sum_u64(l->dropped, row->dropped);
@@ -144,9 +145,12 @@ static void settle_all(struct work *w)
                 wrong = settle(rows, who == IFP_LEDGER_ALL ? l->all_ns : l->wall.total_ns);
                 l->settled_ns = wrong > l->settled_ns ? wrong : l->settled_ns;
                 for (size_t s = 0; s < w->n_slow; s++) {
+                        size_t process = (size_t)(model_process(&w->model, w->slow[s].row.process) -
+                                                  w->model.processes);
+
                         for (int i = 0; i < IFP_N_LEDGER; i++) {
                                 rows[i] = &w->slow[s].rows[who][i];
-                                if (!l->n_kernel && work_is_kernel_row(i))
+                                if (!w->processes[process].has_kernel && work_is_kernel_row(i))
                                         *rows[i] = 0;
                         }
                         settle(rows, who == IFP_LEDGER_ALL ? w->slow[s].row.all_ns

@@ -25,6 +25,7 @@
 /* Beside each process of the model, under the same index. */
 struct work_process {
         bool waits_known; /* they were kept: what has no row did not happen */
+        bool has_kernel;  /* its ledger has the kernel's view */
         uint64_t cpus;    /* that it may use; 0: not known */
         size_t crowd; /* the one group of short-lived threads, of which one comes after the other;
                          NONE: there is none, or more than one */
@@ -79,7 +80,6 @@ struct work_by {
 
 /* A row of table wait. */
 struct work_wait {
-        uint32_t number;
         size_t process; /* index */
         uint32_t kind, phase;
         const struct model_op *op; /* NULL: none */
@@ -231,6 +231,8 @@ bool work_pace(const struct work *w, double *ret_tokens, double *ret_wall_ns);
 enum work_class { CLASS_UNKNOWN, CLASS_POOL, CLASS_SHORT };
 enum work_class work_site_class(const struct work *w, const struct work_site *s);
 
+/* Its `to` is the place in `sites` of where the thread was asked for; NULL: not known. */
+const struct merge_ref *work_spawn(const struct work *w, size_t thread);
 bool work_same_place(const struct model_site *a, const struct model_site *b);
 /* Its threads come and go; so many of them lived at one time. */
 bool work_group_is_short(const struct work *w, size_t group);
@@ -238,6 +240,11 @@ double work_group_width(const struct work *w, size_t group);
 uint64_t work_lifetime(const struct work *w, size_t thread);
 /* Time in outermost ops; false: not known. */
 bool work_in_ops(const struct work *w, size_t thread, uint64_t *ret_ns);
+/* Self time in an op, or (NULL) in all that compute. */
+uint64_t work_self(const struct work *w, size_t thread, const struct model_op *op, uint32_t phase);
+
+/* Sorts them, and leaves one of each; how many that are. */
+size_t work_distinct(size_t *at, size_t n);
 
 /* Members pid, tid, name of a thread (NONE: all null). */
 void work_put_thread(json_t *o, const struct work *w, size_t thread);
@@ -283,7 +290,7 @@ struct balance {
         size_t busiest;                 /* thread; NONE: not known */
 };
 
-/* A barrier's meetings in one op and phase; see report-waits-barriers.c. */
+/* A barrier's meetings in one op and phase; see report-waits-barriers.c and -balance.c. */
 struct barrier {
         size_t process;
         const struct model_op *op; /* NULL: between ops */

@@ -239,10 +239,7 @@ enum work_class work_site_class(const struct work *w, const struct work_site *s)
 static int find_group(struct work *w, size_t thread, size_t *ret)
 {
         const struct runfile_thread *t = &w->model.threads[thread].row;
-        const struct model_site *place =
-                t->site >= 0 && t->site <= UINT32_MAX
-                        ? model_site(&w->model, t->process, (uint32_t)t->site)
-                        : NULL;
+        const struct model_site *place = model_thread_site(&w->model, &w->model.threads[thread]);
         uint32_t h = hash_place(merge_hash_text(MERGE_SEED, t->name), place);
         struct work_group *g;
 
@@ -283,13 +280,19 @@ static void find_crowds(struct work *w)
         }
 }
 
+const struct merge_ref *work_spawn(const struct work *w, size_t thread)
+{
+        const struct runfile_thread *t = &w->model.threads[thread].row;
+
+        return t->site >= 0 && t->site <= UINT32_MAX
+                       ? merge_find_ref(&w->site_refs, t->process, (uint32_t)t->site)
+                       : NULL;
+}
+
 static void add_to_site(struct work *w, size_t thread)
 {
         const struct runfile_thread *t = &w->model.threads[thread].row;
-        const struct merge_ref *ref =
-                t->site >= 0 && t->site <= UINT32_MAX
-                        ? merge_find_ref(&w->site_refs, t->process, (uint32_t)t->site)
-                        : NULL;
+        const struct merge_ref *ref = work_spawn(w, thread);
         uint64_t end = model_process(&w->model, t->process)->duration_ns;
 
         if (!ref || end <= t->started_ns)

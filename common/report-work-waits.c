@@ -82,7 +82,6 @@ static int load_wait(const struct runfile_wait *row, void *userdata)
         if (!to)
                 return -ENOMEM;
         *to = (struct work_wait){
-                .number = row->wait,
                 .process = process,
                 .kind = row->kind,
                 .phase = row->phase,

@@ -26,24 +26,13 @@ const char *const work_rows[IFP_N_LEDGER] = {"compute",  "barrier", "lock",     
 
 size_t work_process(struct work *w, const char *table, uint32_t process)
 {
-        const struct runfile_process *p = model_process(&w->model, process);
-
-        if (p)
-                return (size_t)(p - w->model.processes);
-        runfile_explain(&w->why, RUNFILE_E_FOREIGN,
-                        "'%s' is damaged: table %s speaks of process %u, which is not there; it "
-                        "cannot be used",
-                        w->rf->path, table, process);
-        return NONE;
+        return model_process_index(&w->model, w->rf, table, process, &w->why);
 }
 
 int work_dangling(struct work *w, const char *table, const char *what, uint32_t process,
                   uint32_t number)
 {
-        return runfile_explain(&w->why, RUNFILE_E_FOREIGN,
-                               "'%s' is damaged: table %s speaks of %s %u of process %u, which is "
-                               "not there; it cannot be used",
-                               w->rf->path, table, what, number, process);
+        return model_dangling(w->rf, table, what, process, number, &w->why);
 }
 
 static int compare_thread(const void *key, const void *item)
@@ -66,6 +55,24 @@ size_t work_thread(const struct work *w, uint32_t process, int64_t thread)
         return t ? (size_t)(t - m->threads) : NONE;
 }
 
+static int compare_size(const void *a, const void *b)
+{
+        size_t x = *(const size_t *)a, y = *(const size_t *)b;
+
+        return x < y ? -1 : x > y;
+}
+
+size_t work_distinct(size_t *at, size_t n)
+{
+        size_t left = 0;
+
+        qsort(at, n, sizeof(*at), compare_size);
+        for (size_t i = 0; i < n; i++)
+                if (!left || at[i] != at[left - 1])
+                        at[left++] = at[i];
+        return left;
+}
+
 /*
  * A thread is on a CPU before its first line is, while the kernel starts it; where it lives for
  * moments only that is most of it. It has lived at least as long as it ran.
@@ -84,16 +91,22 @@ uint64_t work_lifetime(const struct work *w, size_t thread)
 
 bool work_in_ops(const struct work *w, size_t thread, uint64_t *ret_ns)
 {
-        const struct model_thread *t = &w->model.threads[thread];
-        uint64_t total = 0, child = 0;
+        return report_thread_in_ops(&w->model, &w->model.threads[thread], ret_ns);
+}
 
-        for (size_t i = 0; i < t->n_ops; i++)
-                if (report_is_nested(w->model.ops[t->ops[i].op])) {
-                        total = sum_u64(total, t->ops[i].figures.total_ns);
-                        child = sum_u64(child, t->ops[i].figures.child_ns);
-                }
-        *ret_ns = total - child;
-        return child <= total;
+uint64_t work_self(const struct work *w, size_t thread, const struct model_op *op, uint32_t phase)
+{
+        const struct model_thread *t = &w->model.threads[thread];
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < t->n_ops; i++) {
+                const struct model_thread_op *o = &t->ops[i];
+
+                if (o->phase == phase && o->figures.total_ns > o->figures.child_ns &&
+                    (op ? o->op == op->index : model_is_compute(w->model.ops[o->op])))
+                        sum = sum_u64(sum, o->figures.total_ns - o->figures.child_ns);
+        }
+        return sum;
 }
 
 /*

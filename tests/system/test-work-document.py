@@ -11,7 +11,8 @@ import time
 from harness import case, check, equal, main, near, one_line
 
 DOCUMENTS = ["threads", "waits", "spawns", "ledger", "explain"]
-KINDS = ["whole", "lone", "healthy", "pinned", "fine", "crowded", "uneven", "convoy", "ousted", "small", "bare", "passing"]
+KINDS = ["whole", "lone", "healthy", "pinned", "fine", "crowded", "uneven", "convoy", "ousted", "small", "bare", "passing",
+         "stamped"]
 # Others speak of rows in table frame.
 TABLES = ["thread_wait", "wait", "wait_by", "wait_now", "spawn", "ledger", "ledger_row", "ledger_thread", "slow_token",
           "slow_token_row", "kernel", "kernel_op", "syscall", "preempt", "thread_op", "op_phase", "note"]
@@ -117,6 +118,15 @@ def what_a_file_lacks_is_not_known(s):
 
 
 @case
+def stacks_that_could_not_be_taken_are_told(s):
+    path = make_run(s)
+    notes = [any("stack could not be taken" in n for n in all_documents(s, path)["threads"]["notes"])]
+    change(path, "UPDATE kernel SET stacks_lost = 7")
+    notes += [n for n in all_documents(s, path)["threads"]["notes"] if "stack could not be taken" in n]
+    check(len(notes) == 2 and not notes[0] and " 7 times " in notes[1], notes)
+
+
+@case
 def schemas_are_strict(s):
     import jsonschema
     path = make_run(s)
@@ -182,6 +192,26 @@ def sums_that_do_not_add_up_are_made_to(s):
             for q in spreads(docs):
                 values = [q[k] for k in ("min_ns", "p50_ns", "p95_ns", "p99_ns", "max_ns") if q[k] is not None]
                 equal(values, sorted(values), f"{kind} after {sql}: {q}")
+
+
+@case
+def a_kernels_view_of_one_process(s):
+    """Of two that decode: in the other's rows what only the kernel tells is not known."""
+    path = make_run(s)
+    with sqlite3.connect(path) as db:
+        for table in ("ledger", "ledger_row", "ledger_thread", "slow_token", "slow_token_row"):
+            names = [f'"{row[1]}"' for row in db.execute(f"PRAGMA table_info({table})")]
+            others = ", ".join(n for n in names if n != '"process"')
+            db.execute(f"INSERT INTO {table} (process, {others}) SELECT 1, {others} FROM {table}"
+                       + (" WHERE thread = 0" if table == "ledger_thread" else ""))
+        db.execute("UPDATE ledger SET kernel = 0 WHERE process = 1")
+    db.close()
+    doc = all_documents(s, path)["ledger"]
+    for pid, known in ((6001, True), (6101, False)):
+        for rows in ([x["rows"] for x in doc["threads"] if x["pid"] == pid]
+                     + [x[who] for x in doc["slow"] if x["pid"] == pid for who in ("own", "critical", "all")]):
+            equal([rows[k] is not None for k in KERNEL_ROWS], [known] * 3, f"{pid}: {rows}")
+    check(all(r["total_ns"] is not None for r in doc["own"]), "sums of both")
 
 
 @case
@@ -273,6 +303,34 @@ def runs_without_tokens(s):
 
 
 @case
+def a_pool_would_gain_what_is_known_of_it(s):
+    """20 threads a token, made in 500 us and joined in 400, of which 200 are what they compute, in 1 ms."""
+    ledger = "DELETE FROM ledger; DELETE FROM ledger_row; DELETE FROM ledger_thread;"
+    tokens = ("INSERT INTO op_phase (process, op, phase, timed, untimed, total_ns, child_ns, max_ns, sum_ns, sumsq_ns2, \"left\", folded,"
+              " alloc_calls, alloc_asked, alloc_usable, free_calls, freed_usable, alloc_failed, maps, mapped_bytes)"
+              " VALUES (0, 2, 3, 200, 0, 200000000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);")
+    for name, sql, factor in (("all", "", 1000 / 300), ("joined-elsewhere", "UPDATE wait SET thread = 1;", 1000 / 500),
+                              ("no-ledger", ledger + tokens, None)):
+        path = make_run(s, "fine", name)
+        change(path, sql)
+        gain = next(f for f in all_documents(s, path)["explain"]["findings"] if f["id"] == "spawn-churn")["gain"]
+        if factor is None:
+            check(gain["factor"] is None and "not known" in gain["text"], gain)
+        else:
+            near(gain["factor"], factor, 1e-6, name)
+
+
+@case
+def cpus_that_are_not_known(s):
+    for kind in KINDS:
+        path = make_run(s, kind)
+        change(path, "UPDATE kernel SET cpus = 0; UPDATE run SET machine = NULL")
+        for f in all_documents(s, path)["explain"]["findings"]:
+            texts = json.dumps(f)
+            check("over 0" not in texts and " 0 CPUs" not in texts, texts)
+
+
+@case
 def threads_that_compute_are_no_more_than_lived(s):
     path = make_run(s, "fine")  # a main thread, and others one after the other; two lived at a time by their site
     change(path, "UPDATE thread SET name = 'other' WHERE thread > 0 AND thread % 2 = 0")
@@ -321,6 +379,17 @@ def barriers_behind_ops(s):
         equal(sorted(((b["op"], b["busy_ns"]) for b in docs["waits"]["barriers"]), key=str), sorted(rows, key=str), f"{lost} lost")
         found = next(f for f in docs["explain"]["findings"] if f["id"] == "imbalance")
         check("MUL_MAT is unevenly spread: thread 6002 'pool' works 1.50 times" in found["title"], found["title"])
+
+
+@case
+def work_is_counted_where_threads_come_most(s):
+    """Between ops: 1,000 times to one barrier, and to another 600 times each on two ways."""
+    path = make_run(s, "uneven")
+    row = ("INSERT INTO wait SELECT process, wait + {}, kind, 0, phase, thread, {}, object_library, object_offset, spins, shared, one,"
+           " behind, '2', {}, total_ns, min_ns, max_ns, \"left\", timeouts, last, 0, 0, 0, 0, hist FROM wait WHERE wait < 3;")
+    change(path, "UPDATE wait SET op = 0, count = 600, last = 0;" + row.format(100, 0x6000, 1000) + row.format(200, 0x7000, 600))
+    barriers = {b["object"]: b["busy_ns"] for b in all_documents(s, path)["waits"]["barriers"]}
+    equal(barriers, {"0x6000": None, "0x7000": 240_000_000}, "busy")
 
 
 @case

@@ -130,6 +130,7 @@ static void healthy_runs_have_no_findings(void **state)
                 is_size(o, "findings", 0);
                 /* an io thread waits for more */
                 assert_false(has_text(at(o, "notes"), "had been in one wait"));
+                assert_false(has_text(at(o, "notes"), "own stamps"));
                 json_array_foreach(at(o, "looked_at"), k, v)
                 {
                         assert_true(json_is_false(at(v, "found")));
@@ -265,6 +266,19 @@ static void work_that_is_too_small(void **state)
         json_decref(o);
 }
 
+/* 50 us of the 1,000 us of a token: no finding, since it is not the engine's doing. */
+static void infprof_takes_much_of_the_time(void **state)
+{
+        json_t *o = explain(WORK_STAMPED);
+
+        is_size(o, "findings", 0);
+        assert_true(has_text(at(o, "notes"),
+                             "infprof's own stamps took about 50.00us of thread time a token, 5.0% "
+                             "of it: name fewer kernels (INFPROF_KERNELS), or mark inner ones hot "
+                             "with ~"));
+        json_decref(o);
+}
+
 static void what_is_not_known_is_not_found(void **state)
 {
         json_t *o = explain(WORK_BARE), *v;
@@ -286,6 +300,7 @@ int main(void)
                 cmocka_unit_test_teardown(a_lock_that_all_need, clean),
                 cmocka_unit_test_teardown(another_process_has_the_cpu, clean),
                 cmocka_unit_test_teardown(work_that_is_too_small, clean),
+                cmocka_unit_test_teardown(infprof_takes_much_of_the_time, clean),
                 cmocka_unit_test_teardown(what_is_not_known_is_not_found, clean),
         };
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * First what writes the rows of one table each, then the whole, then the ways. It is as long as
+ * their figures are many: they stand here and nowhere else.
+ */
 #include "work-fixture.h"
 
 #include <stdbool.h>
@@ -16,9 +20,9 @@
 #define US       1000ull
 #define NOT_TOLD RUNFILE_NOT_TOLD
 
-const char *const work_fixture_names[N_WORK_FIXTURES] = {"whole",  "lone",    "healthy", "pinned",
-                                                         "fine",   "crowded", "uneven",  "convoy",
-                                                         "ousted", "small",   "bare",    "passing"};
+const char *const work_fixture_names[N_WORK_FIXTURES] = {
+        "whole",  "lone",   "healthy", "pinned", "fine",    "crowded", "uneven",
+        "convoy", "ousted", "small",   "bare",   "passing", "stamped"};
 
 enum { OP_TOKEN = 2, OP_GRAPH = 3, OP_MUL_MAT = 4, OP_SOFTMAX = 5, OP_BARRIER = 6 };
 enum { FRAME_LOCK, FRAME_TAKE, FRAME_BARRIER, FRAME_COMPUTE, FRAME_CREATE, FRAME_MAIN, N_FRAMES };
@@ -151,6 +155,23 @@ static int put_wait(struct runfile *rf, struct runfile_wait w)
         return runfile_put_wait(rf, &w);
 }
 
+/* At the barrier that spins, after MUL_MAT; wait `1 + thread`. */
+static struct runfile_wait a_meeting(uint32_t thread, uint64_t count, uint64_t total_ns,
+                                     uint64_t last)
+{
+        return (struct runfile_wait){.wait = 1 + thread,
+                                     .kind = IFP_WAIT_BARRIER,
+                                     .op = OP_MUL_MAT,
+                                     .phase = IFP_PHASE_DECODE,
+                                     .thread = thread,
+                                     .object = 0x7000,
+                                     .spins = true,
+                                     .frames = "2,3",
+                                     .count = count,
+                                     .total_ns = total_ns,
+                                     .last = last};
+}
+
 static int put_by(struct runfile *rf, uint32_t wait, uint32_t slot, int64_t thread, uint64_t count,
                   uint64_t ns)
 {
@@ -188,13 +209,8 @@ static int put_kernel(struct runfile *rf, uint32_t view, uint64_t cpus)
 }
 
 /* Rows in us of a step, as often as there are steps: each is like the other. */
-struct ledger {
-        uint64_t steps;
-        bool kernel;
-        uint64_t rows[IFP_N_LEDGER_WHO][IFP_N_LEDGER];
-};
-
-static int put_ledger(struct runfile *rf, const struct ledger *l)
+static int put_ledger(struct runfile *rf, uint64_t steps, bool kernel,
+                      const uint64_t rows[IFP_N_LEDGER_WHO][IFP_N_LEDGER])
 {
         static uint64_t hist[IFP_HIST_BUCKETS];
         uint64_t wall[IFP_N_LEDGER_WHO] = {0};
@@ -202,25 +218,25 @@ static int put_ledger(struct runfile *rf, const struct ledger *l)
 
         for (uint32_t who = 0; who < IFP_N_LEDGER_WHO; who++)
                 for (uint32_t row = 0; row < IFP_N_LEDGER; row++) {
-                        uint64_t ns = l->rows[who][row] * US;
+                        uint64_t ns = rows[who][row] * US;
 
                         memset(hist, 0, sizeof(hist));
-                        hist_set(hist, ns, l->steps);
+                        hist_set(hist, ns, steps);
                         wall[who] += ns;
                         r |= runfile_put_ledger_row(
                                 rf, &(struct runfile_ledger_row){.who = who,
                                                                  .row = row,
-                                                                 .total_ns = ns * l->steps,
+                                                                 .total_ns = ns * steps,
                                                                  .hist = hist});
                 }
         memset(hist, 0, sizeof(hist));
-        hist_set(hist, wall[IFP_LEDGER_OWN], l->steps);
+        hist_set(hist, wall[IFP_LEDGER_OWN], steps);
         r |= runfile_put_ledger(rf,
-                                &(struct runfile_ledger){.steps = l->steps,
-                                                         .tokens = l->steps,
-                                                         .wall_ns = wall[IFP_LEDGER_OWN] * l->steps,
-                                                         .all_ns = wall[IFP_LEDGER_ALL] * l->steps,
-                                                         .kernel = l->kernel,
+                                &(struct runfile_ledger){.steps = steps,
+                                                         .tokens = steps,
+                                                         .wall_ns = wall[IFP_LEDGER_OWN] * steps,
+                                                         .all_ns = wall[IFP_LEDGER_ALL] * steps,
+                                                         .kernel = kernel,
                                                          .hist = hist});
         return r;
 }
@@ -357,36 +373,15 @@ static int put_whole_threads(struct runfile *rf)
 
 static int put_whole_waits(struct runfile *rf)
 {
+        struct runfile_wait first = a_meeting(0, 900, 180 * MS, 100),
+                            second = a_meeting(1, 100, 20 * MS, 900);
         int r = put_barrier_op(rf, 1000, 200 * MS);
 
-        r |= put_wait(rf, (struct runfile_wait){.wait = 1,
-                                                .kind = IFP_WAIT_BARRIER,
-                                                .op = OP_MUL_MAT,
-                                                .phase = IFP_PHASE_DECODE,
-                                                .thread = 0,
-                                                .object = 0x7000,
-                                                .spins = true,
-                                                .frames = "2,3",
-                                                .count = 900,
-                                                .total_ns = 180 * MS,
-                                                .min_ns = 1000,
-                                                .max_ns = 900 * US,
-                                                .last = 100});
-        r |= put_by(rf, 1, 0, 1, 900, 180 * MS);
-        r |= put_wait(rf, (struct runfile_wait){.wait = 2,
-                                                .kind = IFP_WAIT_BARRIER,
-                                                .op = OP_MUL_MAT,
-                                                .phase = IFP_PHASE_DECODE,
-                                                .thread = 1,
-                                                .object = 0x7000,
-                                                .spins = true,
-                                                .frames = "2,3",
-                                                .count = 100,
-                                                .total_ns = 20 * MS,
-                                                .min_ns = 1000,
-                                                .max_ns = 300 * US,
-                                                .last = 900});
-        r |= put_by(rf, 2, 0, 0, 100, 20 * MS);
+        first.min_ns = second.min_ns = 1000;
+        first.max_ns = 900 * US;
+        second.max_ns = 300 * US;
+        r |= put_wait(rf, first) | put_by(rf, 1, 0, 1, 900, 180 * MS);
+        r |= put_wait(rf, second) | put_by(rf, 2, 0, 0, 100, 20 * MS);
         r |= put_wait(rf, (struct runfile_wait){.wait = 3,
                                                 .kind = IFP_WAIT_MUTEX,
                                                 .phase = IFP_PHASE_DECODE,
@@ -434,12 +429,10 @@ static int put_whole_waits(struct runfile *rf)
 
 static int put_whole(struct runfile *rf)
 {
-        static const struct ledger l = {
-                .steps = 100,
-                .kernel = true,
-                .rows = {{6000, 2000, 500, 0, 300, 100, 100, 100, 0, 700, 100, 100},
-                         {8000, 100, 500, 0, 300, 100, 100, 100, 0, 700, 100, 0},
-                         {13800, 3700, 500, 10000, 800, 100, 100, 100, 0, 700, 100, 100}}};
+        static const uint64_t rows[IFP_N_LEDGER_WHO][IFP_N_LEDGER] = {
+                {6000, 2000, 500, 0, 300, 100, 100, 100, 0, 700, 100, 100},
+                {8000, 100, 500, 0, 300, 100, 100, 100, 0, 700, 100, 0},
+                {13800, 3700, 500, 10000, 800, 100, 100, 100, 0, 700, 100, 100}};
         struct runfile_thread other = a_thread(0, "engine", -1);
         int r = put_process(rf, 0, 100, 3000) | put_process(rf, 1, 0, 10);
 
@@ -461,7 +454,7 @@ static int put_whole(struct runfile *rf)
                        (struct runfile_spawn){
                                .site = 2, .kind = IFP_SPAWN_FORK, .count = 1, .cost_ns = 400 * US});
         r |= put_whole_threads(rf) | put_whole_waits(rf) | put_whole_kernel(rf);
-        r |= put_ledger(rf, &l) | put_slow(rf);
+        r |= put_ledger(rf, 100, true, rows) | put_slow(rf);
         r |= put_ledger_thread(rf, 0, 100, IFP_LEDGER_COMPUTE, 6000) |
              put_ledger_thread(rf, 0, 100, IFP_LEDGER_BARRIER, 2000) |
              put_ledger_thread(rf, 1, 100, IFP_LEDGER_COMPUTE, 7800);
@@ -475,17 +468,18 @@ static int put_whole(struct runfile *rf)
 
 struct team {
         uint32_t threads;
-        uint64_t cpus, running_ms, runnable_ms; /* of a thread; running 0: not told */
+        uint64_t cpus, running_ms, runnable_ms; /* of a thread */
+        uint64_t migrations;                    /* of a thread */
         uint64_t compute_us[8];                 /* a token, of each */
         bool barrier;                           /* that spins, after each of 10 MUL_MAT a token */
         uint64_t wait_us[8];                    /* a token at it, of each */
         uint64_t last[8];                       /* of 10 a token */
 };
 
-static int put_team(struct runfile *rf, const struct team *t, uint64_t migrations)
+static int put_team(struct runfile *rf, const struct team *t)
 {
         uint64_t waits = 0;
-        int r = put_kernel(rf, t->running_ms ? RUNFILE_VIEW_BPF : RUNFILE_VIEW_NONE, t->cpus);
+        int r = put_kernel(rf, RUNFILE_VIEW_BPF, t->cpus);
 
         r |= put_site(rf, 0, "make_pool", t->threads - 1);
         if (t->threads > 1)
@@ -497,42 +491,28 @@ static int put_team(struct runfile *rf, const struct team *t, uint64_t migration
                                                           .cost_ns = 20 * US * (t->threads - 1)});
         for (uint32_t i = 0; i < t->threads; i++) {
                 struct runfile_thread row = a_thread(i, i ? "pool" : "engine", i ? 0 : -1);
+                uint64_t count = (10 - t->last[i]) * TOKENS, ns = t->wait_us[i] * US * TOKENS;
 
-                if (t->running_ms) {
-                        row.running_ns = t->running_ms * MS;
-                        row.runnable_ns = t->runnable_ms * MS;
-                        row.migrations = migrations;
-                        for (int k = 0; k < IFP_N_BLOCK_KINDS; k++) /* the rest of its 2 s */
-                                row.blocked_ns[k] =
-                                        k == IFP_BLOCK_FUTEX
-                                                ? 2 * SECOND - row.running_ns - row.runnable_ns
-                                                : 0;
-                }
+                row.running_ns = t->running_ms * MS;
+                row.runnable_ns = t->runnable_ms * MS;
+                row.migrations = t->migrations;
+                for (int k = 0; k < IFP_N_BLOCK_KINDS; k++) /* the rest of its 2 s */
+                        row.blocked_ns[k] = k == IFP_BLOCK_FUTEX
+                                                    ? 2 * SECOND - row.running_ns - row.runnable_ns
+                                                    : 0;
                 r |= runfile_put_thread(rf, &row);
                 r |= put_op(rf, i, OP_MUL_MAT, 10 * TOKENS, t->compute_us[i] * US * TOKENS);
                 r |= put_ledger_thread(rf, i, TOKENS, IFP_LEDGER_COMPUTE, t->compute_us[i]);
                 if (!t->barrier)
                         continue;
                 waits += t->wait_us[i];
-                r |= put_wait(rf, (struct runfile_wait){.wait = 1 + i,
-                                                        .kind = IFP_WAIT_BARRIER,
-                                                        .op = OP_MUL_MAT,
-                                                        .phase = IFP_PHASE_DECODE,
-                                                        .thread = i,
-                                                        .object = 0x7000,
-                                                        .spins = true,
-                                                        .frames = "2,3",
-                                                        .count = (10 - t->last[i]) * TOKENS,
-                                                        .total_ns = t->wait_us[i] * US * TOKENS,
-                                                        .last = t->last[i] * TOKENS});
+                r |= put_wait(rf, a_meeting(i, count, ns, t->last[i] * TOKENS));
                 r |= runfile_put_thread_wait(
-                        rf, &(struct runfile_thread_wait){0, i, IFP_WAIT_BARRIER,
-                                                          (10 - t->last[i]) * TOKENS,
-                                                          t->wait_us[i] * US * TOKENS});
+                        rf, &(struct runfile_thread_wait){0, i, IFP_WAIT_BARRIER, count, ns});
                 for (uint32_t k = 0; k < t->threads; k++)
                         if (k != i && t->last[k] && t->wait_us[i] && k < IFP_WAIT_BY + i)
                                 r |= put_by(rf, 1 + i, k % IFP_WAIT_BY, k, t->last[k] * TOKENS,
-                                            t->wait_us[i] * US * TOKENS * t->last[k] / 10);
+                                            ns * t->last[k] / 10);
         }
         r |= put_op(rf, 0, OP_TOKEN, TOKENS, MS * TOKENS);
         if (t->barrier)
@@ -540,41 +520,114 @@ static int put_team(struct runfile *rf, const struct team *t, uint64_t migration
         return r;
 }
 
-static int put_lone(struct runfile *rf)
-{
-        static const struct team t = {.threads = 1,
-                                      .cpus = 2,
-                                      .running_ms = 1900,
-                                      .runnable_ms = 5,
-                                      .compute_us = {900},
-                                      .barrier = true,
-                                      .wait_us = {0}};
-        static const struct ledger l = {.steps = TOKENS,
-                                        .kernel = true,
-                                        .rows = {{900, 1, 0, 0, 2, 0, 0, 5, 0, 85, 5, 2},
-                                                 {900, 1, 0, 0, 2, 0, 0, 5, 0, 85, 5, 2},
-                                                 {900, 1, 0, 0, 2, 0, 0, 5, 0, 85, 5, 2}}};
+/* What a team of a pool makes of a token, 1 ms unless they have too much or too little to do. */
+static const struct way {
+        struct team team;
+        uint64_t rows[IFP_N_LEDGER_WHO][IFP_N_LEDGER]; /* us a token */
+} ways[N_WORK_FIXTURES] = {
+        [WORK_LONE] = {.team = {.threads = 1,
+                                .cpus = 2,
+                                .running_ms = 1900,
+                                .runnable_ms = 5,
+                                .migrations = 10,
+                                .compute_us = {900},
+                                .barrier = true},
+                       .rows = {{900, 1, 0, 0, 2, 0, 0, 5, 0, 85, 5, 2},
+                                {900, 1, 0, 0, 2, 0, 0, 5, 0, 85, 5, 2},
+                                {900, 1, 0, 0, 2, 0, 0, 5, 0, 85, 5, 2}}},
+        [WORK_STAMPED] = {.team = {.threads = 1,
+                                   .cpus = 2,
+                                   .running_ms = 1900,
+                                   .runnable_ms = 5,
+                                   .migrations = 10,
+                                   .compute_us = {900},
+                                   .barrier = true},
+                          .rows = {{855, 1, 0, 0, 2, 0, 0, 5, 0, 85, 50, 2},
+                                   {855, 1, 0, 0, 2, 0, 0, 5, 0, 85, 50, 2},
+                                   {855, 1, 0, 0, 2, 0, 0, 5, 0, 85, 50, 2}}},
+        [WORK_HEALTHY] = {.team = {.threads = 2,
+                                   .cpus = 2,
+                                   .running_ms = 1000,
+                                   .runnable_ms = 10,
+                                   .migrations = 20,
+                                   .compute_us = {450, 450},
+                                   .barrier = true,
+                                   .wait_us = {20, 15},
+                                   .last = {4, 6}},
+                          .rows = {{450, 20, 0, 0, 3, 0, 0, 5, 0, 90, 5, 2},
+                                   {465, 5, 0, 0, 3, 0, 0, 5, 0, 90, 5, 2},
+                                   {900, 35, 0, 100, 6, 0, 0, 5, 0, 90, 7, 7}}},
+        [WORK_CROWDED] = {.team = {.threads = 8,
+                                   .cpus = 2,
+                                   .running_ms = 450,
+                                   .runnable_ms = 900,
+                                   .migrations = 50,
+                                   .compute_us = {115, 115, 115, 115, 115, 115, 115, 115},
+                                   .barrier = true,
+                                   .wait_us = {700, 700, 700, 700, 700, 700, 700, 700},
+                                   .last = {2, 2, 1, 1, 1, 1, 1, 1}},
+                          .rows = {{115, 700, 0, 0, 1090, 0, 0, 5, 0, 80, 5, 5},
+                                   {400, 415, 0, 0, 1090, 0, 0, 5, 0, 80, 5, 5},
+                                   {920, 5600, 0, 600, 8800, 0, 0, 5, 0, 80, 20, 15}}},
+        [WORK_UNEVEN] = {.team = {.threads = 2,
+                                  .cpus = 2,
+                                  .running_ms = 1000,
+                                  .runnable_ms = 10,
+                                  .migrations = 20,
+                                  .compute_us = {300, 900},
+                                  .barrier = true,
+                                  .wait_us = {600, 0},
+                                  .last = {0, 10}},
+                         .rows = {{300, 600, 0, 0, 3, 0, 0, 5, 0, 85, 5, 2},
+                                  {900, 0, 0, 0, 3, 0, 0, 5, 0, 85, 5, 2},
+                                  {1200, 600, 0, 100, 6, 0, 0, 5, 0, 85, 7, 7}}},
+        [WORK_CONVOY] = {.team = {.threads = 4,
+                                  .cpus = 4,
+                                  .running_ms = 600,
+                                  .runnable_ms = 10,
+                                  .migrations = 20,
+                                  .compute_us = {500, 500, 500, 500}},
+                         .rows = {{500, 0, 400, 0, 3, 0, 0, 5, 0, 85, 5, 2},
+                                  {900, 0, 0, 0, 3, 0, 0, 5, 0, 85, 5, 2},
+                                  {2000, 0, 1600, 280, 12, 0, 0, 5, 0, 85, 9, 9}}},
+        [WORK_OUSTED] = {.team = {.threads = 2,
+                                  .cpus = 2,
+                                  .running_ms = 1000,
+                                  .runnable_ms = 300,
+                                  .migrations = 20,
+                                  .compute_us = {450, 450}},
+                         .rows = {{450, 0, 0, 50, 300, 0, 0, 5, 0, 90, 5, 0},
+                                  {450, 0, 0, 50, 300, 0, 0, 5, 0, 90, 5, 0},
+                                  {900, 0, 0, 150, 650, 0, 0, 5, 0, 90, 5, 0}}},
+        [WORK_SMALL] = {.team = {.threads = 2,
+                                 .cpus = 2,
+                                 .running_ms = 1000,
+                                 .runnable_ms = 10,
+                                 .migrations = 20,
+                                 .compute_us = {20, 20},
+                                 .barrier = true,
+                                 .wait_us = {60, 60},
+                                 .last = {5, 5}},
+                        .rows = {{20, 60, 0, 0, 1, 0, 0, 1, 0, 10, 5, 3},
+                                 {30, 50, 0, 0, 1, 0, 0, 1, 0, 10, 5, 3},
+                                 {40, 120, 0, 20, 1, 0, 0, 1, 0, 10, 5, 3}}},
+};
 
-        return put_process(rf, 0, TOKENS, 2000) | put_team(rf, &t, 10) | put_ledger(rf, &l);
+static int put_way(struct runfile *rf, enum work_fixture which)
+{
+        return put_process(rf, 0, TOKENS, 2000) | put_team(rf, &ways[which].team) |
+               put_ledger(rf, TOKENS, true, ways[which].rows);
 }
 
-static int put_healthy(struct runfile *rf)
+/* A thread that comes and goes, of the one place there is. */
+static int put_short_lived(struct runfile *rf, uint32_t thread, const char *name, uint64_t made_ns,
+                           uint64_t lives_ns, uint64_t calls, uint64_t ns)
 {
-        static const struct team t = {.threads = 2,
-                                      .cpus = 2,
-                                      .running_ms = 1000,
-                                      .runnable_ms = 10,
-                                      .compute_us = {450, 450},
-                                      .barrier = true,
-                                      .wait_us = {20, 15},
-                                      .last = {4, 6}};
-        static const struct ledger l = {.steps = TOKENS,
-                                        .kernel = true,
-                                        .rows = {{450, 20, 0, 0, 3, 0, 0, 5, 0, 90, 5, 2},
-                                                 {465, 5, 0, 0, 3, 0, 0, 5, 0, 90, 5, 2},
-                                                 {900, 35, 0, 100, 6, 0, 0, 5, 0, 90, 7, 7}}};
+        struct runfile_thread t = a_thread(thread, name, 0);
 
-        return put_process(rf, 0, TOKENS, 2000) | put_team(rf, &t, 20) | put_ledger(rf, &l);
+        t.started_ns = made_ns;
+        t.ended_ns = made_ns + lives_ns;
+        return runfile_put_thread(rf, &t) | put_op(rf, thread, OP_MUL_MAT, calls, ns);
 }
 
 /*
@@ -583,23 +636,19 @@ static int put_healthy(struct runfile *rf)
  */
 static int put_pinned(struct runfile *rf)
 {
-        static const struct ledger l = {.steps = TOKENS,
-                                        .rows = {{450, 9300, 0, 0, 0, 0, 0, 5, 45, 190, 5, 5},
-                                                 {5000, 4750, 0, 0, 0, 0, 0, 5, 45, 190, 5, 5},
-                                                 {900, 18500, 0, 0, 0, 0, 0, 5, 45, 190, 5, 155}}};
+        static const uint64_t rows[IFP_N_LEDGER_WHO][IFP_N_LEDGER] = {
+                {450, 9300, 0, 0, 0, 0, 0, 5, 45, 190, 5, 5},
+                {5000, 4750, 0, 0, 0, 0, 0, 5, 45, 190, 5, 5},
+                {900, 18500, 0, 0, 0, 0, 0, 5, 45, 190, 5, 155}};
         struct runfile_thread t = a_thread(0, "engine", -1);
         int r = put_process(rf, 0, TOKENS, 2000) | put_kernel(rf, RUNFILE_VIEW_NONE, 1);
 
         r |= runfile_put_thread(rf, &t) | put_op(rf, 0, OP_TOKEN, TOKENS, 10 * MS * TOKENS) |
              put_op(rf, 0, OP_MUL_MAT, 10 * TOKENS, 450 * US * TOKENS);
         r |= put_ledger_thread(rf, 0, TOKENS, IFP_LEDGER_COMPUTE, 450);
-        for (uint32_t i = 1; i <= TOKENS; i++) {
-                t = a_thread(i, "engine", 0);
-                t.started_ns = (i - 1) * 10 * MS;
-                t.ended_ns = t.started_ns + 9700 * US;
-                r |= runfile_put_thread(rf, &t) | put_op(rf, i, OP_MUL_MAT, 10, 450 * US) |
+        for (uint32_t i = 1; i <= TOKENS; i++)
+                r |= put_short_lived(rf, i, "engine", (i - 1) * 10 * MS, 9700 * US, 10, 450 * US) |
                      put_ledger_thread(rf, i, 1, IFP_LEDGER_COMPUTE, 450);
-        }
         r |= put_site(rf, 0, "ggml_graph_compute", TOKENS);
         r |= put_spawn(rf, (struct runfile_spawn){.site = 0,
                                                   .op = OP_GRAPH,
@@ -612,43 +661,36 @@ static int put_pinned(struct runfile *rf)
                                                   .life_ns = 9700 * US * TOKENS,
                                                   .cpu_ns = 5 * MS * TOKENS});
         r |= put_barrier_op(rf, 20 * TOKENS, 18500 * US * TOKENS);
-        for (uint32_t i = 0; i < 2; i++) /* the second lane had all the others */
-                r |= put_wait(rf, (struct runfile_wait){.wait = 1 + i,
-                                                        .kind = IFP_WAIT_BARRIER,
-                                                        .op = OP_MUL_MAT,
-                                                        .phase = IFP_PHASE_DECODE,
-                                                        .thread = i ? -1 : 0,
-                                                        .object = 0x7000,
-                                                        .spins = true,
-                                                        .frames = "2,3",
-                                                        .count = 5 * TOKENS,
-                                                        .total_ns = (i ? 9200 : 9300) * US * TOKENS,
-                                                        .last = 5 * TOKENS,
-                                                        .others = i ? 0 : 5 * TOKENS,
-                                                        .others_ns = i ? 0 : 9300 * US * TOKENS});
+        for (uint32_t i = 0; i < 2; i++) {
+                struct runfile_wait w =
+                        a_meeting(i, 5 * TOKENS, (i ? 9200 : 9300) * US * TOKENS, 5 * TOKENS);
+
+                if (i) { /* the second lane had all the others */
+                        w.thread = -1;
+                } else {
+                        w.others = w.count;
+                        w.others_ns = w.total_ns;
+                }
+                r |= put_wait(rf, w);
+        }
         r |= put_by(rf, 2, 0, 0, 5 * TOKENS, 9200 * US * TOKENS);
-        return r | put_ledger(rf, &l);
+        return r | put_ledger(rf, TOKENS, false, rows);
 }
 
 /* 20 threads a token, two at a time, of 20 us of compute each; the main thread only waits. */
 static int put_fine(struct runfile *rf)
 {
-        static const struct ledger l = {.steps = TOKENS,
-                                        .kernel = true,
-                                        .rows = {{0, 0, 0, 400, 5, 0, 10, 5, 500, 60, 5, 15},
-                                                 {200, 0, 0, 200, 5, 0, 10, 5, 500, 60, 5, 15},
-                                                 {400, 0, 0, 400, 45, 0, 10, 5, 500, 60, 20, 160}}};
+        static const uint64_t rows[IFP_N_LEDGER_WHO][IFP_N_LEDGER] = {
+                {0, 0, 0, 400, 5, 0, 10, 5, 500, 60, 5, 15},
+                {200, 0, 0, 200, 5, 0, 10, 5, 500, 60, 5, 15},
+                {400, 0, 0, 400, 45, 0, 10, 5, 500, 60, 20, 160}};
         struct runfile_thread t = a_thread(0, "tiny", -1);
         int r = put_process(rf, 0, TOKENS, 4000) | put_kernel(rf, RUNFILE_VIEW_BPF, 2);
 
         r |= runfile_put_thread(rf, &t) | put_op(rf, 0, OP_TOKEN, TOKENS, MS * TOKENS);
-        for (uint32_t i = 1; i <= 20 * TOKENS; i++) {
-                t = a_thread(i, "tiny", 0);
-                t.started_ns = i * 100 * US;
-                t.ended_ns = t.started_ns + 30 * US;
-                r |= runfile_put_thread(rf, &t) | put_op(rf, i, OP_MUL_MAT, 1, 20 * US) |
+        for (uint32_t i = 1; i <= 20 * TOKENS; i++)
+                r |= put_short_lived(rf, i, "tiny", i * 100 * US, 30 * US, 1, 20 * US) |
                      put_ledger_thread(rf, i, 1, IFP_LEDGER_COMPUTE, 20);
-        }
         r |= put_site(rf, 0, "tiny_pool_run", 20 * TOKENS);
         r |= put_spawn(rf, (struct runfile_spawn){.site = 0,
                                                   .op = OP_GRAPH,
@@ -669,61 +711,12 @@ static int put_fine(struct runfile *rf)
                                                 .total_ns = 400 * US * TOKENS,
                                                 .others = 20 * TOKENS,
                                                 .others_ns = 400 * US * TOKENS});
-        return r | put_ledger(rf, &l);
-}
-
-static int put_crowded(struct runfile *rf)
-{
-        static const struct team t = {.threads = 8,
-                                      .cpus = 2,
-                                      .running_ms = 450,
-                                      .runnable_ms = 900,
-                                      .compute_us = {115, 115, 115, 115, 115, 115, 115, 115},
-                                      .barrier = true,
-                                      .wait_us = {700, 700, 700, 700, 700, 700, 700, 700},
-                                      .last = {2, 2, 1, 1, 1, 1, 1, 1}};
-        static const struct ledger l = {
-                .steps = TOKENS,
-                .kernel = true,
-                .rows = {{115, 700, 0, 0, 1090, 0, 0, 5, 0, 80, 5, 5},
-                         {400, 415, 0, 0, 1090, 0, 0, 5, 0, 80, 5, 5},
-                         {920, 5600, 0, 600, 8800, 0, 0, 5, 0, 80, 20, 15}}};
-
-        return put_process(rf, 0, TOKENS, 2000) | put_team(rf, &t, 50) | put_ledger(rf, &l);
-}
-
-static int put_uneven(struct runfile *rf)
-{
-        static const struct team t = {.threads = 2,
-                                      .cpus = 2,
-                                      .running_ms = 1000,
-                                      .runnable_ms = 10,
-                                      .compute_us = {300, 900},
-                                      .barrier = true,
-                                      .wait_us = {600, 0},
-                                      .last = {0, 10}};
-        static const struct ledger l = {.steps = TOKENS,
-                                        .kernel = true,
-                                        .rows = {{300, 600, 0, 0, 3, 0, 0, 5, 0, 85, 5, 2},
-                                                 {900, 0, 0, 0, 3, 0, 0, 5, 0, 85, 5, 2},
-                                                 {1200, 600, 0, 100, 6, 0, 0, 5, 0, 85, 7, 7}}};
-
-        return put_process(rf, 0, TOKENS, 2000) | put_team(rf, &t, 20) | put_ledger(rf, &l);
+        return r | put_ledger(rf, TOKENS, true, rows);
 }
 
 static int put_convoy(struct runfile *rf)
 {
-        static const struct team t = {.threads = 4,
-                                      .cpus = 4,
-                                      .running_ms = 600,
-                                      .runnable_ms = 10,
-                                      .compute_us = {500, 500, 500, 500}};
-        static const struct ledger l = {.steps = TOKENS,
-                                        .kernel = true,
-                                        .rows = {{500, 0, 400, 0, 3, 0, 0, 5, 0, 85, 5, 2},
-                                                 {900, 0, 0, 0, 3, 0, 0, 5, 0, 85, 5, 2},
-                                                 {2000, 0, 1600, 280, 12, 0, 0, 5, 0, 85, 9, 9}}};
-        int r = put_process(rf, 0, TOKENS, 2000) | put_team(rf, &t, 20) | put_ledger(rf, &l);
+        int r = put_way(rf, WORK_CONVOY);
 
         for (uint32_t i = 0; i < 4; i++) {
                 r |= put_wait(rf, (struct runfile_wait){.wait = 1 + i,
@@ -742,41 +735,12 @@ static int put_convoy(struct runfile *rf)
 
 static int put_ousted(struct runfile *rf)
 {
-        static const struct team t = {.threads = 2,
-                                      .cpus = 2,
-                                      .running_ms = 1000,
-                                      .runnable_ms = 300,
-                                      .compute_us = {450, 450}};
-        static const struct ledger l = {.steps = TOKENS,
-                                        .kernel = true,
-                                        .rows = {{450, 0, 0, 50, 300, 0, 0, 5, 0, 90, 5, 0},
-                                                 {450, 0, 0, 50, 300, 0, 0, 5, 0, 90, 5, 0},
-                                                 {900, 0, 0, 150, 650, 0, 0, 5, 0, 90, 5, 0}}};
-        int r = put_process(rf, 0, TOKENS, 2000) | put_team(rf, &t, 20) | put_ledger(rf, &l);
+        int r = put_way(rf, WORK_OUSTED);
 
         r |= runfile_put_preempt(
                 rf, &(struct runfile_preempt){0, 0, 77, "stress", false, 300, 500 * MS});
         r |= runfile_put_preempt(rf, &(struct runfile_preempt){0, 1, 6001, "pool", true, 3, MS});
         return r;
-}
-
-static int put_small(struct runfile *rf)
-{
-        static const struct team t = {.threads = 2,
-                                      .cpus = 2,
-                                      .running_ms = 1000,
-                                      .runnable_ms = 10,
-                                      .compute_us = {20, 20},
-                                      .barrier = true,
-                                      .wait_us = {60, 60},
-                                      .last = {5, 5}};
-        static const struct ledger l = {.steps = TOKENS,
-                                        .kernel = true,
-                                        .rows = {{20, 60, 0, 0, 1, 0, 0, 1, 0, 10, 5, 3},
-                                                 {30, 50, 0, 0, 1, 0, 0, 1, 0, 10, 5, 3},
-                                                 {40, 120, 0, 20, 1, 0, 0, 1, 0, 10, 5, 3}}};
-
-        return put_process(rf, 0, TOKENS, 2000) | put_team(rf, &t, 20) | put_ledger(rf, &l);
 }
 
 static int put_bare(struct runfile *rf)
@@ -799,40 +763,27 @@ static int put_bare(struct runfile *rf)
 static int put_passing(struct runfile *rf)
 {
         struct runfile_thread t = a_thread(0, "engine", -1);
+        struct runfile_wait w = a_meeting(0, 120, 120 * US, 60);
         int r = put_process(rf, 0, 0, 2000) | put_kernel(rf, RUNFILE_VIEW_NONE, 2);
 
         r |= put_site(rf, 0, "work", 12);
-        for (uint32_t i = 0; i <= 12; i++) {
-                if (i) {
-                        t = a_thread(i, "pool", 0);
-                        t.started_ns = i * 150 * MS;
-                        t.ended_ns = t.started_ns + 140 * MS;
-                }
-                r |= runfile_put_thread(rf, &t) | put_op(rf, i, OP_MUL_MAT, 10, 10 * MS);
-                r |= put_wait(rf, (struct runfile_wait){.wait = 1 + i,
-                                                        .kind = IFP_WAIT_BARRIER,
-                                                        .op = OP_MUL_MAT,
-                                                        .phase = IFP_PHASE_DECODE,
-                                                        .thread = i,
-                                                        .object = 0x7000,
-                                                        .spins = true,
-                                                        .frames = "2,3",
-                                                        .count = i ? 5 : 120,
-                                                        .total_ns = i ? 500 * US : 120 * US,
-                                                        .last = i ? 10 : 60,
-                                                        .others = i ? 0 : 120,
-                                                        .others_ns = i ? 0 : 120 * US});
-                if (i)
-                        r |= put_by(rf, 1 + i, 0, 0, 5, 500 * US);
-        }
+        r |= runfile_put_thread(rf, &t) | put_op(rf, 0, OP_MUL_MAT, 10, 10 * MS);
+        w.others = w.count;
+        w.others_ns = w.total_ns;
+        r |= put_wait(rf, w);
+        for (uint32_t i = 1; i <= 12; i++)
+                r |= put_short_lived(rf, i, "pool", i * 150 * MS, 140 * MS, 10, 10 * MS) |
+                     put_wait(rf, a_meeting(i, 5, 500 * US, 10)) |
+                     put_by(rf, 1 + i, 0, 0, 5, 500 * US);
         return r;
 }
 
 int work_fixture_write(const char *path, enum work_fixture which)
 {
         static int (*const put[N_WORK_FIXTURES])(struct runfile *) = {
-                put_whole,  put_lone,   put_healthy, put_pinned, put_fine, put_crowded,
-                put_uneven, put_convoy, put_ousted,  put_small,  put_bare, put_passing};
+                [WORK_FIXTURE] = put_whole,  [WORK_PINNED] = put_pinned, [WORK_FINE] = put_fine,
+                [WORK_CONVOY] = put_convoy,  [WORK_OUSTED] = put_ousted, [WORK_BARE] = put_bare,
+                [WORK_PASSING] = put_passing}; /* the others: a way, and no more */
         const struct runfile_run run = {
                 .id = "20261121-110000-6001",
                 .command = "./engine",
@@ -850,7 +801,7 @@ int work_fixture_write(const char *path, enum work_fixture which)
         if (!r)
                 r = runfile_begin(rf);
         if (!r)
-                r = put[which](rf) | runfile_commit(rf, &why);
+                r = (put[which] ? put[which](rf) : put_way(rf, which)) | runfile_commit(rf, &why);
         if (why)
                 fprintf(stderr, "%s\n", why);
         free(why);
