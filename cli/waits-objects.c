@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/memory-rows.h"
+#include "cli/flame-name.h"
 #include "cli/rows.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
@@ -144,7 +144,7 @@ bool waits_print_whom(const struct page *p)
         {
                 add_all_of(all, o);
         }
-        rows = memory_sorted(all, "total_ns");
+        rows = rows_sorted(all, "total_ns");
         if (!rows)
                 return false;
         n = json_array_size(rows);
