@@ -18,19 +18,9 @@
 
 char *waits_object(const json_t *o)
 {
-        const char *address = text_string(o, "object", NULL);
-        const char *library = text_string(o, "library", NULL), *slash;
-        double offset = text_number(o, "offset");
-        char *s;
-        int n;
-
-        slash = library ? strrchr(library, '/') : NULL;
-        library = slash ? slash + 1 : library;
-        if (library && !isnan(offset))
-                n = asprintf(&s, "%s+0x%llx", library, (unsigned long long)offset);
-        else
-                n = asprintf(&s, "%s", address ? address : "-");
-        return n < 0 ? NULL : s;
+        if (text_string(o, "library", NULL) && !isnan(text_number(o, "offset")))
+                return flame_name(o);
+        return strdup(text_string(o, "object", "-"));
 }
 
 /* For whom it was waited for most, and what share of the time that was. */
