@@ -147,16 +147,22 @@ static void print_sums(const struct page *p)
                  *line ? "; at a time, on average: " : "", line);
 }
 
+/* Of a row that row_of() made. */
+#define SHARES                                                                                     \
+        {{"lived", true, false, 0}, "lifetime_ns", ROWS_TIME},                                     \
+                {{"on CPU", true, false, 0}, "cpu_share", ROWS_SHARE},                             \
+                {{"runnable", true, false, 0}, "runnable_share", ROWS_SHARE},                      \
+                {{"barrier", true, false, 0}, "barrier_share", ROWS_SHARE},                        \
+                {{"lock", true, false, 0}, "lock_share", ROWS_SHARE},                              \
+        {                                                                                          \
+                {"other", true, false, 0}, "other_share", ROWS_SHARE                               \
+        }
+
 static bool print_groups(const struct page *p)
 {
         static const struct rows_column columns[] = {
                 {{"threads", true, false, 0}, "threads", ROWS_COUNT},
-                {{"lived", true, false, 0}, "lifetime_ns", ROWS_TIME},
-                {{"on CPU", true, false, 0}, "cpu_share", ROWS_SHARE},
-                {{"runnable", true, false, 0}, "runnable_share", ROWS_SHARE},
-                {{"barrier", true, false, 0}, "barrier_share", ROWS_SHARE},
-                {{"lock", true, false, 0}, "lock_share", ROWS_SHARE},
-                {{"other", true, false, 0}, "other_share", ROWS_SHARE},
+                SHARES,
                 {{"spans", true, false, 5}, "spans", ROWS_COUNT},
                 {{"moves", true, false, 4}, "migrations", ROWS_COUNT},
                 {{"name", false, false, 3}, "name", ROWS_TEXT, "-"},
@@ -182,12 +188,7 @@ static bool print_threads(const struct page *p)
 {
         static const struct rows_column columns[] = {
                 {{"tid", true, false, 0}, "tid", ROWS_ID},
-                {{"lived", true, false, 0}, "lifetime_ns", ROWS_TIME},
-                {{"on CPU", true, false, 0}, "cpu_share", ROWS_SHARE},
-                {{"runnable", true, false, 0}, "runnable_share", ROWS_SHARE},
-                {{"barrier", true, false, 0}, "barrier_share", ROWS_SHARE},
-                {{"lock", true, false, 0}, "lock_share", ROWS_SHARE},
-                {{"other", true, false, 0}, "other_share", ROWS_SHARE},
+                SHARES,
                 {{"moves", true, false, 0}, "migrations", ROWS_COUNT},
                 {{"CPU", true, false, 6}, "cpu", ROWS_ID},
                 {{"spans", true, false, 5}, "spans", ROWS_COUNT},
