@@ -31,6 +31,12 @@ static inline bool top_is_same_op(const struct op *a, const struct op *b)
 const char *top_kind_name(const struct op *op);
 const char *top_phase_name(uint32_t phase);
 
+/* What was found less than before has not moved. */
+static inline uint64_t top_moved(uint64_t now, uint64_t before)
+{
+        return now > before ? now - before : 0;
+}
+
 /* Seconds between the last two ticks; 0: there was one at most. */
 static inline double top_interval(const struct process *p)
 {

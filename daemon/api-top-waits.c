@@ -37,11 +37,6 @@ struct groups {
         size_t n;
 };
 
-static uint64_t moved(uint64_t now, uint64_t before)
-{
-        return now > before ? now - before : 0;
-}
-
 static bool is_used(const struct wait *w)
 {
         return w->known && (w->sums.count || w->n_waiting);
@@ -124,10 +119,11 @@ static void add(struct group *g, const struct item *i, bool is_first)
         g->waiting += i->p->state == PROCESS_LIVE ? i->w->n_waiting : 0;
         if (s <= 0)
                 return;
-        g->interval_count += moved(c->count_at_tick, c->count_before);
-        g->interval_ns += clock_ns(&i->p->clock, moved(c->ticks_at_tick, c->ticks_before));
-        g->count_moved += (double)moved(c->count_at_tick, c->count_before) / s;
-        g->ns_moved += (double)clock_ns(&i->p->clock, moved(c->ticks_at_tick, c->ticks_before)) / s;
+        g->interval_count += top_moved(c->count_at_tick, c->count_before);
+        g->interval_ns += clock_ns(&i->p->clock, top_moved(c->ticks_at_tick, c->ticks_before));
+        g->count_moved += (double)top_moved(c->count_at_tick, c->count_before) / s;
+        g->ns_moved +=
+                (double)clock_ns(&i->p->clock, top_moved(c->ticks_at_tick, c->ticks_before)) / s;
 }
 
 static int by_moved(const void *a, const void *b)
