@@ -21,6 +21,7 @@ enum work_fixture {
         WORK_SMALL,   /* two threads on two CPUs that meet after each 2 us of work */
         WORK_BARE,    /* threads and sites only, as with INFPROF_WAITS=off */
         WORK_PASSING, /* two threads that meet, of which one is another one each time; no tokens */
+        WORK_SHARED,  /* as pinned, and half of the threads made share the row (later threads) */
         N_WORK_FIXTURES,
 };
 
