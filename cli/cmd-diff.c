@@ -40,18 +40,6 @@ struct request {
 };
 
 /* 0; or 1 + exit code */
-static int take_rows(struct request *r, const char *value)
-{
-        size_t digits = strspn(value, "0123456789");
-
-        if (!digits || value[digits] || digits > 9) {
-                cmd_error("diff", "-n cannot be %s; it is a number of rows, 0 for all", value);
-                return 1 + CMD_USAGE;
-        }
-        r->rows = strtoul(value, NULL, 10);
-        return 0;
-}
-
 /* 0; or 1 + exit code */
 static int parse(int argc, char **argv, struct request *ret)
 {
@@ -70,7 +58,7 @@ static int parse(int argc, char **argv, struct request *ret)
                         ret->memory = true;
                         break;
                 case 'n':
-                        if (take_rows(ret, optarg))
+                        if (cmd_take_rows("diff", optarg, &ret->rows))
                                 return 1 + CMD_USAGE;
                         break;
                 case 'j':

@@ -54,9 +54,8 @@ static int parse_what(const char *what, const char **ret_type)
 /* What goes together. 0, or 1 + exit code. */
 static int check(struct request *r, int argc, char **argv)
 {
-        r->memory.run = optind < argc ? argv[optind++] : NULL;
-        if (optind < argc)
-                return 1 + cmd_extra_operand(argv, argv[optind]);
+        if (cmd_operand(argc, argv, &r->memory.run))
+                return 1 + CMD_USAGE;
         if (!r->type) {
                 cmd_error("export", "say what to write: --pprof heap or --pprof allocs");
                 return 1 + CMD_USAGE;

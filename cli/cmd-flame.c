@@ -18,6 +18,7 @@
 #include "cli/out-file.h"
 #include "cli/run-find.h"
 #include "cli/text.h"
+#include "cli/view.h"
 #include "common/cleanup.h"
 #include "common/fmt.h"
 #include "common/report-threads.h"
@@ -94,7 +95,7 @@ static int nothing(const struct flame_request *request, const json_t *document)
 
 static const char *title_of(const struct flame_request *request, const json_t *document)
 {
-        bool live = !strcmp(text_string(json_object_get(document, "run"), "end", ""), "live");
+        bool live = view_is_live(document);
 
         if (request->title)
                 return request->title;

@@ -118,10 +118,9 @@ int cmd_mark(int argc, char **argv)
                         return cmd_bad_option(argc, argv, o);
                 }
         }
-        name = optind < argc ? argv[optind++] : "";
-        if (optind < argc)
-                return cmd_extra_operand(argv, argv[optind]);
-        if (!*name) {
+        if (cmd_operand(argc, argv, &name))
+                return CMD_USAGE;
+        if (!name || !*name) {
                 cmd_error("mark", "which name? infprof mark NAME");
                 return CMD_USAGE;
         }

@@ -82,19 +82,6 @@ static int take_phase(struct request *r, const char *value)
         return 0;
 }
 
-static int take_rows(struct request *r, const char *value)
-{
-        size_t digits = strspn(value, "0123456789");
-
-        if (!digits || value[digits] || digits > 9) {
-                cmd_error("memory", "-n cannot be %s; it is a number of rows, 0 for all", value);
-                return 1 + CMD_USAGE;
-        }
-        r->view.rows = strtoul(value, NULL, 10);
-        r->has_rows = true;
-        return 0;
-}
-
 static int take_sections(struct request *r, const char *value)
 {
         r->view.sections = 0;
@@ -123,8 +110,10 @@ static int take_sections(struct request *r, const char *value)
 enum { OPT_BY = 256, OPT_FROM, OPT_TO, OPT_CATEGORIES, OPT_FULL, OPT_SECTIONS };
 
 /* 0; or 1 + exit code */
-static int take(struct request *r, int option, int argc, char **argv)
+static int take(void *userdata, int option, int argc, char **argv)
 {
+        struct request *r = userdata;
+
         switch (option) {
         case OPT_BY:
                 return take_by(r, optarg);
@@ -140,7 +129,8 @@ static int take(struct request *r, int option, int argc, char **argv)
                 r->categories = optarg;
                 return 0;
         case 'n':
-                return take_rows(r, optarg);
+                r->has_rows = true;
+                return cmd_take_rows("memory", optarg, &r->view.rows) ? 1 + CMD_USAGE : 0;
         case OPT_FULL:
                 r->view.full = true;
                 return 0;
@@ -172,17 +162,13 @@ static int parse(int argc, char **argv, struct request *ret)
                 {"json", no_argument, NULL, 'j'},
                 {"help", no_argument, NULL, 'h'},
                 {}};
-        int option, r;
+        int r;
 
         *ret = (struct request){.view = {.rows = ROWS, .sections = ALL_SECTIONS}};
-        opterr = 0;
-        while ((option = getopt_long(argc, argv, ":p:n:jh", options, NULL)) != -1) {
-                r = take(ret, option, argc, argv);
-                if (r)
-                        return r;
-        }
-        ret->memory.run = optind < argc ? argv[optind++] : NULL;
-        return optind < argc ? 1 + cmd_extra_operand(argv, argv[optind]) : 0;
+        r = cmd_each_option(argc, argv, ":p:n:jh", options, take, ret);
+        if (r)
+                return r;
+        return cmd_operand(argc, argv, &ret->memory.run) ? 1 + CMD_USAGE : 0;
 }
 
 static int load_categories(const char *path, struct categories **ret)

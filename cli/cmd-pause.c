@@ -106,10 +106,8 @@ static int pause_or_resume(int argc, char **argv, bool on)
                         return cmd_bad_option(argc, argv, o);
                 }
         }
-        if (optind < argc)
-                target = argv[optind++];
-        if (optind < argc)
-                return cmd_extra_operand(argv, argv[optind]);
+        if (cmd_operand(argc, argv, &target))
+                return CMD_USAGE;
         return do_switch(argv[0], target, glob, on, as_json);
 }
 

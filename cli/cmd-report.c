@@ -101,9 +101,8 @@ static int parse(int argc, char **argv, struct request *ret)
                         return 1 + cmd_bad_option(argc, argv, o);
                 }
         }
-        ret->run = optind < argc ? argv[optind++] : NULL;
-        if (optind < argc)
-                return 1 + cmd_extra_operand(argv, argv[optind]);
+        if (cmd_operand(argc, argv, &ret->run))
+                return 1 + CMD_USAGE;
         if (ret->as_json && ret->as_csv) {
                 cmd_error("report", "--json and --csv exclude each other; choose one");
                 return 1 + CMD_USAGE;

@@ -149,10 +149,8 @@ static int parse(struct top *t, int argc, char **argv)
         }
         if (r || (r = find_sort(t)) != 0)
                 return r;
-        if (optind < argc)
-                t->run = argv[optind++];
-        if (optind < argc)
-                return cmd_extra_operand(argv, argv[optind]);
+        if (cmd_operand(argc, argv, &t->run))
+                return CMD_USAGE;
         t->n = t->once ? 1 : (long)n;
         t->plain = t->n || t->as_json || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO);
         return -1; /* go on */

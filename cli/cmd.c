@@ -69,10 +69,39 @@ bool cmd_json_option(int argc, char **argv, bool leading, void (*usage)(void), b
         return false;
 }
 
+int cmd_each_option(int argc, char **argv, const char *brief, const struct option *options,
+                    int (*take)(void *userdata, int option, int argc, char **argv), void *userdata)
+{
+        int option, r = 0;
+
+        opterr = 0;
+        while (!r && (option = getopt_long(argc, argv, brief, options, NULL)) != -1)
+                r = take(userdata, option, argc, argv);
+        return r;
+}
+
+int cmd_take_rows(const char *verb, const char *value, size_t *ret)
+{
+        size_t digits = strspn(value, "0123456789");
+
+        if (!digits || value[digits] || digits > 9) {
+                cmd_error(verb, "-n cannot be '%s'; it is a number of rows, 0 for all", value);
+                return CMD_USAGE;
+        }
+        *ret = strtoul(value, NULL, 10);
+        return 0;
+}
+
 int cmd_extra_operand(char **argv, const char *operand)
 {
         cmd_error(argv[0], "one argument too many: %s; see infprof %s --help", operand, argv[0]);
         return CMD_USAGE;
+}
+
+int cmd_operand(int argc, char **argv, const char **ret)
+{
+        *ret = optind < argc ? argv[optind++] : NULL;
+        return optind < argc ? cmd_extra_operand(argv, argv[optind]) : 0;
 }
 
 int cmd_print_json(const char *verb, const json_t *document)

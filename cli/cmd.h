@@ -55,8 +55,22 @@ int cmd_bad_option(int argc, char **argv, int answer);
 bool cmd_json_option(int argc, char **argv, bool leading, void (*usage)(void), bool *ret_json,
                      int *ret_code);
 
+/*
+ * Hands each option that getopt_long() finds to `take`, until that answers anything but 0, which is
+ * then the answer.
+ */
+int cmd_each_option(int argc, char **argv, const char *brief, const struct option *options,
+                    int (*take)(void *userdata, int option, int argc, char **argv), void *userdata);
+
+/* The N of -n, rows where 0 is all. 0, or CMD_USAGE after a line that says what is wrong. */
+int cmd_take_rows(const char *verb, const char *value, size_t *ret);
+
 /* Too many operands: says so; returns CMD_USAGE. */
 int cmd_extra_operand(char **argv, const char *operand);
+
+/* The operand of a verb that takes one or none (NULL), once options are read. 0, or CMD_USAGE after
+ * a line where there are more. */
+int cmd_operand(int argc, char **argv, const char **ret);
 
 /* Prints `document` for people and programs both; returns CMD_DONE, or CMD_NO when stdout is
  * broken. */

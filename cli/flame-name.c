@@ -41,15 +41,17 @@ char *flame_name(const json_t *frame)
 {
         const char *function = text_string(frame, "function", NULL);
         const char *library = function_library(text_string(frame, "library", NULL));
-        json_int_t offset = json_integer_value(json_object_get(frame, "offset"));
+        const json_t *offset = json_object_get(frame, "offset");
         _cleanup_(freep) char *name = NULL;
 
         if (function && *function)
                 return flame_one_line(function);
+        if (!json_is_integer(offset))
+                return flame_one_line(library ? library : "?");
         if (library && *library == '[') /* "[jit]": an address says nothing there */
                 return flame_one_line(library);
         if (asprintf(&name, "%s%s0x%" PRIx64, library ? library : "", library ? "+" : "",
-                     (uint64_t)offset) < 0)
+                     (uint64_t)json_integer_value(offset)) < 0)
                 return NULL;
         return flame_one_line(name);
 }

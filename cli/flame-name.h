@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 /*
- * "function", or "lib.so+0x1234", "0x7f12..." where it is not known which: one line without
- * control characters, valid UTF-8; to be freed. NULL: no memory.
+ * "function", or "lib.so+0x1234", "0x7f12..." where it is not known which, "lib.so" or "?" where
+ * not that either: one line without control characters, valid UTF-8; to be freed. NULL: no memory.
  */
 char *flame_name(const json_t *frame);
 

@@ -148,9 +148,8 @@ static int check(struct flame_request *r, int argc, char **argv)
 {
         int code = 0;
 
-        r->memory.run = optind < argc ? argv[optind++] : NULL;
-        if (optind < argc)
-                return 1 + cmd_extra_operand(argv, argv[optind]);
+        if (cmd_operand(argc, argv, &r->memory.run))
+                return 1 + CMD_USAGE;
         if (r->what == FLAME_NOTHING) {
                 cmd_error("flame", "say what to draw: --heap (in use), --alloc (all that was "
                                    "allocated), --waits or --offcpu");
@@ -175,8 +174,10 @@ static int check(struct flame_request *r, int argc, char **argv)
 }
 
 /* 0; or 1 + exit code */
-static int take(struct flame_request *r, int option, int argc, char **argv)
+static int take(void *userdata, int option, int argc, char **argv)
 {
+        struct flame_request *r = userdata;
+
         switch (option) {
         case OPT_HEAP:
                 return take_what(r, FLAME_HEAP);
@@ -237,14 +238,9 @@ int flame_parse(int argc, char **argv, struct flame_request *ret)
                                                 {"title", required_argument, NULL, 't'},
                                                 {"help", no_argument, NULL, 'h'},
                                                 {}};
-        int o, r;
+        int r;
 
         *ret = (struct flame_request){};
-        opterr = 0;
-        while ((o = getopt_long(argc, argv, ":o:p:t:h", options, NULL)) != -1) {
-                r = take(ret, o, argc, argv);
-                if (r)
-                        return r;
-        }
-        return check(ret, argc, argv);
+        r = cmd_each_option(argc, argv, ":o:p:t:h", options, take, ret);
+        return r ? r : check(ret, argc, argv);
 }

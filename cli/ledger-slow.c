@@ -97,8 +97,8 @@ static bool print_token(const struct page *p, size_t place, const json_t *token)
                 snprintf(of, sizeof(of), ", %.1fx the median", factor);
         if (tokens > 1)
                 snprintf(several, sizeof(several), " (a step of %.0f tokens)", tokens);
-        if (!parts || asprintf(&head, "%s%s%s, token %s%s, after %s of the run",
-                               view_figure(took, token, "wall_ns", fmt_ns), of, "",
+        if (!parts || asprintf(&head, "%s%s, token %s%s, after %s of the run",
+                               view_figure(took, token, "wall_ns", fmt_ns), of,
                                view_count(number, token, "number"), several,
                                view_figure(at, token, "start_ns", fmt_ns)) < 0)
                 return false;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/rows.h"
 #include "cli/text.h"
 #include "common/categories.h"
 #include "common/cleanup.h"
@@ -51,46 +52,9 @@ double memory_sum(const json_t *rows, const char *member)
         return sum;
 }
 
-/* The rows in descending order of a member, those equal as they were. */
-struct ranked {
-        json_t *row;
-        double value;
-        size_t place;
-};
-
-static int compare_ranked(const void *a, const void *b)
-{
-        const struct ranked *p = a, *q = b;
-
-        if (p->value != q->value)
-                return p->value > q->value ? -1 : 1;
-        return p->place > q->place ? 1 : -1;
-}
-
-json_t *memory_sorted(const json_t *rows, const char *member)
-{
-        size_t n = json_array_size(rows);
-        _cleanup_(freep) struct ranked *ranked = calloc(n + 1, sizeof(*ranked));
-        json_t *array = ranked ? json_array() : NULL;
-
-        if (!array)
-                return NULL;
-        for (size_t i = 0; i < n; i++) {
-                double value = text_number(json_array_get(rows, i), member);
-
-                ranked[i] = (struct ranked){.row = json_array_get(rows, i),
-                                            .value = isnan(value) ? -HUGE_VAL : value,
-                                            .place = i};
-        }
-        qsort(ranked, n, sizeof(*ranked), compare_ranked);
-        for (size_t i = 0; i < n; i++)
-                json_array_append(array, ranked[i].row);
-        return array;
-}
-
 int memory_sort_stacks(json_t *document, enum memory_by by)
 {
-        json_t *stacks = memory_sorted(json_object_get(document, "stacks"), memory_by_members[by]);
+        json_t *stacks = rows_sorted(json_object_get(document, "stacks"), memory_by_members[by]);
 
         return json_object_set_new(document, "stacks", stacks) ? -ENOMEM : 0;
 }
@@ -126,8 +90,7 @@ static int keep_ops(json_t *document, const char *phase)
                 if (row)
                         json_array_append_new(ops, row);
         }
-        return json_object_set_new(document, "ops", memory_sorted(ops, "asked_bytes")) ? -ENOMEM
-                                                                                       : 0;
+        return json_object_set_new(document, "ops", rows_sorted(ops, "asked_bytes")) ? -ENOMEM : 0;
 }
 
 static int categorize(json_t *document, const struct categories *c)

@@ -38,7 +38,3 @@ int memory_sort_stacks(json_t *document, enum memory_by by);
 
 /* The sum of a member over an array of objects. */
 double memory_sum(const json_t *rows, const char *member);
-
-/* A new array of the rows in descending order of a member, those equal as they were; NULL: no
- * memory. */
-json_t *memory_sorted(const json_t *rows, const char *member);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/rows.h"
 #include "cli/stack-view.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -191,7 +192,7 @@ bool memory_print_leaks(const struct memory_view *m)
 {
         const json_t *leaks = json_object_get(m->document, "leaks");
         _cleanup_(json_decrefp) json_t *stacks =
-                memory_sorted(json_object_get(m->document, "stacks"), "inuse_bytes");
+                rows_sorted(json_object_get(m->document, "stacks"), "inuse_bytes");
         double bytes = text_number(leaks, "bytes"), error = text_number(leaks, "stderr_bytes");
         bool ended = json_is_true(json_object_get(leaks, "ended"));
         bool windowed = json_is_object(json_object_get(m->document, "window"));

@@ -189,7 +189,7 @@ bool memory_print_threads(const struct memory_view *m)
                 {{"thread", false, true, 0}, "name", ROWS_TEXT},
         };
         _cleanup_(json_decrefp) json_t *rows =
-                memory_sorted(json_object_get(m->document, "threads"), "asked_bytes");
+                rows_sorted(json_object_get(m->document, "threads"), "asked_bytes");
         json_t *row;
         size_t i;
 
@@ -220,7 +220,7 @@ bool memory_print_files(const struct memory_view *m)
                 {{"file", false, true, 0}, "path", ROWS_TEXT},
         };
         _cleanup_(json_decrefp) json_t *rows =
-                memory_sorted(json_object_get(m->document, "mapped_files"), "mapped_bytes");
+                rows_sorted(json_object_get(m->document, "mapped_files"), "mapped_bytes");
         json_t *row;
         size_t i;
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/text.h"
+#include "common/cleanup.h"
 #include "common/fmt.h"
 
 const json_t *rows_member(const json_t *row, const char *path)
@@ -37,6 +38,42 @@ double rows_sum(const json_t *rows, const char *path)
                         sum = isnan(sum) ? v : sum + v;
         }
         return sum;
+}
+
+struct ranked {
+        json_t *row;
+        double value;
+        size_t place;
+};
+
+static int compare_ranked(const void *a, const void *b)
+{
+        const struct ranked *p = a, *q = b;
+
+        if (p->value != q->value)
+                return p->value > q->value ? -1 : 1;
+        return p->place > q->place ? 1 : -1;
+}
+
+json_t *rows_sorted(const json_t *rows, const char *path)
+{
+        size_t n = json_array_size(rows);
+        _cleanup_(freep) struct ranked *ranked = calloc(n + 1, sizeof(*ranked));
+        json_t *array = ranked ? json_array() : NULL;
+
+        if (!array)
+                return NULL;
+        for (size_t i = 0; i < n; i++) {
+                double value = rows_number(json_array_get(rows, i), path);
+
+                ranked[i] = (struct ranked){.row = json_array_get(rows, i),
+                                            .value = isnan(value) ? -HUGE_VAL : value,
+                                            .place = i};
+        }
+        qsort(ranked, n, sizeof(*ranked), compare_ranked);
+        for (size_t i = 0; i < n; i++)
+                json_array_append(array, ranked[i].row);
+        return array;
 }
 
 static const char *signed_count(char *buf, double v)

@@ -44,3 +44,7 @@ double rows_number(const json_t *row, const char *path);
 
 /* The sum of a member over an array of objects, null left out; NaN where all are null. */
 double rows_sum(const json_t *rows, const char *path);
+
+/* A new array of the rows in descending order of a member, those equal as they were and those that
+ * have it not at the end; NULL: no memory. */
+json_t *rows_sorted(const json_t *rows, const char *path);

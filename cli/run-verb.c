@@ -42,19 +42,6 @@ static void usage(const struct run_verb *verb)
                verb->schema);
 }
 
-static int take_rows(const struct run_verb *verb, struct request *r, const char *value)
-{
-        size_t digits = strspn(value, "0123456789");
-
-        if (!digits || value[digits] || digits > 9) {
-                cmd_error(verb->name, "-n cannot be '%s'; it is a number of rows, 0 for all",
-                          value);
-                return 1 + CMD_USAGE;
-        }
-        r->rows = strtoul(value, NULL, 10);
-        return 0;
-}
-
 /* 0; or 1 + exit code */
 static int parse(const struct run_verb *verb, int argc, char **argv, struct request *ret)
 {
@@ -65,7 +52,7 @@ static int parse(const struct run_verb *verb, int argc, char **argv, struct requ
                                             {}};
         struct option options[5] = {all[0], all[1]};
         unsigned n = 2;
-        int o, r;
+        int o;
 
         if (verb->has_rows)
                 options[n++] = all[2];
@@ -77,9 +64,8 @@ static int parse(const struct run_verb *verb, int argc, char **argv, struct requ
                -1) {
                 switch (o) {
                 case 'n':
-                        r = take_rows(verb, ret, optarg);
-                        if (r)
-                                return r;
+                        if (cmd_take_rows(verb->name, optarg, &ret->rows))
+                                return 1 + CMD_USAGE;
                         break;
                 case 'f':
                         ret->full = true;
@@ -94,8 +80,7 @@ static int parse(const struct run_verb *verb, int argc, char **argv, struct requ
                         return 1 + cmd_bad_option(argc, argv, o);
                 }
         }
-        ret->run = optind < argc ? argv[optind++] : NULL;
-        return optind < argc ? 1 + cmd_extra_operand(argv, argv[optind]) : 0;
+        return cmd_operand(argc, argv, &ret->run) ? 1 + CMD_USAGE : 0;
 }
 
 static int build(const char *file, const void *userdata, json_t **ret, char **ret_why)

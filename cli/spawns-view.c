@@ -124,7 +124,7 @@ static void print_costs(const struct page *p, const json_t *site)
         const json_t *life = json_object_get(site, "lifetime"),
                      *cost = json_object_get(site, "cost");
         const json_t *cpu = json_object_get(site, "cpu");
-        bool live = !strcmp(text_string(json_object_get(p->document, "run"), "end", ""), "live");
+        bool live = view_is_live(p->document);
         char a[FMT_SIZE], b[FMT_SIZE], c[FMT_SIZE], d[FMT_SIZE], e[FMT_SIZE], token[64] = "",
                                                                               ran[64] = "";
 

@@ -13,16 +13,10 @@
 #include "cli/flame-name.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
+#include "common/function-name.h"
 
 #define MAX_FRAMES 8
 #define LEAST_NAME 20u /* columns that a function's name gets, whatever stands behind it */
-
-static const char *base_name(const char *path)
-{
-        const char *slash = path ? strrchr(path, '/') : NULL;
-
-        return slash ? slash + 1 : path;
-}
 
 /* Is the frame the C++ library's own, instantiated where it may be? */
 static bool is_plumbing(const json_t *frame)
@@ -47,8 +41,8 @@ static bool is_plumbing(const json_t *frame)
 /* "(libllama.so) llama-context.cpp:760 inlined +2 inside", to be freed. */
 static char *frame_suffix(const json_t *frame, size_t n_inside)
 {
-        const char *library = base_name(text_string(frame, "library", NULL));
-        const char *file = base_name(text_string(frame, "file", NULL));
+        const char *library = function_library(text_string(frame, "library", NULL));
+        const char *file = function_library(text_string(frame, "file", NULL));
         double line = text_number(frame, "line");
         char number[16] = "", inside[32] = "";
         bool named =

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/flame-name.h"
 #include "cli/rows.h"
 #include "cli/text.h"
 #include "cli/threads-view-private.h"
@@ -53,25 +54,6 @@ static double share_on_cpu(const json_t *o)
         return isnan(share) ? share_of_watched(o, "running_ns") : at_most_one(share);
 }
 
-/* "f", "lib.so+0x1234"; to be freed. */
-static char *site_name(const json_t *site)
-{
-        const char *function = text_string(site, "function", NULL);
-        const char *library = text_string(site, "library", NULL), *slash;
-        double offset = text_number(site, "offset");
-        char *s;
-        int n;
-
-        slash = library ? strrchr(library, '/') : NULL;
-        library = slash ? slash + 1 : library;
-        if (function)
-                n = asprintf(&s, "%s", function);
-        else
-                n = asprintf(&s, isnan(offset) ? "%s" : "%s+0x%llx", library ? library : "?",
-                             isnan(offset) ? 0 : (unsigned long long)offset);
-        return n < 0 ? NULL : s;
-}
-
 /* A row of a thread or a group, with shares of its life. NULL: no memory. */
 static json_t *row_of(const json_t *o)
 {
@@ -86,7 +68,7 @@ static json_t *row_of(const json_t *o)
         set_share(row, "lock_share", share_of_life(o, "wait_ns.lock"));
         set_share(row, "other_share", share_of_life(o, "wait_ns.other"));
         if (json_is_object(json_object_get(o, "site")))
-                site = site_name(json_object_get(o, "site"));
+                site = flame_name(json_object_get(o, "site"));
         json_object_set_new(row, "site_text", json_string(site ? site : "-"));
         return row;
 }
@@ -165,16 +147,22 @@ static void print_sums(const struct page *p)
                  *line ? "; at a time, on average: " : "", line);
 }
 
+/* Of a row that row_of() made. */
+#define SHARES                                                                                     \
+        {{"lived", true, false, 0}, "lifetime_ns", ROWS_TIME},                                     \
+                {{"on CPU", true, false, 0}, "cpu_share", ROWS_SHARE},                             \
+                {{"runnable", true, false, 0}, "runnable_share", ROWS_SHARE},                      \
+                {{"barrier", true, false, 0}, "barrier_share", ROWS_SHARE},                        \
+                {{"lock", true, false, 0}, "lock_share", ROWS_SHARE},                              \
+        {                                                                                          \
+                {"other", true, false, 0}, "other_share", ROWS_SHARE                               \
+        }
+
 static bool print_groups(const struct page *p)
 {
         static const struct rows_column columns[] = {
                 {{"threads", true, false, 0}, "threads", ROWS_COUNT},
-                {{"lived", true, false, 0}, "lifetime_ns", ROWS_TIME},
-                {{"on CPU", true, false, 0}, "cpu_share", ROWS_SHARE},
-                {{"runnable", true, false, 0}, "runnable_share", ROWS_SHARE},
-                {{"barrier", true, false, 0}, "barrier_share", ROWS_SHARE},
-                {{"lock", true, false, 0}, "lock_share", ROWS_SHARE},
-                {{"other", true, false, 0}, "other_share", ROWS_SHARE},
+                SHARES,
                 {{"spans", true, false, 5}, "spans", ROWS_COUNT},
                 {{"moves", true, false, 4}, "migrations", ROWS_COUNT},
                 {{"name", false, false, 3}, "name", ROWS_TEXT, "-"},
@@ -200,12 +188,7 @@ static bool print_threads(const struct page *p)
 {
         static const struct rows_column columns[] = {
                 {{"tid", true, false, 0}, "tid", ROWS_ID},
-                {{"lived", true, false, 0}, "lifetime_ns", ROWS_TIME},
-                {{"on CPU", true, false, 0}, "cpu_share", ROWS_SHARE},
-                {{"runnable", true, false, 0}, "runnable_share", ROWS_SHARE},
-                {{"barrier", true, false, 0}, "barrier_share", ROWS_SHARE},
-                {{"lock", true, false, 0}, "lock_share", ROWS_SHARE},
-                {{"other", true, false, 0}, "other_share", ROWS_SHARE},
+                SHARES,
                 {{"moves", true, false, 0}, "migrations", ROWS_COUNT},
                 {{"CPU", true, false, 6}, "cpu", ROWS_ID},
                 {{"spans", true, false, 5}, "spans", ROWS_COUNT},

@@ -18,6 +18,7 @@
 #include "cli/rows.h"
 #include "cli/spark.h"
 #include "cli/text.h"
+#include "common/function-name.h"
 
 int top_find_column(enum top_table table, const char *title)
 {
@@ -70,13 +71,6 @@ void top_view_set(struct top_view *v, json_t *document)
         v->worded = false;
 }
 
-static const char *base_name(const char *path)
-{
-        const char *slash = strrchr(path, '/');
-
-        return slash && slash[1] ? slash + 1 : path;
-}
-
 /* A figure of a row; of a part, those that can be told. */
 static double row_number(const struct top_row *r, const char *member)
 {
@@ -104,7 +98,7 @@ static const char *row_text(const struct top_row *r, const char *member)
         if (!s && !strcmp(member, "function"))
                 return "(not resolved)";
         if (s && !strcmp(member, "library"))
-                return base_name(s);
+                return function_library(s);
         return s ? s : "-";
 }
 

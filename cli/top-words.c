@@ -11,15 +11,9 @@
 #include <string.h>
 
 #include "cli/text.h"
+#include "common/function-name.h"
 
 #define ROOM 256
-
-static const char *base_name(const char *path)
-{
-        const char *slash = strrchr(path, '/');
-
-        return slash && slash[1] ? slash + 1 : path;
-}
 
 /* "worker-1 4712" */
 static const char *thread_text(char *buf, const json_t *thread)
@@ -43,7 +37,8 @@ static const char *object_text(char *buf, const json_t *o)
         double offset = text_number(o, "offset");
 
         if (library && !isnan(offset))
-                snprintf(buf, ROOM, "%s+0x%llx", base_name(library), (unsigned long long)offset);
+                snprintf(buf, ROOM, "%s+0x%llx", function_library(library),
+                         (unsigned long long)offset);
         else
                 snprintf(buf, ROOM, "%s", text_string(o, "object", "-"));
         return buf;

@@ -50,6 +50,11 @@ const char *view_phase(const json_t *row)
         return phase && strcmp(phase, "unknown") != 0 ? phase : NULL;
 }
 
+bool view_is_live(const json_t *document)
+{
+        return !strcmp(text_string(json_object_get(document, "run"), "end", ""), "live");
+}
+
 const char *view_ending(char *buf, const json_t *run)
 {
         const char *end = text_string(run, "end", "");

@@ -36,6 +36,9 @@ void view_run(const struct view *v, const json_t *run);
  * buf[TEXT_END]. */
 const char *view_ending(char *buf, const json_t *run);
 
+/* Does the run of a document go on? */
+bool view_is_live(const json_t *document);
+
 /* RFC 3339 UTC to local time "2026-11-20 19:45:00", in buf[32]. */
 const char *view_local_time(char *buf, const json_t *run);
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/memory-rows.h"
+#include "cli/flame-name.h"
 #include "cli/rows.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
@@ -18,19 +18,9 @@
 
 char *waits_object(const json_t *o)
 {
-        const char *address = text_string(o, "object", NULL);
-        const char *library = text_string(o, "library", NULL), *slash;
-        double offset = text_number(o, "offset");
-        char *s;
-        int n;
-
-        slash = library ? strrchr(library, '/') : NULL;
-        library = slash ? slash + 1 : library;
-        if (library && !isnan(offset))
-                n = asprintf(&s, "%s+0x%llx", library, (unsigned long long)offset);
-        else
-                n = asprintf(&s, "%s", address ? address : "-");
-        return n < 0 ? NULL : s;
+        if (text_string(o, "library", NULL) && !isnan(text_number(o, "offset")))
+                return flame_name(o);
+        return strdup(text_string(o, "object", "-"));
 }
 
 /* For whom it was waited for most, and what share of the time that was. */
@@ -144,7 +134,7 @@ bool waits_print_whom(const struct page *p)
         {
                 add_all_of(all, o);
         }
-        rows = memory_sorted(all, "total_ns");
+        rows = rows_sorted(all, "total_ns");
         if (!rows)
                 return false;
         n = json_array_size(rows);

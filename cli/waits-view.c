@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/memory-rows.h"
 #include "cli/rows.h"
 #include "cli/stack-view.h"
 #include "cli/table.h"
@@ -86,9 +85,9 @@ static bool print_waiting(const struct page *p)
                 {{"at", false, true, 0}, "place", ROWS_TEXT},
         };
         _cleanup_(json_decrefp) json_t *waiting =
-                memory_sorted(json_object_get(p->document, "waiting"), "for_ns");
+                rows_sorted(json_object_get(p->document, "waiting"), "for_ns");
         size_t n = json_array_size(waiting), shown = view_shown(p->rows, n);
-        bool live = !strcmp(text_string(json_object_get(p->document, "run"), "end", ""), "live");
+        bool live = view_is_live(p->document);
         _cleanup_(json_decrefp) json_t *rows = json_array();
 
         if (!n)
@@ -148,7 +147,7 @@ static bool print_kinds(const struct page *p)
                                             json_real((ns + (goes_on > 0 ? goes_on : 0)) / all));
                 json_array_append_new(all_rows, row);
         }
-        rows = memory_sorted(all_rows, "share");
+        rows = rows_sorted(all_rows, "share");
         if (!rows)
                 return false;
         if (!json_array_size(rows)) {

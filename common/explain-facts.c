@@ -117,7 +117,7 @@ static int find_team(struct facts *f)
                 return -ENOMEM;
         }
         for (size_t i = 0; i < w->model.n_threads; i++) {
-                size_t g = w->threads[i].group;
+                size_t g = work_crew(w, i);
 
                 compute[i] = compute_of(f, i);
                 groups[g] += compute[i];
@@ -131,7 +131,7 @@ static int find_team(struct facts *f)
                         most = each > most ? each : most;
                 }
         for (size_t i = 0; i < w->model.n_threads; i++)
-                if (!work_group_is_short(w, w->threads[i].group) && compute[i] > 0 &&
+                if (!work_group_is_short(w, work_crew(w, i)) && compute[i] > 0 &&
                     compute[i] >= TEAM_MIN * most)
                         f->team++;
         for (size_t g = 0; g < w->n_groups; g++) {

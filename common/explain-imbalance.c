@@ -100,10 +100,16 @@ void explain_imbalance(const struct facts *f, struct judgement *j)
         loss = b ? loss_of(b) : NAN;
         share = loss / whole;
         if (!b || !(share >= LOSS_MIN)) {
-                judge_no(j,
-                         "after no op does one thread work more than %.2f times the mean, so "
-                         "that it matters; the most is %.2f",
-                         IMBALANCE_MIN, most_imbalance(f));
+                if (b)
+                        judge_no(j,
+                                 "the busiest thread works up to %.2f times the mean, but no op "
+                                 "costs %.0f%% of the time by that",
+                                 most_imbalance(f), 100 * LOSS_MIN);
+                else
+                        judge_no(j,
+                                 "after no op does one thread work %.2f times the mean; the most "
+                                 "is %.2f",
+                                 IMBALANCE_MIN, most_imbalance(f));
                 return;
         }
         if (b->worst.busiest != NONE) {

@@ -144,9 +144,11 @@ static void compare_counts(const struct work *w, const struct work_slow *s, stru
         compare_count(d, "spawns", row->spawns, mean_spawns(w));
         compare_count(d, "waits", row->waits, mean_waits(w));
         if (row->involuntary != RUNFILE_NOT_TOLD && row->involuntary)
-                add(d, 0, "%s times a thread was put off its CPU", fmt_count(a, row->involuntary));
+                add(d, 0, "%s time%s a thread was put off its CPU", fmt_count(a, row->involuntary),
+                    row->involuntary == 1 ? "" : "s");
         if (row->migrations != RUNFILE_NOT_TOLD && row->migrations)
-                add(d, 0, "%s migrations", fmt_count(a, row->migrations));
+                add(d, 0, "%s migration%s", fmt_count(a, row->migrations),
+                    row->migrations == 1 ? "" : "s");
 }
 
 static int compare_weights(const void *a, const void *b)

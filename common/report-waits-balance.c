@@ -68,7 +68,7 @@ static void find_parts(const struct work *w, const struct barrier *b, const stru
         if (by_group)
                 memset(parts->at, 0, w->n_groups * sizeof(*parts->at));
         for (size_t i = 0; i < w->model.n_threads; i++) {
-                struct part *p = by_group ? &parts->at[w->threads[i].group] : &parts->at[parts->n];
+                struct part *p = &parts->at[by_group ? work_crew(w, i) : parts->n];
                 uint64_t self;
 
                 if (w->threads[i].process != b->process ||
@@ -82,7 +82,7 @@ static void find_parts(const struct work *w, const struct barrier *b, const stru
                 if (!by_group)
                         p->busy_ns = 0;
                 p->busy_ns += (double)self;
-                p->threads = by_group ? work_group_width(w, w->threads[i].group) : 1;
+                p->threads = by_group ? work_group_width(w, work_crew(w, i)) : 1;
                 parts->n += !by_group;
         }
         if (by_group)
@@ -95,7 +95,7 @@ static void take_waits_off(const struct work *w, struct parts *parts, bool by_gr
 {
         for (size_t i = 0; i < n; i++) {
                 const struct work_wait *e = entries[i];
-                size_t g = e->thread != NONE ? w->threads[e->thread].group
+                size_t g = e->thread != NONE ? work_crew(w, e->thread)
                                              : w->processes[e->process].crowd;
 
                 if (e->behind)

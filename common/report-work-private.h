@@ -234,6 +234,8 @@ enum work_class work_site_class(const struct work *w, const struct work_site *s)
 /* Its `to` is the place in `sites` of where the thread was asked for; NULL: not known. */
 const struct merge_ref *work_spawn(const struct work *w, size_t thread);
 bool work_same_place(const struct model_site *a, const struct model_site *b);
+/* The group that a thread works in: of threads that share a row, the one whose come and go. */
+size_t work_crew(const struct work *w, size_t thread);
 /* Its threads come and go; so many of them lived at one time. */
 bool work_group_is_short(const struct work *w, size_t group);
 double work_group_width(const struct work *w, size_t group);

@@ -320,6 +320,15 @@ int work_group_threads(struct work *w)
         return 0;
 }
 
+size_t work_crew(const struct work *w, size_t thread)
+{
+        size_t crowd = w->processes[w->threads[thread].process].crowd;
+
+        return w->model.threads[thread].row.thread == RUNFILE_LATER && crowd != NONE
+                       ? crowd
+                       : w->threads[thread].group;
+}
+
 bool work_group_is_short(const struct work *w, size_t group)
 {
         const struct work_group *g = &w->groups[group];

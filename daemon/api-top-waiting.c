@@ -21,17 +21,25 @@ struct kind {
 
 static void add_thread(struct kind *kinds, const struct process *p, const struct thread *t)
 {
-        double s = top_interval(p);
-
         for (uint32_t k = 1; t && k < IFP_N_WAIT_KINDS; k++) {
                 uint64_t now = t->now.kind == k && p->state == PROCESS_LIVE ? t->now.ticks : 0;
 
                 kinds[k].count += t->waits.count[k];
                 kinds[k].total += (double)clock_ns(&p->clock, t->waits.ticks[k] + now);
-                if (s > 0 && !t->ended)
-                        kinds[k].ns_moved += (double)clock_ns(&p->clock, t->course.waited[k]) / s;
-                if (s > 0 && !t->ended)
-                        kinds[k].count_moved += (double)t->course.waits[k] / s;
+        }
+}
+
+static void add_moved(struct kind *kinds, const struct process *p)
+{
+        double s = top_interval(p);
+
+        for (uint32_t k = 1; s > 0 && k < IFP_N_WAIT_KINDS; k++) {
+                const struct wait_course *c = &p->kinds[k];
+
+                kinds[k].count_moved += (double)rates_moved(c->count_at_tick, c->count_before) / s;
+                kinds[k].ns_moved += (double)clock_ns(&p->clock, rates_moved(c->ticks_at_tick,
+                                                                             c->ticks_before)) /
+                                     s;
         }
 }
 
@@ -52,6 +60,7 @@ json_t *top_wait_kinds(const struct top_scope *s)
         for (const struct process *p = s->server->processes; p; p = p->next) {
                 if (!top_is_shown(s, p))
                         continue;
+                add_moved(kinds, p);
                 for (uint32_t i = 0; i < p->n_threads; i++)
                         add_thread(kinds, p, p->threads[i]);
                 add_thread(kinds, p, p->later);

@@ -49,15 +49,37 @@ static void take_thread(const struct process *p, struct thread *t)
 
                 c->waited[k] = rates_moved(now, c->waited_at_tick[k]);
                 c->waited_at_tick[k] = now;
-                c->waits[k] = rates_moved(t->waits.count[k], c->waits_at_tick[k]);
-                c->waits_at_tick[k] = t->waits.count[k];
         }
         c->n_ticks++;
+}
+
+static void add_to_kinds(struct process *p, const struct thread *t)
+{
+        for (uint32_t k = 1; t && k < IFP_N_WAIT_KINDS; k++) {
+                p->kinds[k].count_at_tick += t->waits.count[k];
+                p->kinds[k].ticks_at_tick +=
+                        t->waits.ticks[k] + (t->now.kind == k ? t->now.ticks : 0);
+        }
+}
+
+/* Of all threads, those that are over too: a thread may live for less than an interval. */
+static void take_kinds(struct process *p)
+{
+        for (uint32_t k = 1; k < IFP_N_WAIT_KINDS; k++)
+                p->kinds[k] = (struct wait_course){.count_before = p->kinds[k].count_at_tick,
+                                                   .ticks_before = p->kinds[k].ticks_at_tick};
+        for (uint32_t i = 0; i < p->n_threads; i++)
+                add_to_kinds(p, p->threads[i]);
+        add_to_kinds(p, p->later);
+        for (uint32_t i = 0; i < p->n_lanes; i++)
+                if (p->lanes[i].thread && p->lanes[i].thread->index == PROCESS_MAX_THREADS)
+                        add_to_kinds(p, p->lanes[i].thread);
 }
 
 void course_take(struct process *p)
 {
         take_waits(p);
+        take_kinds(p);
         for (uint32_t i = 0; i < p->n_lanes; i++)
                 if (p->lanes[i].thread)
                         take_thread(p, p->lanes[i].thread);

@@ -19,8 +19,6 @@ struct wait_course {
 struct thread_course {
         uint64_t waited[IFP_N_WAIT_KINDS]; /* ticks, by kind */
         uint64_t waited_at_tick[IFP_N_WAIT_KINDS];
-        uint64_t waits[IFP_N_WAIT_KINDS]; /* that ended */
-        uint64_t waits_at_tick[IFP_N_WAIT_KINDS];
         uint64_t running, runnable;
         uint64_t running_at_tick, runnable_at_tick;
         uint32_t n_ticks; /* that it has lived through: its first interval is not whole */

@@ -162,7 +162,8 @@ struct process {
         uint32_t next_thread; /* number of the next one */
         uint32_t *thread_map; /* by lane and gen: position in threads + 1; 0: free */
         uint32_t thread_map_room, n_thread_map;
-        struct thread *later; /* those beyond PROCESS_MAX_THREADS */
+        struct thread *later;                       /* those beyond PROCESS_MAX_THREADS */
+        struct wait_course kinds[IFP_N_WAIT_KINDS]; /* waits of all threads */
         uint64_t n_later;
 
         struct op *ops;

@@ -151,6 +151,22 @@ def top_shows_who_waits(s):
     run.wait(20)
 
 
+@case
+def threads_that_come_and_go_are_in_the_rates_by_kind(s):
+    run = record(s, "--threads", "3", "--spawn", "op", "--tokens", "100000", "--pace", "5", "--lock", "2000")
+
+    def rates(document, table):
+        return {figure: sum(x[figure] for x in document["waits"][table] if x["kind"] == "mutex")
+                for figure in ("count_per_second", "ns_per_second")}
+
+    wait_until(lambda: (lambda d: d and rates(d, "objects")["ns_per_second"] > 0)(top(s)), 20, "an interval with a wait")
+    document = top(s)
+    for figure, value in rates(document, "objects").items():
+        near(rates(document, "kinds")[figure], value, 0.2, figure)  # the two are not read at one instant
+    run.kill(signal.SIGTERM)
+    run.wait(20)
+
+
 def steps_in_file(s):
     with contextlib.suppress(sqlite3.OperationalError):  # there is no file yet, or no table in it
         return sum(n for (n,) in rows(s, "SELECT steps FROM ledger"))

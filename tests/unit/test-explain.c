@@ -140,6 +140,15 @@ static void healthy_runs_have_no_findings(void **state)
         }
 }
 
+/* Half of the threads that are made share a row, which is no third thread. */
+static void threads_that_share_a_row(void **state)
+{
+        json_t *o = explain(WORK_SHARED);
+
+        is_text(finding(o, "oversubscribed"), "title", "2 threads compute on 1 CPU");
+        json_decref(o);
+}
+
 /* Two threads on one CPU, no kernel's view: a token takes 10 ms, of which 2 x 450 us are compute.
  */
 static void thread_per_token_that_spins(void **state)
@@ -294,6 +303,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_teardown(healthy_runs_have_no_findings, clean),
                 cmocka_unit_test_teardown(thread_per_token_that_spins, clean),
+                cmocka_unit_test_teardown(threads_that_share_a_row, clean),
                 cmocka_unit_test_teardown(threads_per_op, clean),
                 cmocka_unit_test_teardown(more_threads_than_cpus, clean),
                 cmocka_unit_test_teardown(one_thread_has_more_to_do, clean),

@@ -273,6 +273,22 @@ static void names_of_frames(void **state)
         }
 }
 
+/* An offset that is not known is not 0. */
+static void names_of_frames_without_offset(void **state)
+{
+        _cleanup_(json_decrefp) json_t *in =
+                json_pack("{s:n, s:s, s:n}", "function", "library", "/l/a.so", "offset");
+        _cleanup_(json_decrefp) json_t *nowhere =
+                json_pack("{s:n, s:n, s:n}", "function", "library", "offset");
+        char *name = flame_name(in);
+
+        assert_string_equal(name, "a.so");
+        free(name);
+        name = flame_name(nowhere);
+        assert_string_equal(name, "?");
+        free(name);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -286,6 +302,7 @@ int main(void)
                 cmocka_unit_test(short_names),
                 cmocka_unit_test(labels),
                 cmocka_unit_test(names_of_frames),
+                cmocka_unit_test(names_of_frames_without_offset),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

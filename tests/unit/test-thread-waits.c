@@ -180,6 +180,7 @@ static void what_moves_is_known_with_what_goes_on(void **state)
         struct world *w = *state;
         const struct wait *e;
         const struct thread *t;
+        const struct wait_course *kind;
         uint32_t i;
 
         fake_lane_begin(&w->f, 0, 100);
@@ -192,22 +193,43 @@ static void what_moves_is_known_with_what_goes_on(void **state)
         world_tick(w);
         e = &w->p->waits.list[i];
         t = w->p->threads[0];
+        kind = &w->p->kinds[IFP_WAIT_COND];
         assert_int_equal(e->course.count_at_tick - e->course.count_before, 2);
         assert_int_equal(e->course.ticks_at_tick - e->course.ticks_before, 350);
         assert_int_equal(e->by_moved[0], 300);
         assert_int_equal(t->course.waited[IFP_WAIT_COND], 350);
-        assert_int_equal(t->course.waits[IFP_WAIT_COND], 2);
+        assert_int_equal(kind->count_at_tick - kind->count_before, 2);
         fake_wait_begin(&w->f, 0, i);
         usleep(1000);
         world_tick(w);
         assert_true(t->course.waited[IFP_WAIT_COND] > 100000);
-        assert_int_equal(t->course.waits[IFP_WAIT_COND], 0);
+        assert_int_equal(kind->count_at_tick - kind->count_before, 0);
         /* it turns out shorter than it looked: nothing moved, and nothing runs backwards */
         fake_wait_end(&w->f, 0);
         fake_waited(&w->f, i, 5, -1);
         world_tick(w);
         assert_int_equal(t->course.waited[IFP_WAIT_COND], 0);
-        assert_int_equal(t->course.waits[IFP_WAIT_COND], 1);
+        assert_int_equal(kind->count_at_tick - kind->count_before, 1);
+}
+
+static void a_thread_that_came_and_went_has_moved(void **state)
+{
+        struct world *w = *state;
+        const struct wait_course *kind = &w->p->kinds[IFP_WAIT_COND];
+        uint32_t i;
+
+        fake_lane_begin(&w->f, 0, 100);
+        world_tick(w);
+        fake_lane_begin(&w->f, 1, 101);
+        i = fake_wait(&w->f, 1, IFP_WAIT_COND, 0x77, 0, 0, 0);
+        fake_waited(&w->f, i, 300, 0);
+        fake_lane_end(&w->f, 1);
+        world_tick(w);
+        assert_int_equal(kind->count_at_tick - kind->count_before, 1);
+        assert_int_equal(kind->ticks_at_tick - kind->ticks_before, 300);
+        world_tick(w);
+        assert_int_equal(kind->count_at_tick - kind->count_before, 0);
+        assert_int_equal(kind->ticks_at_tick - kind->ticks_before, 0);
 }
 
 static int add_told(const struct runfile_thread *row, void *userdata)
@@ -274,6 +296,7 @@ int main(void)
                 CASE(whom_a_wait_in_progress_is_for),
                 CASE(a_thread_that_dies_in_a_wait_is_seen_in_it),
                 CASE(what_moves_is_known_with_what_goes_on),
+                CASE(a_thread_that_came_and_went_has_moved),
                 CASE(what_threads_told_at_their_end_counts_once),
         };
 

@@ -274,6 +274,17 @@ static void barrier_of_threads_that_come_and_go(void **state)
         json_decref(o);
 }
 
+/* Half of these have one row together: they are no third thread, and no hundred at a time. */
+static void barrier_of_threads_that_share_a_row(void **state)
+{
+        json_t *o = build(WORK_SHARED, report_waits_file);
+
+        is(o, "barriers.0.threads", 2);
+        is(o, "barriers.0.busy_ns", 180 * MS);
+        is(o, "barriers.0.imbalance", 1);
+        json_decref(o);
+}
+
 /* Each has its row, so that they are known one by one; but two at a time meet. */
 static void barrier_of_threads_one_after_the_other(void **state)
 {
@@ -410,6 +421,7 @@ int main(void)
                 cmocka_unit_test_teardown(objects_and_sites, clean),
                 cmocka_unit_test_teardown(barrier_of_a_pool, clean),
                 cmocka_unit_test_teardown(barrier_of_threads_that_come_and_go, clean),
+                cmocka_unit_test_teardown(barrier_of_threads_that_share_a_row, clean),
                 cmocka_unit_test_teardown(barrier_of_threads_one_after_the_other, clean),
                 cmocka_unit_test_teardown(spawns, clean),
                 cmocka_unit_test_teardown(ledger, clean),

@@ -22,7 +22,7 @@
 
 const char *const work_fixture_names[N_WORK_FIXTURES] = {
         "whole",  "lone",   "healthy", "pinned", "fine",    "crowded", "uneven",
-        "convoy", "ousted", "small",   "bare",   "passing", "stamped"};
+        "convoy", "ousted", "small",   "bare",   "passing", "stamped", "shared"};
 
 enum { OP_TOKEN = 2, OP_GRAPH = 3, OP_MUL_MAT = 4, OP_SOFTMAX = 5, OP_BARRIER = 6 };
 enum { FRAME_LOCK, FRAME_TAKE, FRAME_BARRIER, FRAME_COMPUTE, FRAME_CREATE, FRAME_MAIN, N_FRAMES };
@@ -632,9 +632,10 @@ static int put_short_lived(struct runfile *rf, uint32_t thread, const char *name
 
 /*
  * A token takes 10 ms, of which 0.9 are compute: the main thread's half, and the half of a thread
- * that was made for this token, and is on the same CPU. No kernel's view.
+ * that was made for this token, and is on the same CPU; `n_rows` of these have a row of their own.
+ * No kernel's view.
  */
-static int put_pinned(struct runfile *rf)
+static int put_a_thread_per_token(struct runfile *rf, uint32_t n_rows)
 {
         static const uint64_t rows[IFP_N_LEDGER_WHO][IFP_N_LEDGER] = {
                 {450, 9300, 0, 0, 0, 0, 0, 5, 45, 190, 5, 5},
@@ -646,9 +647,16 @@ static int put_pinned(struct runfile *rf)
         r |= runfile_put_thread(rf, &t) | put_op(rf, 0, OP_TOKEN, TOKENS, 10 * MS * TOKENS) |
              put_op(rf, 0, OP_MUL_MAT, 10 * TOKENS, 450 * US * TOKENS);
         r |= put_ledger_thread(rf, 0, TOKENS, IFP_LEDGER_COMPUTE, 450);
-        for (uint32_t i = 1; i <= TOKENS; i++)
+        for (uint32_t i = 1; i <= n_rows; i++)
                 r |= put_short_lived(rf, i, "engine", (i - 1) * 10 * MS, 9700 * US, 10, 450 * US) |
                      put_ledger_thread(rf, i, 1, IFP_LEDGER_COMPUTE, 450);
+        if (n_rows < TOKENS) {
+                t = a_thread(RUNFILE_LATER, "(later threads)", -1);
+                r |= runfile_put_thread(rf, &t) |
+                     put_op(rf, RUNFILE_LATER, OP_MUL_MAT, 10 * (TOKENS - n_rows),
+                            450 * US * (TOKENS - n_rows)) |
+                     put_ledger_thread(rf, RUNFILE_LATER, TOKENS - n_rows, IFP_LEDGER_COMPUTE, 450);
+        }
         r |= put_site(rf, 0, "ggml_graph_compute", TOKENS);
         r |= put_spawn(rf, (struct runfile_spawn){.site = 0,
                                                   .op = OP_GRAPH,
@@ -675,6 +683,16 @@ static int put_pinned(struct runfile *rf)
         }
         r |= put_by(rf, 2, 0, 0, 5 * TOKENS, 9200 * US * TOKENS);
         return r | put_ledger(rf, TOKENS, false, rows);
+}
+
+static int put_pinned(struct runfile *rf)
+{
+        return put_a_thread_per_token(rf, TOKENS);
+}
+
+static int put_shared(struct runfile *rf)
+{
+        return put_a_thread_per_token(rf, TOKENS / 2);
 }
 
 /* 20 threads a token, two at a time, of 20 us of compute each; the main thread only waits. */
@@ -781,9 +799,10 @@ static int put_passing(struct runfile *rf)
 int work_fixture_write(const char *path, enum work_fixture which)
 {
         static int (*const put[N_WORK_FIXTURES])(struct runfile *) = {
-                [WORK_FIXTURE] = put_whole,  [WORK_PINNED] = put_pinned, [WORK_FINE] = put_fine,
-                [WORK_CONVOY] = put_convoy,  [WORK_OUSTED] = put_ousted, [WORK_BARE] = put_bare,
-                [WORK_PASSING] = put_passing}; /* the others: a way, and no more */
+                [WORK_FIXTURE] = put_whole,   [WORK_PINNED] = put_pinned, [WORK_FINE] = put_fine,
+                [WORK_CONVOY] = put_convoy,   [WORK_OUSTED] = put_ousted, [WORK_BARE] = put_bare,
+                [WORK_PASSING] = put_passing, [WORK_SHARED] = put_shared}; /* the others: a way, and
+                                                                              no more */
         const struct runfile_run run = {
                 .id = "20261121-110000-6001",
                 .command = "./engine",

@@ -22,6 +22,7 @@ enum work_fixture {
         WORK_BARE,    /* threads and sites only, as with INFPROF_WAITS=off */
         WORK_PASSING, /* two threads that meet, of which one is another one each time; no tokens */
         WORK_STAMPED, /* one thread on two CPUs, and a twentieth of its time is infprof's */
+        WORK_SHARED,  /* as pinned, and half of the threads made share the row (later threads) */
         N_WORK_FIXTURES,
 };
 
