@@ -7,12 +7,19 @@
  *
  * A step is a decode pass and what is outside of passes before it: from the end of the pass before
  * to its own end. Prefills are not in the sums.
+ *
+ * A thread may be put off the CPU between any two instructions: who else stamps the same calls may
+ * see it in another row. How long threads were kept waiting for a CPU, in any row, is the kernel's
+ * word (run_delay of schedstat), over the whole of the run.
  */
 #include "tiny.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 struct tk_clock tiny_still;
 struct tk_clock *tiny_clock = &tiny_still;
@@ -50,9 +57,33 @@ void tiny_ledger_init(struct tiny_ledger *l, bool on, int n_threads, int n_texts
         size_t n = (size_t)l->n_passes + 1;
         l->rows = map(n * n_threads * TK_N_ROWS * sizeof(*l->rows));
         l->spawns = map(n * sizeof(*l->spawns));
+        l->delays = map((size_t)n_threads * sizeof(*l->delays));
+        tiny_ledger_delay(l, 0);
         l->start_ns = tk_now_ns();
         l->start = tk_ticks();
         tiny_ledger_begin(l, 0, TK_ROW_OUTSIDE);
+}
+
+/* Of this thread, so far; UINT64_MAX: the kernel does not say. */
+static uint64_t run_delay(void)
+{
+        char text[64];
+        uint64_t ns = UINT64_MAX;
+        int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+        if (fd >= 0)
+                close(fd);
+        text[n > 0 ? n : 0] = 0;
+        return sscanf(text, "%*u %" SCNu64, &ns) == 1 ? ns : UINT64_MAX;
+}
+
+void tiny_ledger_delay(struct tiny_ledger *l, int thread)
+{
+        uint64_t now = l->on ? run_delay() : 0;
+
+        if (l->on && l->delays[thread] != UINT64_MAX)
+                l->delays[thread] = now == UINT64_MAX ? now : now - l->delays[thread];
 }
 
 void tiny_ledger_begin(struct tiny_ledger *l, int thread, enum tk_row row)
@@ -165,6 +196,22 @@ static void write_sums(FILE *f, const struct tiny_ledger *l)
         write_rows(f, "all", all);
 }
 
+/* Of threads that live for one op it is not known. */
+static void write_delay(FILE *f, const char *name, const struct tiny_pool *pool, int n)
+{
+        uint64_t sum = 0;
+        bool known = n == 1 || pool->spawn == TINY_SPAWN_POOL;
+
+        for (int t = 0; t < n; t++) {
+                known &= pool->ledger->delays[t] != UINT64_MAX;
+                sum += pool->ledger->delays[t];
+        }
+        if (known)
+                fprintf(f, ",\n \"%s_delay_ns\": %" PRIu64, name, sum);
+        else
+                fprintf(f, ",\n \"%s_delay_ns\": null", name);
+}
+
 static void write_threads(FILE *f, const struct tiny_ledger *l)
 {
         fprintf(f, ",\n \"threads\": [");
@@ -240,7 +287,10 @@ int tiny_ledger_write(const char *path, const struct tiny_pool *pool)
         if (!f)
                 return -errno;
         ns_per_tick = (double)(tk_now_ns() - l->start_ns) / (double)(tk_ticks() - l->start);
+        tiny_ledger_delay(pool->ledger, 0);
         write_sums(f, l);
+        write_delay(f, "own", pool, l->coarse ? l->n_threads : 1);
+        write_delay(f, "all", pool, l->n_threads);
         write_threads(f, l);
         write_workers(f, pool);
         write_each(f, l);

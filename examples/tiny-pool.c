@@ -169,11 +169,13 @@ static void *pool_thread(void *arg)
         struct tiny_task *task = arg;
         struct tiny_pool *pool = task->pool;
 
+        tiny_ledger_delay(pool->ledger, task->ith);
         tiny_ledger_begin(pool->ledger, task->ith, TK_ROW_PASS);
         name_thread(task->ith);
         for (await_job(pool, task->ith); !pool->quit; await_job(pool, task->ith))
                 pool->job(pool->job_arg, task->ith);
         tiny_ledger_end(pool->ledger, task->ith);
+        tiny_ledger_delay(pool->ledger, task->ith);
         return NULL;
 }
 

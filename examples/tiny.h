@@ -65,6 +65,7 @@ struct tiny_ledger {
         struct tk_clock *clocks; /* of each thread */
         uint64_t *rows;   /* [thread][pass][row]; one pass more than there is: what comes after */
         uint32_t *spawns; /* [pass] */
+        uint64_t *delays; /* [thread]; ns that it could have run and had no CPU */
         int pass;         /* under way, or to come. Written by thread 0 alone, */
         uint64_t passed;  /* as is this: when the one before it ended */
         uint64_t start, start_ns;
@@ -77,6 +78,8 @@ void tiny_ledger_init(struct tiny_ledger *l, bool on, int n_threads, int n_texts
 /* A thread begins, and ends. */
 void tiny_ledger_begin(struct tiny_ledger *l, int thread, enum tk_row row);
 void tiny_ledger_end(struct tiny_ledger *l, int thread);
+/* A thread that is there for more than an op has begun, and is about to end. */
+void tiny_ledger_delay(struct tiny_ledger *l, int thread);
 /* The thread is outside, and its time goes to `pass` from now on. */
 void tiny_ledger_go(struct tiny_ledger *l, int thread, int pass);
 /* Thread 0 ends a pass for all; the others follow when they have been woken. */

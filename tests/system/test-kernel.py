@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sqlite3
+import subprocess
 
 from harness import case, check, equal, main, near, skip, wait_until
 from victims import victim
