@@ -12,7 +12,7 @@ import subprocess
 import time
 import urllib.parse
 
-from harness import Failed, between, case, check, equal, main, near, one_line, skip, wait_until
+from harness import case, check, equal, main, near, one_line, skip, wait_until
 
 KERNELS = "libtinykernels.so:tk_*"
 

@@ -7,7 +7,7 @@ import os
 import shutil
 
 from harness import check, equal, case, main, near, skip
-from heap import difference, expected, names, profiled, sums, through, total
+from heap import expected, names, profiled, sums, through, total
 from victims import victim
 
 DEPTH = 128     # frames of a stack that are kept

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import subprocess
 
-from harness import case, check, equal, main, near, skip, wait_until
+from harness import Failed, case, check, equal, main, near, skip, wait_until
 from victims import victim
 
 GETPPID, CLOSE, PREAD64, BPF, PERF_EVENT_OPEN = 110, 3, 17, 321, 298
