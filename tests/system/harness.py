@@ -449,6 +449,8 @@ def main():
     """Run the cases (those named on the command line, or all) and print TAP."""
     wanted = [c for c in _cases if len(sys.argv) < 2 or c.__name__ in sys.argv[1:]]
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts us in the background has both ignored,
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # and so would what we start
     failed = 0
     print(f"1..{len(wanted)}", flush=True)
     for number, function in enumerate(wanted, 1):
