@@ -213,6 +213,45 @@ static const struct column thread_op_columns[] = {
 };
 #undef ROW
 
+#define ROW runfile_shape
+static const struct column shape_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(shape, IFP_MAX_SHAPES, "number in that process"),
+        COL_BELOW(op, IFP_MAX_OPS, "that was done on it"),
+        COL(parts, U32, "threads that do one together; each has a call of its own"),
+};
+#undef ROW
+
+#define ROW runfile_operand
+static const struct column operand_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(shape, IFP_MAX_SHAPES, ""),
+        COL_BELOW(position, IFP_SHAPE_OPERANDS, "0 the result, then the sources in order"),
+        COL(type, TEXT_OR_NONE, "of its elements, as the engine names it"),
+        COL(block, U32, "elements that are stored together"),
+        COL(block_bytes, U32, "of these"),
+        COL(ne0, U64, "extent, the innermost"),
+        COL(ne1, U64, ""),
+        COL(ne2, U64, ""),
+        COL(ne3, U64, ""),
+        COL(nb0, U64, "stride in bytes"),
+        COL(nb1, U64, ""),
+        COL(nb2, U64, ""),
+        COL(nb3, U64, ""),
+};
+#undef ROW
+
+#define ROW runfile_shape_phase
+static const struct column shape_phase_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(shape, IFP_MAX_SHAPES, ""),
+        COL_BELOW(phase, IFP_N_PHASES, ""),
+        COL(calls, U64, "of all threads"),
+        COL(total_ns, U64, ""),
+        COL(child_ns, U64, "of total_ns, in ops called from it"),
+};
+#undef ROW
+
 #define ROW runfile_site
 static const struct column site_columns[] = {
         COL(process, U32, ""),
@@ -651,6 +690,9 @@ const struct table runfile_tables[N_TABLES] = {
         [TABLE_OP_PHASE] = TABLE(op_phase, 3, "its figures, by phase"),
         [TABLE_THREAD] = TABLE(thread, 2, "threads"),
         [TABLE_THREAD_OP] = TABLE(thread_op, 4, "figures by thread, op and phase"),
+        [TABLE_SHAPE] = TABLE(shape, 2, "what ops were done on"),
+        [TABLE_OPERAND] = TABLE(operand, 3, "its operands"),
+        [TABLE_SHAPE_PHASE] = TABLE(shape_phase, 3, "how often, and for how long, by phase"),
         [TABLE_SITE] = TABLE(site, 2, "where threads were asked for"),
         [TABLE_SECOND] = TABLE(second, 2, "what moved in each second"),
         [TABLE_SIZE_CLASS] = TABLE(size_class, 2, "allocations by size"),

@@ -22,7 +22,7 @@
 #include <infprof/hist.h>
 #include <infprof/kernel.h>
 
-#define RUNFILE_SCHEMA 3 /* user_version of the database */
+#define RUNFILE_SCHEMA 4 /* user_version of the database */
 
 enum {
         RUNFILE_E_FOREIGN = 1, /* not a run file, or damaged */
@@ -149,6 +149,26 @@ struct runfile_thread_op {
         uint32_t process, thread, op, phase;
         uint64_t timed, untimed, total_ns, child_ns, min_ns, max_ns;
         struct runfile_alloc alloc;
+};
+
+/* Key: process, shape (as in the segment): what an op was done on. */
+struct runfile_shape {
+        uint32_t process, shape, op;
+        uint32_t parts; /* threads that do one together; each has a span of its own */
+};
+
+/* Key: process, shape, position: the result (0), or a source (from 1). See struct ifp_operand. */
+struct runfile_operand {
+        uint32_t process, shape, position;
+        const char *type; /* NULL: not known */
+        uint32_t block, block_bytes;
+        uint64_t ne0, ne1, ne2, ne3, nb0, nb1, nb2, nb3;
+};
+
+/* Key: process, shape, phase. */
+struct runfile_shape_phase {
+        uint32_t process, shape, phase;
+        uint64_t calls, total_ns, child_ns;
 };
 
 /* Key: process, site. */
@@ -463,6 +483,9 @@ int runfile_put_op(struct runfile *rf, const struct runfile_op *op);
 int runfile_put_op_phase(struct runfile *rf, const struct runfile_op_phase *row);
 int runfile_put_thread(struct runfile *rf, const struct runfile_thread *t);
 int runfile_put_thread_op(struct runfile *rf, const struct runfile_thread_op *row);
+int runfile_put_shape(struct runfile *rf, const struct runfile_shape *row);
+int runfile_put_operand(struct runfile *rf, const struct runfile_operand *row);
+int runfile_put_shape_phase(struct runfile *rf, const struct runfile_shape_phase *row);
 int runfile_put_site(struct runfile *rf, const struct runfile_site *s);
 int runfile_put_second(struct runfile *rf, const struct runfile_second *s);
 int runfile_put_size_class(struct runfile *rf, const struct runfile_size_class *c);
@@ -514,6 +537,9 @@ typedef int (*runfile_op_fn)(const struct runfile_op *op, void *userdata);
 typedef int (*runfile_op_phase_fn)(const struct runfile_op_phase *row, void *userdata);
 typedef int (*runfile_thread_fn)(const struct runfile_thread *t, void *userdata);
 typedef int (*runfile_thread_op_fn)(const struct runfile_thread_op *row, void *userdata);
+typedef int (*runfile_shape_fn)(const struct runfile_shape *row, void *userdata);
+typedef int (*runfile_operand_fn)(const struct runfile_operand *row, void *userdata);
+typedef int (*runfile_shape_phase_fn)(const struct runfile_shape_phase *row, void *userdata);
 typedef int (*runfile_site_fn)(const struct runfile_site *s, void *userdata);
 typedef int (*runfile_second_fn)(const struct runfile_second *s, void *userdata);
 typedef int (*runfile_size_class_fn)(const struct runfile_size_class *c, void *userdata);
@@ -550,6 +576,9 @@ int runfile_each_op(struct runfile *rf, runfile_op_fn fn, void *userdata);
 int runfile_each_op_phase(struct runfile *rf, runfile_op_phase_fn fn, void *userdata);
 int runfile_each_thread(struct runfile *rf, runfile_thread_fn fn, void *userdata);
 int runfile_each_thread_op(struct runfile *rf, runfile_thread_op_fn fn, void *userdata);
+int runfile_each_shape(struct runfile *rf, runfile_shape_fn fn, void *userdata);
+int runfile_each_operand(struct runfile *rf, runfile_operand_fn fn, void *userdata);
+int runfile_each_shape_phase(struct runfile *rf, runfile_shape_phase_fn fn, void *userdata);
 int runfile_each_site(struct runfile *rf, runfile_site_fn fn, void *userdata);
 int runfile_each_second(struct runfile *rf, runfile_second_fn fn, void *userdata);
 int runfile_each_size_class(struct runfile *rf, runfile_size_class_fn fn, void *userdata);

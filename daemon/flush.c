@@ -346,6 +346,8 @@ static int put_all_of(struct run *run, const struct process *p, uint64_t second)
         if (!r)
                 r = put_sites(run, p);
         if (!r)
+                r = flush_shapes(run, p);
+        if (!r)
                 r = flush_waits(run, p);
         if (!r)
                 r = flush_ledger(run, p);
@@ -387,6 +389,7 @@ static void mark_written(struct process *p, uint64_t second)
                 p->second_base = p->in_file;
         }
         p->in_file = p->now;
+        flush_shapes_written(p);
         flush_waits_written(p);
         flush_ledger_written(p);
         flush_heap_written(p);

@@ -298,6 +298,7 @@ struct process *process_free(struct process *p)
         free(p->thread_map);
         free(p->ops);
         free(p->sites);
+        shapes_done(&p->shapes);
         free(p->retired);
         free(p->total);
         free(p->command);

@@ -21,6 +21,7 @@
 #include "daemon/outside.h"
 #include "daemon/places.h"
 #include "daemon/rates.h"
+#include "daemon/shapes.h"
 #include "daemon/segment.h"
 #include "daemon/tally.h"
 #include "daemon/waits.h"
@@ -185,6 +186,7 @@ struct process {
         struct shim_counts shim;
         struct rates rates;
         struct heap heap;
+        struct shapes shapes;
         struct waits waits;
         struct ledger *ledger; /* NULL: no decode step so far */
         struct outside outside;

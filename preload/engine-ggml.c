@@ -22,6 +22,7 @@
  * n_tokens, token, embd, pos, n_seq_id, seq_id, logits.
  */
 #include "preload/engine.h"
+#include "preload/engine-ggml.h"
 #include "preload/heap.h"
 #include "preload/wait.h"
 
@@ -30,128 +31,10 @@
 #define NODE_SKIP   1u  /* remembered: computes nothing */
 #define N_SEQUENCES 256
 
-/* ---- the library's functions and its tensor's layout ----------------------- */
-
-struct ggml_init_args {
-        size_t mem_size;
-        void *mem_buffer;
-        bool no_alloc;
-};
-
-static struct {
-        uint64_t base; /* of the object they are in; 0: none */
-        const char *(*op_desc)(const void *tensor);
-        const char *(*op_name)(int op);
-        bool (*is_empty)(const void *tensor);
-        void *(*init)(struct ggml_init_args args);
-        void (*free)(void *ctx);
-        void *(*new_tensor_4d)(void *ctx, int type, int64_t, int64_t, int64_t, int64_t);
-        void *(*sqr)(void *ctx, void *a);
-        void *(*mul)(void *ctx, void *a, void *b);
-        void *(*neg)(void *ctx, void *a);
-        void *(*silu)(void *ctx, void *a);
-        void *(*swiglu)(void *ctx, void *a);
-        int (*get_unary_op)(const void *tensor);
-} ggml;
-
-static struct {
-        uint32_t state; /* 0 not tried, 1 known, 2 cannot be known */
-        uint32_t op, params, ne;
-        int unary, glu; /* op numbers whose name lies in params; -1: none */
-} layout;
-
 /* op number (and sub-op) -> number in the segment + 2; 0 unknown, NODE_SKIP */
 static uint16_t node_ops[N_OPS], unary_ops[N_SUBS], glu_ops[N_SUBS];
 static uint16_t fused_op;
 static uint32_t token_op, ttft_op;
-
-static int int_at(const void *tensor, uint32_t offset)
-{
-        return *(const int *)(const void *)((const uint8_t *)tensor + offset);
-}
-
-static bool extents_at(const void *tensor, uint32_t offset)
-{
-        const int64_t *ne = (const void *)((const uint8_t *)tensor + offset);
-
-        return ne[0] == 7 && ne[1] == 5 && ne[2] == 3 && ne[3] == 2;
-}
-
-/*
- * Numbers that differ as the ops do, small enough to be asked the name of: only
- * then is the library asked, whose table has no bounds check.
- */
-static bool is_op_at(uint32_t i, const void *plain, const void *sqr, const void *mul,
-                     const void *neg, const void *silu)
-{
-        int a = int_at(sqr, i), b = int_at(mul, i), c = int_at(neg, i);
-
-        return !int_at(plain, i) && a > 0 && b > 0 && c > 0 && a < 80 && b < 80 && c < 128 &&
-               a != b && b != c && a != c && int_at(silu, i) == c &&
-               !ifp_strcmp(ggml.op_name(a), "SQR") && !ifp_strcmp(ggml.op_name(b), "MUL") &&
-               !ifp_strcmp(ggml.op_name(c), "UNARY");
-}
-
-static bool find_layout(void *ctx)
-{
-        void *plain = ggml.new_tensor_4d(ctx, 0, 7, 5, 3, 2), *sqr, *mul, *neg, *silu, *glu;
-        uint32_t i;
-
-        if (!plain)
-                return false;
-        sqr = ggml.sqr(ctx, plain);
-        mul = ggml.mul(ctx, plain, plain);
-        neg = ggml.neg(ctx, plain);
-        silu = ggml.silu(ctx, plain);
-        for (i = 0; i < 160; i += 4)
-                if (is_op_at(i, plain, sqr, mul, neg, silu))
-                        break;
-        if (i == 160)
-                return false;
-        layout.op = i;
-        for (i = layout.op + 4; i < layout.op + 64; i += 4)
-                if (int_at(neg, i) == ggml.get_unary_op(neg) &&
-                    int_at(silu, i) == ggml.get_unary_op(silu) && int_at(neg, i) != int_at(silu, i))
-                        break;
-        if (i == layout.op + 64)
-                return false;
-        layout.params = i;
-        for (i = 0; i < 128; i += 8)
-                if (extents_at(plain, i) && extents_at(sqr, i))
-                        break;
-        if (i == 128)
-                return false;
-        layout.ne = i;
-        layout.unary = int_at(neg, layout.op);
-        glu = ggml.swiglu ? ggml.swiglu(ctx, plain) : NULL; /* versions before mid-2025 have none */
-        layout.glu = glu ? int_at(glu, layout.op) : -1;
-        return true;
-}
-
-static uint64_t discover(void *unused)
-{
-        static uint8_t memory[64 << 10] __attribute__((aligned(64)));
-        struct ggml_init_args args = {sizeof(memory), memory, true};
-        void *ctx;
-
-        (void)unused;
-        if (layout.state)
-                return 0;
-        ifp_tls.busy++;
-        ifp_tls.fast = NULL;
-        layout.state = 2;
-        if (ggml.op_name && ggml.init && ggml.free && ggml.new_tensor_4d && ggml.sqr && ggml.mul &&
-            ggml.neg && ggml.silu && ggml.get_unary_op) {
-                ctx = ggml.init(args);
-                if (ctx && find_layout(ctx))
-                        layout.state = 1;
-                if (ctx)
-                        ggml.free(ctx);
-        }
-        ifp_fast_again(&ifp_tls);
-        ifp_tls.busy--;
-        return 0;
-}
 
 struct describe {
         const void *tensor;
@@ -168,7 +51,7 @@ static uint64_t describe(void *arg)
 
         ifp_tls.busy++;
         ifp_tls.fast = NULL;
-        name = ggml.op_desc ? ggml.op_desc(d->tensor) : NULL;
+        name = ifp_ggml.op_desc ? ifp_ggml.op_desc(d->tensor) : NULL;
         d->result = NODE_SKIP;
         for (unsigned i = 0; name && i < sizeof(nothing) / sizeof(nothing[0]); i++)
                 if (!ifp_strcmp(name, nothing[i]))
@@ -182,7 +65,7 @@ static uint64_t describe(void *arg)
 
 static uint64_t ask_empty(void *arg)
 {
-        return ggml.is_empty && ggml.is_empty(arg);
+        return ifp_ggml.is_empty && ifp_ggml.is_empty(arg);
 }
 
 /* Number of a node's op in the segment; 0: the node computes nothing. */
@@ -191,18 +74,20 @@ static uint32_t node_op(const struct ifp_stub *stub, const void *tensor)
         struct describe d = {.tensor = tensor};
         uint16_t *slot = NULL;
 
-        if (IFP_UNLIKELY(!layout.state))
-                ifp_call_saved(discover, NULL);
-        if (IFP_LIKELY(layout.state == 1)) {
-                int op = int_at(tensor, layout.op);
-                int sub = int_at(tensor, layout.params);
-                const int64_t *ne = (const void *)((const uint8_t *)tensor + layout.ne);
+        if (IFP_UNLIKELY(!ifp_ggml_layout.state))
+                ifp_ggml_discover();
+        if (IFP_LIKELY(ifp_ggml_layout.state == 1)) {
+                int op = ifp_int_at(tensor, ifp_ggml_layout.op);
+                int sub = ifp_int_at(tensor, ifp_ggml_layout.params);
+                const int64_t *ne = (const void *)((const uint8_t *)tensor + ifp_ggml_layout.ne);
 
                 if (!ne[0] || !ne[1] || !ne[2] || !ne[3])
                         return 0;
-                if ((op == layout.unary || op == layout.glu) && sub >= 0 && sub < N_SUBS)
-                        slot = op == layout.unary ? &unary_ops[sub] : &glu_ops[sub];
-                else if (op >= 0 && op < N_OPS && op != layout.unary && op != layout.glu)
+                if ((op == ifp_ggml_layout.unary || op == ifp_ggml_layout.glu) && sub >= 0 &&
+                    sub < N_SUBS)
+                        slot = op == ifp_ggml_layout.unary ? &unary_ops[sub] : &glu_ops[sub];
+                else if (op >= 0 && op < N_OPS && op != ifp_ggml_layout.unary &&
+                         op != ifp_ggml_layout.glu)
                         slot = &node_ops[op];
                 if (IFP_LIKELY(slot && *slot))
                         return *slot == NODE_SKIP ? 0 : *slot - 2u;
@@ -237,13 +122,22 @@ static bool is_on(uint32_t op)
         return *(volatile uint8_t *)&ifp_seg->switches[op];
 }
 
-static struct ifp_open *open_node(struct ifp_tls *tls, uint32_t op, uint64_t sp)
+static struct ifp_open *open_node(struct ifp_tls *tls, uint32_t op, uint64_t sp, uint32_t shape)
 {
         struct ifp_open *o = ifp_open_push(tls, tls->lane, op, ifp_phase, sp, 0);
 
-        if (IFP_UNLIKELY(!o))
+        if (IFP_UNLIKELY(!o)) {
                 ifp_local_add(&tls->lane->time[op][ifp_phase].untimed, 1);
+                return NULL;
+        }
+        o->shape = (uint16_t)shape;
+        o->arg = shape;
         return o;
+}
+
+static uint32_t shape_of(const struct ifp_tls *tls, uint32_t op, const void *tensor)
+{
+        return ifp_ggml_layout.shapes ? ifp_ggml_node_shape(op, tls->n_threads, tensor) : 0;
 }
 
 static void barriers_wait(void);
@@ -281,7 +175,7 @@ static struct ifp_open *forward_enter(struct ifp_tls *tls, struct ifp_stub *stub
         }
         op = node_op(stub, tensor);
         begin_node(tls, args, op);
-        return op && is_on(op) ? open_node(tls, op, sp) : NULL;
+        return op && is_on(op) ? open_node(tls, op, sp, shape_of(tls, op, tensor)) : NULL;
 }
 
 static uint64_t name_fused(void *arg)
@@ -292,6 +186,21 @@ static uint64_t name_fused(void *arg)
                                     ifp_seg->names + ifp_seg->objects[stub->object].path,
                                     IFP_KIND_NODE, false, 1);
         return 0;
+}
+
+/* The result of the product, what is normalised, and what it is multiplied by. */
+static uint32_t fused_shape(const struct ifp_tls *tls, const struct ifp_args *args)
+{
+        const uint64_t *norm, *mul;
+        const void *tensors[3] = {(const void *)args->rdx};
+
+        if (!ifp_ggml_layout.shapes)
+                return 0;
+        norm = ifp_words_at((const void *)args->rsi, ifp_ggml_layout.src);
+        mul = ifp_words_at((const void *)args->rdx, ifp_ggml_layout.src);
+        tensors[1] = (const void *)norm[0];
+        tensors[2] = (const void *)mul[mul[0] == args->rsi];
+        return tensors[1] && tensors[2] ? ifp_ggml_shape(fused_op, tls->n_threads, tensors, 3) : 0;
 }
 
 /* ggml_compute_forward_rms_norm_mul_fused(params, dst_rms_norm, dst_mul): two nodes in one */
@@ -305,7 +214,7 @@ static struct ifp_open *fused_enter(struct ifp_tls *tls, struct ifp_stub *stub,
         if (!fused_op)
                 ifp_call_saved(name_fused, stub);
         begin_node(tls, args, fused_op);
-        return is_on(fused_op) ? open_node(tls, fused_op, sp) : NULL;
+        return is_on(fused_op) ? open_node(tls, fused_op, sp, fused_shape(tls, args)) : NULL;
 }
 
 /* bool ggml_cpu_extra_compute_forward(params, tensor): the beginning of every node */
@@ -323,7 +232,7 @@ static struct ifp_open *extra_enter(struct ifp_tls *tls, struct ifp_stub *stub,
         if (!op || !is_on(op))
                 return NULL;
         tls->paired_of = (const void *)args->rsi;
-        return open_node(tls, op, sp);
+        return open_node(tls, op, sp, shape_of(tls, op, tls->paired_of));
 }
 
 static bool extra_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_open *o,
@@ -670,15 +579,15 @@ static struct ifp_want wants[] = {
 #define FIND(field, symbol)                                                                        \
         do {                                                                                       \
                 const ElfW(Sym) *s = ifp_elf_find(e, symbol, NULL);                                \
-                ggml.field =                                                                       \
-                        s ? (__typeof__(ggml.field))(uintptr_t)(e->base + s->st_value) : NULL;     \
+                ifp_ggml.field =                                                                   \
+                        s ? (__typeof__(ifp_ggml.field))(uintptr_t)(e->base + s->st_value) : NULL; \
         } while (0)
 
 static void opened(const struct ifp_elf *e)
 {
         if (!ifp_elf_find(e, "ggml_op_desc", NULL))
                 return;
-        ggml.base = e->base;
+        ifp_ggml.base = e->base;
         FIND(op_desc, "ggml_op_desc");
         FIND(op_name, "ggml_op_name");
         FIND(is_empty, "ggml_is_empty");
@@ -691,7 +600,10 @@ static void opened(const struct ifp_elf *e)
         FIND(silu, "ggml_silu");
         FIND(swiglu, "ggml_swiglu");
         FIND(get_unary_op, "ggml_get_unary_op");
-        layout.state = 0;
+        FIND(type_name, "ggml_type_name");
+        FIND(blck_size, "ggml_blck_size");
+        FIND(type_size, "ggml_type_size");
+        ifp_ggml_anew();
         for (uint32_t i = 0; i < N_OPS; i++)
                 node_ops[i] = 0;
         for (uint32_t i = 0; i < N_SUBS; i++)
@@ -701,11 +613,12 @@ static void opened(const struct ifp_elf *e)
 
 static void closed(const struct ifp_elf *e)
 {
-        if (ggml.base != e->base)
+        if (ifp_ggml.base != e->base)
                 return;
-        ggml.base = 0;
-        ggml.op_desc = NULL;
-        layout.state = 2;
+        ifp_ggml.base = 0;
+        ifp_ggml.op_desc = NULL;
+        ifp_ggml_layout.state = 2;
+        ifp_ggml_layout.shapes = false;
 }
 
 const struct ifp_engine ifp_engine_ggml = {

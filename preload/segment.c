@@ -5,6 +5,7 @@
  * one lock; looking up does not.
  */
 #include "preload/heap.h"
+#include "preload/shape.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -166,6 +167,8 @@ static void fill_header(struct ifp_segment *seg, uint32_t n_lanes, const struct 
         seg->live.object_epoch = 1;
         seg->live.n_stacks = 1;
         seg->live.n_waits = 1;
+        seg->live.n_types = 1;
+        seg->live.n_shapes = 1;
         seg->waits[0].hash = 1; /* "other": complete */
         seg->waits[0].lane = IFP_STACK_SHARED;
         seg->live.unwinding = ifp_unwind_wanted() ? 2 : 0;
@@ -193,6 +196,7 @@ static void inherit(struct ifp_segment *seg, const struct ifp_segment *parent)
         ifp_copy(seg->switches, parent->switches, from->n_ops);
         to->object_epoch = from->object_epoch;
         to->unwinding = from->unwinding;
+        to->shapes = from->shapes;
         ifp_copy(&seg->allocator, &parent->allocator, sizeof(seg->allocator));
         ifp_stacks_inherit(parent, seg);
 }
@@ -324,6 +328,28 @@ uint32_t ifp_op(const char *name, const char *kernel, const char *library, enum 
                         ifp_seg->switches[i] = !live->daemon_default_switch;
                         __atomic_store_n(&live->n_ops, i + 1, __ATOMIC_RELEASE);
                 }
+        }
+        ifp_unlock(&tables_lock);
+        return i;
+}
+
+uint32_t ifp_type(const char *name, uint32_t block, uint32_t block_bytes)
+{
+        struct ifp_live *live = &ifp_seg->live;
+        struct ifp_type type = {.block = block, .block_bytes = block_bytes};
+        uint32_t i;
+
+        ifp_lock(&tables_lock);
+        type.name = name ? name_add(name) : 0;
+        for (i = 1; i < live->n_types; i++)
+                if (ifp_seg->types[i].name == type.name && ifp_seg->types[i].block == block &&
+                    ifp_seg->types[i].block_bytes == block_bytes)
+                        break;
+        if (!type.name || i == IFP_MAX_TYPES) {
+                i = 0;
+        } else if (i == live->n_types) {
+                ifp_seg->types[i] = type;
+                __atomic_store_n(&live->n_types, i + 1, __ATOMIC_RELEASE);
         }
         ifp_unlock(&tables_lock);
         return i;

@@ -16,7 +16,7 @@
  *   its frame. A frame on another stack (a coroutine's) is set aside, not
  *   closed: it may go on later.
  */
-#include "preload/shim.h"
+#include "preload/shape.h"
 
 #define NEAR_BYTES (1ull << 20) /* two frames of one foreign stack are taken to be this near */
 
@@ -146,6 +146,7 @@ struct ifp_open *ifp_open_push(struct ifp_tls *tls, struct ifp_lane *lane, uint3
         o->sp = sp;
         o->op = (uint64_t)op << 48;
         o->arg = 0;
+        o->shape = 0;
         o->skip = (int16_t)((int64_t)(ifp_open_offset(lane, o) - around) / (int64_t)sizeof(*o) - 1);
         o->flags = 0;
         o->phase = (uint8_t)phase;
@@ -246,6 +247,8 @@ void ifp_paired_finish(struct ifp_tls *tls, struct ifp_lane *lane)
         ifp_child_add(lane, copy.start, around, dur + (open_child(&copy) - tls->paired_child));
         ifp_span_write(lane, ifp_open_op(&copy), copy.phase, copy.start, dur, tls->paired_child,
                        open_depth(&copy), IFP_REC_LATE, copy.arg);
+        if (copy.shape)
+                ifp_shape_count(lane, copy.shape, copy.phase, dur, tls->paired_child);
 }
 
 static void set_aside(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_open *o)
@@ -483,7 +486,7 @@ void ifp_leave(struct ifp_stub *stub, uint64_t rax, uint64_t sp, uint64_t end)
         struct ifp_tls *tls = &ifp_tls;
         struct ifp_lane *lane = tls->lane;
         uint64_t dur, around, start, child;
-        uint32_t op, phase, depth, flags, arg;
+        uint32_t op, phase, depth, flags, arg, shape;
         struct ifp_open *o;
 
         /* A fork child that comes back out of its parent's span; a lane that ended meanwhile. */
@@ -501,12 +504,15 @@ void ifp_leave(struct ifp_stub *stub, uint64_t rax, uint64_t sp, uint64_t end)
         phase = o->phase;
         flags = o->flags;
         arg = o->arg;
+        shape = o->shape;
         around = ifp_open_prev(lane, o);
         ifp_open_pop(lane, o);
         dur = end - start;
         dur = dur > ifp_stamp ? dur - ifp_stamp : 1;
         ifp_child_add(lane, start, around, dur);
         ifp_span_write(lane, op, phase, start, dur, child, depth, flags, arg);
+        if (shape)
+                ifp_shape_count(lane, shape, phase, dur, child);
         if (IFP_UNLIKELY(!tls->fast))
                 ifp_fast_again(tls);
 }

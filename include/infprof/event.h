@@ -47,7 +47,7 @@ enum {
  *   dur_op  duration in ticks, 48 bits (saturates) | op << 48
  *   child   ticks spent in ops called from it, 48 bits | depth << 48 |
  *           phase << 56 | flags << 59
- *   arg     shape, or number of tokens; 0 = none
+ *   arg     shape (kernels, nodes), or number of tokens (calls, tokens); 0 = none
  *   lap     low 32 bits of (position / ring size) + 1, stored last with release: the
  *           slot is complete for that lap. Any other value: not written yet.
  */

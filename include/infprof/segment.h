@@ -10,9 +10,10 @@
  *   header     written once before the segment is handed over
  *   live       counters and gauges of the process
  *   switches   one byte an op: 0 off, 1 on. Daemon (the shim writes a new op's first value)
- *   ops, objects, sites, names
+ *   ops, objects, sites, types, names
  *              append-only; an entry is complete when its count in `live`,
  *              stored with release, covers it
+ *   shapes     what ops were done on: each distinct set of operands once
  *   stacks, frames
  *              where memory was asked for: each distinct stack once, with what was
  *              sampled there; and where threads waited and spawned
@@ -38,26 +39,29 @@
 #include <infprof/ring.h>
 #include <infprof/version.h>
 
-#define IFP_MAGIC         0x31464f5250464e49ull /* "INFPROF1", little-endian */
-#define IFP_MAX_OPS       2048u
-#define IFP_MAX_OBJECTS   1024u
-#define IFP_MAX_SITES     2048u
-#define IFP_NAMES_BYTES   (512u << 10)
-#define IFP_POOL_BLOCKS   (128u << 10) /* of 512 bytes: 64 MiB */
-#define IFP_MAX_LANES     2048u
-#define IFP_MAX_OPEN      256u /* the floor included */
-#define IFP_MAX_PATTERNS  64u
-#define IFP_MAX_STACKS    (64u << 10)
-#define IFP_MAX_FRAMES    (1u << 20) /* of all stacks together */
-#define IFP_STACK_DEPTH   128u       /* of one stack; what lies further out is cut off */
-#define IFP_SIZE_CLASSES  64u        /* class i: usable bytes from 2^i up to 2^(i+1) - 1 */
-#define IFP_TOKEN_POINTS  1024u
-#define IFP_MAX_ARENAS    64u
-#define IFP_MAX_WAITS     (16u << 10)
-#define IFP_WAIT_BY       4u                /* of whom a wait is told by name; the rest is summed */
-#define IFP_TOKEN_RING    1024u             /* power of two */
-#define IFP_SHORT_LIFE_NS 1000000u          /* a block that was freed within this lived short */
-#define IFP_SEGMENT_NAME  "infprof-segment" /* /proc/PID/maps shows /memfd:infprof-segment */
+#define IFP_MAGIC          0x31464f5250464e49ull /* "INFPROF1", little-endian */
+#define IFP_MAX_OPS        2048u
+#define IFP_MAX_OBJECTS    1024u
+#define IFP_MAX_SITES      2048u
+#define IFP_MAX_TYPES      64u /* of tensors' elements */
+#define IFP_MAX_SHAPES     (8u << 10)
+#define IFP_SHAPE_OPERANDS 6u /* the result, and as many sources */
+#define IFP_NAMES_BYTES    (512u << 10)
+#define IFP_POOL_BLOCKS    (128u << 10) /* of 512 bytes: 64 MiB */
+#define IFP_MAX_LANES      2048u
+#define IFP_MAX_OPEN       256u /* the floor included */
+#define IFP_MAX_PATTERNS   64u
+#define IFP_MAX_STACKS     (64u << 10)
+#define IFP_MAX_FRAMES     (1u << 20) /* of all stacks together */
+#define IFP_STACK_DEPTH    128u       /* of one stack; what lies further out is cut off */
+#define IFP_SIZE_CLASSES   64u        /* class i: usable bytes from 2^i up to 2^(i+1) - 1 */
+#define IFP_TOKEN_POINTS   1024u
+#define IFP_MAX_ARENAS     64u
+#define IFP_MAX_WAITS      (16u << 10)
+#define IFP_WAIT_BY        4u       /* of whom a wait is told by name; the rest is summed */
+#define IFP_TOKEN_RING     1024u    /* power of two */
+#define IFP_SHORT_LIFE_NS  1000000u /* a block that was freed within this lived short */
+#define IFP_SEGMENT_NAME   "infprof-segment" /* /proc/PID/maps shows /memfd:infprof-segment */
 
 /* Ops with a fixed number. */
 #define IFP_OP_NONE  0u /* "not in any op": allocations only */
@@ -171,6 +175,17 @@ struct ifp_live {
                                        IFP_MAX_WAITS: then some were refused. See hash */
         uint64_t waits_other;       /* waits that found no entry: counted in the lanes only */
         uint32_t daemon_kernel_map; /* daemon: id of the map that kernel.h is about; 0 = none */
+        uint32_t n_types;           /* entries complete, including the fixed one */
+        uint32_t n_shapes;          /* entries handed out, including the fixed one; may exceed
+                                       IFP_MAX_SHAPES: then some were refused. See hash */
+        uint32_t shapes;            /* enum ifp_shapes_state */
+};
+
+/* Can the operands of an engine's ops be read? */
+enum ifp_shapes_state {
+        IFP_SHAPES_NONE = 0,    /* there was none to read so far */
+        IFP_SHAPES_READ = 1,    /* yes */
+        IFP_SHAPES_UNKNOWN = 2, /* no: where its tensors keep things was not found */
 };
 
 struct ifp_op {
@@ -182,6 +197,41 @@ struct ifp_op {
         uint16_t engine;  /* 0 = named by the user; else number of the engine's entry */
 };
 _Static_assert(sizeof(struct ifp_op) == 16, "ABI");
+
+/* Elements of tensors, as the engine names them; number 0: not known. */
+struct ifp_type {
+        uint32_t name;        /* into names */
+        uint32_t block;       /* elements that are stored together; 1 = each by itself */
+        uint32_t block_bytes; /* of these */
+        uint32_t reserved;
+};
+_Static_assert(sizeof(struct ifp_type) == 16, "ABI");
+
+struct ifp_operand {
+        uint64_t ne[4];   /* extents in elements, the innermost first */
+        uint64_t nb[4];   /* strides in bytes; nb[0] that of a block */
+        uint16_t type;    /* index in types */
+        uint16_t engines; /* the engine's own number of that type */
+        uint32_t reserved;
+};
+_Static_assert(sizeof(struct ifp_operand) == 72, "ABI");
+
+/*
+ * The operands of an op: the result first, then the sources in order. `parts` threads do it
+ * together, and each has a span of its own.
+ */
+struct ifp_shape {
+        uint64_t hash; /* of what follows; never 0; stored last, with release: until then the entry
+                          is not complete */
+        uint32_t next; /* in its bucket; 0 = last. Shim's own */
+        uint16_t op;
+        uint16_t parts;
+        uint8_t n_operands;
+        uint8_t reserved[7];
+        struct ifp_operand at[IFP_SHAPE_OPERANDS];
+        uint64_t reserved1[7];
+};
+_Static_assert(sizeof(struct ifp_shape) == 512, "ABI");
 
 /* One object (executable or library) while it was loaded. */
 struct ifp_object {
@@ -421,6 +471,14 @@ struct ifp_time_row {
         uint64_t child;   /* ticks of total that belong to ops called from it */
 };
 
+/* Exact, of one thread (lane), shape and phase. */
+struct ifp_shape_row {
+        uint64_t calls; /* all are timed */
+        uint64_t total; /* ticks */
+        uint64_t child; /* ticks of total that belong to ops called from it */
+        uint64_t reserved;
+};
+
 /*
  * Exact, of one thread, op and phase. A realloc of a block is one allocation
  * and one free. live = usable - freed.
@@ -589,8 +647,8 @@ struct ifp_open {
         uint64_t child; /* as in the record: ticks | depth << 48 | phase << 56; depth counts from 1
                          */
         uint32_t row;   /* offset in the lane of the op's time row for that phase */
-        uint16_t reserved0;
-        uint8_t state; /* enum ifp_open_state */
+        uint16_t shape; /* index in shapes; 0 = none. Then it is arg, too */
+        uint8_t state;  /* enum ifp_open_state */
         uint8_t phase;
         uint64_t op; /* op << 48, as in the record */
         uint32_t arg;
@@ -651,6 +709,7 @@ struct ifp_lane {
         _Alignas(64) struct ifp_lane_waits waits;
         _Alignas(64) struct ifp_lane_ledger ledger; /* by the thread that decodes */
         _Alignas(4096) struct ifp_record ring[IFP_RING_SLOTS];
+        struct ifp_shape_row shapes[IFP_MAX_SHAPES][IFP_N_PHASES];
 };
 
 struct ifp_segment {
@@ -666,6 +725,7 @@ struct ifp_segment {
         struct ifp_op ops[IFP_MAX_OPS];
         struct ifp_object objects[IFP_MAX_OBJECTS];
         struct ifp_site sites[IFP_MAX_SITES];
+        struct ifp_type types[IFP_MAX_TYPES];
         char names[IFP_NAMES_BYTES]; /* names[0] is NUL */
         union {
                 struct ifp_allocator allocator;
@@ -676,6 +736,8 @@ struct ifp_segment {
         _Alignas(64) struct ifp_token_record token_ring[IFP_TOKEN_RING];
         _Alignas(4096) uint32_t wait_buckets[IFP_MAX_WAITS]; /* shim's own */
         struct ifp_wait waits[IFP_MAX_WAITS];
+        _Alignas(4096) uint32_t shape_buckets[IFP_MAX_SHAPES]; /* shim's own: index, 0 = none */
+        struct ifp_shape shapes[IFP_MAX_SHAPES];
         _Alignas(4096) uint32_t stack_buckets[IFP_MAX_STACKS]; /* shim's own: index, 0 = none */
         struct ifp_stack stacks[IFP_MAX_STACKS];
         uint64_t frames[IFP_MAX_FRAMES];

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a tensor of ggml keeps its op, and where its type, extents, strides and sources: found at
+ * run time, by building tensors with the library's own functions, since versions and forks differ.
+ * With that, the shape of a node: which of the segment's shapes it is, is remembered by the
+ * tensor's address and compared in full each time, for graphs are built anew in the same memory.
+ */
+#include "preload/engine-ggml.h"
+#include "preload/shape.h"
+
+struct ifp_ggml ifp_ggml;
+struct ifp_ggml_layout ifp_ggml_layout;
+
+/* ---- the layout -------------------------------------------------------------------- */
+
+static bool extents_at(const void *tensor, uint32_t offset)
+{
+        const int64_t *ne = (const void *)((const uint8_t *)tensor + offset);
+
+        return ne[0] == 7 && ne[1] == 5 && ne[2] == 3 && ne[3] == 2;
+}
+
+/*
+ * Numbers that differ as the ops do, small enough to be asked the name of: only
+ * then is the library asked, whose table has no bounds check.
+ */
+static bool is_op_at(uint32_t i, const void *plain, const void *sqr, const void *mul,
+                     const void *neg, const void *silu)
+{
+        int a = ifp_int_at(sqr, i), b = ifp_int_at(mul, i), c = ifp_int_at(neg, i);
+
+        return !ifp_int_at(plain, i) && a > 0 && b > 0 && c > 0 && a < 80 && b < 80 && c < 128 &&
+               a != b && b != c && a != c && ifp_int_at(silu, i) == c &&
+               !ifp_strcmp(ifp_ggml.op_name(a), "SQR") && !ifp_strcmp(ifp_ggml.op_name(b), "MUL") &&
+               !ifp_strcmp(ifp_ggml.op_name(c), "UNARY");
+}
+
+static bool find_layout(void *ctx)
+{
+        void *plain = ifp_ggml.new_tensor_4d(ctx, 0, 7, 5, 3, 2), *sqr, *mul, *neg, *silu, *glu;
+        uint32_t i;
+
+        if (!plain)
+                return false;
+        sqr = ifp_ggml.sqr(ctx, plain);
+        mul = ifp_ggml.mul(ctx, plain, plain);
+        neg = ifp_ggml.neg(ctx, plain);
+        silu = ifp_ggml.silu(ctx, plain);
+        for (i = 0; i < 160; i += 4)
+                if (is_op_at(i, plain, sqr, mul, neg, silu))
+                        break;
+        if (i == 160)
+                return false;
+        ifp_ggml_layout.op = i;
+        for (i = ifp_ggml_layout.op + 4; i < ifp_ggml_layout.op + 64; i += 4)
+                if (ifp_int_at(neg, i) == ifp_ggml.get_unary_op(neg) &&
+                    ifp_int_at(silu, i) == ifp_ggml.get_unary_op(silu) &&
+                    ifp_int_at(neg, i) != ifp_int_at(silu, i))
+                        break;
+        if (i == ifp_ggml_layout.op + 64)
+                return false;
+        ifp_ggml_layout.params = i;
+        for (i = 0; i < 128; i += 8)
+                if (extents_at(plain, i) && extents_at(sqr, i))
+                        break;
+        if (i == 128)
+                return false;
+        ifp_ggml_layout.ne = i;
+        ifp_ggml_layout.unary = ifp_int_at(neg, ifp_ggml_layout.op);
+        glu = ifp_ggml.swiglu ? ifp_ggml.swiglu(ctx, plain)
+                              : NULL; /* versions before mid-2025 have none */
+        ifp_ggml_layout.glu = glu ? ifp_int_at(glu, ifp_ggml_layout.op) : -1;
+        return true;
+}
+
+static bool strides_at(const void *tensor, uint32_t offset, uint64_t bytes)
+{
+        const uint64_t *nb = ifp_words_at(tensor, offset);
+
+        return nb[0] == bytes && nb[1] == 7 * bytes && nb[2] == 35 * bytes && nb[3] == 105 * bytes;
+}
+
+static bool sources_at(const void *tensor, uint32_t offset, const void *a, const void *b)
+{
+        const uint64_t *src = ifp_words_at(tensor, offset);
+
+        return src[0] == (uintptr_t)a && src[1] == (uintptr_t)b;
+}
+
+/* Where a tensor keeps its type, its strides and its sources: f32 is 0 and f16 is 1. */
+static bool find_operands(void *ctx)
+{
+        const void *plain = ifp_ggml.new_tensor_4d(ctx, 0, 7, 5, 3, 2), *sqr, *mul;
+        const void *half = ifp_ggml.new_tensor_4d(ctx, 1, 7, 5, 3, 2);
+        void *other = ifp_ggml.new_tensor_4d(ctx, 0, 7, 5, 3, 2);
+        struct ifp_ggml_layout *l = &ifp_ggml_layout;
+
+        if (!plain || !half || !other || !ifp_ggml.type_name || !ifp_ggml.blck_size ||
+            !ifp_ggml.type_size || ifp_strcmp(ifp_ggml.type_name(0), "f32") ||
+            ifp_strcmp(ifp_ggml.type_name(1), "f16"))
+                return false;
+        sqr = ifp_ggml.sqr(ctx, (void *)(uintptr_t)plain);
+        mul = ifp_ggml.mul(ctx, (void *)(uintptr_t)plain, other);
+        for (l->type = 0; l->type < 128; l->type += 4)
+                if (!ifp_int_at(plain, l->type) && !ifp_int_at(other, l->type) &&
+                    ifp_int_at(half, l->type) == 1)
+                        break;
+        for (l->nb = 0; l->nb < 128; l->nb += 8)
+                if (strides_at(plain, l->nb, 4) && strides_at(half, l->nb, 2))
+                        break;
+        for (l->src = 0; l->src < 256; l->src += 8)
+                if (sources_at(sqr, l->src, plain, NULL) && sources_at(mul, l->src, plain, other))
+                        break;
+        return l->type < 128 && l->nb < 128 && l->src < 256;
+}
+
+static uint64_t discover(void *unused)
+{
+        static uint8_t memory[64 << 10] __attribute__((aligned(64)));
+        struct ifp_ggml_init args = {sizeof(memory), memory, true};
+        void *ctx;
+
+        (void)unused;
+        if (ifp_ggml_layout.state)
+                return 0;
+        ifp_tls.busy++;
+        ifp_tls.fast = NULL;
+        ifp_ggml_layout.state = 2;
+        if (ifp_ggml.op_name && ifp_ggml.init && ifp_ggml.free && ifp_ggml.new_tensor_4d &&
+            ifp_ggml.sqr && ifp_ggml.mul && ifp_ggml.neg && ifp_ggml.silu &&
+            ifp_ggml.get_unary_op) {
+                ctx = ifp_ggml.init(args);
+                if (ctx && find_layout(ctx))
+                        ifp_ggml_layout.state = 1;
+                ifp_ggml_layout.shapes = ctx && ifp_ggml_layout.state == 1 && find_operands(ctx);
+                if (ctx)
+                        ifp_ggml.free(ctx);
+        }
+        ifp_seg->live.shapes = ifp_ggml_layout.shapes ? IFP_SHAPES_READ : IFP_SHAPES_UNKNOWN;
+        ifp_fast_again(&ifp_tls);
+        ifp_tls.busy--;
+        return 0;
+}
+
+void ifp_ggml_discover(void)
+{
+        ifp_call_saved(discover, NULL);
+}
+
+/* ---- shapes ------------------------------------------------------------------------ */
+
+#define N_SEEN  4096u
+#define N_TYPES 256
+
+static uint16_t seen[N_SEEN]; /* shape of the tensor seen last at such an address; 0: none */
+
+void ifp_ggml_anew(void)
+{
+        ifp_ggml_layout.state = 0;
+        ifp_ggml_layout.shapes = false;
+        for (uint32_t i = 0; i < N_SEEN; i++)
+                seen[i] = 0;
+}
+
+static inline bool is_same(const struct ifp_operand *a, const void *tensor)
+{
+        const uint64_t *ne = ifp_words_at(tensor, ifp_ggml_layout.ne);
+        const uint64_t *nb = ifp_words_at(tensor, ifp_ggml_layout.nb);
+        uint64_t differ = (a->ne[0] ^ ne[0]) | (a->ne[1] ^ ne[1]) | (a->ne[2] ^ ne[2]) |
+                          (a->ne[3] ^ ne[3]) | (a->nb[0] ^ nb[0]) | (a->nb[1] ^ nb[1]) |
+                          (a->nb[2] ^ nb[2]) | (a->nb[3] ^ nb[3]);
+
+        return !differ && a->engines == (uint32_t)ifp_int_at(tensor, ifp_ggml_layout.type);
+}
+
+struct sight {
+        uint32_t op, parts, n;
+        const void *const *tensors;
+};
+
+static uint32_t type_of(int number)
+{
+        int64_t block;
+        size_t bytes;
+
+        if (number < 0 || number >= N_TYPES)
+                return 0;
+        block = ifp_ggml.blck_size(number);
+        bytes = ifp_ggml.type_size(number);
+        if (block <= 0 || block > UINT16_MAX || !bytes || bytes > UINT16_MAX)
+                return 0;
+        return ifp_type(ifp_ggml.type_name(number), (uint32_t)block, (uint32_t)bytes);
+}
+
+static uint64_t first_sight(void *arg)
+{
+        const struct sight *x = arg;
+        struct ifp_shape shape = {
+                .op = (uint16_t)x->op, .parts = (uint16_t)x->parts, .n_operands = (uint8_t)x->n};
+        uint32_t i;
+
+        ifp_tls.busy++;
+        ifp_tls.fast = NULL;
+        for (i = 0; i < x->n; i++) {
+                struct ifp_operand *o = &shape.at[i];
+                int type = ifp_int_at(x->tensors[i], ifp_ggml_layout.type);
+
+                ifp_copy(o->ne, ifp_words_at(x->tensors[i], ifp_ggml_layout.ne), sizeof(o->ne));
+                ifp_copy(o->nb, ifp_words_at(x->tensors[i], ifp_ggml_layout.nb), sizeof(o->nb));
+                o->engines = (uint16_t)type;
+                o->type = (uint16_t)type_of(type);
+        }
+        i = ifp_shape(&shape);
+        ifp_fast_again(&ifp_tls);
+        ifp_tls.busy--;
+        return i;
+}
+
+uint32_t ifp_ggml_shape(uint32_t op, uint32_t parts, const void *const *tensors, uint32_t n)
+{
+        uint64_t at = (uintptr_t)tensors[0] >> 4;
+        uint16_t *slot = &seen[(at ^ at >> 12) % N_SEEN];
+        uint32_t i = *(volatile uint16_t *)slot, k = 0;
+        const struct ifp_shape *s = &ifp_seg->shapes[i];
+        struct sight x = {op, parts, n, tensors};
+
+        if (IFP_LIKELY(i && s->op == op && s->parts == parts && s->n_operands == n))
+                while (k < n && is_same(&s->at[k], tensors[k]))
+                        k++;
+        if (IFP_LIKELY(k && k == n))
+                return i;
+        i = (uint32_t)ifp_call_saved(first_sight, &x);
+        *(volatile uint16_t *)slot = (uint16_t)i;
+        return i;
+}
+
+uint32_t ifp_ggml_node_shape(uint32_t op, uint32_t parts, const void *tensor)
+{
+        const void *tensors[IFP_SHAPE_OPERANDS] = {tensor};
+        uint32_t n = 1;
+
+        for (; n < IFP_SHAPE_OPERANDS; n++) {
+                tensors[n] = (const void *)ifp_words_at(tensor, ifp_ggml_layout.src)[n - 1];
+                if (!tensors[n])
+                        break;
+        }
+        return ifp_ggml_shape(op, parts, tensors, n);
+}
