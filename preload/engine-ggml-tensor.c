@@ -132,11 +132,14 @@ static uint64_t discover(void *unused)
                 ctx = ifp_ggml.init(args);
                 if (ctx && find_layout(ctx))
                         ifp_ggml_layout.state = 1;
-                ifp_ggml_layout.shapes = ctx && ifp_ggml_layout.state == 1 && find_operands(ctx);
+                if (ctx && !(ifp_seg->header.flags & IFP_HEADER_NO_SHAPES)) {
+                        ifp_ggml_layout.shapes = ifp_ggml_layout.state == 1 && find_operands(ctx);
+                        ifp_seg->live.shapes =
+                                ifp_ggml_layout.shapes ? IFP_SHAPES_READ : IFP_SHAPES_UNKNOWN;
+                }
                 if (ctx)
                         ifp_ggml.free(ctx);
         }
-        ifp_seg->live.shapes = ifp_ggml_layout.shapes ? IFP_SHAPES_READ : IFP_SHAPES_UNKNOWN;
         ifp_fast_again(&ifp_tls);
         ifp_tls.busy--;
         return 0;

@@ -202,7 +202,8 @@ static bool is_word(char **env, const char *name, const char *yes, const char *n
 
 static uint32_t header_flags(char **env)
 {
-        return (is_word(env, "INFPROF_WAITS", "off", "on") ? 0 : IFP_HEADER_WAITS) |
+        return (is_word(env, "INFPROF_SHAPES", "off", "on") ? IFP_HEADER_NO_SHAPES : 0) |
+               (is_word(env, "INFPROF_WAITS", "off", "on") ? 0 : IFP_HEADER_WAITS) |
                (is_word(env, "INFPROF_KERNEL", "off", "on") ? IFP_HEADER_NO_KERNEL : 0) |
                (is_word(env, "INFPROF_OFFCPU", "1", "0") ? IFP_HEADER_OFFCPU : 0);
 }

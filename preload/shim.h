@@ -221,7 +221,7 @@ struct ifp_config {
         uint32_t level;          /* INFPROF_KERNELS_LEVEL: 0 outer, 1 inner */
         uint32_t hot_interval;   /* INFPROF_HOT_INTERVAL */
         uint64_t heap_interval;  /* INFPROF_HEAP_INTERVAL */
-        uint32_t header_flags;   /* INFPROF_WAITS, INFPROF_KERNEL, INFPROF_OFFCPU */
+        uint32_t header_flags;   /* INFPROF_SHAPES, INFPROF_WAITS, INFPROF_KERNEL, _OFFCPU */
         bool no_unwind;          /* INFPROF_UNWIND=off: as if libunwind were missing; for tests */
         bool quiet;
         char **env;  /* as main gets it; libc has none of its own yet */

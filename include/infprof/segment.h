@@ -106,6 +106,7 @@ enum {
         IFP_HEADER_WAITS = 1u << 0,     /* waits, spawns' stacks and the ledger are kept */
         IFP_HEADER_NO_KERNEL = 1u << 1, /* the kernel's view is not wanted */
         IFP_HEADER_OFFCPU = 1u << 2,    /* stacks of blocked time are wanted */
+        IFP_HEADER_NO_SHAPES = 1u << 3, /* operands are not to be read */
 };
 
 /* A pattern the user named kernels by, and what came of it so far. */

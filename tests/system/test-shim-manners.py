@@ -73,7 +73,7 @@ def too_many_kernels_are_said_once(s):
 @case
 def bad_settings_are_said(s):
     for name, value in (("INFPROF_KERNELS_LEVEL", "middle"), ("INFPROF_HOT_INTERVAL", "many"),
-                        ("INFPROF_HOT_INTERVAL", "0"), ("INFPROF_WAITS", "maybe"), ("INFPROF_KERNEL", "1"),
+                        ("INFPROF_HOT_INTERVAL", "0"), ("INFPROF_WAITS", "maybe"), ("INFPROF_SHAPES", "0"), ("INFPROF_KERNEL", "1"),
                         ("INFPROF_OFFCPU", "yes")):
         run = s.run([victim(s, "callback")], kernels=KERNELS, env={name: value})
         untouched(s, run, f"{name}={value}")
