@@ -23,6 +23,7 @@
 #define N_STACKS 5u
 #define N_WAITS  5u
 #define N_STEPS  4u
+#define N_SHAPES 4u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 void fuzz_segment(const uint8_t *data, size_t size);
@@ -84,6 +85,15 @@ static struct ifp_segment *make(int *ret_fd)
                 s->waits[i].kind = (uint8_t)i;
                 s->waits[i].lane = (uint16_t)(i % 2);
         }
+        s->live.n_types = 2;
+        s->types[1] = (struct ifp_type){.name = 1, .block = 32, .block_bytes = 34};
+        s->live.n_shapes = N_SHAPES;
+        for (uint32_t i = 1; i < N_SHAPES; i++) {
+                s->shapes[i].hash = i != N_SHAPES - 1;
+                s->shapes[i].parts = 1;
+                s->shapes[i].n_operands = (uint8_t)i;
+                s->shapes[i].at[0].type = 1;
+        }
         s->live.generated_tokens = N_STEPS;
         s->ledger.head = s->ledger.steps = N_STEPS;
         for (uint32_t i = 0; i < N_STEPS + 4; i++)
@@ -100,7 +110,7 @@ static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes
         uint32_t op = p->entry % (N_OPS + 2), phase = p->word % IFP_N_PHASES;
 
         *ret_bytes = 8;
-        switch (p->table % 27) {
+        switch (p->table % 31) {
         case 0:
                 *ret_bytes = 4;
                 return (uint32_t *)&s->live + p->word % (sizeof(s->live) / 4);
@@ -183,6 +193,18 @@ static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes
                         s->token_ring[s->ledger.head % IFP_TOKEN_RING] = (struct ifp_token_record){
                                 .number = s->ledger.head + 1, .end = p->value >> (16 + i % 16)};
                 return NULL;
+        case 26:
+                return (uint64_t *)&s->shapes[p->entry % (N_SHAPES + 1)] +
+                       p->word % (sizeof(s->shapes[0]) / 8);
+        case 27: /* a number that can be true */
+                *ret_bytes = 2;
+                return (uint16_t *)&s->shapes[p->entry % N_SHAPES] + p->word % 40;
+        case 28:
+                *ret_bytes = 4;
+                return (uint32_t *)&s->types[p->entry % 4] + p->word % 4;
+        case 29:
+                return (uint64_t *)&s->lanes[p->entry % 2].shapes[p->word % N_SHAPES][phase] +
+                       p->entry % 4;
         default:
                 return (uint64_t *)&l->open[p->entry] + p->word % 8;
         }

@@ -353,6 +353,46 @@ uint32_t fake_site(struct fake *f, enum ifp_spawn_kind kind, uint64_t address, u
         return i;
 }
 
+uint32_t fake_type(struct fake *f, const char *name, uint32_t block, uint32_t block_bytes)
+{
+        uint32_t i = f->seg->live.n_types ? f->seg->live.n_types : 1;
+
+        must(i < IFP_MAX_TYPES, "types are full");
+        f->seg->types[i] = (struct ifp_type){
+                .name = fake_name(f, name), .block = block, .block_bytes = block_bytes};
+        __atomic_store_n(&f->seg->live.n_types, i + 1, __ATOMIC_RELEASE);
+        return i;
+}
+
+uint32_t fake_shape(struct fake *f, uint32_t op, uint32_t parts, uint32_t type, uint32_t n,
+                    const uint64_t (*ne)[4])
+{
+        uint32_t i = f->seg->live.n_shapes ? f->seg->live.n_shapes : 1;
+        struct ifp_shape *s = &f->seg->shapes[i];
+
+        must(i < IFP_MAX_SHAPES && n <= IFP_SHAPE_OPERANDS, "shapes are full");
+        s->op = (uint16_t)op;
+        s->parts = (uint16_t)parts;
+        s->n_operands = (uint8_t)n;
+        for (uint32_t k = 0; k < n; k++) {
+                s->at[k].type = (uint16_t)type;
+                memcpy(s->at[k].ne, ne[k], sizeof(s->at[k].ne));
+        }
+        __atomic_store_n(&s->hash, i, __ATOMIC_RELEASE);
+        __atomic_store_n(&f->seg->live.n_shapes, i + 1, __ATOMIC_RELEASE);
+        return i;
+}
+
+void fake_shaped(struct fake *f, uint32_t lane, uint32_t shape, uint32_t phase, uint64_t dur,
+                 uint64_t child)
+{
+        struct ifp_shape_row *r = &f->seg->lanes[lane].shapes[shape][phase];
+
+        r->calls++;
+        r->total += dur;
+        r->child += child;
+}
+
 void fake_spawn(struct fake *f, uint32_t site, uint64_t cost, uint64_t life, uint64_t cpu_ns)
 {
         struct ifp_site *s = &f->seg->sites[site];

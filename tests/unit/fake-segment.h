@@ -59,6 +59,13 @@ uint32_t fake_site(struct fake *f, enum ifp_spawn_kind kind, uint64_t address, u
                    uint32_t op, uint32_t phase);
 void fake_spawn(struct fake *f, uint32_t site, uint64_t cost, uint64_t life, uint64_t cpu_ns);
 
+/* A type of elements; a shape of `n` operands of that type, the result first; and a call of it. */
+uint32_t fake_type(struct fake *f, const char *name, uint32_t block, uint32_t block_bytes);
+uint32_t fake_shape(struct fake *f, uint32_t op, uint32_t parts, uint32_t type, uint32_t n,
+                    const uint64_t (*ne)[4]);
+void fake_shaped(struct fake *f, uint32_t lane, uint32_t shape, uint32_t phase, uint64_t dur,
+                 uint64_t child);
+
 /* A decode step on `lane` that ends now: compute has what `rows` leaves of `wall`. False: the ring
  * was full. */
 bool fake_step(struct fake *f, uint32_t lane, uint64_t wall, const uint64_t *rows);
