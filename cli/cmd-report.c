@@ -26,14 +26,15 @@ static void usage(void)
                "\n"
                "  -s, --sort FIELD    %s\n"
                "  -f, --filter GLOB   only ops whose name or kernel matches\n"
-               "  -b, --by WHAT       op (the default), thread or phase\n"
+               "  -b, --by WHAT       op (the default), thread, phase or shape\n"
                "  -j, --json          the whole document (infprof.report/1)\n"
                "  -c, --csv           the table alone, with all figures; times in ns\n"
                "  -h, --help          this help\n"
                "\n"
                "Exit codes: 0 done, 2 usage, 3 there is no such run or it cannot be read.\n",
                "self (the default), total, calls, mean, min, max, median,\n"
-               "                      p95, p99, stddev, share, allocs, bytes, net, threads, name");
+               "                      p95, p99, stddev, share, allocs, bytes, net, threads,\n"
+               "                      flops, gflops, gbps, intensity, name");
 }
 
 struct request {
@@ -50,14 +51,14 @@ static int bad_value(const char *option, const char *value, const char *allowed)
 
 static int parse_by(const char *value, enum report_by *ret)
 {
-        static const char *const names[] = {"op", "thread", "phase"};
+        static const char *const names[] = {"op", "thread", "phase", "shape"};
 
-        for (size_t i = 0; i < 3; i++)
+        for (size_t i = 0; i < 4; i++)
                 if (!strcmp(value, names[i])) {
                         *ret = (enum report_by)i;
                         return 0;
                 }
-        return bad_value("--by", value, "op, thread, phase");
+        return bad_value("--by", value, "op, thread, phase, shape");
 }
 
 /* 0; or 1 + exit code */

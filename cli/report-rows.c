@@ -18,7 +18,8 @@ static const struct field fields[] = {
         {"median", "p50_ns"},      {"p50", "p50_ns"},        {"p95", "p95_ns"},
         {"p99", "p99_ns"},         {"stddev", "stddev_ns"},  {"share", "share"},
         {"allocs", "alloc_calls"}, {"bytes", "alloc_bytes"}, {"net", "net_bytes"},
-        {"threads", "threads"},    {"name", "name"},
+        {"threads", "threads"},    {"name", "name"},         {"flops", "flops"},
+        {"gflops", "gflops"},      {"gbps", "gbps"},         {"intensity", "intensity"},
 };
 
 const char *report_field(const char *name)
@@ -33,7 +34,7 @@ const char *report_field_names(void)
 {
         return "self, total, calls, mean, min, max, median, p95, p99, stddev, share, allocs, "
                "bytes, "
-               "net, threads or name";
+               "net, threads, flops, gflops, gbps, intensity or name";
 }
 
 bool report_matches(const json_t *op, const char *glob)
@@ -92,7 +93,7 @@ static void add_row(json_t *rows, json_t *head, const json_t *op, const json_t *
                 json_object_set(row, names[i], json_object_get(op, names[i]));
         json_object_foreach((json_t *)figures, key, value)
         {
-                if (!json_is_object(value) && !json_object_get(row, key))
+                if (!json_is_object(value) && !json_is_array(value) && !json_object_get(row, key))
                         json_object_set(row, key, value);
         }
         json_array_append_new(rows, row);
@@ -155,6 +156,23 @@ static void rows_by_phase(json_t *rows, const json_t *report, const char *field,
         }
 }
 
+/* Ops whose operands were not seen have none. */
+static void rows_by_shape(json_t *rows, const json_t *report, const char *field, const char *glob)
+{
+        const json_t *op, *shape;
+        size_t i, k;
+
+        json_array_foreach(json_object_get(report, "ops"), i, op)
+        {
+                json_array_foreach(json_object_get(op, "shapes"), k, shape)
+                {
+                        if (report_matches(op, glob))
+                                add_row(rows, NULL, op, shape);
+                }
+        }
+        sort_rows(rows, 0, field);
+}
+
 static json_t *thread_head(const json_t *t)
 {
         return json_pack("{s:O,s:O,s:O}", "pid", json_object_get(t, "pid"), "tid",
@@ -195,6 +213,9 @@ json_t *report_rows(const json_t *report, enum report_by by, const char *field, 
                 break;
         case REPORT_BY_PHASE:
                 rows_by_phase(rows, report, field, glob);
+                break;
+        case REPORT_BY_SHAPE:
+                rows_by_shape(rows, report, field, glob);
                 break;
         }
         return rows;

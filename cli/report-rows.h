@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rows of a report's table, taken out of the document: by op, by thread or
- * by phase; sorted and filtered. A row is an object with the members of an op,
- * and "phase", or "pid", "tid" and "thread", before them.
+ * The rows of a report's table, taken out of the document: by op, by thread, by
+ * phase or by shape; sorted and filtered. A row is an object with the members of an op,
+ * and "phase", or "pid", "tid" and "thread", or "shape" before them.
  */
 #pragma once
 
@@ -13,6 +13,7 @@ enum report_by {
         REPORT_BY_OP,
         REPORT_BY_THREAD,
         REPORT_BY_PHASE,
+        REPORT_BY_SHAPE,
 };
 
 /* The member that a name such as "self", "median" or "p95_ns" stands for; NULL: none. */

@@ -120,6 +120,7 @@ struct op_column {
                 CELL_TIME,
                 CELL_BYTES,
                 CELL_SHARE,
+                CELL_RATE,
                 CELL_TEXT,
         } kind;
         bool estimated; /* of a hot op, an estimate */
@@ -140,9 +141,25 @@ static const struct op_column op_columns[] = {
         {{"stddev", true, false, 9}, "stddev_ns", CELL_TIME, false, true},
         {{"allocs", true, false, 8}, "alloc_calls", CELL_COUNT, false},
         {{"bytes", true, false, 6}, "alloc_bytes", CELL_BYTES, false},
+        {{"GFLOP/s", true, false, 11}, "gflops", CELL_RATE, false, true},
+        {{"GB/s", true, false, 10}, "gbps", CELL_RATE, false, true},
         {{"op", false, true, 0}, "name", CELL_TEXT, false},
 };
 #define N_OP_COLUMNS (sizeof(op_columns) / sizeof(op_columns[0]))
+
+static const struct op_column shape_columns[] = {
+        {{"self", true, false, 0}, "self_ns", CELL_TIME, false},
+        {{"total", true, false, 2}, "total_ns", CELL_TIME, false},
+        {{"calls", true, false, 0}, "calls", CELL_COUNT, false},
+        {{"flops", true, false, 3}, "flops", CELL_RATE, false},
+        {{"GFLOP/s", true, false, 0}, "gflops", CELL_RATE, false},
+        {{"GB/s", true, false, 0}, "gbps", CELL_RATE, false},
+        {{"flop/byte", true, false, 1}, "intensity", CELL_RATE, false},
+        {{"op", false, false, 0}, "name", CELL_TEXT, false},
+        {{"shape", false, true, 0}, "shape", CELL_TEXT, false},
+};
+#define N_SHAPE_COLUMNS (sizeof(shape_columns) / sizeof(shape_columns[0]))
+_Static_assert(N_SHAPE_COLUMNS <= N_OP_COLUMNS, "print_rows");
 
 static const char *op_cell(char *buf, const json_t *row, const struct op_column *c)
 {
@@ -166,13 +183,30 @@ static const char *op_cell(char *buf, const json_t *row, const struct op_column 
         case CELL_BYTES:
                 view_bytes(to, row, c->member);
                 break;
+        case CELL_RATE:
+                text_count(to, json_number_value(v));
+                break;
         default:
                 view_share(to, row, c->member);
         }
         return buf;
 }
 
-/* The rows [from, to) as one table. */
+/* Has any row this figure? */
+static bool has_figure(const json_t *rows, const char *member)
+{
+        const json_t *row;
+        size_t i;
+
+        json_array_foreach(rows, i, row)
+        {
+                if (json_is_number(json_object_get(row, member)))
+                        return true;
+        }
+        return false;
+}
+
+/* The rows [from, to) as one table. Without shapes nothing is known of the work. */
 static bool print_rows(const json_t *rows, size_t from, size_t to, enum report_by by,
                        const struct view *h)
 {
@@ -180,15 +214,18 @@ static bool print_rows(const json_t *rows, size_t from, size_t to, enum report_b
         const struct op_column *of[N_OP_COLUMNS];
         char cells[N_OP_COLUMNS][FMT_SIZE + 1];
         const char *texts[N_OP_COLUMNS];
+        const struct op_column *all = by == REPORT_BY_SHAPE ? shape_columns : op_columns;
+        size_t n_all = by == REPORT_BY_SHAPE ? N_SHAPE_COLUMNS : N_OP_COLUMNS, n = 0;
         struct table *t;
-        size_t n = 0;
         bool ok;
 
-        for (size_t i = 0; i < N_OP_COLUMNS; i++) {
-                if (by == REPORT_BY_THREAD && op_columns[i].whole)
+        for (size_t i = 0; i < n_all; i++) {
+                if ((by == REPORT_BY_THREAD && all[i].whole) ||
+                    (all == op_columns && all[i].kind == CELL_RATE &&
+                     !has_figure(rows, all[i].member)))
                         continue;
-                columns[n] = op_columns[i].column;
-                of[n++] = &op_columns[i];
+                columns[n] = all[i].column;
+                of[n++] = &all[i];
         }
         t = table_new(columns, n);
         if (!t)
@@ -236,7 +273,8 @@ static bool print_ops(const struct view *h, const json_t *rows, enum report_by b
         size_t n = json_array_size(rows), next;
 
         if (!n)
-                fputs("\n(no op matches)\n", h->f);
+                fputs(by == REPORT_BY_SHAPE ? "\n(no op has a shape)\n" : "\n(no op matches)\n",
+                      h->f);
         for (size_t i = 0; i < n; i = next) {
                 const json_t *first = json_array_get(rows, i);
 
@@ -460,6 +498,7 @@ void report_print_csv(const json_t *rows, enum report_by by, FILE *f)
                 [REPORT_BY_OP] = {NULL},
                 [REPORT_BY_THREAD] = {"pid", "tid", "thread", NULL},
                 [REPORT_BY_PHASE] = {"phase", NULL},
+                [REPORT_BY_SHAPE] = {"shape", NULL},
         };
         static const char *const members[] = {
                 "name",        "kernel",      "library",      "kind",       "calls",
@@ -467,7 +506,8 @@ void report_print_csv(const json_t *rows, enum report_by by, FILE *f)
                 "min_ns",      "max_ns",      "mean_ns",      "stddev_ns",  "p50_ns",
                 "p95_ns",      "p99_ns",      "threads",      "left",       "folded",
                 "alloc_calls", "alloc_bytes", "usable_bytes", "free_calls", "freed_bytes",
-                "net_bytes",
+                "net_bytes",   "flops",       "bytes",        "gflops",     "gbps",
+                "intensity",
         };
         const size_t n = sizeof(members) / sizeof(members[0]);
         const json_t *row;

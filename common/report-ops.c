@@ -59,6 +59,8 @@ static int build_op(const struct report *r, const struct model_op *op, json_t **
         }
         if (o) {
                 e = build_figures(r, o, op->phase, IFP_N_PHASES, op->hot, op->threads);
+                if (!e)
+                        e = report_shapes_put(o, &r->shapes, op);
                 if (e)
                         return e;
                 /* last, for who reads it */

@@ -441,11 +441,14 @@ int report_build(struct runfile *rf, json_t **ret, char **ret_why)
         struct report r = {0};
         int e = model_load(&r.model, rf, ret_why);
 
+        if (!e)
+                e = report_shapes_load(&r.shapes, &r.model, rf, ret_why);
         if (!e) {
                 e = build(&r, ret);
                 if (e)
                         runfile_explain(ret_why, e, "%s", strerror(-e));
         }
+        report_shapes_done(&r.shapes);
         model_done(&r.model);
         return e;
 }

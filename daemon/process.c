@@ -440,6 +440,7 @@ void process_end(struct process *p, enum runfile_end end, int value, uint64_t no
         }
         elsewhere_take(p);
         waits_note(p);
+        shapes_note(p);
         pattern_take(p);
         p->state = PROCESS_ENDED;
         p->end = end;

@@ -171,8 +171,9 @@ struct process {
         uint32_t n_ops, n_ops_room;
         struct figures *retired;           /* of threads that ended: [op * IFP_N_PHASES + phase] */
         struct figures *total;             /* of all, at the last tick */
-        char *notes[IFP_MAX_PATTERNS + 3]; /* ops were paused; malloc is elsewhere; waits found no
-                                              room; patterns that came to nothing */
+        char *notes[IFP_MAX_PATTERNS + 4]; /* ops were paused; malloc is elsewhere; waits found no
+                                              room; shapes are not known, or found none; patterns
+                                              that came to nothing */
         uint32_t n_notes;
         bool was_paused;
         struct site *sites;

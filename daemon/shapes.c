@@ -139,6 +139,22 @@ int shapes_take(struct process *p, const char **ret_why)
         return 0;
 }
 
+void shapes_note(struct process *p)
+{
+        const char *text = NULL;
+        char *line;
+
+        if (p->shapes.state == IFP_SHAPES_UNKNOWN)
+                text = "where the engine's tensors keep their type, extents and sources was not "
+                       "found: shapes, and with them flops and bytes, are not known";
+        else if (p->shapes.full)
+                text = "more shapes came up than the table holds: calls with those that came "
+                       "later have none";
+        line = text ? strdup(text) : NULL;
+        if (line)
+                p->notes[p->n_notes++] = line;
+}
+
 void shapes_done(struct shapes *s)
 {
         for (uint32_t i = 0; i < IFP_MAX_TYPES; i++)

@@ -33,4 +33,6 @@ struct shapes {
 
 /* Brings those of a process up to date. 0, -ENOMEM or SEGMENT_E_BAD. */
 int shapes_take(struct process *p, const char **ret_why);
+/* What a reader must know of them, once the process has ended. */
+void shapes_note(struct process *p);
 void shapes_done(struct shapes *s);

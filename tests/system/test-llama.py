@@ -57,6 +57,37 @@ def ops_explain_the_time_of_a_pass(s):
     equal(doc["self"]["lost"], 0, "lost spans")
 
 
+def product_flops(shape):
+    """2mnp of q8_0[k,m] x f32[k,n], by the text alone."""
+    a, b = ([int(n) for n in operand.split("[")[1].rstrip("]").split(",")] for operand in shape.split(" x "))
+    equal(a[0], b[0], f"inner extents of {shape}")
+    return 2 * a[0] * a[1] * b[1] * (b[2] if len(b) > 2 else 1) * (b[3] if len(b) > 3 else 1)
+
+
+@case
+def shapes_tell_the_work(s):
+    """Small: dim 288, 6 layers, ffn 768, vocabulary 32,000; keys and values are as many as queries."""
+    for threads in (1, 2):
+        _, stats, doc = profile(s, "--tokens", 40, "--threads", threads, preset="small")
+        op = ops(doc)["MUL_MAT"]
+        equal((op["shaped_calls"], sum(x["calls"] for x in op["shapes"])), (op["calls"], op["calls"]), "calls with shapes")
+        near(sum(x["total_ns"] for x in op["shapes"]), op["total_ns"], 0.001, "time by shape")
+        equal(op["flops"], sum(product_flops(x["shape"]) * x["calls"] // threads for x in op["shapes"]), "2mnp, summed")
+        a_token = 2 * (6 * (4 * 288 * 288 + 3 * 288 * 768) + 288 * 32000)
+        decoded = sum(x["phases"].get("decode", {}).get("flops", 0) for x in op["shapes"])
+        equal(decoded, a_token * stats["decode_calls"], "of the model's matrices, in decode")
+        for x in op["shapes"]:
+            check(x["bytes"] > 0 and x["gflops"] > 0 and x["gbps"] > 0, x)
+            near(x["gflops"] / x["gbps"], x["intensity"], 0.001, "intensity")
+    for name in ("llama_decode", "ggml_barrier"):
+        op = ops(doc)[name]
+        equal((op["shapes"], op["flops"], op["bytes"], op["gflops"]), ([], None, None, None), f"of {name} nothing is known")
+    lines = s.infprof("report", "--by", "shape").stdout
+    check("q8_0[288,32000] x f32[288,1]" in lines, lines)
+    doc = profile(s, "--tokens", 5, env={"INFPROF_SHAPES": "off"})[2]
+    equal((ops(doc)["MUL_MAT"]["shaped_calls"], ops(doc)["MUL_MAT"]["flops"]), (0, None), "switched off")
+
+
 @case
 def top_tells_what_a_token_allocates(s):
     run = s.start(s.llama("--model", s.model("tiny"), "--tokens", 100000))

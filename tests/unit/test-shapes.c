@@ -177,6 +177,17 @@ static void a_full_table_is_known(void **state)
         assert_int_equal(w->p->shapes.n, IFP_MAX_SHAPES);
 }
 
+static void what_is_not_known_is_said(void **state)
+{
+        struct world *w = *state;
+
+        w->f.seg->live.shapes = IFP_SHAPES_UNKNOWN;
+        world_tick(w);
+        process_end(w->p, RUNFILE_END_CODE, 0, w->now);
+        assert_int_equal(w->p->n_notes, 1);
+        assert_non_null(strstr(w->p->notes[0], "was not found"));
+}
+
 static void sums_do_not_overflow(void **state)
 {
         struct world *w = *state;
@@ -226,10 +237,15 @@ static void lies_are_caught(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                CASE(a_shape_becomes_rows),           CASE(one_that_nobody_called_has_no_row),
-                CASE(a_type_may_be_unknown),          CASE(what_moved_is_written_again),
-                CASE(nothing_is_lost_nor_told_twice), CASE(a_full_table_is_known),
-                CASE(sums_do_not_overflow),           CASE(lies_are_caught),
+                CASE(a_shape_becomes_rows),
+                CASE(one_that_nobody_called_has_no_row),
+                CASE(a_type_may_be_unknown),
+                CASE(what_moved_is_written_again),
+                CASE(nothing_is_lost_nor_told_twice),
+                CASE(a_full_table_is_known),
+                CASE(what_is_not_known_is_said),
+                CASE(sums_do_not_overflow),
+                CASE(lies_are_caught),
         };
 
         return cmocka_run_group_tests_name("shapes", tests, NULL, NULL);

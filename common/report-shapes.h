@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Shapes of a run's ops, and what work they were. Private to common/report*.c. */
+#pragma once
+
+#include <jansson.h>
+
+#include "common/report-model.h"
+#include "common/runfile.h"
+#include "common/shape.h"
+
+struct shape_calls {
+        uint64_t calls, total_ns, child_ns;
+};
+
+/* One row of table shape. */
+struct report_shape {
+        uint32_t process, number;
+        uint32_t op; /* index into the model's */
+        uint32_t parts;
+        struct shape is;
+        char text[SHAPE_TEXT];
+        struct shape_calls phase[IFP_N_PHASES];
+};
+
+struct report_shapes {
+        struct report_shape *at;
+        size_t n, room;
+};
+
+/* 0, -ENOMEM or RUNFILE_E_*; to be done also on failure. */
+int report_shapes_load(struct report_shapes *ret, const struct model *m, struct runfile *rf,
+                       char **ret_why);
+void report_shapes_done(struct report_shapes *s);
+
+/* Sets flops, bytes, what follows from them, and shapes. */
+int report_shapes_put(json_t *o, const struct report_shapes *s, const struct model_op *op);
