@@ -24,6 +24,7 @@ int cmd_explain(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_flame(int argc, char **argv);
 int cmd_ledger(int argc, char **argv);
+int cmd_machine(int argc, char **argv);
 int cmd_mark(int argc, char **argv);
 int cmd_memory(int argc, char **argv);
 int cmd_pause(int argc, char **argv);

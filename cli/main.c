@@ -38,6 +38,7 @@ static const struct command commands[] = {
         {"resume", cmd_resume, "switch them on again"},
         {"status", cmd_status, "what the collector is doing, and for whom"},
         {"stop", cmd_stop, "end the collector; engines go on"},
+        {"machine", cmd_machine, "what this machine is made of, and the most it can do"},
         {"doctor", cmd_doctor, "what this machine lets us do, and what to do about the rest"},
         {"help", cmd_help, "this list, or the help of one verb"},
         {"version", cmd_version, "the version of infprof"},

@@ -10,7 +10,7 @@ meson ninja-build pkg-config git ca-certificates
 gcc g++ clang clang-format lld libclang-rt-14-dev
 libunwind8 binutils xz-utils
 libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev libdw-dev libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev libjansson-dev
-libncurses-dev libcmocka-dev scdoc
+libhwloc-dev libopenblas-dev libncurses-dev libcmocka-dev scdoc
 llvm bpftool libbpf-dev
 libprotobuf-c-dev protobuf-c-compiler zlib1g-dev
 uftrace heaptrack sqlite3 tmux curl jq python3 python3-jsonschema strace systemd

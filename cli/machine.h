@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* infprof machine: what its parts know of each other. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/view.h"
+
+#define MACHINE_MAX_CPUS 1024
+
+/* What the measurements need to know of the machine. */
+struct machine_places {
+        int cpus[MACHINE_MAX_CPUS]; /* that this process may use: one of each core first */
+        int n_cpus;
+        uint64_t cache_bytes[3]; /* L1d, L2, L3; 0: there is none, or it is not known */
+        int cache_cpus[3];       /* that share one */
+};
+
+/* {"topology", "isa", "fingerprint"} into `o`; 0, or -errno. */
+int machine_look(json_t *o, struct machine_places *ret);
+
+/* ---- what is measured ------------------------------------------------------------- */
+
+/* Multiply-adds that do not wait for each other: `n` rounds; returns what keeps them from being
+ * left out. */
+struct machine_compute {
+        const char *type, *isa;
+        double (*run)(uint64_t n);
+        unsigned flops; /* a round */
+        bool (*is_there)(void);
+};
+extern const struct machine_compute machine_computes[];
+extern const size_t machine_n_computes;
+
+/* Over arrays of `bytes` each, which is a multiple of 4096. */
+struct machine_traffic {
+        const char *op;
+        unsigned arrays; /* that are moved; as STREAM counts them, without what a write fetches
+                            first */
+        void (*run)(void *const *arrays, size_t bytes);
+        bool around; /* writes around the caches: for memory only */
+        bool (*is_there)(void);
+};
+extern const struct machine_traffic machine_traffics[];
+extern const size_t machine_n_traffics;
+
+/* ---- measuring -------------------------------------------------------------------- */
+
+struct machine_effort {
+        int repetitions;
+        uint64_t ns;   /* of one */
+        double spread; /* what varies more is measured again */
+        bool progress; /* a line on stderr */
+};
+
+/* {"compute": [...], "bandwidth": [...]} and the greatest spread; NULL: no memory or no threads. */
+json_t *machine_measure(const struct machine_places *places, const struct machine_effort *effort,
+                        double *ret_spread, char *ret_worst, size_t worst_size);
+
+void machine_print(const struct view *v, const json_t *doc);
