@@ -33,7 +33,8 @@ static bool always(void)
 }
 
 #define READ(name, isa, vec, load, xor)                                                            \
-        __attribute__((target(isa), noinline)) static void name(void *const *arrays, size_t bytes) \
+        MACHINE_BARE __attribute__((target(isa))) static void name(void *const *arrays,            \
+                                                                   size_t bytes)                   \
         {                                                                                          \
                 const char *p = arrays[0];                                                         \
                 vec a = load((const void *)p), b = a, c = a, d = a;                                \
@@ -55,7 +56,8 @@ static bool always(void)
         }
 
 #define COPY(name, isa, vec, load, store)                                                          \
-        __attribute__((target(isa), noinline)) static void name(void *const *arrays, size_t bytes) \
+        MACHINE_BARE __attribute__((target(isa))) static void name(void *const *arrays,            \
+                                                                   size_t bytes)                   \
         {                                                                                          \
                 char *to = arrays[0];                                                              \
                 const char *from = arrays[1];                                                      \
@@ -73,7 +75,8 @@ static bool always(void)
         }
 
 #define TRIAD(name, isa, vec, load, store, set1, step)                                             \
-        __attribute__((target(isa), noinline)) static void name(void *const *arrays, size_t bytes) \
+        MACHINE_BARE __attribute__((target(isa))) static void name(void *const *arrays,            \
+                                                                   size_t bytes)                   \
         {                                                                                          \
                 double *a = arrays[0];                                                             \
                 const double *b = arrays[1], *c = arrays[2];                                       \

@@ -35,7 +35,7 @@ static bool has_fma(void)
 
 /* The loop over the sums is unrolled, so that they stay in registers. */
 #define KERNEL(name, isa, vec, elem, set1, step)                                                   \
-        __attribute__((target(isa), noinline)) static double name(uint64_t n)                      \
+        MACHINE_BARE __attribute__((target(isa))) static double name(uint64_t n)                   \
         {                                                                                          \
                 union {                                                                            \
                         vec v;                                                                     \

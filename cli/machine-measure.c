@@ -21,7 +21,6 @@
 #define TRIES           4
 #define PAGE            4096u
 #define MEMORY_MOST     (2048ull << 20) /* of all arrays together */
-#define MEMORY_LEAST    (512ull << 20) /* what is seen of L3 in a guest may be less than there is */
 
 static uint64_t now_ns(void)
 {
@@ -278,7 +277,8 @@ static const char *const levels[] = {"L1", "L2", "L3", "memory"};
 #define N_LEVELS 4
 
 /* Bytes that all arrays of one thread may have together to lie in that level; 0: there is none. */
-static uint64_t set_of(const struct machine_places *p, int level, int threads)
+static uint64_t set_of(const struct machine_places *p, uint64_t memory_bytes, int level,
+                       int threads)
 {
         uint64_t last = p->cache_bytes[2] ? p->cache_bytes[2] : p->cache_bytes[1], all;
 
@@ -290,7 +290,7 @@ static uint64_t set_of(const struct machine_places *p, int level, int threads)
 
                 return bytes > p->cache_bytes[1] ? bytes : 0;
         }
-        all = last * 4 > MEMORY_LEAST ? last * 4 : MEMORY_LEAST;
+        all = last * 4 > memory_bytes ? last * 4 : memory_bytes;
         return (all < MEMORY_MOST ? all : MEMORY_MOST) / (uint64_t)threads;
 }
 
@@ -298,7 +298,7 @@ static uint64_t set_of(const struct machine_places *p, int level, int threads)
 static int measure_traffic(struct session *s, json_t *list, int level, const char *op, int threads)
 {
         struct figure best = {0};
-        uint64_t set = set_of(s->places, level, threads), bytes = 0;
+        uint64_t set = set_of(s->places, s->effort->memory_bytes, level, threads), bytes = 0;
 
         if (!set)
                 return 0;
@@ -357,7 +357,7 @@ json_t *machine_measure(const struct machine_places *places, const struct machin
                 counts++;
         for (size_t i = 0; i < machine_n_computes; i++)
                 s.all += machine_computes[i].is_there() ? counts : 0;
-        s.all += counts * (3 * (2 + !!set_of(places, 2, 1)) + 5);
+        s.all += counts * (3 * (2 + !!set_of(places, 0, 2, 1)) + 5);
         r = measure_computes(&s, compute);
         if (!r)
                 r = measure_traffics(&s, bandwidth);

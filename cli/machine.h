@@ -22,6 +22,9 @@ struct machine_places {
 /* {"topology", "isa", "fingerprint"} into `o`; 0, or -errno. */
 int machine_look(json_t *o, struct machine_places *ret);
 
+/* It is the machine that is measured, not what watches over the program. */
+#define MACHINE_BARE __attribute__((no_sanitize("address", "undefined"), noinline))
+
 /* ---- what is measured ------------------------------------------------------------- */
 
 /* Multiply-adds that do not wait for each other: `n` rounds; returns what keeps them from being
@@ -51,9 +54,10 @@ extern const size_t machine_n_traffics;
 
 struct machine_effort {
         int repetitions;
-        uint64_t ns;   /* of one */
-        double spread; /* what varies more is measured again */
-        bool progress; /* a line on stderr */
+        uint64_t ns;           /* of one */
+        uint64_t memory_bytes; /* that arrays have at least, together, to lie in memory */
+        double spread;         /* what varies more is measured again */
+        bool progress;         /* a line on stderr */
 };
 
 /* {"compute": [...], "bandwidth": [...]} and the greatest spread; NULL: no memory or no threads. */
