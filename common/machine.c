@@ -2,10 +2,12 @@
 #include "common/machine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/cleanup.h"
 #include "common/paths.h"
@@ -85,25 +87,28 @@ static const char *fault_of(const json_t *doc, const char *fingerprint)
 
 int machine_load(const char *path, const char *fingerprint, json_t **ret, char **ret_why)
 {
-        _cleanup_(fclosep) FILE *f = fopen(path, "re");
+        /* a pipe that nobody writes to is not waited for */
+        _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        _cleanup_(fclosep) FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
+        struct stat st;
         const char *fault;
         json_error_t e;
         json_t *doc;
 
-        if (!f && errno == ENOENT)
+        if (fd < 0 && errno == ENOENT)
                 return -ENOENT;
-        if (!f || fseek(f, 0, SEEK_END) || ftell(f) < 0) {
+        if (!f || fstat(fd, &st)) {
                 int r = errno ? -errno : -EIO;
 
                 if (asprintf(ret_why, "'%s' cannot be read: %s", path, strerror(-r)) < 0)
                         *ret_why = NULL;
                 return r;
         }
-        if (ftell(f) > MOST_BYTES) {
+        fd = -1; /* f has it */
+        if (!S_ISREG(st.st_mode) || st.st_size > MOST_BYTES) {
                 doc = NULL;
-                fault = "it is too large";
+                fault = S_ISREG(st.st_mode) ? "it is too large" : "it is no file";
         } else {
-                rewind(f);
                 doc = json_loadf(f, JSON_REJECT_DUPLICATES, &e);
                 fault = doc ? fault_of(doc, fingerprint) : "it is damaged";
         }

@@ -107,6 +107,11 @@ def what_was_kept_may_be_damaged(s):
     bad["ceilings"]["compute"][0]["gflops"] = -1
     with_file(json.dumps(bad))
     with_file(" " * (5 << 20))
+    os.unlink(path)
+    os.mkfifo(path)
+    run = s.infprof(*QUICK, "--json")
+    one_line(run.stderr, "a pipe")
+    check("is no file" in run.stderr, run.stderr)
 
 
 @case
