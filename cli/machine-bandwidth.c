@@ -80,14 +80,14 @@ static bool always(void)
         {                                                                                          \
                 double *a = arrays[0];                                                             \
                 const double *b = arrays[1], *c = arrays[2];                                       \
+                enum { N = sizeof(vec) / sizeof(double) };                                         \
                 vec s = set1(3.0);                                                                 \
                                                                                                    \
-                for (size_t i = 0; i < bytes / 8; i += 4 * sizeof(vec) / 8) {                      \
-                        for (size_t k = 0; k < 4; k++) {                                           \
-                                size_t at = i + k * sizeof(vec) / 8;                               \
-                                                                                                   \
-                                store(a + at, step(load(c + at), s, load(b + at)));                \
-                        }                                                                          \
+                for (size_t i = 0; i < bytes / 8; i += 4 * N) {                                    \
+                        store(a + i, step(load(c + i), s, load(b + i)));                           \
+                        store(a + i + N, step(load(c + i + N), s, load(b + i + N)));               \
+                        store(a + i + 2 * N, step(load(c + i + 2 * N), s, load(b + i + 2 * N)));   \
+                        store(a + i + 3 * N, step(load(c + i + 3 * N), s, load(b + i + 3 * N)));   \
                 }                                                                                  \
                 __asm__ volatile("sfence" : : : "memory");                                         \
         }

@@ -253,12 +253,12 @@ int report_shapes_put(json_t *o, const struct report_shapes *s, const struct mod
         for (size_t i = 0; i < s->n; i = next) {
                 struct work_sum all = {0}, phases[IFP_N_PHASES] = {0};
 
+                next = i + 1;
+                if (s->at[i].op != op->index)
+                        continue;
                 for (next = i; next < s->n && !compare_text(&s->at[i], &s->at[next]); next++) {
-                        struct work_amount each;
+                        struct work_amount each = flops_of(&s->at[next].is);
 
-                        if (s->at[next].op != op->index)
-                                continue;
-                        each = flops_of(&s->at[next].is);
                         for (int p = 0; p < IFP_N_PHASES; p++) {
                                 const struct shape_calls *c = &s->at[next].phase[p];
 

@@ -153,16 +153,33 @@ void ifp_ggml_discover(void)
 /* ---- shapes ------------------------------------------------------------------------ */
 
 #define N_SEEN  4096u
-#define N_TYPES 256
+#define N_TYPES 256u
 
-static uint16_t seen[N_SEEN]; /* shape of the tensor seen last at such an address; 0: none */
+/* Of a lane's thread: the shape of the tensor seen last at such an address; 0: none. */
+static uint16_t seen[IFP_MAX_LANES][N_SEEN];
+/* The engine's numbers of types as the segment's + 1; 0: not asked for. */
+static uint16_t types[N_TYPES];
 
 void ifp_ggml_anew(void)
 {
         ifp_ggml_layout.state = 0;
         ifp_ggml_layout.shapes = false;
-        for (uint32_t i = 0; i < N_SEEN; i++)
-                seen[i] = 0;
+        for (uint32_t i = 0; i < N_TYPES; i++)
+                types[i] = 0;
+}
+
+static inline uint16_t type_of(const void *tensor)
+{
+        uint32_t number = (uint32_t)ifp_int_at(tensor, ifp_ggml_layout.type);
+
+        return number < N_TYPES && types[number] ? (uint16_t)(types[number] - 1) : 0;
+}
+
+static inline bool is_asked(const void *tensor)
+{
+        uint32_t number = (uint32_t)ifp_int_at(tensor, ifp_ggml_layout.type);
+
+        return number >= N_TYPES || types[number];
 }
 
 static inline bool is_same(const struct ifp_operand *a, const void *tensor)
@@ -173,73 +190,81 @@ static inline bool is_same(const struct ifp_operand *a, const void *tensor)
                           (a->ne[3] ^ ne[3]) | (a->nb[0] ^ nb[0]) | (a->nb[1] ^ nb[1]) |
                           (a->nb[2] ^ nb[2]) | (a->nb[3] ^ nb[3]);
 
-        return !differ && a->engines == (uint32_t)ifp_int_at(tensor, ifp_ggml_layout.type);
+        return !differ && a->type == type_of(tensor);
 }
 
-struct sight {
-        uint32_t op, parts, n;
-        const void *const *tensors;
-};
-
-static uint32_t type_of(int number)
+/* Asks the library for the types that were not seen yet. */
+static uint64_t ask_types(void *arg)
 {
-        int64_t block;
-        size_t bytes;
-
-        if (number < 0 || number >= N_TYPES)
-                return 0;
-        block = ifp_ggml.blck_size(number);
-        bytes = ifp_ggml.type_size(number);
-        if (block <= 0 || block > UINT16_MAX || !bytes || bytes > UINT16_MAX)
-                return 0;
-        return ifp_type(ifp_ggml.type_name(number), (uint32_t)block, (uint32_t)bytes);
-}
-
-static uint64_t first_sight(void *arg)
-{
-        const struct sight *x = arg;
-        struct ifp_shape shape = {
-                .op = (uint16_t)x->op, .parts = (uint16_t)x->parts, .n_operands = (uint8_t)x->n};
-        uint32_t i;
+        const void *const *tensor = arg;
 
         ifp_tls.busy++;
         ifp_tls.fast = NULL;
-        for (i = 0; i < x->n; i++) {
-                struct ifp_operand *o = &shape.at[i];
-                int type = ifp_int_at(x->tensors[i], ifp_ggml_layout.type);
+        for (; *tensor; tensor++) {
+                uint32_t number = (uint32_t)ifp_int_at(*tensor, ifp_ggml_layout.type);
+                uint32_t type = 0;
+                int64_t block;
+                size_t bytes;
 
-                ifp_copy(o->ne, ifp_words_at(x->tensors[i], ifp_ggml_layout.ne), sizeof(o->ne));
-                ifp_copy(o->nb, ifp_words_at(x->tensors[i], ifp_ggml_layout.nb), sizeof(o->nb));
-                o->engines = (uint16_t)type;
-                o->type = (uint16_t)type_of(type);
+                if (number >= N_TYPES || types[number])
+                        continue;
+                block = ifp_ggml.blck_size((int)number);
+                bytes = ifp_ggml.type_size((int)number);
+                if (block > 0 && block <= UINT16_MAX && bytes && bytes <= UINT16_MAX)
+                        type = ifp_type(ifp_ggml.type_name((int)number), (uint32_t)block,
+                                        (uint32_t)bytes);
+                types[number] = (uint16_t)(type + 1);
         }
-        i = ifp_shape(&shape);
         ifp_fast_again(&ifp_tls);
         ifp_tls.busy--;
-        return i;
+        return 0;
 }
 
-uint32_t ifp_ggml_shape(uint32_t op, uint32_t parts, const void *const *tensors, uint32_t n)
+/* By what is in them: in the table, or else put there. `tensors` end with NULL. */
+static uint32_t find(uint32_t op, uint32_t parts, const void *const *tensors, uint32_t n)
+{
+        struct ifp_shape shape;
+        uint32_t i;
+
+        shape.op = (uint16_t)op;
+        shape.parts = (uint16_t)parts;
+        shape.n_operands = (uint8_t)n;
+        for (i = 0; i < n && is_asked(tensors[i]); i++)
+                ;
+        if (i < n)
+                ifp_call_saved(ask_types, (void *)(uintptr_t)tensors);
+        for (i = 0; i < n; i++) {
+                struct ifp_operand *o = &shape.at[i];
+
+                ifp_copy(o->ne, ifp_words_at(tensors[i], ifp_ggml_layout.ne), sizeof(o->ne));
+                ifp_copy(o->nb, ifp_words_at(tensors[i], ifp_ggml_layout.nb), sizeof(o->nb));
+                o->type = type_of(tensors[i]);
+                o->reserved[0] = o->reserved[1] = o->reserved[2] = 0;
+        }
+        return ifp_shape(&shape);
+}
+
+uint32_t ifp_ggml_shape(const struct ifp_tls *tls, uint32_t op, const void *const *tensors,
+                        uint32_t n)
 {
         uint64_t at = (uintptr_t)tensors[0] >> 4;
-        uint16_t *slot = &seen[(at ^ at >> 12) % N_SEEN];
-        uint32_t i = *(volatile uint16_t *)slot, k = 0;
+        uint16_t *slot = &seen[tls->lane_number][(at ^ at >> 12) % N_SEEN];
+        uint32_t i = *(volatile uint16_t *)slot, parts = tls->n_threads, k = 0;
         const struct ifp_shape *s = &ifp_seg->shapes[i];
-        struct sight x = {op, parts, n, tensors};
 
         if (IFP_LIKELY(i && s->op == op && s->parts == parts && s->n_operands == n))
                 while (k < n && is_same(&s->at[k], tensors[k]))
                         k++;
         if (IFP_LIKELY(k && k == n))
                 return i;
-        i = (uint32_t)ifp_call_saved(first_sight, &x);
+        i = find(op, parts, tensors, n);
         *(volatile uint16_t *)slot = (uint16_t)i;
         return i;
 }
 
-uint32_t ifp_ggml_node_shape(uint32_t op, uint32_t parts, const void *tensor)
+uint32_t ifp_ggml_node_shape(const struct ifp_tls *tls, uint32_t op, const void *tensor)
 {
-        const void *tensors[IFP_SHAPE_OPERANDS] = {tensor};
+        const void *tensors[IFP_SHAPE_OPERANDS + 1] = {tensor};
         uint32_t n = 1;
 
         for (; n < IFP_SHAPE_OPERANDS; n++) {
@@ -247,5 +272,5 @@ uint32_t ifp_ggml_node_shape(uint32_t op, uint32_t parts, const void *tensor)
                 if (!tensors[n])
                         break;
         }
-        return ifp_ggml_shape(op, parts, tensors, n);
+        return ifp_ggml_shape(tls, op, tensors, n);
 }

@@ -137,7 +137,7 @@ static struct ifp_open *open_node(struct ifp_tls *tls, uint32_t op, uint64_t sp,
 
 static uint32_t shape_of(const struct ifp_tls *tls, uint32_t op, const void *tensor)
 {
-        return ifp_ggml_layout.shapes ? ifp_ggml_node_shape(op, tls->n_threads, tensor) : 0;
+        return ifp_ggml_layout.shapes ? ifp_ggml_node_shape(tls, op, tensor) : 0;
 }
 
 static void barriers_wait(void);
@@ -192,7 +192,7 @@ static uint64_t name_fused(void *arg)
 static uint32_t fused_shape(const struct ifp_tls *tls, const struct ifp_args *args)
 {
         const uint64_t *norm, *mul;
-        const void *tensors[3] = {(const void *)args->rdx};
+        const void *tensors[4] = {(const void *)args->rdx};
 
         if (!ifp_ggml_layout.shapes)
                 return 0;
@@ -200,7 +200,7 @@ static uint32_t fused_shape(const struct ifp_tls *tls, const struct ifp_args *ar
         mul = ifp_words_at((const void *)args->rdx, ifp_ggml_layout.src);
         tensors[1] = (const void *)norm[0];
         tensors[2] = (const void *)mul[mul[0] == args->rsi];
-        return tensors[1] && tensors[2] ? ifp_ggml_shape(fused_op, tls->n_threads, tensors, 3) : 0;
+        return tensors[1] && tensors[2] ? ifp_ggml_shape(tls, fused_op, tensors, 3) : 0;
 }
 
 /* ggml_compute_forward_rms_norm_mul_fused(params, dst_rms_norm, dst_mul): two nodes in one */

@@ -59,11 +59,12 @@ void ifp_ggml_discover(void);
 void ifp_ggml_anew(void);
 
 /*
- * The shape of an op on these tensors, the result first, done by `parts` threads together; 0: not
- * known, or no room.
+ * The shape of an op on these tensors, the result first, NULL behind the last, which the threads of
+ * the graph do together; 0: no room.
  */
-uint32_t ifp_ggml_shape(uint32_t op, uint32_t parts, const void *const *tensors, uint32_t n);
+uint32_t ifp_ggml_shape(const struct ifp_tls *tls, uint32_t op, const void *const *tensors,
+                        uint32_t n);
 /* The same of a node with its own sources. */
-uint32_t ifp_ggml_node_shape(uint32_t op, uint32_t parts, const void *tensor);
+uint32_t ifp_ggml_node_shape(const struct ifp_tls *tls, uint32_t op, const void *tensor);
 
 #pragma GCC visibility pop

@@ -197,6 +197,8 @@ static void inherit(struct ifp_segment *seg, const struct ifp_segment *parent)
         to->object_epoch = from->object_epoch;
         to->unwinding = from->unwinding;
         to->shapes = from->shapes;
+        to->n_types = from->n_types;
+        ifp_copy(seg->types, parent->types, from->n_types * sizeof(parent->types[0]));
         ifp_copy(&seg->allocator, &parent->allocator, sizeof(seg->allocator));
         ifp_stacks_inherit(parent, seg);
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The segment's tables of types and shapes. Not for the hot path: called at the first sight of one.
- */
+/* The segment's tables of types and shapes. */
 #pragma once
 
 #include "preload/shim.h"
 
 #pragma GCC visibility push(hidden)
 
-/* Its number; 0: no room. */
+/* Its number; 0: no room. Takes a lock: for the first sight of one. */
 uint32_t ifp_type(const char *name, uint32_t block, uint32_t block_bytes);
 
 /* The number of the shape that is like `want` in all but hash and next; 0: no room. */

@@ -209,11 +209,10 @@ struct ifp_type {
 _Static_assert(sizeof(struct ifp_type) == 16, "ABI");
 
 struct ifp_operand {
-        uint64_t ne[4];   /* extents in elements, the innermost first */
-        uint64_t nb[4];   /* strides in bytes; nb[0] that of a block */
-        uint16_t type;    /* index in types */
-        uint16_t engines; /* the engine's own number of that type */
-        uint32_t reserved;
+        uint64_t ne[4]; /* extents in elements, the innermost first */
+        uint64_t nb[4]; /* strides in bytes; nb[0] that of a block */
+        uint16_t type;  /* index in types */
+        uint16_t reserved[3];
 };
 _Static_assert(sizeof(struct ifp_operand) == 72, "ABI");
 
