@@ -34,7 +34,7 @@ static void usage(void)
                "Exit codes: 0 done, 2 usage, 3 there is no such run or it cannot be read.\n",
                "self (the default), total, calls, mean, min, max, median,\n"
                "                      p95, p99, stddev, share, allocs, bytes, net, threads,\n"
-               "                      flops, gflops, gbps, intensity, name");
+               "                      flops, traffic, gflops, gbps, intensity, name");
 }
 
 struct request {

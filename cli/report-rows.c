@@ -13,13 +13,14 @@ struct field {
 };
 
 static const struct field fields[] = {
-        {"self", "self_ns"},       {"total", "total_ns"},    {"calls", "calls"},
-        {"mean", "mean_ns"},       {"min", "min_ns"},        {"max", "max_ns"},
-        {"median", "p50_ns"},      {"p50", "p50_ns"},        {"p95", "p95_ns"},
-        {"p99", "p99_ns"},         {"stddev", "stddev_ns"},  {"share", "share"},
-        {"allocs", "alloc_calls"}, {"bytes", "alloc_bytes"}, {"net", "net_bytes"},
-        {"threads", "threads"},    {"name", "name"},         {"flops", "flops"},
-        {"gflops", "gflops"},      {"gbps", "gbps"},         {"intensity", "intensity"},
+        {"self", "self_ns"},        {"total", "total_ns"},    {"calls", "calls"},
+        {"mean", "mean_ns"},        {"min", "min_ns"},        {"max", "max_ns"},
+        {"median", "p50_ns"},       {"p50", "p50_ns"},        {"p95", "p95_ns"},
+        {"p99", "p99_ns"},          {"stddev", "stddev_ns"},  {"share", "share"},
+        {"allocs", "alloc_calls"},  {"bytes", "alloc_bytes"}, {"net", "net_bytes"},
+        {"threads", "threads"},     {"name", "name"},         {"flops", "flops"},
+        {"traffic", "bytes"},       {"gflops", "gflops"},     {"gbps", "gbps"},
+        {"intensity", "intensity"},
 };
 
 const char *report_field(const char *name)
@@ -34,7 +35,7 @@ const char *report_field_names(void)
 {
         return "self, total, calls, mean, min, max, median, p95, p99, stddev, share, allocs, "
                "bytes, "
-               "net, threads, flops, gflops, gbps, intensity or name";
+               "net, threads, flops, traffic, gflops, gbps, intensity or name";
 }
 
 bool report_matches(const json_t *op, const char *glob)

@@ -32,19 +32,9 @@ static int compare(const void *a, const void *b)
 {
         const struct work_wait *p = *(struct work_wait *const *)a,
                                *q = *(struct work_wait *const *)b;
+        int order = work_compare_object(p, q);
 
-        if (p->process != q->process)
-                return p->process < q->process ? -1 : 1;
-        if (p->kind != q->kind)
-                return p->kind < q->kind ? -1 : 1;
-        if (p->object != q->object)
-                return p->object < q->object ? -1 : 1;
-        return p->thread < q->thread ? -1 : p->thread > q->thread;
-}
-
-static bool same(const struct work_wait *a, const struct work_wait *b)
-{
-        return a->process == b->process && a->kind == b->kind && a->object == b->object;
+        return order ? order : p->thread < q->thread ? -1 : p->thread > q->thread;
 }
 
 /* The lock that was waited for longest. */
@@ -60,7 +50,7 @@ static struct lock find_worst(const struct facts *f, struct work_wait **order)
         for (size_t i = 0; i < n; i = next) {
                 struct lock l = {.at = order + i};
 
-                for (next = i; next < n && same(order[i], order[next]); next++) {
+                for (next = i; next < n && work_same_object(order[i], order[next]); next++) {
                         l.count = sum_u64(l.count, order[next]->spread.count);
                         l.total_ns = sum_u64(l.total_ns, order[next]->spread.total_ns);
                         l.threads += next == i || order[next]->thread != order[next - 1]->thread;

@@ -29,11 +29,6 @@ uint64_t sum_u64(uint64_t a, uint64_t b)
         return __builtin_add_overflow(a, b, &s) || s > INT64_MAX ? INT64_MAX : s;
 }
 
-void sum_told(uint64_t *to, uint64_t v)
-{
-        *to = *to == RUNFILE_NOT_TOLD || v == RUNFILE_NOT_TOLD ? RUNFILE_NOT_TOLD : sum_u64(*to, v);
-}
-
 int64_t sum_i64(int64_t a, int64_t b)
 {
         int64_t s;

@@ -128,8 +128,6 @@ int points_add_hist(struct points *to, const uint64_t *hist, uint64_t ticks_per_
 
 /* Sums that stay at INT64_MAX where they would leave what JSON and SQL can say. */
 uint64_t sum_u64(uint64_t a, uint64_t b);
-/* One that is known only where each of its parts is: else RUNFILE_NOT_TOLD. */
-void sum_told(uint64_t *to, uint64_t v);
 int64_t sum_i64(int64_t a, int64_t b);
 
 const struct runfile_process *model_process(const struct model *m, uint32_t index);

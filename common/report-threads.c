@@ -26,9 +26,9 @@ static uint64_t watched(const struct runfile_thread *t)
 {
         uint64_t ns = t->running_ns;
 
-        sum_told(&ns, t->runnable_ns);
+        runfile_add_told(&ns, t->runnable_ns);
         for (int i = 0; i < IFP_N_BLOCK_KINDS; i++)
-                sum_told(&ns, t->blocked_ns[i]);
+                runfile_add_told(&ns, t->blocked_ns[i]);
         return ns;
 }
 
@@ -237,13 +237,13 @@ static int build_groups(const struct work *w, json_t **ret)
                 struct group_sum *s = &sums[w->threads[i].group];
 
                 s->waits_known &= w->processes[w->threads[i].process].waits_known;
-                sum_told(&s->cpu, row->cpu_ns);
-                sum_told(&s->running, row->running_ns);
-                sum_told(&s->runnable, row->runnable_ns);
-                sum_told(&s->watched, watched(row));
-                sum_told(&s->voluntary, row->voluntary);
-                sum_told(&s->involuntary, row->involuntary);
-                sum_told(&s->migrations, row->migrations);
+                runfile_add_told(&s->cpu, row->cpu_ns);
+                runfile_add_told(&s->running, row->running_ns);
+                runfile_add_told(&s->runnable, row->runnable_ns);
+                runfile_add_told(&s->watched, watched(row));
+                runfile_add_told(&s->voluntary, row->voluntary);
+                runfile_add_told(&s->involuntary, row->involuntary);
+                runfile_add_told(&s->migrations, row->migrations);
                 s->spans = sum_u64(s->spans, row->spans);
                 s->busy = sum_u64(s->busy, busy_of(w, i));
                 sum_groups(&w->threads[i], s->waits);

@@ -160,19 +160,9 @@ static int compare_objects(const void *a, const void *b)
 {
         const struct work_wait *p = *(struct work_wait *const *)a,
                                *q = *(struct work_wait *const *)b;
+        int order = work_compare_object(p, q);
 
-        if (p->process != q->process)
-                return p->process < q->process ? -1 : 1;
-        if (p->kind != q->kind)
-                return p->kind < q->kind ? -1 : 1;
-        if (p->object != q->object)
-                return p->object < q->object ? -1 : 1;
-        return p < q ? -1 : p > q;
-}
-
-static bool same_object(const struct work_wait *a, const struct work_wait *b)
-{
-        return a->process == b->process && a->kind == b->kind && a->object == b->object;
+        return order ? order : p < q ? -1 : p > q;
 }
 
 static double whole_ns(const json_t *o)
@@ -221,7 +211,7 @@ int waits_build_objects(struct work *w, json_t **ret)
                 struct sum s = {.at = order + i};
                 int r;
 
-                for (next = i + 1; next < n && same_object(order[i], order[next]);)
+                for (next = i + 1; next < n && work_same_object(order[i], order[next]);)
                         next++;
                 s.n = next - i;
                 r = add_up(&s);
@@ -280,7 +270,7 @@ int waits_build_sites(struct work *w, json_t **ret)
                 int r;
 
                 for (next = i; next < n && order[next]->site == order[i]->site; next++)
-                        s.objects += next == i || !same_object(order[next], order[next - 1]);
+                        s.objects += next == i || !work_same_object(order[next], order[next - 1]);
                 s.n = next - i;
                 r = add_up(&s);
                 if (!r)

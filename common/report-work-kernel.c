@@ -28,8 +28,8 @@ static int load_kernel(const struct runfile_kernel *row, void *userdata)
                         return -ENOMEM;
         }
         k->lost = sum_u64(k->lost, row->lost);
-        sum_told(&k->events, row->events);
-        sum_told(&k->cost_ns, row->cost_ns);
+        runfile_add_told(&k->events, row->events);
+        runfile_add_told(&k->cost_ns, row->cost_ns);
         k->stacks_lost = sum_u64(k->stacks_lost, row->stacks_lost);
         k->io.count = sum_u64(k->io.count, row->io_count);
         k->io.total_ns = sum_u64(k->io.total_ns, row->io_ns);

@@ -233,6 +233,21 @@ enum work_class work_site_class(const struct work *w, const struct work_site *s)
 
 /* Its `to` is the place in `sites` of where the thread was asked for; NULL: not known. */
 const struct merge_ref *work_spawn(const struct work *w, size_t thread);
+/* Waits for one object of one process; and an order in which they are beside each other. */
+static inline bool work_same_object(const struct work_wait *a, const struct work_wait *b)
+{
+        return a->process == b->process && a->kind == b->kind && a->object == b->object;
+}
+
+static inline int work_compare_object(const struct work_wait *a, const struct work_wait *b)
+{
+        if (a->process != b->process)
+                return a->process < b->process ? -1 : 1;
+        if (a->kind != b->kind)
+                return a->kind < b->kind ? -1 : 1;
+        return a->object < b->object ? -1 : a->object > b->object;
+}
+
 bool work_same_place(const struct model_site *a, const struct model_site *b);
 /* The group that a thread works in: of threads that share a row, the one whose come and go. */
 size_t work_crew(const struct work *w, size_t thread);

@@ -373,6 +373,18 @@ struct runfile_ledger_thread {
         uint64_t total_ns, steps;
 };
 
+/* A sum that is known only where each of its parts is. */
+static inline void runfile_add_told(uint64_t *to, uint64_t v)
+{
+        bool known = *to != RUNFILE_NOT_TOLD && v != RUNFILE_NOT_TOLD;
+        uint64_t sum;
+
+        if (!known)
+                *to = RUNFILE_NOT_TOLD;
+        else
+                *to = __builtin_add_overflow(*to, v, &sum) || sum > INT64_MAX ? INT64_MAX : sum;
+}
+
 #define RUNFILE_SLOW_TOKENS 16u /* of a process */
 
 /* Key: process, slot. A step that took more than three times the median. */

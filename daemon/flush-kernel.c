@@ -22,20 +22,14 @@ static uint64_t told(uint64_t v)
         return v == RUNFILE_NOT_TOLD ? v : flush_sane(v);
 }
 
-/* What is not known of one part is not known of the whole. */
-static void add_told(uint64_t *to, uint64_t v)
-{
-        *to = *to == RUNFILE_NOT_TOLD || v == RUNFILE_NOT_TOLD ? RUNFILE_NOT_TOLD : *to + v;
-}
-
 /* By an earlier daemon. */
 static void add_before(const struct kernel_before *b, struct runfile_kernel *row)
 {
         if (!b)
                 return;
         row->lost += b->all.lost;
-        add_told(&row->events, b->all.events);
-        add_told(&row->cost_ns, b->all.cost_ns);
+        runfile_add_told(&row->events, b->all.events);
+        runfile_add_told(&row->cost_ns, b->all.cost_ns);
         row->io_count += b->all.io_count;
         row->io_bytes += b->all.io_bytes;
         row->io_ns += b->all.io_ns;
