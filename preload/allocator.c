@@ -335,14 +335,12 @@ static bool look_at(struct ifp_allocator *to)
  * Does a signal handler seem to run? It may have come in the midst of the allocator, with a lock
  * held that asking needs. Then its signal is blocked, which was not so at the start.
  */
-static bool in_handler(void)
+static bool in_handler(uint64_t mask)
 {
         struct {
                 uint64_t handler, flags, restorer, mask;
         } action;
-        uint64_t mask = 0;
 
-        IFP_SYS(rt_sigprocmask, SIG_BLOCK, NULL, &mask, sizeof(mask));
         mask &= ~start_mask;
         for (int sig = 1; sig <= MAX_SIGNALS; sig++)
                 if ((mask >> (sig - 1) & 1) &&
@@ -379,18 +377,27 @@ static void look(void)
                          __ATOMIC_RELAXED);
 }
 
+static void look_unless(uint64_t mask)
+{
+        IFP_BUSY;
+
+        ifp_tls.fast = NULL; /* it may allocate */
+        if (!in_handler(mask))
+                look();
+        ifp_fast_again(&ifp_tls);
+}
+
+/* A handler that came meanwhile would be taken for us, and what it allocates for ours. */
 static void look_alone(void)
 {
-        struct ifp_tls *tls = &ifp_tls;
+        uint64_t all = ~0ull, mask = 0;
         IFP_KEEP_ERRNO;
-        IFP_BUSY;
 
         if (__atomic_exchange_n(&looking, 1, __ATOMIC_ACQUIRE))
                 return;
-        tls->fast = NULL; /* it may allocate */
-        if (!in_handler())
-                look();
-        ifp_fast_again(tls);
+        IFP_SYS(rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof(mask));
+        look_unless(mask);
+        IFP_SYS(rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
         __atomic_store_n(&looking, 0, __ATOMIC_RELEASE);
 }
 
