@@ -34,11 +34,22 @@ static void *call_as(void *fn, const void *a, uint64_t b, const void *c, const v
         return ifp_call_as(fn, a, b, c, gadget);
 }
 
-static void after_open(void *handle, int mode)
+static void enter(void)
+{
+        ifp_real_init();
+        if (!ifp_tls.dl_depth++)
+                ifp_loader_entered();
+}
+
+/* `changed`: objects came or went. */
+static void leave(bool changed, void *handle, int mode)
 {
         IFP_KEEP_ERRNO;
 
-        if (handle && !ifp_tls.dl_depth && ifp_seg && ifp_alive() && !ifp_off)
+        if (--ifp_tls.dl_depth)
+                return;
+        ifp_loader_returned();
+        if ((changed || ifp_scan_left()) && ifp_seg && ifp_alive() && !ifp_off)
                 ifp_scan(handle, mode);
 }
 
@@ -47,14 +58,12 @@ IFP_EXPORT void *dlopen(const char *file, int mode)
         const void *caller = __builtin_return_address(0);
         void *handle;
 
-        ifp_real_init();
-        ifp_tls.dl_depth++;
+        enter();
         if (caller_matters(file))
                 handle = call_as((void *)ifp_real.dlopen, file, (uint32_t)mode, NULL, caller);
         else
                 handle = ifp_real.dlopen(file, mode);
-        ifp_tls.dl_depth--;
-        after_open(handle, mode);
+        leave(handle, handle, mode);
         return handle;
 }
 
@@ -63,12 +72,10 @@ IFP_EXPORT void *dlmopen(Lmid_t ns, const char *file, int mode)
         const void *caller = __builtin_return_address(0);
         void *handle;
 
-        ifp_real_init();
-        ifp_tls.dl_depth++;
+        enter();
         handle = call_as((void *)ifp_real.dlmopen, (void *)ns, (uint64_t)(uintptr_t)file,
                          (void *)(intptr_t)mode, caller);
-        ifp_tls.dl_depth--;
-        after_open(ns == LM_ID_BASE ? handle : NULL, mode);
+        leave(handle && ns == LM_ID_BASE, ns == LM_ID_BASE ? handle : NULL, mode);
         return handle;
 }
 
@@ -76,15 +83,9 @@ IFP_EXPORT int dlclose(void *handle)
 {
         int ret;
 
-        ifp_real_init();
-        ifp_tls.dl_depth++;
+        enter();
         ret = ifp_real.dlclose(handle);
-        ifp_tls.dl_depth--;
-        if (!ret && !ifp_tls.dl_depth && ifp_seg && ifp_alive() && !ifp_off) {
-                IFP_KEEP_ERRNO;
-
-                ifp_scan(NULL, 0);
-        }
+        leave(!ret, NULL, 0);
         return ret;
 }
 

@@ -9,9 +9,10 @@
  * object (the other way round with RTLD_DEEPBIND; itself first if symbolic),
  * with the version it asks for.
  *
- * All of it happens under the loader's own lock (inside dl_iterate_phdr), so
+ * All of it happens under the loader's own lock of its list (inside dl_iterate_phdr), so
  * no object goes away meanwhile; new objects are looked at after the outermost
- * dlopen has returned, when their constructors have run.
+ * dlopen has returned, when their constructors have run. One that another thread's dlopen may
+ * still be binding is left to that thread.
  */
 #include "preload/slots.h"
 
@@ -36,12 +37,17 @@ struct object {
         bool self;
         bool seen;
         bool fresh;
-        bool unbound; /* has wanted slots that nothing defines yet */
+        bool unbound;         /* has wanted slots that nothing defines yet */
+        bool settled;         /* the loader is done with it */
+        const uint64_t *slot; /* one that was led elsewhere; NULL: none */
+        uint64_t led_to;
 };
 
 static struct object objects[MAX_OBJECTS];
 static uint32_t n_objects, n_loads, n_global;
 static uint32_t roots[MAX_ROOTS], n_roots; /* loads that dlopen was asked for */
+static uint32_t in_loader;                 /* threads within dlopen or dlclose */
+static bool left;                          /* objects were not settled */
 static char exe_path[1024], self_path[1024];
 static bool started;
 
@@ -79,6 +85,16 @@ static void read_exe_path(void)
         exe_path[n > 0 ? n : 0] = '\0';
 }
 
+/* Gone and come back to the same place between two looks: its slots are bound anew. */
+static void look_again(struct object *o)
+{
+        if (!o->slot || *o->slot == o->led_to)
+                return;
+        o->slot = NULL;
+        o->unbound = true;
+        o->settled = false;
+}
+
 static int collect(struct dl_phdr_info *info, size_t size, void *arg)
 {
         struct ifp_elf e;
@@ -92,6 +108,7 @@ static int collect(struct dl_phdr_info *info, size_t size, void *arg)
         o = find_object(&e);
         if (o) {
                 o->seen = true;
+                look_again(o);
                 return 0;
         }
         for (o = objects; o < objects + n_objects && o->load; o++)
@@ -391,8 +408,13 @@ static void patch(struct object *o, const ElfW(Rela) * relocs, uint64_t n, bool 
                 to = a ? instead_of(o, a) : ours_behind(o, r, *slot);
                 if (!to)
                         to = ifp_own_inside(&o->elf, o->elf.strtab + symbol_of(o, r)->st_name);
-                if (to)
-                        set_slot(o, slot, to, opened);
+                if (!to)
+                        continue;
+                set_slot(o, slot, to, opened);
+                if (type != RELOC_ABSOLUTE) { /* data may be the library's own to change */
+                        o->slot = slot;
+                        o->led_to = to;
+                }
         }
 }
 
@@ -455,6 +477,7 @@ static void note_root(const struct link_map *map, int mode)
                 return;
         n = closure(root, list, MAX_OBJECTS);
         for (uint32_t i = 0; i < n; i++) {
+                list[i]->settled = true;
                 if (list[i]->fresh && (mode & RTLD_DEEPBIND))
                         list[i]->deepbind = true;
                 if ((mode & RTLD_GLOBAL) && !list[i]->global)
@@ -465,6 +488,15 @@ static void note_root(const struct link_map *map, int mode)
                         return;
         if (n_roots < MAX_ROOTS)
                 roots[n_roots++] = root->load;
+}
+
+/* While no thread is within the loader it is done with whatever is in its list. */
+static void settle(void)
+{
+        if (__atomic_load_n(&in_loader, __ATOMIC_SEQ_CST))
+                return;
+        for (uint32_t i = 0; i < n_objects; i++)
+                objects[i].settled = true;
 }
 
 struct scan_args {
@@ -489,26 +521,49 @@ static int scan_locked(struct dl_phdr_info *info, size_t size, void *arg)
         for (uint32_t i = 0; i < n_objects; i++)
                 if (objects[i].load && !objects[i].seen)
                         object_gone(&objects[i]);
+        settle();
         if (a->handle)
                 note_root(a->handle, a->mode);
         for (uint32_t i = 0; i < n_objects; i++) {
                 struct object *o = &objects[i];
 
-                if (!o->load || !o->fresh)
+                if (!o->load || !o->fresh || !o->settled)
                         continue;
                 if (!o->self)
                         ifp_own_opened(&o->elf, o->file, o->deepbind);
                 want_from(o);
         }
+        left = false;
         for (uint32_t i = 0; i < n_objects; i++) {
                 struct object *o = &objects[i];
 
-                if (o->load && (o->fresh || o->unbound))
+                if (!o->load)
+                        continue;
+                if (!o->settled) {
+                        left = true;
+                        continue;
+                }
+                if (o->fresh || o->unbound)
                         patch_object(o);
                 o->fresh = false;
         }
         started = true;
         return 1;
+}
+
+void ifp_loader_entered(void)
+{
+        __atomic_fetch_add(&in_loader, 1, __ATOMIC_SEQ_CST);
+}
+
+void ifp_loader_returned(void)
+{
+        __atomic_fetch_sub(&in_loader, 1, __ATOMIC_SEQ_CST);
+}
+
+bool ifp_scan_left(void)
+{
+        return __atomic_load_n(&left, __ATOMIC_RELAXED);
 }
 
 void ifp_scan(void *handle, int mode)
@@ -588,5 +643,6 @@ bool ifp_next_is_libc(const char *name)
 
 void ifp_slots_after_fork(void)
 {
+        in_loader = ifp_tls.dl_depth ? 1 : 0;
         ifp_kernels_after_fork();
 }

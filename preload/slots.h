@@ -17,6 +17,14 @@
  */
 void ifp_scan(void *handle, int mode);
 
+/* Around the real dlopen and dlclose, the outermost of a thread: what it has not returned from is
+ * left alone by the scans of others. */
+void ifp_loader_entered(void);
+void ifp_loader_returned(void);
+
+/* Did the last scan leave something alone? */
+bool ifp_scan_left(void);
+
 /* The stub for a wanted kernel at this address; else the address itself. */
 void *ifp_stub_for(void *address);
 

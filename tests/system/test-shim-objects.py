@@ -114,6 +114,12 @@ def corners_of_the_loader(s):
 
 
 @case
+def two_threads_open_and_close_the_same_library(s):
+    for name in ("libobj-bfd-lazy.so", "libobj-bfd-now.so"):
+        same(s, "corners", victim(s, name), "5000", kernels="libobj-*.so:k_step")
+
+
+@case
 def before_main_and_after_it(s):
     same(s, "early", kernels="libearly.so:k_*")
 

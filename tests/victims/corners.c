@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* corners LIBRARY: dlmopen, dladdr of what dlsym gave, dlopen inside
- * dl_iterate_phdr, and on two threads at once. */
+ * dl_iterate_phdr, and on two threads at once.
+ * corners LIBRARY ROUNDS: only the last of these, as often as told. */
 #include "objects.h"
 #include "truth.h"
 
@@ -54,14 +55,33 @@ static void run(void *handle, long long *calls)
         truth_value("sum", c.sum);
 }
 
+/* One thread calls what another opens and closes, too. */
+static int both(long long rounds, long long calls)
+{
+        pthread_t t;
+
+        pthread_create(&t, NULL, open_and_close, NULL);
+        for (long long i = 0; i < rounds; i++) {
+                void *handle = dlopen(library, RTLD_NOW);
+
+                run(handle, &calls);
+                dlclose(handle);
+        }
+        stop = 1;
+        pthread_join(t, NULL);
+        truth_calls("k_step", calls);
+        truth_print();
+        return 0;
+}
+
 int main(int argc, char **argv)
 {
         long long calls = 0, elsewhere = 0;
         void *handle;
-        pthread_t t;
 
-        (void)argc;
         library = argv[1];
+        if (argc > 2)
+                return both(atoll(argv[2]), 0);
         handle = dlmopen(LM_ID_NEWLM, library, RTLD_NOW);
         truth_value("dlmopen", handle != NULL);
         if (handle)
@@ -73,15 +93,5 @@ int main(int argc, char **argv)
         dlclose(handle);
         for (int i = 0; i < 10; i++)
                 dl_iterate_phdr(open_inside, NULL);
-        pthread_create(&t, NULL, open_and_close, NULL);
-        for (int i = 0; i < 200; i++) {
-                handle = dlopen(library, RTLD_NOW);
-                run(handle, &calls);
-                dlclose(handle);
-        }
-        stop = 1;
-        pthread_join(t, NULL);
-        truth_calls("k_step", calls);
-        truth_print();
-        return 0;
+        return both(200, calls);
 }
