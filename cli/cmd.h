@@ -23,6 +23,7 @@ int cmd_doctor(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_flame(int argc, char **argv);
+int cmd_layers(int argc, char **argv);
 int cmd_ledger(int argc, char **argv);
 int cmd_machine(int argc, char **argv);
 int cmd_mark(int argc, char **argv);

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "cli/flame-name.h"
+#include "cli/svg.h"
 #include "common/cleanup.h"
 #include "common/fmt.h"
 
@@ -45,32 +46,11 @@ struct drawing {
         bool failed;
 };
 
-static void put_escaped(FILE *out, const char *s)
-{
-        for (; *s; s++)
-                switch (*s) {
-                case '&':
-                        fputs("&amp;", out);
-                        break;
-                case '<':
-                        fputs("&lt;", out);
-                        break;
-                case '>':
-                        fputs("&gt;", out);
-                        break;
-                case '"':
-                        fputs("&quot;", out);
-                        break;
-                default:
-                        putc(*s, out);
-                }
-}
-
 /* An element with text; `attributes` are ours. */
 static void put_text(FILE *out, const char *element, const char *attributes, const char *text)
 {
         fprintf(out, "<%s%s%s>", element, *attributes ? " " : "", attributes);
-        put_escaped(out, text);
+        svg_escaped(out, text);
         fprintf(out, "</%s>", element);
 }
 
@@ -160,10 +140,10 @@ static const char *class_of(enum flame_kind kind)
 static void put_title(const struct drawing *d, const struct flame_node *node)
 {
         fputs("<title>", d->out);
-        put_escaped(d->out, node->name);
+        svg_escaped(d->out, node->name);
         putc('\n', d->out);
         if (node->library) {
-                put_escaped(d->out, node->library);
+                svg_escaped(d->out, node->library);
                 putc('\n', d->out);
         }
         if (node->kind == FLAME_INLINED)
@@ -199,7 +179,7 @@ static int put_node(const struct flame_node *node, double from, void *userdata)
                 begin, end - begin);
         if (strcmp(brief, node->name) != 0) {
                 fputs(" data-b=\"", d->out);
-                put_escaped(d->out, brief);
+                svg_escaped(d->out, brief);
                 putc('"', d->out);
         }
         putc('>', d->out);
@@ -208,7 +188,7 @@ static int put_node(const struct flame_node *node, double from, void *userdata)
                 "<rect x=\"%.2f\" y=\"%.0f\" width=\"%.2f\" height=\"%d\" fill=\"#%06" PRIx32
                 "\"/><text x=\"%.2f\" y=\"%.0f\">",
                 x, y, w, BOX, colour(node), x + INSET, y + BOX - 4);
-        put_escaped(d->out, label);
+        svg_escaped(d->out, label);
         fputs("</text></g>\n", d->out);
         return 0;
 }
@@ -327,9 +307,9 @@ static int put_surroundings(const struct drawing *d, const struct flame_text *te
                 return -1;
         put_text(out, "text", "id=\"title\" class=\"centre\" x=\"600\" y=\"27\"", title);
         fputs("\n<text id=\"subtitle\" class=\"centre\" x=\"600\" y=\"50\" data-text=\"", out);
-        put_escaped(out, text->subtitle);
+        svg_escaped(out, text->subtitle);
         fputs("\">", out);
-        put_escaped(out, subtitle);
+        svg_escaped(out, subtitle);
         fprintf(out,
                 "</text>\n"
                 "<g id=\"reset\" class=\"button\" role=\"button\" tabindex=\"0\" "

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cli/cmd.h"
+#include "cli/out-file.h"
 #include "cli/run-find.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -20,6 +21,7 @@
 
 struct request {
         const char *run;
+        const char *svg;
         size_t rows;
         bool full, as_json;
 };
@@ -35,6 +37,8 @@ static void usage(const struct run_verb *verb)
                 printf("  -n, --rows N   rows of each table: %d by default, 0 = all\n", ROWS);
         if (verb->has_stacks)
                 puts("      --full     stacks with all their frames");
+        if (verb->draw)
+                puts("      --svg FILE a picture of it (- is stdout)");
         printf("  -j, --json     the whole document (%s)\n"
                "  -h, --help     this help\n"
                "\n"
@@ -45,12 +49,11 @@ static void usage(const struct run_verb *verb)
 /* 0; or 1 + exit code */
 static int parse(const struct run_verb *verb, int argc, char **argv, struct request *ret)
 {
-        static const struct option all[] = {{"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"rows", required_argument, NULL, 'n'},
-                                            {"full", no_argument, NULL, 'f'},
-                                            {}};
-        struct option options[5] = {all[0], all[1]};
+        static const struct option all[] = {
+                {"json", no_argument, NULL, 'j'},       {"help", no_argument, NULL, 'h'},
+                {"rows", required_argument, NULL, 'n'}, {"full", no_argument, NULL, 'f'},
+                {"svg", required_argument, NULL, 's'},  {}};
+        struct option options[6] = {all[0], all[1]};
         unsigned n = 2;
         int o;
 
@@ -58,6 +61,8 @@ static int parse(const struct run_verb *verb, int argc, char **argv, struct requ
                 options[n++] = all[2];
         if (verb->has_stacks)
                 options[n++] = all[3];
+        if (verb->draw)
+                options[n++] = all[4];
         *ret = (struct request){.rows = ROWS};
         opterr = 0;
         while ((o = getopt_long(argc, argv, verb->has_rows ? ":n:jh" : ":jh", options, NULL)) !=
@@ -69,6 +74,9 @@ static int parse(const struct run_verb *verb, int argc, char **argv, struct requ
                         break;
                 case 'f':
                         ret->full = true;
+                        break;
+                case 's':
+                        ret->svg = optarg;
                         break;
                 case 'j':
                         ret->as_json = true;
@@ -90,6 +98,21 @@ static int build(const char *file, const void *userdata, json_t **ret, char **re
         return verb->build(ret, file, ret_why);
 }
 
+static int draw(const struct run_verb *verb, const char *path, const json_t *document)
+{
+        _cleanup_(freep) char *text = NULL;
+        size_t bytes = 0;
+        FILE *out = open_memstream(&text, &bytes);
+
+        if (out)
+                verb->draw(out, document);
+        if (!out || fclose(out) == EOF) {
+                cmd_error(verb->name, "out of memory");
+                return CMD_NO;
+        }
+        return out_file_write(verb->name, path, text, bytes);
+}
+
 int run_verb(const struct run_verb *verb, int argc, char **argv)
 {
         const struct run_document what = {.path = verb->name, .build = build, .userdata = verb};
@@ -105,6 +128,8 @@ int run_verb(const struct run_verb *verb, int argc, char **argv)
                 return r;
         if (request.as_json)
                 return cmd_print_json(verb->name, document);
+        if (request.svg)
+                return draw(verb, request.svg, document);
         r = verb->print(&(struct page){.v = {stdout, table_output_width()},
                                        .document = document,
                                        .rows = request.rows,

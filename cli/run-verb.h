@@ -25,7 +25,8 @@ struct run_verb {
         const char *about;  /* lines of the help */
         /* Makes the document of a run file; errors are those of common/runfile.h. */
         int (*build)(json_t **ret, const char *file, char **ret_why);
-        bool (*print)(const struct page *p); /* false: no memory */
+        bool (*print)(const struct page *p);             /* false: no memory */
+        void (*draw)(FILE *out, const json_t *document); /* as SVG; NULL: it is not drawn */
         bool has_rows, has_stacks;
 };
 
@@ -36,4 +37,6 @@ bool threads_print(const struct page *p);
 bool waits_print(const struct page *p);
 bool spawns_print(const struct page *p);
 bool ledger_print(const struct page *p);
+bool layers_print(const struct page *p);
+void layers_draw(FILE *out, const json_t *document);
 bool explain_print(const struct page *p);

@@ -185,6 +185,7 @@ union any_row {
         struct runfile_shape shape;
         struct runfile_operand operand;
         struct runfile_shape_phase shape_phase;
+        struct runfile_layer layer;
         struct runfile_site site;
         struct runfile_second second;
         struct runfile_size_class size_class;
@@ -266,6 +267,7 @@ DEFINE_ROWS(thread_op, TABLE_THREAD_OP);
 DEFINE_ROWS(shape, TABLE_SHAPE);
 DEFINE_ROWS(operand, TABLE_OPERAND);
 DEFINE_ROWS(shape_phase, TABLE_SHAPE_PHASE);
+DEFINE_ROWS(layer, TABLE_LAYER);
 DEFINE_ROWS(site, TABLE_SITE);
 DEFINE_ROWS(second, TABLE_SECOND);
 DEFINE_ROWS(size_class, TABLE_SIZE_CLASS);

@@ -252,6 +252,20 @@ static const struct column shape_phase_columns[] = {
 };
 #undef ROW
 
+#define ROW runfile_layer
+static const struct column layer_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(entry, IFP_MAX_LAYERS, "number in that process"),
+        COL_BELOW(phase, IFP_N_PHASES, ""),
+        COL_BELOW(op, IFP_MAX_OPS, ""),
+        COL_BELOW(layer, UINT16_MAX + 1u, "of the model, + 1; 0 in none, or not known"),
+        COL_BELOW(part, IFP_N_PARTS, "0 rest, 1 attention, 2 mlp, 3 embedding, 4 output"),
+        COL(calls, U64, "of all threads"),
+        COL(total_ns, U64, ""),
+        COL(child_ns, U64, "of total_ns, in ops called from it"),
+};
+#undef ROW
+
 #define ROW runfile_site
 static const struct column site_columns[] = {
         COL(process, U32, ""),
@@ -693,6 +707,7 @@ const struct table runfile_tables[N_TABLES] = {
         [TABLE_SHAPE] = TABLE(shape, 2, "what ops were done on"),
         [TABLE_OPERAND] = TABLE(operand, 3, "its operands"),
         [TABLE_SHAPE_PHASE] = TABLE(shape_phase, 3, "how often, and for how long, by phase"),
+        [TABLE_LAYER] = TABLE(layer, 3, "ops in layers of the model, by phase"),
         [TABLE_SITE] = TABLE(site, 2, "where threads were asked for"),
         [TABLE_SECOND] = TABLE(second, 2, "what moved in each second"),
         [TABLE_SIZE_CLASS] = TABLE(size_class, 2, "allocations by size"),

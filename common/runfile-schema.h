@@ -52,6 +52,7 @@ enum table_id {
         TABLE_SHAPE,
         TABLE_OPERAND,
         TABLE_SHAPE_PHASE,
+        TABLE_LAYER,
         TABLE_SITE,
         TABLE_SECOND,
         TABLE_SIZE_CLASS,

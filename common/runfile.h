@@ -171,6 +171,16 @@ struct runfile_shape_phase {
         uint64_t calls, total_ns, child_ns;
 };
 
+/* Key: process, entry (as in the segment's layers), phase. Entries may be alike: their rows add up.
+ */
+struct runfile_layer {
+        uint32_t process, entry, phase;
+        uint32_t op;
+        uint32_t layer; /* + 1; 0: in none, or not known */
+        uint32_t part;  /* enum ifp_part */
+        uint64_t calls, total_ns, child_ns;
+};
+
 /* Key: process, site. */
 struct runfile_site {
         uint32_t process, site;
@@ -498,6 +508,7 @@ int runfile_put_thread_op(struct runfile *rf, const struct runfile_thread_op *ro
 int runfile_put_shape(struct runfile *rf, const struct runfile_shape *row);
 int runfile_put_operand(struct runfile *rf, const struct runfile_operand *row);
 int runfile_put_shape_phase(struct runfile *rf, const struct runfile_shape_phase *row);
+int runfile_put_layer(struct runfile *rf, const struct runfile_layer *row);
 int runfile_put_site(struct runfile *rf, const struct runfile_site *s);
 int runfile_put_second(struct runfile *rf, const struct runfile_second *s);
 int runfile_put_size_class(struct runfile *rf, const struct runfile_size_class *c);
@@ -552,6 +563,7 @@ typedef int (*runfile_thread_op_fn)(const struct runfile_thread_op *row, void *u
 typedef int (*runfile_shape_fn)(const struct runfile_shape *row, void *userdata);
 typedef int (*runfile_operand_fn)(const struct runfile_operand *row, void *userdata);
 typedef int (*runfile_shape_phase_fn)(const struct runfile_shape_phase *row, void *userdata);
+typedef int (*runfile_layer_fn)(const struct runfile_layer *row, void *userdata);
 typedef int (*runfile_site_fn)(const struct runfile_site *s, void *userdata);
 typedef int (*runfile_second_fn)(const struct runfile_second *s, void *userdata);
 typedef int (*runfile_size_class_fn)(const struct runfile_size_class *c, void *userdata);
@@ -591,6 +603,7 @@ int runfile_each_thread_op(struct runfile *rf, runfile_thread_op_fn fn, void *us
 int runfile_each_shape(struct runfile *rf, runfile_shape_fn fn, void *userdata);
 int runfile_each_operand(struct runfile *rf, runfile_operand_fn fn, void *userdata);
 int runfile_each_shape_phase(struct runfile *rf, runfile_shape_phase_fn fn, void *userdata);
+int runfile_each_layer(struct runfile *rf, runfile_layer_fn fn, void *userdata);
 int runfile_each_site(struct runfile *rf, runfile_site_fn fn, void *userdata);
 int runfile_each_second(struct runfile *rf, runfile_second_fn fn, void *userdata);
 int runfile_each_size_class(struct runfile *rf, runfile_size_class_fn fn, void *userdata);

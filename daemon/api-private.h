@@ -34,6 +34,7 @@ struct answer api_run_threads(struct server *s, const char *id);
 struct answer api_run_waits(struct server *s, const char *id);
 struct answer api_run_spawns(struct server *s, const char *id);
 struct answer api_run_ledger(struct server *s, const char *id);
+struct answer api_run_layers(struct server *s, const char *id);
 struct answer api_run_explain(struct server *s, const char *id);
 
 /* daemon/api-mark.c */

@@ -196,6 +196,7 @@ enum route {
         ROUTE_WAITS,
         ROUTE_SPAWNS,
         ROUTE_LEDGER,
+        ROUTE_LAYERS,
         ROUTE_EXPLAIN,
         ROUTE_TOP,
         ROUTE_EXIT,
@@ -217,6 +218,7 @@ static const struct {
         [ROUTE_WAITS] = {"/v1/runs/ID/waits", "y", NULL, NULL, "GET"},
         [ROUTE_SPAWNS] = {"/v1/runs/ID/spawns", "y", NULL, NULL, "GET"},
         [ROUTE_LEDGER] = {"/v1/runs/ID/ledger", "y", NULL, NULL, "GET"},
+        [ROUTE_LAYERS] = {"/v1/runs/ID/layers", "y", NULL, NULL, "GET"},
         [ROUTE_EXPLAIN] = {"/v1/runs/ID/explain", "y", NULL, NULL, "GET"},
         [ROUTE_TOP] = {"/v1/runs/ID/top", "y", NULL, NULL, "GET"},
         [ROUTE_EXIT] = {"/v1/runs/ID/exit", NULL, NULL, "y", "PUT"},
@@ -284,6 +286,8 @@ struct answer api_route(struct server *s, const char *method, const char *path, 
                 return api_run_spawns(s, id);
         case ROUTE_LEDGER:
                 return api_run_ledger(s, id);
+        case ROUTE_LAYERS:
+                return api_run_layers(s, id);
         case ROUTE_EXPLAIN:
                 return api_run_explain(s, id);
         case ROUTE_TOP:

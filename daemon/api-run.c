@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "common/report-explain.h"
+#include "common/report-layers.h"
 #include "common/report-ledger.h"
 #include "common/report-memory.h"
 #include "common/report-spawns.h"
@@ -129,6 +130,11 @@ struct answer api_run_spawns(struct server *s, const char *id)
 struct answer api_run_ledger(struct server *s, const char *id)
 {
         return document(s, id, &(struct wanted){.build = report_ledger_file});
+}
+
+struct answer api_run_layers(struct server *s, const char *id)
+{
+        return document(s, id, &(struct wanted){.build = report_layers_file});
 }
 
 struct answer api_run_explain(struct server *s, const char *id)

@@ -29,6 +29,10 @@ void flush_heap_process(const struct process *p, struct runfile_process *row);
 int flush_heap(struct run *run, const struct process *p, uint64_t second);
 void flush_heap_written(struct process *p); /* the commit is through */
 
+/* daemon/flush-layers.c */
+int flush_layers(struct run *run, const struct process *p);
+void flush_layers_written(struct process *p);
+
 /* daemon/flush-shapes.c */
 int flush_shapes(struct run *run, const struct process *p);
 void flush_shapes_written(struct process *p);

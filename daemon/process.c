@@ -299,6 +299,7 @@ struct process *process_free(struct process *p)
         free(p->ops);
         free(p->sites);
         shapes_done(&p->shapes);
+        layers_done(&p->layers);
         free(p->retired);
         free(p->total);
         free(p->command);
@@ -441,6 +442,7 @@ void process_end(struct process *p, enum runfile_end end, int value, uint64_t no
         elsewhere_take(p);
         waits_note(p);
         shapes_note(p);
+        layers_note(p);
         pattern_take(p);
         p->state = PROCESS_ENDED;
         p->end = end;

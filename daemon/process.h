@@ -21,6 +21,7 @@
 #include "daemon/outside.h"
 #include "daemon/places.h"
 #include "daemon/rates.h"
+#include "daemon/layers.h"
 #include "daemon/shapes.h"
 #include "daemon/segment.h"
 #include "daemon/tally.h"
@@ -171,9 +172,9 @@ struct process {
         uint32_t n_ops, n_ops_room;
         struct figures *retired;           /* of threads that ended: [op * IFP_N_PHASES + phase] */
         struct figures *total;             /* of all, at the last tick */
-        char *notes[IFP_MAX_PATTERNS + 4]; /* ops were paused; malloc is elsewhere; waits found no
-                                              room; shapes are not known, or found none; patterns
-                                              that came to nothing */
+        char *notes[IFP_MAX_PATTERNS + 5]; /* ops were paused; malloc is elsewhere; waits found no
+                                              room; shapes are not known, or they or layers found
+                                              none; patterns that came to nothing */
         uint32_t n_notes;
         bool was_paused;
         struct site *sites;
@@ -188,6 +189,7 @@ struct process {
         struct rates rates;
         struct heap heap;
         struct shapes shapes;
+        struct layers layers;
         struct waits waits;
         struct ledger *ledger; /* NULL: no decode step so far */
         struct outside outside;

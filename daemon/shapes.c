@@ -13,6 +13,7 @@
 #include "daemon/process.h"
 
 _Static_assert(offsetof(struct ifp_lane, shapes) % sizeof(struct ifp_shape_row) == 0 &&
+                       offsetof(struct ifp_lane, layers) % sizeof(struct ifp_shape_row) == 0 &&
                        4096 % sizeof(struct ifp_shape_row) == 0,
                "no row lies across two pages");
 
@@ -100,23 +101,32 @@ static uint64_t sum(uint64_t a, uint64_t b)
         return __builtin_add_overflow(a, b, &s) || s > INT64_MAX ? INT64_MAX : s;
 }
 
-static void add_lane(struct process *p, uint32_t lane)
+void shapes_add_lane(struct process *p, uint32_t lane, size_t table, uint32_t n,
+                     shape_sums_fn sums_of, void *userdata)
 {
-        const struct ifp_shape_row *rows = p->segment.map->lanes[lane].shapes[0];
-        uint64_t begin = segment_lane_offset(lane) + offsetof(struct ifp_lane, shapes);
-        uint64_t end = begin + (uint64_t)p->shapes.n * IFP_N_PHASES * sizeof(*rows), from, to;
+        const struct ifp_shape_row *rows =
+                (const void *)((const uint8_t *)&p->segment.map->lanes[lane] + table);
+        uint64_t begin = segment_lane_offset(lane) + table;
+        uint64_t end = begin + (uint64_t)n * IFP_N_PHASES * sizeof(*rows), from, to;
 
         for (uint64_t at = begin; segment_next_data(&p->segment, at, end, &from, &to); at = to) {
                 for (uint64_t i = (from - begin) / sizeof(*rows); i < (to - begin) / sizeof(*rows);
                      i++) {
-                        struct shape_sums *s =
-                                &p->shapes.list[i / IFP_N_PHASES].phase[i % IFP_N_PHASES];
+                        struct shape_sums *s = sums_of(userdata, (uint32_t)(i / IFP_N_PHASES),
+                                                       (uint32_t)(i % IFP_N_PHASES));
 
                         s->calls = sum(s->calls, __atomic_load_n(&rows[i].calls, __ATOMIC_RELAXED));
                         s->total = sum(s->total, __atomic_load_n(&rows[i].total, __ATOMIC_RELAXED));
                         s->child = sum(s->child, __atomic_load_n(&rows[i].child, __ATOMIC_RELAXED));
                 }
         }
+}
+
+static struct shape_sums *sums_of(void *list, uint32_t number, uint32_t phase)
+{
+        struct shape *s = list;
+
+        return &s[number].phase[phase];
 }
 
 int shapes_take(struct process *p, const char **ret_why)
@@ -131,7 +141,7 @@ int shapes_take(struct process *p, const char **ret_why)
         for (uint32_t i = 1; i < s->n; i++)
                 memset(s->list[i].phase, 0, sizeof(s->list[i].phase));
         for (uint32_t i = 0; i < p->counts.n_lanes && s->n > 1; i++)
-                add_lane(p, i);
+                shapes_add_lane(p, i, offsetof(struct ifp_lane, shapes), s->n, sums_of, s->list);
         for (uint32_t i = 1; i < s->n; i++)
                 for (uint32_t k = 0; k < IFP_N_PHASES; k++)
                         p->dirty |= s->list[i].phase[k].calls &&

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <infprof/segment.h>
@@ -30,6 +31,13 @@ struct shapes {
         uint32_t state; /* enum ifp_shapes_state */
         bool full;      /* some found no room */
 };
+
+typedef struct shape_sums *(*shape_sums_fn)(void *userdata, uint32_t number, uint32_t phase);
+
+/* Adds a lane's rows, of the `n` entries of the table at that offset in it, to what sums_of says.
+ */
+void shapes_add_lane(struct process *p, uint32_t lane, size_t table, uint32_t n,
+                     shape_sums_fn sums_of, void *userdata);
 
 /* Brings those of a process up to date. 0, -ENOMEM or SEGMENT_E_BAD. */
 int shapes_take(struct process *p, const char **ret_why);

@@ -2,8 +2,9 @@
 /*
  * Where a tensor of ggml keeps its op, and where its type, extents, strides and sources: found at
  * run time, by building tensors with the library's own functions, since versions and forks differ.
- * With that, the shape of a node: which of the segment's shapes it is, is remembered by the
- * tensor's address and compared in full each time, for graphs are built anew in the same memory.
+ * With that, the shape and the layer of a node: which of the segment's they are, is remembered by
+ * the tensor's address, and compared each time (the shape in full), for graphs are built anew in
+ * the same memory.
  */
 #include "preload/engine-ggml.h"
 #include "preload/shape.h"
@@ -111,7 +112,9 @@ static bool find_operands(void *ctx)
         for (l->src = 0; l->src < 256; l->src += 8)
                 if (sources_at(sqr, l->src, plain, NULL) && sources_at(mul, l->src, plain, other))
                         break;
-        return l->type < 128 && l->nb < 128 && l->src < 256;
+        l->name = 0;
+        return l->type < 128 && l->nb < 128 && l->src < 256 &&
+               (ifp_ggml_find_name(plain) || true); /* without it layers are not known */
 }
 
 static uint64_t discover(void *unused)
@@ -155,8 +158,17 @@ void ifp_ggml_discover(void)
 #define N_SEEN  4096u
 #define N_TYPES 256u
 
-/* Of a lane's thread: the shape of the tensor seen last at such an address; 0: none. */
-static uint16_t seen[IFP_MAX_LANES][N_SEEN];
+/* Of a lane's thread: what the tensor seen last at such an address is; shape 0: none. */
+union seen {
+        struct {
+                struct ifp_ggml_node node;
+                uint32_t name; /* sum of its name and its first source's address */
+        };
+        uint64_t word; /* a handler may come in between */
+};
+_Static_assert(sizeof(union seen) == 8, "one word");
+
+static union seen seen[IFP_MAX_LANES][N_SEEN];
 /* The engine's numbers of types as the segment's + 1; 0: not asked for. */
 static uint16_t types[N_TYPES];
 
@@ -244,25 +256,43 @@ static uint32_t find(uint32_t op, uint32_t parts, const void *const *tensors, ui
         return ifp_shape(&shape);
 }
 
-uint32_t ifp_ggml_shape(const struct ifp_tls *tls, uint32_t op, const void *const *tensors,
-                        uint32_t n)
+/* Of the first 32 bytes of its name; where that tells nothing, its sources do. */
+static inline uint32_t name_sum(const void *const *tensors)
+{
+        const uint64_t *w = ifp_words_at(tensors[0], ifp_ggml_layout.name);
+        uint64_t h = (uintptr_t)tensors[1];
+
+        if (!ifp_ggml_layout.name)
+                return 0;
+        h ^= w[0] ^ (w[1] << 17 | w[1] >> 47) ^ (w[2] << 31 | w[2] >> 33) ^
+             (w[3] << 47 | w[3] >> 17);
+        return (uint32_t)(h * 0x9fb21c651e98df25ull >> 32);
+}
+
+struct ifp_ggml_node ifp_ggml_shape(const struct ifp_tls *tls, uint32_t op,
+                                    const void *const *tensors, uint32_t n)
 {
         uint64_t at = (uintptr_t)tensors[0] >> 4;
-        uint16_t *slot = &seen[tls->lane_number][(at ^ at >> 12) % N_SEEN];
-        uint32_t i = *(volatile uint16_t *)slot, parts = tls->n_threads, k = 0;
-        const struct ifp_shape *s = &ifp_seg->shapes[i];
+        union seen *slot = &seen[tls->lane_number][(at ^ at >> 12) % N_SEEN], it;
+        uint32_t parts = tls->n_threads, name = name_sum(tensors), k = 0;
+        const struct ifp_shape *s;
 
-        if (IFP_LIKELY(i && s->op == op && s->parts == parts && s->n_operands == n))
+        it.word = *(volatile uint64_t *)&slot->word;
+        s = &ifp_seg->shapes[it.node.shape];
+        if (IFP_LIKELY(it.node.shape && it.name == name && s->op == op && s->parts == parts &&
+                       s->n_operands == n))
                 while (k < n && is_same(&s->at[k], tensors[k]))
                         k++;
         if (IFP_LIKELY(k && k == n))
-                return i;
-        i = find(op, parts, tensors, n);
-        *(volatile uint16_t *)slot = (uint16_t)i;
-        return i;
+                return it.node;
+        it.node.shape = (uint16_t)find(op, parts, tensors, n);
+        it.node.layer = (uint16_t)(ifp_ggml_layout.name ? ifp_ggml_layer(op, tensors, n) : 0);
+        it.name = name;
+        *(volatile uint64_t *)&slot->word = it.word;
+        return it.node;
 }
 
-uint32_t ifp_ggml_node_shape(const struct ifp_tls *tls, uint32_t op, const void *tensor)
+struct ifp_ggml_node ifp_ggml_node_shape(const struct ifp_tls *tls, uint32_t op, const void *tensor)
 {
         const void *tensors[IFP_SHAPE_OPERANDS + 1] = {tensor};
         uint32_t n = 1;

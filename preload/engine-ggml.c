@@ -122,7 +122,8 @@ static bool is_on(uint32_t op)
         return *(volatile uint8_t *)&ifp_seg->switches[op];
 }
 
-static struct ifp_open *open_node(struct ifp_tls *tls, uint32_t op, uint64_t sp, uint32_t shape)
+static struct ifp_open *open_node(struct ifp_tls *tls, uint32_t op, uint64_t sp,
+                                  struct ifp_ggml_node node)
 {
         struct ifp_open *o = ifp_open_push(tls, tls->lane, op, ifp_phase, sp, 0);
 
@@ -130,14 +131,16 @@ static struct ifp_open *open_node(struct ifp_tls *tls, uint32_t op, uint64_t sp,
                 ifp_local_add(&tls->lane->time[op][ifp_phase].untimed, 1);
                 return NULL;
         }
-        o->shape = (uint16_t)shape;
-        o->arg = shape;
+        o->shape = node.shape;
+        o->layer = node.layer;
+        o->arg = node.shape;
         return o;
 }
 
-static uint32_t shape_of(const struct ifp_tls *tls, uint32_t op, const void *tensor)
+static struct ifp_ggml_node shape_of(const struct ifp_tls *tls, uint32_t op, const void *tensor)
 {
-        return ifp_ggml_layout.shapes ? ifp_ggml_node_shape(tls, op, tensor) : 0;
+        return ifp_ggml_layout.shapes ? ifp_ggml_node_shape(tls, op, tensor)
+                                      : (struct ifp_ggml_node){0};
 }
 
 static void barriers_wait(void);
@@ -189,18 +192,19 @@ static uint64_t name_fused(void *arg)
 }
 
 /* The result of the product, what is normalised, and what it is multiplied by. */
-static uint32_t fused_shape(const struct ifp_tls *tls, const struct ifp_args *args)
+static struct ifp_ggml_node fused_shape(const struct ifp_tls *tls, const struct ifp_args *args)
 {
         const uint64_t *norm, *mul;
         const void *tensors[4] = {(const void *)args->rdx};
 
         if (!ifp_ggml_layout.shapes)
-                return 0;
+                return (struct ifp_ggml_node){0};
         norm = ifp_words_at((const void *)args->rsi, ifp_ggml_layout.src);
         mul = ifp_words_at((const void *)args->rdx, ifp_ggml_layout.src);
         tensors[1] = (const void *)norm[0];
         tensors[2] = (const void *)mul[mul[0] == args->rsi];
-        return tensors[1] && tensors[2] ? ifp_ggml_shape(tls, fused_op, tensors, 3) : 0;
+        return tensors[1] && tensors[2] ? ifp_ggml_shape(tls, fused_op, tensors, 3)
+                                        : (struct ifp_ggml_node){0};
 }
 
 /* ggml_compute_forward_rms_norm_mul_fused(params, dst_rms_norm, dst_mul): two nodes in one */
@@ -603,6 +607,7 @@ static void opened(const struct ifp_elf *e)
         FIND(type_name, "ggml_type_name");
         FIND(blck_size, "ggml_blck_size");
         FIND(type_size, "ggml_type_size");
+        FIND(get_name, "ggml_get_name");
         ifp_ggml_anew();
         for (uint32_t i = 0; i < N_OPS; i++)
                 node_ops[i] = 0;

@@ -30,6 +30,7 @@ struct ifp_ggml {
         const char *(*type_name)(int type);
         int64_t (*blck_size)(int type);
         size_t (*type_size)(int type);
+        const char *(*get_name)(const void *tensor);
 };
 extern struct ifp_ggml ifp_ggml;
 
@@ -40,6 +41,7 @@ struct ifp_ggml_layout {
         int unary, glu;         /* op numbers whose name lies in params; -1: none */
         bool shapes;            /* these are known, too: */
         uint32_t type, nb, src; /* src: of the first of several */
+        uint32_t name;          /* 0: not known */
 };
 extern struct ifp_ggml_layout ifp_ggml_layout;
 
@@ -58,13 +60,24 @@ void ifp_ggml_discover(void);
 /* Another library: its tensors may be others. */
 void ifp_ggml_anew(void);
 
+/* Numbers in the segment's tables; 0: no room, or not known. */
+struct ifp_ggml_node {
+        uint16_t shape, layer;
+};
+
 /*
- * The shape of an op on these tensors, the result first, NULL behind the last, which the threads of
- * the graph do together; 0: no room.
+ * The shape and the layer of an op on these tensors, the result first, NULL behind the last, which
+ * the threads of the graph do together.
  */
-uint32_t ifp_ggml_shape(const struct ifp_tls *tls, uint32_t op, const void *const *tensors,
-                        uint32_t n);
+struct ifp_ggml_node ifp_ggml_shape(const struct ifp_tls *tls, uint32_t op,
+                                    const void *const *tensors, uint32_t n);
 /* The same of a node with its own sources. */
-uint32_t ifp_ggml_node_shape(const struct ifp_tls *tls, uint32_t op, const void *tensor);
+struct ifp_ggml_node ifp_ggml_node_shape(const struct ifp_tls *tls, uint32_t op,
+                                         const void *tensor);
+
+/* Finds where a tensor keeps its name; false: it cannot be known. */
+bool ifp_ggml_find_name(const void *tensor);
+/* By the names of an op's tensors; 0: no room. */
+uint32_t ifp_ggml_layer(uint32_t op, const void *const *tensors, uint32_t n);
 
 #pragma GCC visibility pop

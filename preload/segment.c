@@ -169,6 +169,7 @@ static void fill_header(struct ifp_segment *seg, uint32_t n_lanes, const struct 
         seg->live.n_waits = 1;
         seg->live.n_types = 1;
         seg->live.n_shapes = 1;
+        seg->live.n_layers = 1;
         seg->waits[0].hash = 1; /* "other": complete */
         seg->waits[0].lane = IFP_STACK_SHARED;
         seg->live.unwinding = ifp_unwind_wanted() ? 2 : 0;
@@ -199,6 +200,9 @@ static void inherit(struct ifp_segment *seg, const struct ifp_segment *parent)
         to->shapes = from->shapes;
         to->n_types = from->n_types;
         ifp_copy(seg->types, parent->types, from->n_types * sizeof(parent->types[0]));
+        to->n_layers = from->n_layers < IFP_MAX_LAYERS ? from->n_layers : IFP_MAX_LAYERS;
+        ifp_copy(seg->layers, parent->layers, to->n_layers * sizeof(parent->layers[0]));
+        ifp_copy(seg->layer_buckets, parent->layer_buckets, sizeof(seg->layer_buckets));
         ifp_copy(&seg->allocator, &parent->allocator, sizeof(seg->allocator));
         ifp_stacks_inherit(parent, seg);
 }

@@ -20,7 +20,8 @@ static inline void ifp_shape_count(struct ifp_lane *lane, uint32_t shape, uint32
 
         ifp_local_add(&row->calls, 1);
         ifp_local_add(&row->total, dur);
-        ifp_local_add(&row->child, child < dur ? child : dur);
+        if (IFP_UNLIKELY(child)) /* of most there is none */
+                ifp_local_add(&row->child, child < dur ? child : dur);
 }
 
 #pragma GCC visibility pop

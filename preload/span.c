@@ -16,6 +16,7 @@
  *   its frame. A frame on another stack (a coroutine's) is set aside, not
  *   closed: it may go on later.
  */
+#include "preload/layer.h"
 #include "preload/shape.h"
 
 #define NEAR_BYTES (1ull << 20) /* two frames of one foreign stack are taken to be this near */
@@ -147,6 +148,7 @@ struct ifp_open *ifp_open_push(struct ifp_tls *tls, struct ifp_lane *lane, uint3
         o->op = (uint64_t)op << 48;
         o->arg = 0;
         o->shape = 0;
+        o->layer = 0;
         o->skip = (int16_t)((int64_t)(ifp_open_offset(lane, o) - around) / (int64_t)sizeof(*o) - 1);
         o->flags = 0;
         o->phase = (uint8_t)phase;
@@ -249,6 +251,8 @@ void ifp_paired_finish(struct ifp_tls *tls, struct ifp_lane *lane)
                        open_depth(&copy), IFP_REC_LATE, copy.arg);
         if (copy.shape)
                 ifp_shape_count(lane, copy.shape, copy.phase, dur, tls->paired_child);
+        if (copy.layer)
+                ifp_layer_count(lane, copy.layer, copy.phase, dur, tls->paired_child);
 }
 
 static void set_aside(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_open *o)
@@ -486,7 +490,7 @@ void ifp_leave(struct ifp_stub *stub, uint64_t rax, uint64_t sp, uint64_t end)
         struct ifp_tls *tls = &ifp_tls;
         struct ifp_lane *lane = tls->lane;
         uint64_t dur, around, start, child;
-        uint32_t op, phase, depth, flags, arg, shape;
+        uint32_t op, phase, depth, flags, arg, shape, layer;
         struct ifp_open *o;
 
         /* A fork child that comes back out of its parent's span; a lane that ended meanwhile. */
@@ -505,6 +509,7 @@ void ifp_leave(struct ifp_stub *stub, uint64_t rax, uint64_t sp, uint64_t end)
         flags = o->flags;
         arg = o->arg;
         shape = o->shape;
+        layer = stub->hook && stub->hook->names ? o->layer : 0; /* else it may be of long ago */
         around = ifp_open_prev(lane, o);
         ifp_open_pop(lane, o);
         dur = end - start;
@@ -513,6 +518,8 @@ void ifp_leave(struct ifp_stub *stub, uint64_t rax, uint64_t sp, uint64_t end)
         ifp_span_write(lane, op, phase, start, dur, child, depth, flags, arg);
         if (shape)
                 ifp_shape_count(lane, shape, phase, dur, child);
+        if (layer)
+                ifp_layer_count(lane, layer, phase, dur, child);
         if (IFP_UNLIKELY(!tls->fast))
                 ifp_fast_again(tls);
 }

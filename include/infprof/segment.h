@@ -46,6 +46,7 @@
 #define IFP_MAX_TYPES      64u /* of tensors' elements */
 #define IFP_MAX_SHAPES     (8u << 10)
 #define IFP_SHAPE_OPERANDS 6u /* the result, and as many sources */
+#define IFP_MAX_LAYERS     4096u
 #define IFP_NAMES_BYTES    (512u << 10)
 #define IFP_POOL_BLOCKS    (128u << 10) /* of 512 bytes: 64 MiB */
 #define IFP_MAX_LANES      2048u
@@ -180,6 +181,7 @@ struct ifp_live {
         uint32_t n_shapes;          /* entries handed out, including the fixed one; may exceed
                                        IFP_MAX_SHAPES: then some were refused. See hash */
         uint32_t shapes;            /* enum ifp_shapes_state */
+        uint32_t n_layers;          /* as n_shapes */
 };
 
 /* Can the operands of an engine's ops be read? */
@@ -232,6 +234,27 @@ struct ifp_shape {
         uint64_t reserved1[7];
 };
 _Static_assert(sizeof(struct ifp_shape) == 512, "ABI");
+
+/* What a layer is made of. */
+enum ifp_part {
+        IFP_PART_REST = 0, /* or not known */
+        IFP_PART_ATTENTION = 1,
+        IFP_PART_MLP = 2,
+        IFP_PART_EMBEDDING = 3, /* before the first layer */
+        IFP_PART_OUTPUT = 4,    /* behind the last */
+        IFP_N_PARTS,
+};
+
+/* An op in a layer. */
+struct ifp_layer {
+        uint32_t ready; /* 1: complete; stored last, with release */
+        uint32_t next;  /* in its bucket; 0 = last. Shim's own */
+        uint16_t op;
+        uint16_t layer; /* + 1; 0: in none, or not told */
+        uint8_t part;   /* enum ifp_part */
+        uint8_t reserved[3];
+};
+_Static_assert(sizeof(struct ifp_layer) == 16, "ABI");
 
 /* One object (executable or library) while it was loaded. */
 struct ifp_object {
@@ -471,7 +494,7 @@ struct ifp_time_row {
         uint64_t child;   /* ticks of total that belong to ops called from it */
 };
 
-/* Exact, of one thread (lane), shape and phase. */
+/* Exact, of one thread (lane) and phase, and of one shape or one op in one layer. */
 struct ifp_shape_row {
         uint64_t calls; /* all are timed */
         uint64_t total; /* ticks */
@@ -655,7 +678,8 @@ struct ifp_open {
         int16_t skip;
         uint8_t flags; /* of the record to come */
         uint8_t reserved1;
-        uint64_t reserved2[2];
+        uint16_t layer; /* index in layers; 0 = none */
+        uint16_t reserved2[7];
 };
 _Static_assert(sizeof(struct ifp_open) == 64, "ABI");
 
@@ -710,6 +734,7 @@ struct ifp_lane {
         _Alignas(64) struct ifp_lane_ledger ledger; /* by the thread that decodes */
         _Alignas(4096) struct ifp_record ring[IFP_RING_SLOTS];
         struct ifp_shape_row shapes[IFP_MAX_SHAPES][IFP_N_PHASES];
+        struct ifp_shape_row layers[IFP_MAX_LAYERS][IFP_N_PHASES];
 };
 
 struct ifp_segment {
@@ -738,6 +763,8 @@ struct ifp_segment {
         struct ifp_wait waits[IFP_MAX_WAITS];
         _Alignas(4096) uint32_t shape_buckets[IFP_MAX_SHAPES]; /* shim's own: index, 0 = none */
         struct ifp_shape shapes[IFP_MAX_SHAPES];
+        _Alignas(4096) uint32_t layer_buckets[IFP_MAX_LAYERS]; /* shim's own: index, 0 = none */
+        struct ifp_layer layers[IFP_MAX_LAYERS];
         _Alignas(4096) uint32_t stack_buckets[IFP_MAX_STACKS]; /* shim's own: index, 0 = none */
         struct ifp_stack stacks[IFP_MAX_STACKS];
         uint64_t frames[IFP_MAX_FRAMES];

@@ -24,6 +24,7 @@
 #define N_WAITS  5u
 #define N_STEPS  4u
 #define N_SHAPES 4u
+#define N_LAYERS 4u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 void fuzz_segment(const uint8_t *data, size_t size);
@@ -94,6 +95,9 @@ static struct ifp_segment *make(int *ret_fd)
                 s->shapes[i].n_operands = (uint8_t)i;
                 s->shapes[i].at[0].type = 1;
         }
+        s->live.n_layers = N_LAYERS;
+        for (uint32_t i = 1; i < N_LAYERS; i++)
+                s->layers[i] = (struct ifp_layer){.ready = i != N_LAYERS - 1, .layer = 1};
         s->live.generated_tokens = N_STEPS;
         s->ledger.head = s->ledger.steps = N_STEPS;
         for (uint32_t i = 0; i < N_STEPS + 4; i++)
@@ -110,7 +114,7 @@ static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes
         uint32_t op = p->entry % (N_OPS + 2), phase = p->word % IFP_N_PHASES;
 
         *ret_bytes = 8;
-        switch (p->table % 31) {
+        switch (p->table % 33) {
         case 0:
                 *ret_bytes = 4;
                 return (uint32_t *)&s->live + p->word % (sizeof(s->live) / 4);
@@ -204,6 +208,13 @@ static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes
                 return (uint32_t *)&s->types[p->entry % 4] + p->word % 4;
         case 29:
                 return (uint64_t *)&s->lanes[p->entry % 2].shapes[p->word % N_SHAPES][phase] +
+                       p->entry % 4;
+        case 30:
+                *ret_bytes = 2;
+                return (uint16_t *)&s->layers[p->entry % (N_LAYERS + 1)] +
+                       p->word % (sizeof(s->layers[0]) / 2);
+        case 31:
+                return (uint64_t *)&s->lanes[p->entry % 2].layers[p->word % N_LAYERS][phase] +
                        p->entry % 4;
         default:
                 return (uint64_t *)&l->open[p->entry] + p->word % 8;

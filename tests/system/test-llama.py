@@ -3,8 +3,10 @@
 
 import json
 import statistics
+from xml.etree import ElementTree
 
 from harness import between, case, check, equal, main, near, wait_until
+from work import work
 
 
 def profile(s, *args, preset="tiny", **more):
@@ -55,6 +57,44 @@ def ops_explain_the_time_of_a_pass(s):
     inside = sum(op["self_ns"] for op in doc["ops"] if op["kind"] in ("node", "wait"))
     between(0.7 * whole, inside, whole, "time in nodes")
     equal(doc["self"]["lost"], 0, "lost spans")
+
+
+@case
+def layers_hold_what_was_done(s):
+    """Small has 6 layers, each with 4 products in attention and 3 in its MLP; two threads are as one."""
+    for threads in (1, 2):
+        run, stats, report = profile(s, "--tokens", 40, "--threads", threads, preset="small")
+        doc = work(s, "layers")
+        calls = threads * stats["decode_calls"]
+        decode = doc["phases"]["decode"]
+        equal(decode["tokens"], stats["decode_calls"], "tokens")
+        equal([layer["layer"] for layer in decode["layers"]], [0, 1, 2, 3, 4, 5, None], "layers, in order")
+        for layer in decode["layers"][:-1]:
+            products = {op["part"]: op["calls"] for op in layer["ops"] if op["op"] == "MUL_MAT"}
+            equal(products, {"attention": 4 * calls, "mlp": 3 * calls}, f"products in layer {layer['layer']}")
+            near(sum(part["total_ns"] for part in layer["parts"]), layer["total_ns"], 1e-9, "parts of a layer")
+        products = {op["part"]: op["calls"] for op in decode["layers"][-1]["ops"] if op["op"] == "MUL_MAT"}
+        equal(products, {"output": calls}, "products outside of layers")
+        sums = {}
+        for phase in doc["phases"].values():
+            near(sum(layer["share"] for layer in phase["layers"]), 1, 1e-6, "shares")
+            near(sum(part["share"] for part in phase["parts"]), 1, 1e-6, "shares of parts")
+            for op in (op for layer in phase["layers"] for op in layer["ops"]):
+                n, ns = sums.get(op["op"], (0, 0))
+                sums[op["op"]] = (n + op["calls"], ns + op["total_ns"])
+        nodes = {op["name"]: op for op in report["ops"] if op["kind"] == "node"}
+        equal({name: n for name, (n, _) in sums.items()}, {name: op["calls"] for name, op in nodes.items()}, "calls by op")
+        for name, (_, ns) in sums.items():
+            near(ns, nodes[name]["total_ns"], 0.001, f"time of {name}")
+    picture = ElementTree.fromstring(s.infprof("layers", "--svg", "-").stdout)
+    text = "".join(picture.itertext())
+    check("layer 5" in text and "FLASH_ATTN_EXT" in text and "decode" in text, "the picture has layers and ops")
+    lines = s.infprof("layers").stdout
+    check("attention" in lines and "outside" in lines, lines)
+    profile(s, "--tokens", 5, env={"INFPROF_SHAPES": "off"})
+    doc = work(s, "layers")
+    equal(doc["phases"], {}, "switched off")
+    check(any("no op was seen in a layer" in note for note in doc["notes"]), doc["notes"])
 
 
 def product_flops(shape):

@@ -393,6 +393,30 @@ void fake_shaped(struct fake *f, uint32_t lane, uint32_t shape, uint32_t phase, 
         r->child += child;
 }
 
+uint32_t fake_layer(struct fake *f, uint32_t op, uint32_t layer, enum ifp_part part)
+{
+        uint32_t i = f->seg->live.n_layers ? f->seg->live.n_layers : 1;
+        struct ifp_layer *l = &f->seg->layers[i];
+
+        must(i < IFP_MAX_LAYERS, "layers are full");
+        l->op = (uint16_t)op;
+        l->layer = (uint16_t)layer;
+        l->part = (uint8_t)part;
+        __atomic_store_n(&l->ready, 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&f->seg->live.n_layers, i + 1, __ATOMIC_RELEASE);
+        return i;
+}
+
+void fake_layered(struct fake *f, uint32_t lane, uint32_t layer, uint32_t phase, uint64_t dur,
+                  uint64_t child)
+{
+        struct ifp_shape_row *r = &f->seg->lanes[lane].layers[layer][phase];
+
+        r->calls++;
+        r->total += dur;
+        r->child += child;
+}
+
 void fake_spawn(struct fake *f, uint32_t site, uint64_t cost, uint64_t life, uint64_t cpu_ns)
 {
         struct ifp_site *s = &f->seg->sites[site];

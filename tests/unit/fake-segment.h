@@ -57,6 +57,9 @@ void fake_wait_end(struct fake *f, uint32_t lane);
 /* A site; and a thread of it that was created, lived and ended. */
 uint32_t fake_site(struct fake *f, enum ifp_spawn_kind kind, uint64_t address, uint32_t stack,
                    uint32_t op, uint32_t phase);
+uint32_t fake_layer(struct fake *f, uint32_t op, uint32_t layer, enum ifp_part part);
+void fake_layered(struct fake *f, uint32_t lane, uint32_t layer, uint32_t phase, uint64_t dur,
+                  uint64_t child);
 void fake_spawn(struct fake *f, uint32_t site, uint64_t cost, uint64_t life, uint64_t cpu_ns);
 
 /* A type of elements; a shape of `n` operands of that type, the result first; and a call of it. */
