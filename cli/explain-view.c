@@ -126,7 +126,7 @@ static void print_looked(const struct page *p, const char *heading, bool (*is)(c
                         view_heading(&p->v, "%s", heading);
                 said = true;
                 id = text_clean(text_string(l, "id", "?"), 40);
-                if (asprintf(&label, "  %-17s", id ? id : "?") < 0)
+                if (asprintf(&label, "  %-19s", id ? id : "?") < 0)
                         label = NULL;
                 if (why && label)
                         table_wrap(p->v.f, label, why, p->v.width);
@@ -154,7 +154,7 @@ bool explain_print(const struct page *p)
         if (n)
                 view_heading(&p->v, "%zu finding%s", n, n == 1 ? "" : "s");
         else
-                view_heading(&p->v, "nothing wrong was found in the figures of this run");
+                view_heading(&p->v, "nothing wrong was found in the figures of this run: nothing to fix above 3 %%");
         for (size_t i = 0; i < n; i++)
                 print_finding(p, i + 1, json_array_get(findings, i));
         print_looked(p, n ? "also looked at, and not found" : "looked at, and not found",

@@ -309,4 +309,6 @@ int facts_find(struct facts *f, struct work *w)
 void facts_done(struct facts *f)
 {
         barriers_done(&f->barriers);
+        json_decref(f->report);
+        json_decref(f->memory);
 }

@@ -11,7 +11,9 @@
 #include <stdio.h>
 
 #include "common/cleanup.h"
-#include "common/report-explain-private.h"
+#include "common/explain-rules.h"
+#include "common/report-memory.h"
+#include "common/report.h"
 
 #define NS_PER_SECOND 1e9
 
@@ -34,6 +36,13 @@ static const struct {
         {"migrations", explain_migrations},         {"small-work-units", explain_small_work_units},
 };
 #define N_VERDICTS (sizeof(verdicts) / sizeof(verdicts[0]))
+#define N_ALL      (N_VERDICTS + EXPLAIN_RULES)
+
+/* Verdicts, and behind them the rules. */
+static const char *id_of(size_t i)
+{
+        return i < N_VERDICTS ? verdicts[i].id : explain_rule_id(i - N_VERDICTS);
+}
 
 static json_t *text_of(const char *format, va_list ap)
 {
@@ -247,7 +256,7 @@ static json_t *build_looked_at(const struct judgement *j, size_t i)
 {
         json_t *o = json_object();
 
-        report_set(o, "id", json_string(verdicts[i].id));
+        report_set(o, "id", json_string(id_of(i)));
         report_set(o, "found",
                    j->judged == JUDGED_UNKNOWN ? json_null()
                                                : json_boolean(j->judged == JUDGED_YES));
@@ -380,25 +389,46 @@ static json_t *build_notes(const struct facts *f)
         return notes;
 }
 
+static void judge(size_t i, const struct facts *f, struct judgement *j)
+{
+        if (i < N_VERDICTS)
+                verdicts[i].judge(f, j);
+        else
+                explain_rule(i - N_VERDICTS, f, j);
+        if (j->judged != JUDGED_YES || json_array_size(j->evidence))
+                return;
+        json_decref(j->finding); /* of a file that makes no sense */
+        judge_unknown(j, "the run has no numbers that would show it");
+}
+
+/* The documents that rules look at. */
+static int take_documents(struct facts *f)
+{
+        struct runfile *rf = f->w->rf;
+        int r = report_build(rf, &f->report, &f->w->why);
+
+        return r ? r : report_memory_new(&f->memory, rf, NULL, &f->w->why);
+}
+
 static int build(struct work *w, json_t **ret)
 {
-        struct judgement judged[N_VERDICTS] = {0}, *order[N_VERDICTS];
+        struct judgement judged[N_ALL] = {0}, *order[N_ALL];
         json_t *findings = json_array(), *looked_at = json_array();
         _cleanup_(json_decrefp) json_t *o = work_head(w, EXPLAIN_SCHEMA);
         struct facts f;
         size_t n = 0;
         int r = facts_find(&f, w);
 
-        for (size_t i = 0; i < N_VERDICTS && !r; i++) {
-                verdicts[i].judge(&f, &judged[i]);
-                if (judged[i].judged == JUDGED_YES && !json_array_size(judged[i].evidence)) {
-                        json_decref(judged[i].finding); /* of a file that makes no sense */
-                        judge_unknown(&judged[i], "the run has no numbers that would show it");
-                }
+        if (!r)
+                r = take_documents(&f);
+        for (size_t i = 0; i < N_ALL && !r; i++) {
+                judge(i, &f, &judged[i]);
+                if (i < N_VERDICTS && judged[i].judged == JUDGED_YES && !f.said)
+                        f.said = id_of(i);
                 json_array_append_new(looked_at, build_looked_at(&judged[i], i));
                 if (judged[i].judged != JUDGED_YES)
                         continue;
-                report_set(judged[i].finding, "id", json_string(verdicts[i].id));
+                report_set(judged[i].finding, "id", json_string(id_of(i)));
                 order[n++] = &judged[i];
         }
         qsort(order, n, sizeof(order[0]), compare_judgements);
