@@ -8,19 +8,7 @@
 #include <stdint.h>
 
 #include "cli/view.h"
-
-#define MACHINE_MAX_CPUS 1024
-
-/* What the measurements need to know of the machine. */
-struct machine_places {
-        int cpus[MACHINE_MAX_CPUS]; /* that this process may use: one of each core first */
-        int n_cpus;
-        uint64_t cache_bytes[3]; /* L1d, L2, L3; 0: there is none, or it is not known */
-        int cache_cpus[3];       /* that share one */
-};
-
-/* {"topology", "isa", "fingerprint"} into `o`; 0, or -errno. */
-int machine_look(json_t *o, struct machine_places *ret);
+#include "common/machine-look.h"
 
 /* It is the machine that is measured, not what watches over the program. */
 #define MACHINE_BARE __attribute__((no_sanitize("address", "undefined"), noinline))

@@ -66,8 +66,7 @@ static bool are_figures(const json_t *list, const char *a, const char *b, const 
         return true;
 }
 
-/* NULL: it is as it should be. */
-static const char *fault_of(const json_t *doc, const char *fingerprint)
+const char *machine_fault(const json_t *doc, const char *fingerprint, bool measured)
 {
         const json_t *c = json_object_get(doc, "ceilings");
         const char *schema = json_string_value(json_object_get(doc, "schema"));
@@ -75,12 +74,16 @@ static const char *fault_of(const json_t *doc, const char *fingerprint)
 
         if (!schema || strcmp(schema, MACHINE_SCHEMA))
                 return "it is no " MACHINE_SCHEMA;
-        if (!whose || strcmp(whose, fingerprint))
+        if (!whose || (fingerprint && strcmp(whose, fingerprint)))
                 return "it is another machine's";
+        if (!json_is_object(json_object_get(doc, "topology")) ||
+            !json_is_object(json_object_get(doc, "isa")))
+                return "it is damaged";
+        if (!measured && !c)
+                return NULL;
         if (!are_figures(json_object_get(c, "compute"), "type", "isa", "gflops") ||
             !are_figures(json_object_get(c, "bandwidth"), "level", "op", "gbps") ||
-            !is_text(doc, "measured_at") || !json_is_object(json_object_get(doc, "topology")) ||
-            !json_is_object(json_object_get(doc, "isa")))
+            !is_text(doc, "measured_at"))
                 return "it is damaged";
         return NULL;
 }
@@ -110,7 +113,7 @@ int machine_load(const char *path, const char *fingerprint, json_t **ret, char *
                 fault = S_ISREG(st.st_mode) ? "it is too large" : "it is no file";
         } else {
                 doc = json_loadf(f, JSON_REJECT_DUPLICATES, &e);
-                fault = doc ? fault_of(doc, fingerprint) : "it is damaged";
+                fault = doc ? machine_fault(doc, fingerprint, true) : "it is damaged";
         }
         if (!fault) {
                 *ret = doc;

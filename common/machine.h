@@ -18,3 +18,7 @@ int machine_path(bool make, const char *fingerprint, char **ret_path, char **ret
  * `ret_why` is then one line, to be freed, but for -ENOENT.
  */
 int machine_load(const char *path, const char *fingerprint, json_t **ret, char **ret_why);
+
+/* What is wrong with a document, a literal; NULL: it can be used. Of the machine with that
+ * fingerprint (NULL: of any); `measured`: its ceilings must be there, else they may be missing. */
+const char *machine_fault(const json_t *doc, const char *fingerprint, bool measured);

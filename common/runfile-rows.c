@@ -201,6 +201,7 @@ union any_row {
         struct runfile_mark_class mark_class;
         struct runfile_mark_stack mark_stack;
         struct runfile_note note;
+        struct runfile_machine machine;
 };
 
 static void forget_why(struct runfile *rf)
@@ -298,6 +299,7 @@ DEFINE_ROWS(syscall, TABLE_SYSCALL);
 DEFINE_ROWS(preempt, TABLE_PREEMPT);
 DEFINE_ROWS(off_cpu, TABLE_OFF_CPU);
 DEFINE_ROWS(note, TABLE_NOTE);
+DEFINE_ROWS(machine, TABLE_MACHINE);
 
 int runfile_put_run(struct runfile *rf, const struct runfile_run *run)
 {

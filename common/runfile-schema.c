@@ -690,6 +690,13 @@ static const struct column note_columns[] = {
 };
 #undef ROW
 
+#define ROW runfile_machine
+static const struct column machine_columns[] = {
+        COL(fingerprint, TEXT, "of what its figures depend on"),
+        COL(document, TEXT, "infprof.machine/1; without ceilings: they were not measured"),
+};
+#undef ROW
+
 #define TABLE(name_, n_keys_, comment_)                                                            \
         {                                                                                          \
                 .name = #name_, .comment = comment_, .columns = name_##_columns,                   \
@@ -738,6 +745,7 @@ const struct table runfile_tables[N_TABLES] = {
         [TABLE_PREEMPT] = TABLE(preempt, 2, "who took the CPU"),
         [TABLE_OFF_CPU] = TABLE(off_cpu, 2, "time off the CPU by stack"),
         [TABLE_NOTE] = TABLE(note, 2, "what a reader must know"),
+        [TABLE_MACHINE] = TABLE(machine, 1, "the machine it ran on, and the most it can do"),
 };
 
 static const char views_sql[] =

@@ -83,6 +83,7 @@ enum table_id {
         TABLE_PREEMPT,
         TABLE_OFF_CPU,
         TABLE_NOTE,
+        TABLE_MACHINE,
         N_TABLES,
 };
 

@@ -472,6 +472,12 @@ struct runfile_note {
         const char *text;
 };
 
+/* Key: fingerprint. The machine that the run was on; one row. */
+struct runfile_machine {
+        const char *fingerprint;
+        const char *document; /* infprof.machine/1, without `ceilings` where none were measured */
+};
+
 /*
  * Creates `path` (mode 0600) or, if it holds the same run, reopens it for
  * writing; -EEXIST: it holds another run. The row of a reopened run is replaced.
@@ -539,6 +545,7 @@ int runfile_put_syscall(struct runfile *rf, const struct runfile_syscall *row);
 int runfile_put_preempt(struct runfile *rf, const struct runfile_preempt *row);
 int runfile_put_off_cpu(struct runfile *rf, const struct runfile_off_cpu *row);
 int runfile_put_note(struct runfile *rf, const struct runfile_note *note);
+int runfile_put_machine(struct runfile *rf, const struct runfile_machine *row);
 
 /*
  * What an adopting daemon needs of a process it finds again: false = not in
@@ -594,6 +601,7 @@ typedef int (*runfile_syscall_fn)(const struct runfile_syscall *row, void *userd
 typedef int (*runfile_preempt_fn)(const struct runfile_preempt *row, void *userdata);
 typedef int (*runfile_off_cpu_fn)(const struct runfile_off_cpu *row, void *userdata);
 typedef int (*runfile_note_fn)(const struct runfile_note *note, void *userdata);
+typedef int (*runfile_machine_fn)(const struct runfile_machine *row, void *userdata);
 
 int runfile_each_process(struct runfile *rf, runfile_process_fn fn, void *userdata);
 int runfile_each_op(struct runfile *rf, runfile_op_fn fn, void *userdata);
@@ -634,6 +642,7 @@ int runfile_each_syscall(struct runfile *rf, runfile_syscall_fn fn, void *userda
 int runfile_each_preempt(struct runfile *rf, runfile_preempt_fn fn, void *userdata);
 int runfile_each_off_cpu(struct runfile *rf, runfile_off_cpu_fn fn, void *userdata);
 int runfile_each_note(struct runfile *rf, runfile_note_fn fn, void *userdata);
+int runfile_each_machine(struct runfile *rf, runfile_machine_fn fn, void *userdata);
 
 /* Time in which tokens were decoded (once where threads do so side by side), and number of first
  * tokens (TTFT spans), all processes. */

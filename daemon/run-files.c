@@ -15,6 +15,7 @@
 
 #include "common/cleanup.h"
 #include "daemon/flush.h"
+#include "daemon/machine.h"
 #include "daemon/mark.h"
 #include "daemon/text.h"
 
@@ -227,6 +228,7 @@ void runs_flush(struct server *s, struct run *run)
                 trouble(run, why ? why : strerror(r < 0 ? -r : EIO));
                 return;
         }
+        run->machine_told = run->machine_told || machine_tell(run->file, !run_is_live(run));
         charge_writing(s, run);
         if (run->trouble)
                 fprintf(stderr, "infprofd: run %s: is written again\n", run->id);

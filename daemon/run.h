@@ -21,9 +21,10 @@ struct run {
         uint64_t started_ticks;
         enum runfile_end end;
         int end_value;
-        bool registered; /* by `record`: kept whatever it does */
-        bool told_end;   /* `record` said how it ended */
-        bool dirty;      /* its own row is to be written */
+        bool registered;   /* by `record`: kept whatever it does */
+        bool told_end;     /* `record` said how it ended */
+        bool dirty;        /* its own row is to be written */
+        bool machine_told; /* the machine's row is in its file */
         struct runfile *file;
         uint32_t n_processes; /* ever; the next one's index */
         uint32_t n_live;

@@ -29,6 +29,7 @@
 #include "daemon/api.h"
 #include "daemon/ending.h"
 #include "daemon/intake.h"
+#include "daemon/machine.h"
 #include "daemon/text.h"
 #include "daemon/symboliser.h"
 
@@ -80,6 +81,7 @@ int server_new(struct server **ret, const struct server_options *options, char *
         s->epoll = epoll_create1(EPOLL_CLOEXEC);
         s->started_ns = s->active_ns = clock_mono_ns();
         s->nap_ns = NAP_LEAST_NS;
+        machine_open();
         r = s->epoll < 0 ? -errno : signals_open(s);
         if (!r)
                 r = ifp_runtime_dir(true, &s->runtime_dir, ret_why);
@@ -132,6 +134,7 @@ struct server *server_free(struct server *s)
         }
         kernel_close();
         symboliser_close();
+        machine_close();
         tally_scratch_done(&s->scratch);
         if (s->signals >= 0)
                 close(s->signals);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What the machine is made of, by hwloc; what its cores understand, by the compiler's own look. */
-#include "cli/machine.h"
+#include "common/machine-look.h"
 
 #include <errno.h>
 #include <hwloc.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
