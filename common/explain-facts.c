@@ -311,4 +311,5 @@ void facts_done(struct facts *f)
         barriers_done(&f->barriers);
         json_decref(f->report);
         json_decref(f->memory);
+        json_decref(f->machine);
 }

@@ -17,6 +17,7 @@
 struct facts {
         struct work *w;
         json_t *report, *memory; /* documents of the run */
+        json_t *machine;         /* that it was on; NULL: not known */
         const char *said;        /* a verdict on threads that was found; NULL: none */
         struct barriers barriers;
         bool waits_known;                            /* of some process */

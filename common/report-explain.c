@@ -401,13 +401,24 @@ static void judge(size_t i, const struct facts *f, struct judgement *j)
         judge_unknown(j, "the run has no numbers that would show it");
 }
 
+static int take_machine(const struct runfile_machine *row, void *userdata)
+{
+        struct facts *f = userdata;
+
+        if (!f->machine)
+                f->machine = json_loads(row->document, 0, NULL); /* NULL: damaged */
+        return 0;
+}
+
 /* The documents that rules look at. */
 static int take_documents(struct facts *f)
 {
         struct runfile *rf = f->w->rf;
         int r = report_build(rf, &f->report, &f->w->why);
 
-        return r ? r : report_memory_new(&f->memory, rf, NULL, &f->w->why);
+        if (!r)
+                r = report_memory_new(&f->memory, rf, NULL, &f->w->why);
+        return r ? r : runfile_each_machine(rf, take_machine, f);
 }
 
 static int build(struct work *w, json_t **ret)

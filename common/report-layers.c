@@ -235,8 +235,6 @@ static int build_rows(struct rows *rows, json_t **ret)
         json_t *o, *phases;
         int r = runfile_each_layer(rows->w->rf, load, rows);
 
-        if (r && !rows->w->why)
-                rows->w->why = strdup(runfile_why(rows->w->rf));
         if (r)
                 return r;
         if (rows->n)

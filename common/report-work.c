@@ -229,7 +229,10 @@ int work_document(json_t **ret, struct runfile *rf, work_build_fn build, char **
         if (!r) {
                 r = build(w, &document);
                 if (r)
-                        runfile_explain(ret_why, r, "%s", w->why ? w->why : strerror(-r));
+                        runfile_explain(ret_why, r, "%s",
+                                        w->why  ? w->why
+                                        : r > 0 ? runfile_why(rf)
+                                                : strerror(-r));
                 else
                         *ret = document;
         }

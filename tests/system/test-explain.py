@@ -55,7 +55,7 @@ def none_in_a_calm_run(s, ids, *args):
 def a_healthy_run(s):
     found, doc, _ = explained(s, "--threads", "1", "--tokens", "100", *MEETS)
     equal(set(found) - set(OTHERS), set(), "findings")
-    equal(len(doc["looked_at"]), 16, "what was looked at")
+    equal(len(doc["looked_at"]), 17, "what was looked at")
 
 
 @case
@@ -163,6 +163,28 @@ def llama_cpp_at_two_threads_and_at_one(s):
         if before:
             check("spin-wait" in found, f"on one CPU two threads spin for each other: {list(found)}")
             check("ggml_barrier" in json.dumps(found["spin-wait"]), f"where: {found['spin-wait']['title']}")
+
+
+@case
+def a_library_for_older_cpus(s):
+    """With all but one variant of ggml's library put away, that one computes."""
+    engine = s.llama("--model", s.model("tiny"), "--tokens", 20, "--quiet")
+    given = engine[engine.index("--lib") + 1]
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
+        wider = "avx512f" in f.read().split()
+    if not os.path.exists(os.path.join(given, "libggml-cpu-haswell.so")):
+        skip("these libraries have no variants")
+    os.mkdir(s.path("lib"))
+    for name in os.listdir(given):
+        if "libggml-cpu-" not in name or "haswell" in name:
+            os.symlink(os.path.join(given, name), s.path(f"lib/{name}"))
+    engine[engine.index("--lib") + 1] = s.path("lib")
+    found = sound(work(s, "explain", s.run(engine, timeout=60)))
+    equal("slower-variant" in found, wider, f"found, where the CPU has more: {list(found)}")
+    if wider:
+        check("haswell" in found["slower-variant"]["title"], found["slower-variant"]["title"])
+        none_of(sound(work(s, "explain", s.run(s.llama("--model", s.model("tiny"), "--tokens", 20, "--quiet"), timeout=60))),
+                "slower-variant")
 
 
 main()

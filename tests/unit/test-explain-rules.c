@@ -232,6 +232,28 @@ static void batch(void **state)
         unknown("batch", a_run(), "{\"ops\": []}", "{}");
 }
 
+#define BUILT(name) "{\"ops\": [{\"library\": \"/x/libggml-cpu-" name ".so\"}]}"
+
+static void variant(void **state)
+{
+        struct facts f = a_run();
+
+        (void)state;
+        f.machine = parse("{\"isa\": {\"features\": [\"avx\", \"avx2\", \"fma\", \"avx512f\", "
+                          "\"avx512bw\"]}}");
+        fires("slower-variant", f, BUILT("haswell"), "{}", 0);
+        fires("slower-variant", f, BUILT("sandybridge"), "{}", 0);
+        silent("slower-variant", f, BUILT("zen4"), "{}");
+        unknown("slower-variant", f, BUILT("haswellx"), "{}");
+        json_decref(f.machine);
+        f.machine = parse("{\"isa\": {\"features\": [\"avx\", \"avx2\", \"fma\", 7]}}");
+        silent("slower-variant", f, BUILT("haswell"), "{}");
+        fires("slower-variant", f, BUILT("x64"), "{}", 0);
+        json_decref(f.machine);
+        f.machine = NULL;
+        unknown("slower-variant", f, BUILT("haswell"), "{}");
+}
+
 /* Members of other types than they should be, as of a document that another version wrote. */
 static void what_makes_no_sense_is_not_found(void **state)
 {
@@ -259,15 +281,11 @@ static void what_makes_no_sense_is_not_found(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(tail),
-                cmocka_unit_test(variance),
-                cmocka_unit_test(first_token),
-                cmocka_unit_test(allocations),
-                cmocka_unit_test(growth),
-                cmocka_unit_test(overhead),
-                cmocka_unit_test(fusion),
-                cmocka_unit_test(batch),
-                cmocka_unit_test(what_makes_no_sense_is_not_found),
+                cmocka_unit_test(tail),        cmocka_unit_test(variance),
+                cmocka_unit_test(first_token), cmocka_unit_test(allocations),
+                cmocka_unit_test(growth),      cmocka_unit_test(overhead),
+                cmocka_unit_test(fusion),      cmocka_unit_test(batch),
+                cmocka_unit_test(variant),     cmocka_unit_test(what_makes_no_sense_is_not_found),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
