@@ -154,7 +154,8 @@ bool explain_print(const struct page *p)
         if (n)
                 view_heading(&p->v, "%zu finding%s", n, n == 1 ? "" : "s");
         else
-                view_heading(&p->v, "nothing wrong was found in the figures of this run: nothing to fix above 3 %%");
+                view_heading(&p->v, "nothing wrong was found in the figures of this run: nothing "
+                                    "to fix above 3 %%");
         for (size_t i = 0; i < n; i++)
                 print_finding(p, i + 1, json_array_get(findings, i));
         print_looked(p, n ? "also looked at, and not found" : "looked at, and not found",
