@@ -5,8 +5,8 @@
 #include "daemon/shapes.h"
 
 struct layer {
-        bool known; /* what follows, which never changes */
-        struct ifp_layer is;
+        bool known;                      /* what follows, which never changes */
+        _Alignas(8) struct ifp_layer is; /* copied by words */
         struct shape_sums phase[IFP_N_PHASES];
         uint64_t written[IFP_N_PHASES]; /* as in struct shape */
 };
