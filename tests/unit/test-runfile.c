@@ -440,7 +440,7 @@ static void impossible_values_are_damage(void **state)
         }
 }
 
-/* Writes to a file system of 256 KiB until it is full. */
+/* Writes to a file system of 512 KiB until it is full. */
 static void fill_small_disk(void)
 {
         char path[300], *why = NULL;
@@ -449,7 +449,7 @@ static void fill_small_disk(void)
         int r = 0;
 
         if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-            mount("tmpfs", folder, "tmpfs", 0, "size=256k") < 0)
+            mount("tmpfs", folder, "tmpfs", 0, "size=512k") < 0)
                 _exit(77);
         snprintf(path, sizeof(path), "%s/run.infprof", folder);
         if (runfile_create(&rf, path, &a_run, &why))
