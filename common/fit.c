@@ -6,14 +6,17 @@
  *
  *   b = Sxy / Sxx                    S.. = sum of w (. - mean)(. - mean)
  *   a = mean(y) - b mean(x)
- *   s^2 = sum of w (y - a - b x)^2 / (n - 2)
+ *   s^2 = sum of w (y - a - b x)^2 / (m - 2)        m = n (1 - r) / (1 + r)
  *   se(b)^2 = s^2 / Sxx
  *   se(a)^2 = s^2 (1 / W + mean(x)^2 / Sxx)         W = sum of w
- *   var(prediction at x, of the mean of m) = s^2 (1 / m + 1 / W + (x - mean(x))^2 / Sxx)
+ *   var(prediction at x, of the mean of k) = s^2 (1 / k + 1 / W + (x - mean(x))^2 / Sxx)
  *
  * s^2 is taken from how the points lie about the line, not from how values lie about their points:
  * so it holds what a line leaves unexplained, and drifts of the machine, which values that
- * come one after the other share.
+ * come one after the other share. Points that lie on the same side as their neighbour say less than
+ * as many that do not: of n there are only m as good as independent, where r is the correlation of
+ * residuals of neighbours, if it is more than 0 (Santer et al., J. Geophys. Res. 105, 2000,
+ * 7337-7356). Degrees of freedom are m - 2, and 1 at least.
  *
  * Whether the points bend is asked of the residuals: they are fitted against what of x^2 no line
  * can explain; a bend is believed when its t is beyond that of 99.9 % (a normal 3.29, and more
@@ -116,10 +119,40 @@ static double curve_at(const struct curve *c, double x)
         return x * x - c->constant - c->slope * x;
 }
 
+/* Residuals one after the other, each as good as any other. */
+struct residuals {
+        double last, squares, products;
+        size_t n;
+};
+
+static void residual_add(struct residuals *r, double weight, double residual)
+{
+        double z = sqrt(weight) * residual;
+
+        if (!(weight > 0))
+                return;
+        r->products += r->n ? z * r->last : 0;
+        r->squares += z * z;
+        r->last = z;
+        r->n++;
+}
+
+/* Of so many points as good as independent, `taken` parameters off; 1 at least. */
+static size_t freedom_of(const struct residuals *r, size_t taken)
+{
+        double n = (double)r->n, correlation = r->squares > 0 ? r->products / r->squares : 0;
+
+        if (correlation > 0)
+                n *= (1 - correlation) / (1 + correlation);
+        return n >= (double)taken + 1 ? (size_t)(n - (double)taken) : 1;
+}
+
 static enum fit_bend bend_of(const struct fit *f, const struct fit_point *p, size_t n)
 {
-        double cube = 0, szz = 0, szr = 0, rest = 0, error, scale = f->x_most - f->x_least;
+        double cube = 0, szz = 0, szr = 0, error, scale = f->x_most - f->x_least;
+        struct residuals rest = {0};
         struct curve curve;
+        size_t freedom;
 
         if (f->n < BEND_LEAST)
                 return FIT_STRAIGHT;
@@ -138,9 +171,14 @@ static enum fit_bend bend_of(const struct fit *f, const struct fit_point *p, siz
         }
         if (!(szz > 0))
                 return FIT_STRAIGHT;
-        rest = f->variance * (double)(f->n - 2) - szr * szr / szz;
-        error = sqrt((rest > 0 ? rest : 0) / (double)(f->n - 3) * szz);
-        if (!(fabs(szr) > BEND_RATIO * fit_student(f->n - 3) * error) ||
+        for (size_t i = 0; i < n; i++) {
+                double z = curve_at(&curve, (p[i].x - f->x_mean) / scale);
+
+                residual_add(&rest, p[i].weight, p[i].y - f->a - f->b * p[i].x - szr / szz * z);
+        }
+        freedom = freedom_of(&rest, 3);
+        error = sqrt(rest.squares / (double)freedom * szz);
+        if (!(fabs(szr) > BEND_RATIO * fit_student(freedom) * error) ||
             fabs(szr) / szz <= 1e-9 * fabs(f->b) * scale)
                 return FIT_STRAIGHT;
         return szr > 0 ? FIT_BENDS_UP : FIT_BENDS_DOWN;
@@ -149,7 +187,9 @@ static enum fit_bend bend_of(const struct fit *f, const struct fit_point *p, siz
 int fit_line(struct fit *ret, const struct fit_point *points, size_t n)
 {
         struct fit f = {.r2 = NAN};
-        double sxy = 0, syy = 0, sse = 0;
+        struct residuals rest = {0};
+        double sxy = 0, syy = 0;
+        size_t freedom;
         int r = take_means(&f, points, n);
 
         if (r)
@@ -165,19 +205,17 @@ int fit_line(struct fit *ret, const struct fit_point *points, size_t n)
         }
         f.b = sxy / f.sxx;
         f.a = f.y_mean - f.b * f.x_mean;
-        for (size_t i = 0; i < n; i++) {
-                double d = points[i].y - f.a - f.b * points[i].x;
-
-                sse += points[i].weight * d * d;
-        }
-        if (!isfinite(sse) || !isfinite(f.a) || !isfinite(f.b))
+        for (size_t i = 0; i < n; i++)
+                residual_add(&rest, points[i].weight, points[i].y - f.a - f.b * points[i].x);
+        if (!isfinite(rest.squares) || !isfinite(f.a) || !isfinite(f.b))
                 return FIT_E_BAD;
-        f.variance = sse / (double)(f.n - 2);
+        freedom = freedom_of(&rest, 2);
+        f.variance = rest.squares / (double)freedom;
         f.b_error = sqrt(f.variance / f.sxx);
         f.a_error = sqrt(f.variance * (1 / f.weight + f.x_mean * f.x_mean / f.sxx));
-        f.t = fit_student(f.n - 2);
+        f.t = fit_student(freedom);
         if (syy > 0)
-                f.r2 = sse < syy ? 1 - sse / syy : 0;
+                f.r2 = rest.squares < syy ? 1 - rest.squares / syy : 0;
         f.bend = bend_of(&f, points, n);
         *ret = f;
         return 0;

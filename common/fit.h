@@ -29,7 +29,7 @@ enum {
         FIT_E_BAD = 2, /* a number that is none, or out of all bounds */
 };
 
-/* 0, or why there is no line. */
+/* Of points in the order of x. 0, or why there is no line. */
 int fit_line(struct fit *ret, const struct fit_point *points, size_t n);
 
 /* Is the slope's interval of 95 % clear of 0? */

@@ -86,6 +86,25 @@ static void weights(void **state)
         near(f.x_most, 2, 1e-12);
 }
 
+/*
+ * x 1 ... 8, y above the line in the middle and below it at both ends: mean 0, b 0, residuals -1 -1
+ * 1 1 1 1 -1 -1. Products of neighbours: 1 -1 1 1 1 -1 1 = 3, squares 8: r = 3 / 8, of 8 points
+ * there are 8 x 5 / 11 = 3.6 as good as independent, so one degree of freedom: s^2 = 8, Sxx = 42.
+ */
+static void neighbours_that_agree_say_less(void **state)
+{
+        struct fit f;
+
+        (void)state;
+        assert_int_equal(FIT(&f, {1, -1, 1}, {2, -1, 1}, {3, 1, 1}, {4, 1, 1}, {5, 1, 1}, {6, 1, 1},
+                             {7, -1, 1}, {8, -1, 1}),
+                         0);
+        near(f.b, 0, 1e-12);
+        near(f.variance, 8, 1e-12);
+        near(f.b_error, sqrt(8.0 / 42), 1e-12);
+        near(f.t, 12.706204736, 1e-9);
+}
+
 static void all_the_same(void **state)
 {
         struct fit_forecast at;
@@ -169,10 +188,11 @@ static void students_t(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(an_exact_line),  cmocka_unit_test(noise_of_a_known_size),
-                cmocka_unit_test(weights),        cmocka_unit_test(all_the_same),
-                cmocka_unit_test(too_few),        cmocka_unit_test(hostile),
-                cmocka_unit_test(a_bend_is_seen), cmocka_unit_test(students_t),
+                cmocka_unit_test(an_exact_line), cmocka_unit_test(noise_of_a_known_size),
+                cmocka_unit_test(weights),       cmocka_unit_test(neighbours_that_agree_say_less),
+                cmocka_unit_test(all_the_same),  cmocka_unit_test(too_few),
+                cmocka_unit_test(hostile),       cmocka_unit_test(a_bend_is_seen),
+                cmocka_unit_test(students_t),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
