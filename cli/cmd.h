@@ -25,6 +25,7 @@ int cmd_export(int argc, char **argv);
 int cmd_flame(int argc, char **argv);
 int cmd_layers(int argc, char **argv);
 int cmd_ledger(int argc, char **argv);
+int cmd_tokens(int argc, char **argv);
 int cmd_machine(int argc, char **argv);
 int cmd_mark(int argc, char **argv);
 int cmd_memory(int argc, char **argv);

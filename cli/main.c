@@ -26,6 +26,7 @@ static const struct command commands[] = {
         {"explain", cmd_explain, "what is wrong, what it costs, what to do about it"},
         {"ledger", cmd_ledger, "where the time of a token went"},
         {"layers", cmd_layers, "in which layers of the model the time went"},
+        {"tokens", cmd_tokens, "prompts and tokens, and how a token's time grows"},
         {"threads", cmd_threads, "where the time of each thread went"},
         {"waits", cmd_waits, "what threads wait for, where, and for whom"},
         {"spawns", cmd_spawns, "who creates threads, and what that costs"},

@@ -39,4 +39,5 @@ bool spawns_print(const struct page *p);
 bool ledger_print(const struct page *p);
 bool layers_print(const struct page *p);
 void layers_draw(FILE *out, const json_t *document);
+bool tokens_print(const struct page *p);
 bool explain_print(const struct page *p);

@@ -415,6 +415,48 @@ static const struct column token_point_columns[] = {
 };
 #undef ROW
 
+#define ROW runfile_kv
+static const struct column kv_columns[] = {
+        COL(process, U32, ""),
+        COL(no_prompt, BOOL, "KV lengths are without the prompt, whose tokens nobody told"),
+        COL(prefills, U64, "calls that took in a prompt, or part of one"),
+        COL(prompt_tokens, U64, "tokens of these"),
+        COL(prefill_ns, U64, "time in these, what they have in common once"),
+        COL(beside, U64, "decoded tokens in no bin: others were made in the same time"),
+        COL(no_length, U64, "decoded tokens in no bin: their KV length is not known"),
+        COL(from_ns, U64, "since its process began: where the first piece begins"),
+        COL(width_ns, U64, "of a piece"),
+};
+#undef ROW
+
+#define ROW runfile_kv_piece
+static const struct column kv_piece_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(piece, IFP_KV_PIECES, "of time, from 0"),
+        COL(prompt, U64, "tokens taken in by calls that ended in it"),
+        COL(generated, U64, "tokens decoded by calls that ended in it"),
+};
+#undef ROW
+
+#define ROW runfile_kv_bin
+static const struct column kv_bin_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(bin, IFP_KV_BINS, "of KV lengths; see infprof-runfile(5)"),
+        COL(tokens, U64, "decoded, with nothing beside them"),
+        COL(lengths, U64, "of their KV caches, summed"),
+        COL(total_ns, U64, "from the end of the token before to the end of each"),
+};
+#undef ROW
+
+#define ROW runfile_kv_op
+static const struct column kv_op_columns[] = {
+        COL(process, U32, ""),         COL_BELOW(bin, IFP_KV_BINS, ""),
+        COL_BELOW(op, IFP_KV_OPS, ""), COL(timed, U64, "as in op_phase, in the tokens of the bin"),
+        COL(untimed, U64, ""),         COL(total_ns, U64, ""),
+        COL(child_ns, U64, ""),
+};
+#undef ROW
+
 #define ROW runfile_mark
 static const struct column mark_columns[] = {
         COL(process, U32, ""),        COL(mark, U32, "number"),
@@ -725,6 +767,10 @@ const struct table runfile_tables[N_TABLES] = {
         [TABLE_MAPPED_FILE] = TABLE(mapped_file, 2, "large files and models that are mapped"),
         [TABLE_TOKEN_ALLOC] = TABLE(token_alloc, 1, "allocations of each decoded token"),
         [TABLE_TOKEN_POINT] = TABLE(token_point, 2, "live bytes against tokens"),
+        [TABLE_KV] = TABLE(kv, 1, "prompts, and decoded tokens in time"),
+        [TABLE_KV_PIECE] = TABLE(kv_piece, 2, "tokens in time"),
+        [TABLE_KV_BIN] = TABLE(kv_bin, 2, "decoded tokens by KV length"),
+        [TABLE_KV_OP] = TABLE(kv_op, 3, "what ops did in them"),
         [TABLE_MARK] = TABLE(mark, 2, "named instants"),
         [TABLE_MARK_OP] = TABLE(mark_op, 4, "allocations up to a mark"),
         [TABLE_MARK_CLASS] = TABLE(mark_class, 3, "allocations by size up to a mark"),

@@ -313,8 +313,10 @@ int runfile_begin(struct runfile *rf)
         r = execute(rf, sync ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
         if (!r)
                 r = execute(rf, "BEGIN IMMEDIATE");
-        if (r)
+        if (r) {
+                rf->failed = r; /* which the commit will say */
                 return r;
+        }
         if (sync)
                 rf->synced_ns = now;
         rf->in_transaction = true;

@@ -284,6 +284,33 @@ struct runfile_token_point {
         uint64_t calls;
 };
 
+/* Key: process. Calls that take prompts in, and what is in no row of kv_bin: struct ifp_kv. */
+struct runfile_kv {
+        uint32_t process;
+        bool no_prompt; /* how many tokens prompts had is not known: KV lengths are without them */
+        uint64_t prefills, prompt_tokens, prefill_ns, beside, no_length;
+        uint64_t from_ns; /* since the process's start */
+        uint64_t width_ns;
+};
+
+/* Key: process, piece. Tokens of calls that ended in a piece of time. */
+struct runfile_kv_piece {
+        uint32_t process, piece;
+        uint64_t prompt, generated;
+};
+
+/* Key: process, bin. Tokens by KV length: struct ifp_kv_sums. */
+struct runfile_kv_bin {
+        uint32_t process, bin;
+        uint64_t tokens, lengths, total_ns;
+};
+
+/* Key: process, bin, op. What an op did in these tokens. */
+struct runfile_kv_op {
+        uint32_t process, bin, op;
+        uint64_t timed, untimed, total_ns, child_ns;
+};
+
 /* A named instant (infprof mark), and where all stood then. Key: process, mark (0, 1, ...). */
 struct runfile_mark {
         uint32_t process, mark;
@@ -525,6 +552,10 @@ int runfile_put_arena(struct runfile *rf, const struct runfile_arena *a);
 int runfile_put_mapped_file(struct runfile *rf, const struct runfile_mapped_file *f);
 int runfile_put_token_alloc(struct runfile *rf, const struct runfile_token_alloc *t);
 int runfile_put_token_point(struct runfile *rf, const struct runfile_token_point *p);
+int runfile_put_kv(struct runfile *rf, const struct runfile_kv *row);
+int runfile_put_kv_piece(struct runfile *rf, const struct runfile_kv_piece *row);
+int runfile_put_kv_bin(struct runfile *rf, const struct runfile_kv_bin *row);
+int runfile_put_kv_op(struct runfile *rf, const struct runfile_kv_op *row);
 int runfile_put_mark(struct runfile *rf, const struct runfile_mark *m);
 int runfile_put_mark_op(struct runfile *rf, const struct runfile_mark_op *m);
 int runfile_put_mark_class(struct runfile *rf, const struct runfile_mark_class *m);
@@ -581,6 +612,10 @@ typedef int (*runfile_arena_fn)(const struct runfile_arena *a, void *userdata);
 typedef int (*runfile_mapped_file_fn)(const struct runfile_mapped_file *f, void *userdata);
 typedef int (*runfile_token_alloc_fn)(const struct runfile_token_alloc *t, void *userdata);
 typedef int (*runfile_token_point_fn)(const struct runfile_token_point *p, void *userdata);
+typedef int (*runfile_kv_fn)(const struct runfile_kv *row, void *userdata);
+typedef int (*runfile_kv_piece_fn)(const struct runfile_kv_piece *row, void *userdata);
+typedef int (*runfile_kv_bin_fn)(const struct runfile_kv_bin *row, void *userdata);
+typedef int (*runfile_kv_op_fn)(const struct runfile_kv_op *row, void *userdata);
 typedef int (*runfile_mark_fn)(const struct runfile_mark *m, void *userdata);
 typedef int (*runfile_mark_op_fn)(const struct runfile_mark_op *m, void *userdata);
 typedef int (*runfile_mark_class_fn)(const struct runfile_mark_class *m, void *userdata);
@@ -622,6 +657,10 @@ int runfile_each_arena(struct runfile *rf, runfile_arena_fn fn, void *userdata);
 int runfile_each_mapped_file(struct runfile *rf, runfile_mapped_file_fn fn, void *userdata);
 int runfile_each_token_alloc(struct runfile *rf, runfile_token_alloc_fn fn, void *userdata);
 int runfile_each_token_point(struct runfile *rf, runfile_token_point_fn fn, void *userdata);
+int runfile_each_kv(struct runfile *rf, runfile_kv_fn fn, void *userdata);
+int runfile_each_kv_piece(struct runfile *rf, runfile_kv_piece_fn fn, void *userdata);
+int runfile_each_kv_bin(struct runfile *rf, runfile_kv_bin_fn fn, void *userdata);
+int runfile_each_kv_op(struct runfile *rf, runfile_kv_op_fn fn, void *userdata);
 int runfile_each_mark(struct runfile *rf, runfile_mark_fn fn, void *userdata);
 int runfile_each_mark_op(struct runfile *rf, runfile_mark_op_fn fn, void *userdata);
 int runfile_each_mark_class(struct runfile *rf, runfile_mark_class_fn fn, void *userdata);

@@ -35,6 +35,7 @@ struct answer api_run_waits(struct server *s, const char *id);
 struct answer api_run_spawns(struct server *s, const char *id);
 struct answer api_run_ledger(struct server *s, const char *id);
 struct answer api_run_layers(struct server *s, const char *id);
+struct answer api_run_tokens(struct server *s, const char *id);
 struct answer api_run_explain(struct server *s, const char *id);
 
 /* daemon/api-mark.c */

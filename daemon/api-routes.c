@@ -197,6 +197,7 @@ enum route {
         ROUTE_SPAWNS,
         ROUTE_LEDGER,
         ROUTE_LAYERS,
+        ROUTE_TOKENS,
         ROUTE_EXPLAIN,
         ROUTE_TOP,
         ROUTE_EXIT,
@@ -219,6 +220,7 @@ static const struct {
         [ROUTE_SPAWNS] = {"/v1/runs/ID/spawns", "y", NULL, NULL, "GET"},
         [ROUTE_LEDGER] = {"/v1/runs/ID/ledger", "y", NULL, NULL, "GET"},
         [ROUTE_LAYERS] = {"/v1/runs/ID/layers", "y", NULL, NULL, "GET"},
+        [ROUTE_TOKENS] = {"/v1/runs/ID/tokens", "y", NULL, NULL, "GET"},
         [ROUTE_EXPLAIN] = {"/v1/runs/ID/explain", "y", NULL, NULL, "GET"},
         [ROUTE_TOP] = {"/v1/runs/ID/top", "y", NULL, NULL, "GET"},
         [ROUTE_EXIT] = {"/v1/runs/ID/exit", NULL, NULL, "y", "PUT"},
@@ -288,6 +290,8 @@ struct answer api_route(struct server *s, const char *method, const char *path, 
                 return api_run_ledger(s, id);
         case ROUTE_LAYERS:
                 return api_run_layers(s, id);
+        case ROUTE_TOKENS:
+                return api_run_tokens(s, id);
         case ROUTE_EXPLAIN:
                 return api_run_explain(s, id);
         case ROUTE_TOP:

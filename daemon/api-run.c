@@ -15,6 +15,7 @@
 #include "common/report-memory.h"
 #include "common/report-spawns.h"
 #include "common/report-threads.h"
+#include "common/report-tokens.h"
 #include "common/report-waits.h"
 #include "common/report.h"
 #include "daemon/text.h"
@@ -135,6 +136,11 @@ struct answer api_run_ledger(struct server *s, const char *id)
 struct answer api_run_layers(struct server *s, const char *id)
 {
         return document(s, id, &(struct wanted){.build = report_layers_file});
+}
+
+struct answer api_run_tokens(struct server *s, const char *id)
+{
+        return document(s, id, &(struct wanted){.build = report_tokens_file});
 }
 
 struct answer api_run_explain(struct server *s, const char *id)

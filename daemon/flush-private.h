@@ -37,6 +37,10 @@ void flush_layers_written(struct process *p);
 int flush_shapes(struct run *run, const struct process *p);
 void flush_shapes_written(struct process *p);
 
+/* daemon/flush-kv.c */
+int flush_kv(struct run *run, const struct process *p);
+void flush_kv_written(struct process *p);
+
 /* daemon/flush-kernel.c */
 int flush_kernel(struct run *run, const struct process *p);
 void flush_kernel_written(struct process *p);

@@ -354,6 +354,8 @@ static int put_all_of(struct run *run, const struct process *p, uint64_t second)
         if (!r)
                 r = flush_ledger(run, p);
         if (!r)
+                r = flush_kv(run, p);
+        if (!r)
                 r = put_second(run, p, second);
         if (!r)
                 r = flush_heap(run, p, second);
@@ -395,6 +397,7 @@ static void mark_written(struct process *p, uint64_t second)
         flush_layers_written(p);
         flush_waits_written(p);
         flush_ledger_written(p);
+        flush_kv_written(p);
         flush_heap_written(p);
         flush_kernel_written(p);
         p->write_all = p->dirty = false;

@@ -270,6 +270,7 @@ struct process *process_free(struct process *p)
         heap_done(&p->heap);
         waits_done(&p->waits);
         p->ledger = ledger_free(p->ledger);
+        p->kv = kv_free(p->kv);
         kernel_done(p);
         outside_done(&p->outside);
         places_done(&p->places);

@@ -16,6 +16,7 @@
 #include "daemon/clock.h"
 #include "daemon/drain.h"
 #include "daemon/heap.h"
+#include "daemon/kv.h"
 #include "daemon/ledger.h"
 #include "daemon/kernel.h"
 #include "daemon/outside.h"
@@ -192,6 +193,7 @@ struct process {
         struct layers layers;
         struct waits waits;
         struct ledger *ledger; /* NULL: no decode step so far */
+        struct kv *kv;         /* NULL: no call that took a prompt in or decoded so far */
         struct outside outside;
         struct places places;
         struct kernel kernel;

@@ -209,7 +209,9 @@ int process_tick(struct process *p, uint64_t now_ns, const char **ret_why)
         int r;
 
         clock_refine(&p->clock);
-        r = segment_count(&p->segment, &p->counts, ret_why);
+        r = kv_take(p, ret_why);
+        if (!r)
+                r = segment_count(&p->segment, &p->counts, ret_why);
         if (!r)
                 r = process_take_ops(p, ret_why);
         if (!r)

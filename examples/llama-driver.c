@@ -20,7 +20,7 @@ struct options {
         const char *lib, *model, *prompt, *stats;
         int threads, tokens, rounds;
         uint32_t seed;
-        bool sampler, quiet, verbose, ids;
+        bool sampler, quiet, verbose, ids, positions;
 };
 
 struct stats {
@@ -36,6 +36,8 @@ struct engine {
         void *model, *ctx, *chain;
         const void *vocab;
         int n_vocab;
+        int32_t *positions; /* of a batch's tokens, said to llama.cpp; NULL: it counts for itself */
+        int32_t next;       /* position */
 };
 
 static const char usage[] =
@@ -47,6 +49,7 @@ static const char usage[] =
         "  --sampler       sample with llama's sampler chain instead of greedily\n"
         "  --seed N        of the sampler (1)\n"
         "  --ids           print token ids instead of text\n"
+        "  --positions     say the position of each token, as servers do\n"
         "  --stats FILE    write what was measured as JSON\n"
         "  --quiet, --verbose   no line of figures; llama's own log\n";
 
@@ -85,13 +88,11 @@ static long number(const char *option, const char *text, long min, long max)
 static void parse(struct options *o, int argc, char **argv)
 {
         static const struct option longs[] = {
-                {"lib", 1, NULL, 'L'},     {"model", 1, NULL, 'm'},
-                {"threads", 1, NULL, 'j'}, {"prompt", 1, NULL, 'p'},
-                {"tokens", 1, NULL, 'n'},  {"rounds", 1, NULL, 'r'},
-                {"seed", 1, NULL, 's'},    {"stats", 1, NULL, 'S'},
-                {"sampler", 0, NULL, 'c'}, {"quiet", 0, NULL, 'q'},
-                {"verbose", 0, NULL, 'v'}, {"ids", 0, NULL, 'i'},
-                {"help", 0, NULL, 'h'},    {0},
+                {"lib", 1, NULL, 'L'},    {"model", 1, NULL, 'm'},     {"threads", 1, NULL, 'j'},
+                {"prompt", 1, NULL, 'p'}, {"tokens", 1, NULL, 'n'},    {"rounds", 1, NULL, 'r'},
+                {"seed", 1, NULL, 's'},   {"stats", 1, NULL, 'S'},     {"sampler", 0, NULL, 'c'},
+                {"quiet", 0, NULL, 'q'},  {"verbose", 0, NULL, 'v'},   {"ids", 0, NULL, 'i'},
+                {"help", 0, NULL, 'h'},   {"positions", 0, NULL, 'P'}, {0},
         };
         int c;
 
@@ -133,6 +134,9 @@ static void parse(struct options *o, int argc, char **argv)
                         break;
                 case 'i':
                         o->ids = true;
+                        break;
+                case 'P':
+                        o->positions = true;
                         break;
                 case 'h':
                         fputs(usage, stdout);
@@ -205,10 +209,17 @@ static void start(struct engine *e, const struct options *o, int n_positions)
 
 static uint64_t decode(struct engine *e, int32_t *tokens, int n)
 {
-        uint64_t from = now_ns();
-        int r = e->api.decode(e->ctx, e->api.batch_get_one(tokens, n));
-        uint64_t ns = now_ns() - from;
+        struct llama_batch batch = e->api.batch_get_one(tokens, n);
         char code[16];
+
+        if (e->positions) {
+                for (int i = 0; i < n; i++)
+                        e->positions[i] = e->next++;
+                batch.pos = e->positions;
+        }
+        uint64_t from = now_ns();
+        int r = e->api.decode(e->ctx, batch);
+        uint64_t ns = now_ns() - from;
 
         snprintf(code, sizeof(code), "%d", r);
         if (r != 0)
@@ -247,6 +258,7 @@ static void print_token(struct engine *e, const struct options *o, int32_t token
 static void run_round(struct engine *e, const struct options *o, int32_t *prompt, int n_prompt,
                       struct stats *s)
 {
+        e->next = 0;
         uint64_t ns = decode(e, prompt, n_prompt);
 
         if (!s->ttft_ns)
@@ -306,6 +318,11 @@ int main(int argc, char **argv)
         load(&e, &o);
         int32_t *prompt = tokenize(&e, o.prompt, &n_prompt);
         start(&e, &o, n_prompt + o.tokens);
+        if (o.positions) {
+                e.positions = calloc((size_t)n_prompt, sizeof(*e.positions));
+                if (!e.positions)
+                        die(1, "out of memory", "positions");
+        }
         for (int i = 0; i < o.rounds; i++)
                 run_round(&e, &o, prompt, n_prompt, &s);
         if (fflush(stdout) != 0)
@@ -326,5 +343,6 @@ int main(int argc, char **argv)
         e.api.model_free(e.model);
         e.api.backend_free();
         free(prompt);
+        free(e.positions);
         return 0;
 }

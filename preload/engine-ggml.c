@@ -364,6 +364,58 @@ static int32_t sequence_id(const struct llama_batch *b, int32_t token)
         return b->seq_id && b->seq_id[token] ? b->seq_id[token][0] : 0;
 }
 
+/* What libllama has to ask how long a sequence is; the names changed with versions. NULL: not
+ * there.
+ */
+static struct {
+        uint64_t base; /* of the object they are in; 0: none */
+        void *(*get_memory)(const void *ctx);
+        int32_t (*memory_pos_max)(void *memory, int32_t id);
+        int32_t (*ctx_pos_max)(void *ctx, int32_t id);
+} llama;
+
+struct ask_length {
+        uint64_t ctx;
+        int32_t id, pos;
+};
+
+static uint64_t ask_length(void *arg)
+{
+        struct ask_length *a = arg;
+        void *ctx = (void *)a->ctx, *memory; /* NOLINT(performance-no-int-to-ptr) */
+
+        ifp_tls.busy++;
+        ifp_tls.fast = NULL;
+        if (llama.memory_pos_max && llama.get_memory) {
+                memory = llama.get_memory(ctx);
+                a->pos = memory ? llama.memory_pos_max(memory, a->id) : -1;
+        } else if (llama.ctx_pos_max) {
+                a->pos = llama.ctx_pos_max(ctx, a->id);
+        }
+        ifp_fast_again(&ifp_tls);
+        ifp_tls.busy--;
+        return 0;
+}
+
+/*
+ * Positions that the one token of a batch attended to, its own included; 0: not known. Where the
+ * batch does not say its position, llama.cpp counts on from the sequence's last.
+ */
+static uint32_t kv_length(const struct ifp_tls *tls, const struct llama_batch *b)
+{
+        struct ask_length a = {.ctx = tls->call_ctx, .pos = -1};
+
+        if (b->n_tokens != 1)
+                return 0;
+        if (b->pos) {
+                a.pos = b->pos[0];
+        } else {
+                a.id = sequence_id(b, 0);
+                ifp_call_saved(ask_length, &a);
+        }
+        return a.pos >= 0 ? (uint32_t)a.pos + 1 : 0;
+}
+
 /* Decode: no sequence has more than one token. */
 static bool is_decode(const struct llama_batch *b)
 {
@@ -481,9 +533,11 @@ static bool decode_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_
                                    __ATOMIC_RELAXED);
                 ifp_span_write(tls->lane, token_op, IFP_PHASE_DECODE, since, end - since,
                                ifp_tokens_beside(since, end), 0, 0, (uint32_t)b->n_tokens);
+                ifp_kv_decoded(tls, (uint32_t)b->n_tokens, kv_length(tls, b), since, end);
         } else {
                 __atomic_fetch_add(&ifp_seg->live.prompt_tokens, (uint64_t)b->n_tokens,
                                    __ATOMIC_RELAXED);
+                ifp_kv_prefill((uint32_t)b->n_tokens, span->start, end);
         }
         ifp_tokens_note(span->phase == IFP_PHASE_DECODE ? (uint32_t)b->n_tokens : 0, end);
         return true;
@@ -580,15 +634,29 @@ static struct ifp_want wants[] = {
         {GGML, "quantize_row_*", INNER},
 };
 
-#define FIND(field, symbol)                                                                        \
+#define FIND_IN(at, field, symbol)                                                                 \
         do {                                                                                       \
                 const ElfW(Sym) *s = ifp_elf_find(e, symbol, NULL);                                \
-                ifp_ggml.field =                                                                   \
-                        s ? (__typeof__(ifp_ggml.field))(uintptr_t)(e->base + s->st_value) : NULL; \
+                (at).field =                                                                       \
+                        s ? (__typeof__((at).field))(uintptr_t)(e->base + s->st_value) : NULL;     \
         } while (0)
+#define FIND(field, symbol) FIND_IN(ifp_ggml, field, symbol)
+
+static void opened_llama(const struct ifp_elf *e)
+{
+        if (!ifp_elf_find(e, "llama_decode", NULL))
+                return;
+        llama.base = e->base;
+        FIND_IN(llama, get_memory, "llama_get_memory");
+        FIND_IN(llama, memory_pos_max, "llama_memory_seq_pos_max");
+        FIND_IN(llama, ctx_pos_max, "llama_kv_self_seq_pos_max");
+        if (!llama.ctx_pos_max)
+                FIND_IN(llama, ctx_pos_max, "llama_kv_cache_seq_pos_max");
+}
 
 static void opened(const struct ifp_elf *e)
 {
+        opened_llama(e);
         if (!ifp_elf_find(e, "ggml_op_desc", NULL))
                 return;
         ifp_ggml.base = e->base;
@@ -618,6 +686,12 @@ static void opened(const struct ifp_elf *e)
 
 static void closed(const struct ifp_elf *e)
 {
+        if (llama.base == e->base) {
+                llama.base = 0;
+                llama.get_memory = NULL;
+                llama.memory_pos_max = NULL;
+                llama.ctx_pos_max = NULL;
+        }
         if (ifp_ggml.base != e->base)
                 return;
         ifp_ggml.base = 0;

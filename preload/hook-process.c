@@ -37,6 +37,7 @@ void ifp_after_fork_child(void)
         tls->site = 0;
         ifp_unwind_after_fork();
         ifp_tokens_after_fork();
+        ifp_kv_after_fork();
         ifp_marks_after_fork();
         ifp_ledger_after_fork();
         ifp_map_after_fork();

@@ -24,6 +24,7 @@ struct pass {
         bool makes_tokens;    /* decodes */
         uint64_t prompt_from; /* of a prompt whose first token is not yet used; 0: none */
         uint64_t end;         /* of the last call for its sequence; 0: none yet */
+        uint32_t n_tokens;    /* that its sequence has had behind its prompt */
 };
 static struct pass passes[IFP_MAX_LANES];
 
@@ -78,13 +79,13 @@ static bool prefill_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp
         struct pass *pass = pass_of(tls);
 
         (void)stub;
-        (void)o;
         (void)rax;
         pass->end = end;
         ifp_lock(&lock);
         if (prompt.from && prompt.thread == pass->thread)
                 prompt.end = end;
         ifp_unlock(&lock);
+        ifp_kv_prefill(0, o->start, end);
         ifp_tokens_note(0, end);
         return true;
 }
@@ -101,6 +102,8 @@ static void begin_tokens(struct ifp_tls *tls)
                 pass->end = prompt.end;
                 prompt.from = 0;
         }
+        if (pass->prompt_from)
+                pass->n_tokens = 0;
         if (pass->prompt_from && pass->end > pass->prompt_from)
                 ifp_span_write(tls->lane, ttft_op, IFP_PHASE_PREFILL, pass->prompt_from,
                                pass->end - pass->prompt_from, 0, 0, 0, 0);
@@ -133,9 +136,11 @@ static bool decode_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_
         (void)stub;
         (void)rax;
         pass->end = end;
+        pass->n_tokens++;
         __atomic_fetch_add(&ifp_seg->live.generated_tokens, 1, __ATOMIC_RELAXED);
         ifp_span_write(tls->lane, token_op, IFP_PHASE_DECODE, since, end - since,
                        ifp_tokens_beside(since, end), 0, 0, 1);
+        ifp_kv_decoded(tls, 1, pass->n_tokens, since, end);
         ifp_tokens_note(1, end);
         return true;
 }

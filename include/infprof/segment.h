@@ -21,6 +21,7 @@
  *   allocator  what the allocator says of itself, about once a second
  *   tokens     allocations of each decoded token
  *   ledger     where the time of each decoded token went
+ *   kv         time of decoded tokens, and of ops in them, by the length of their KV cache
  *   pool       blocks of fold tables, handed out in order
  *   lanes      one a thread: identity, ring, exact rows, fold table, open ops.
  *              A lane is reused after its thread has ended.
@@ -61,6 +62,9 @@
 #define IFP_MAX_WAITS      (16u << 10)
 #define IFP_WAIT_BY        4u       /* of whom a wait is told by name; the rest is summed */
 #define IFP_TOKEN_RING     1024u    /* power of two */
+#define IFP_KV_BINS        216u     /* of KV lengths up to 2^32 - 1: see ifp_kv_bin */
+#define IFP_KV_OPS         256u     /* ops that are told by KV length: those with a lower number */
+#define IFP_KV_PIECES      128u     /* of time; power of two */
 #define IFP_SHORT_LIFE_NS  1000000u /* a block that was freed within this lived short */
 #define IFP_SEGMENT_NAME   "infprof-segment" /* /proc/PID/maps shows /memfd:infprof-segment */
 
@@ -494,6 +498,53 @@ struct ifp_time_row {
         uint64_t child;   /* ticks of total that belong to ops called from it */
 };
 
+/* The bin of a KV length: eight in each octave, and eight wide below 64. */
+static inline uint32_t ifp_kv_bin(uint32_t length)
+{
+        uint32_t octave;
+
+        if (length < 64)
+                return length / 8;
+        octave = 31u - (uint32_t)__builtin_clz(length);
+        return 8 + 8 * (octave - 6) + ((length >> (octave - 3)) & 7);
+}
+
+/* Tokens that attended to so many positions. Only grows. */
+struct ifp_kv_sums {
+        uint64_t tokens;
+        uint64_t lengths; /* of their KV caches, summed */
+        uint64_t ticks;   /* from the end of the token before each to its end */
+};
+
+/* Of a span of time, the first of which begins at `from` and all of which are `width` long. */
+struct ifp_kv_piece {
+        uint64_t prompt, generated; /* tokens of calls that ended in it */
+};
+
+enum {
+        IFP_KV_NO_PROMPT = 1u << 0, /* how many tokens a prompt has is not known: a length counts
+                                       what was generated behind it only */
+};
+
+/*
+ * Of calls that take prompts in and of those that decode. By KV length stand tokens that nothing
+ * else was done beside: made by a step of their own, while no other was under way. Written by the
+ * thread whose call ended.
+ */
+struct ifp_kv {
+        uint32_t seq;   /* odd while what follows is written */
+        uint32_t flags; /* IFP_KV_* */
+        uint64_t prefills, prompt_tokens;
+        uint64_t prefill_ticks; /* of these calls; what they have in common counts once */
+        uint64_t beside;        /* decoded tokens in no bin: others were made in the same time */
+        uint64_t no_length;     /* decoded tokens in no bin: how long the cache was is not known */
+        uint64_t from, width;   /* of pieces; width 0: none yet */
+        struct ifp_kv_piece pieces[IFP_KV_PIECES];
+        struct ifp_kv_sums bins[IFP_KV_BINS];
+        /* Of the tokens of a bin: by all threads, in phase decode, as far as spans have ended. */
+        struct ifp_time_row ops[IFP_KV_BINS][IFP_KV_OPS];
+};
+
 /* Exact, of one thread (lane) and phase, and of one shape or one op in one layer. */
 struct ifp_shape_row {
         uint64_t calls; /* all are timed */
@@ -759,6 +810,7 @@ struct ifp_segment {
         _Alignas(4096) struct ifp_tokens tokens;
         _Alignas(4096) struct ifp_ledger_sums ledger;
         _Alignas(64) struct ifp_token_record token_ring[IFP_TOKEN_RING];
+        _Alignas(4096) struct ifp_kv kv;
         _Alignas(4096) uint32_t wait_buckets[IFP_MAX_WAITS]; /* shim's own */
         struct ifp_wait waits[IFP_MAX_WAITS];
         _Alignas(4096) uint32_t shape_buckets[IFP_MAX_SHAPES]; /* shim's own: index, 0 = none */

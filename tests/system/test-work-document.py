@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The documents infprof.threads/1, waits/1, spawns/1, ledger/1 and explain/1 as the library builds them
+"""The documents infprof.threads/1, waits/1, spawns/1, ledger/1, explain/1 and tokens/1 as the library builds them
 (print-work), from runs that make-run wrote: no shim, no daemon. Their figures are held against the fixtures in
 tests/unit/test-work.c and test-explain.c; here it is their shape, what must agree in them, and what becomes of a
 run file that lacks something, or lies."""
@@ -10,7 +10,7 @@ import time
 
 from harness import case, check, equal, main, near, one_line
 
-DOCUMENTS = ["threads", "waits", "spawns", "ledger", "explain"]
+DOCUMENTS = ["threads", "waits", "spawns", "ledger", "explain", "tokens"]
 KINDS = ["whole", "lone", "healthy", "pinned", "fine", "crowded", "uneven", "convoy", "ousted", "small", "bare", "passing",
          "stamped"]
 # Others speak of rows in table frame.
@@ -146,6 +146,8 @@ def schemas_are_strict(s):
                    lambda d: d.update(overhead_factor=0.5)],
         "explain": [lambda d: d["looked_at"][0].update(id="slow"), lambda d: d["looked_at"][0].pop("why"),
                     lambda d: d["findings"].append({"id": "spin-wait"})],
+        "tokens": [lambda d: d["decode"]["ops"][0].update(share=1.2), lambda d: d["prefill"].update(bound="memory"),
+                   lambda d: d.update(kv={}), lambda d: d.pop("course"), lambda d: d["decode"].update(tokens=None)],
     }
     for name in DOCUMENTS:
         with open(s.source(f"doc/{name}.schema.json"), encoding="utf-8") as f:

@@ -7,6 +7,7 @@
 #include "common/report-explain.h"
 #include "common/report-ledger.h"
 #include "common/report-spawns.h"
+#include "common/report-tokens.h"
 #include "common/report-threads.h"
 #include "common/report-waits.h"
 
@@ -16,7 +17,7 @@ static const struct {
 } documents[] = {
         {"threads", report_threads_file}, {"waits", report_waits_file},
         {"spawns", report_spawns_file},   {"ledger", report_ledger_file},
-        {"explain", report_explain_file},
+        {"explain", report_explain_file}, {"tokens", report_tokens_file},
 };
 
 int main(int argc, char **argv)
@@ -35,6 +36,6 @@ int main(int argc, char **argv)
                 json_decref(document);
                 return 0;
         }
-        fprintf(stderr, "usage: %s threads|waits|spawns|ledger|explain FILE\n", argv[0]);
+        fprintf(stderr, "usage: %s threads|waits|spawns|ledger|explain|tokens FILE\n", argv[0]);
         return 2;
 }

@@ -52,6 +52,18 @@ void ifp_tokens_note(uint32_t n, uint64_t now)
 {
 }
 
+static uint32_t last_length;
+
+void ifp_kv_prefill(uint32_t n, uint64_t start, uint64_t end)
+{
+}
+
+void ifp_kv_decoded(const struct ifp_tls *tls, uint32_t n, uint32_t length, uint64_t since,
+                    uint64_t end)
+{
+        last_length = length;
+}
+
 uint64_t ifp_tokens_beside(uint64_t since, uint64_t end)
 {
         return 0;
