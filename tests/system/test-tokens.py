@@ -70,8 +70,11 @@ def agrees(doc, stats):
 @case
 def a_cache_that_grows(s):
     """As far as the model was made for, and then some: from 19 positions to 1,500."""
-    doc, stats = profile(s, "--tokens", 1500, "--prompt", "the quick brown fox jumps over the lazy dog. " * 4)
-    agrees(doc, stats)
+    for _ in range(4):  # a machine that is busy with other things leaves too little to tell
+        doc, stats = profile(s, "--tokens", 1500, "--prompt", "the quick brown fox jumps over the lazy dog. " * 4)
+        agrees(doc, stats)
+        if doc["kv"]["token"]["forecasts"][0]["ns"]:
+            break
     near(doc["prefill"]["first_token"]["min_ns"], stats["ttft_ns"], 0.05, "time to first token")
     kv = doc["kv"]
     equal((kv["counts"], kv["tokens"], kv["beside"], kv["no_length"]), ("all", stats["decode_calls"], 0, 0), "tokens by length")
