@@ -114,7 +114,7 @@ static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes
         uint32_t op = p->entry % (N_OPS + 2), phase = p->word % IFP_N_PHASES;
 
         *ret_bytes = 8;
-        switch (p->table % 33) {
+        switch (p->table % 35) {
         case 0:
                 *ret_bytes = 4;
                 return (uint32_t *)&s->live + p->word % (sizeof(s->live) / 4);
@@ -216,6 +216,12 @@ static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes
         case 31:
                 return (uint64_t *)&s->lanes[p->entry % 2].layers[p->word % N_LAYERS][phase] +
                        p->entry % 4;
+        case 32:
+                return (uint64_t *)&s->kv + (p->entry << 8 | p->word) % (sizeof(s->kv) / 8);
+        case 33: /* a token, as it should be */
+                s->kv.bins[p->entry % IFP_KV_BINS].tokens++;
+                s->kv.ops[p->entry % IFP_KV_BINS][op].timed++;
+                return &s->kv.ops[p->entry % IFP_KV_BINS][op].total;
         default:
                 return (uint64_t *)&l->open[p->entry] + p->word % 8;
         }
