@@ -88,6 +88,20 @@ static int load_operand(const struct runfile_operand *row, void *userdata)
         return 0;
 }
 
+static int load_param(const struct runfile_shape_param *row, void *userdata)
+{
+        struct loader *l = userdata;
+        struct report_shape *s = find(l->to, row->process, row->shape);
+
+        if (!s || row->position >= SHAPE_PARAMS)
+                return model_dangling(l->rf, "shape_param", "shape", row->process, row->shape,
+                                      l->why);
+        s->is.params[row->position] = row->value;
+        if (row->position >= s->is.n_params)
+                s->is.n_params = row->position + 1;
+        return 0;
+}
+
 static int load_phase(const struct runfile_shape_phase *row, void *userdata)
 {
         struct loader *l = userdata;
@@ -120,6 +134,8 @@ int report_shapes_load(struct report_shapes *ret, const struct model *m, struct 
         r = runfile_each_shape(rf, load_shape, &l); /* in the order of keys */
         if (!r)
                 r = runfile_each_operand(rf, load_operand, &l);
+        if (!r)
+                r = runfile_each_shape_param(rf, load_param, &l);
         if (!r)
                 r = runfile_each_shape_phase(rf, load_phase, &l);
         if (r)

@@ -18,7 +18,7 @@ struct report_shape {
         uint32_t op; /* index into the model's */
         uint32_t parts;
         struct shape is;
-        char text[SHAPE_TEXT];
+        char text[SHAPE_TEXT_SIZE];
         struct shape_calls phase[IFP_N_PHASES];
 };
 

@@ -241,6 +241,15 @@ static const struct column operand_columns[] = {
 };
 #undef ROW
 
+#define ROW runfile_shape_param
+static const struct column shape_param_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(shape, IFP_MAX_SHAPES, ""),
+        COL_BELOW(position, IFP_SHAPE_PARAMS, "from 0"),
+        COL(value, I64, "an integer the op was called with"),
+};
+#undef ROW
+
 #define ROW runfile_shape_phase
 static const struct column shape_phase_columns[] = {
         COL(process, U32, ""),
@@ -713,6 +722,7 @@ const struct table runfile_tables[N_TABLES] = {
         [TABLE_THREAD_OP] = TABLE(thread_op, 4, "figures by thread, op and phase"),
         [TABLE_SHAPE] = TABLE(shape, 2, "what ops were done on"),
         [TABLE_OPERAND] = TABLE(operand, 3, "its operands"),
+        [TABLE_SHAPE_PARAM] = TABLE(shape_param, 3, "its parameters"),
         [TABLE_SHAPE_PHASE] = TABLE(shape_phase, 3, "how often, and for how long, by phase"),
         [TABLE_LAYER] = TABLE(layer, 3, "ops in layers of the model, by phase"),
         [TABLE_SITE] = TABLE(site, 2, "where threads were asked for"),
