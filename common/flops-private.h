@@ -119,9 +119,20 @@ enum {
         BLAS_DOT,
         BLAS_SCAL,
         BLAS_COPY,
-        BLAS_SUM
+        BLAS_SUM,
+        BLAS_GEMMT,
+        BLAS_GBMV,
+        BLAS_SBMV,
+        BLAS_TBMV,
+        BLAS_SYR,
+        BLAS_SYR2,
+        BLAS_AXPBY,
+        BLAS_SWAP,
+        BLAS_ROT,
+        BLAS_REAL_SCAL
 };
 
 FLOPS_FITS(blas);
+FLOPS_FITS(blas_sided); /* the last parameter is a side */
 FLOPS_RULE(blas);
 FLOPS_BYTES(blas);

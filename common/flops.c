@@ -62,7 +62,7 @@
         }
 #define BLAS(name, what, why)                                                                      \
         {                                                                                          \
-                name, what, fits_blas, flops_blas, bytes_blas, NULL, why                           \
+                name, what, fits_blas_sided, flops_blas, bytes_blas, NULL, why                     \
         }
 
 static const struct flops_row table[] = {
@@ -270,6 +270,28 @@ static const struct flops_row table[] = {
         BLAS("copy", BLAS_COPY,
              "Lawson et al., BLAS, TOMS 5(3), 1979; bytes: McCalpin, STREAM, "
              "1995"),
+        BLAS("gemmt", BLAS_GEMMT, "as LAWN 41 of syrk: k n (n + 1) / 2 products and sums"),
+        {"gbmv", BLAS_GBMV, fits_blas, flops_blas, bytes_blas, NULL,
+         "LAWN 41: a product and a sum an element of the band; what alpha and beta cost is left "
+         "out"},
+        BLAS("sbmv", BLAS_SBMV,
+             "LAWN 41: a product and a sum an element of the band, half of which is stored; what "
+             "alpha and beta cost is left out"),
+        BLAS("tbmv", BLAS_TBMV, "LAWN 41: a product an element of the band, and n sums less"),
+        BLAS("tbsv", BLAS_TBMV, "LAWN 41: a product an element of the band, and n sums less"),
+        BLAS("syr", BLAS_SYR,
+             "LAWN 41: n (n + 1) / 2 products and sums; what alpha costs is left out"),
+        BLAS("syr2", BLAS_SYR2,
+             "LAWN 41: n (n + 1) products and sums; what alpha costs is left out"),
+        BLAS("axpby", BLAS_AXPBY, "as axpy: 2 n products, n sums"),
+        BLAS("swap", BLAS_SWAP, "Lawson et al., BLAS, TOMS 5(3), 1979: moves only"),
+        BLAS("rot", BLAS_ROT,
+             "Lawson et al., BLAS, TOMS 5(3), 1979: 4 n products, 2 n sums, by real numbers"),
+        BLAS("rscal", BLAS_REAL_SCAL,
+             "Lawson et al., BLAS, TOMS 5(3), 1979, csscal and zdscal: 2 n products of reals"),
+        BLAS("iamax", BLAS_SUM,
+             "Lawson et al., BLAS, TOMS 5(3), 1979: n abs (of complex ones 2 n, and n sums) and "
+             "comparisons"),
         BLAS("nrm2", BLAS_SUM,
              "Lawson et al., BLAS, TOMS 5(3), 1979: n squares and sums, without "
              "scaling"),

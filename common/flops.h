@@ -13,7 +13,10 @@
  * The BLAS go by their names without the letter of the type ("gemm"), `at[0]` tells the element:
  * its type, where "cf32" and "cf64" are complex, block 1, and bytes; the rest of the operands are
  * for the text only. `params` are m, n, k, and the side of symm, trmm and trsm (0 left, 1 right).
- * What has only a length has it in n; symv, trmv, trsv, syrk and syr2k have their order in n.
+ * What has only a length has it in n; symv, trmv, trsv, syrk and syr2k have their order in n. gbmv
+ * has the diagonals below the main one in the place of k, and those above in that of the side;
+ * sbmv, tbmv and tbsv have those beside it in k. What is said of symm and syrk is so of hemm and
+ * herk, and of what is packed as of what is not. "rscal" is scal of complex numbers by a real one.
  */
 #pragma once
 

@@ -47,7 +47,7 @@ static int load_shape(const struct runfile_shape *row, void *userdata)
         s->number = row->shape;
         s->op = op->index;
         s->parts = row->parts ? row->parts : 1;
-        snprintf(s->is.op, sizeof(s->is.op), "%s", op->name);
+        snprintf(s->is.op, sizeof(s->is.op), "%s", row->formula ? row->formula : op->name);
         return 0;
 }
 

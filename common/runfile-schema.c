@@ -219,6 +219,7 @@ static const struct column shape_columns[] = {
         COL_BELOW(shape, IFP_MAX_SHAPES, "number in that process"),
         COL_BELOW(op, IFP_MAX_OPS, "that was done on it"),
         COL(parts, U32, "threads that do one together; each has a call of its own"),
+        COL(formula, TEXT_OR_NONE, "the op's name in the table of formulas; NULL: its own"),
 };
 #undef ROW
 

@@ -154,7 +154,8 @@ struct runfile_thread_op {
 /* Key: process, shape (as in the segment): what an op was done on. */
 struct runfile_shape {
         uint32_t process, shape, op;
-        uint32_t parts; /* threads that do one together; each has a span of its own */
+        uint32_t parts;      /* threads that do one together; each has a span of its own */
+        const char *formula; /* the op's name in common/flops.c; NULL: its own */
 };
 
 /* Key: process, shape, position: the result (0), or a source (from 1). See struct ifp_operand. */

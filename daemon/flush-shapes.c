@@ -61,8 +61,11 @@ static int put_operands(struct run *run, const struct process *p, uint32_t i)
 static int put_shape(struct run *run, const struct process *p, uint32_t i)
 {
         const struct ifp_shape *s = &p->shapes.list[i].is;
-        struct runfile_shape row = {
-                .process = p->index, .shape = i, .op = s->op, .parts = s->parts};
+        struct runfile_shape row = {.process = p->index,
+                                    .shape = i,
+                                    .op = s->op,
+                                    .parts = s->parts,
+                                    .formula = p->shapes.list[i].formula};
         int r = runfile_put_shape(run->file, &row);
 
         for (uint32_t k = 0; !r && k < s->n_params; k++) {

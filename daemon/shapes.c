@@ -88,6 +88,9 @@ static int take_new(struct process *p, const char **ret_why)
                 segment_copy_words(&s->list[i].is, from, sizeof(*from));
                 if (!r)
                         r = check(p, &s->list[i].is, ret_why);
+                if (!r && s->list[i].is.formula)
+                        r = segment_name(&p->segment, &p->counts, s->list[i].is.formula,
+                                         &s->list[i].formula, ret_why);
                 s->list[i].known = !r;
         }
         if (!r && n > s->n)
@@ -170,6 +173,8 @@ void shapes_done(struct shapes *s)
 {
         for (uint32_t i = 0; i < IFP_MAX_TYPES; i++)
                 free(s->types[i]);
+        for (uint32_t i = 0; i < s->room; i++)
+                free(s->list[i].formula);
         free(s->list);
         *s = (struct shapes){0};
 }

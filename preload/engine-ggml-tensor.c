@@ -263,6 +263,7 @@ static uint32_t find(uint32_t op, uint32_t parts, const void *const *tensors, ui
         shape.op = (uint16_t)op;
         shape.parts = (uint16_t)parts;
         shape.n_operands = (uint8_t)n;
+        shape.formula = 0;
         shape.n_params = N_PARAMS;
         for (i = 0; i < N_PARAMS; i++)
                 shape.params[i] = ifp_int_at(tensors[0], ifp_ggml_layout.params + 4 * i);

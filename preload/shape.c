@@ -15,7 +15,7 @@ static uint64_t hash_of(const struct ifp_shape *s)
                 h = ifp_mix(h, words[i]);
         for (uint32_t i = 0; i < s->n_params; i++)
                 h = ifp_mix(h, (uint64_t)s->params[i]);
-        return h | 1;
+        return ifp_mix(h, s->formula) | 1;
 }
 
 static uint32_t *bucket_of(uint64_t hash)
@@ -28,7 +28,7 @@ static bool is_same(const struct ifp_shape *a, const struct ifp_shape *b)
         const uint64_t *x = (const void *)a->at, *y = (const void *)b->at;
 
         if (a->op != b->op || a->parts != b->parts || a->n_operands != b->n_operands ||
-            a->n_params != b->n_params)
+            a->n_params != b->n_params || a->formula != b->formula)
                 return false;
         for (uint32_t i = 0; i < a->n_params; i++)
                 if (a->params[i] != b->params[i])
@@ -56,6 +56,7 @@ uint32_t ifp_shape(const struct ifp_shape *want)
         s->parts = want->parts;
         s->n_operands = want->n_operands;
         s->n_params = want->n_params;
+        s->formula = want->formula;
         ifp_copy(s->at, want->at, want->n_operands * sizeof(s->at[0]));
         ifp_copy(s->params, want->params, want->n_params * sizeof(s->params[0]));
         __atomic_store_n(&s->hash, hash, __ATOMIC_RELEASE);

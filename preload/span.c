@@ -99,7 +99,8 @@ void ifp_open_pop(struct ifp_lane *lane, struct ifp_open *o)
         }
         o->state = IFP_OPEN_FREE;
         o->skip = 0;
-        o->flags = 0; /* the way in the .S file leaves these two as they are */
+        o->flags = 0; /* the way in the .S file leaves these as they are */
+        o->shape = 0;
         o->arg = 0;
         if (lane->top == offset)
                 lane->top = around;

@@ -227,9 +227,16 @@ static bool never(const char *symbol)
 
 struct ifp_want *ifp_want_find(const char *object, const char *soname, const char *symbol)
 {
-        for (uint32_t i = 0; i < n_wants; i++)
-                if (ifp_glob(wants[i].symbol, symbol) && object_matches(&wants[i], object, soname))
-                        return never(symbol) ? NULL : &wants[i];
+        for (uint32_t i = 0; i < n_wants; i++) {
+                struct ifp_want *w = &wants[i];
+
+                if (!ifp_glob(w->symbol, symbol) || !object_matches(w, object, soname))
+                        continue;
+                if (w->choose)
+                        w = w->choose(w, object, symbol);
+                if (w)
+                        return never(symbol) ? NULL : w;
+        }
         return NULL;
 }
 
@@ -244,7 +251,8 @@ bool ifp_want_object(const char *object, const char *soname)
 bool ifp_want_symbol(const char *symbol)
 {
         for (uint32_t i = 0; i < n_wants; i++)
-                if (ifp_glob(wants[i].symbol, symbol))
+                if (ifp_glob(wants[i].symbol, symbol) &&
+                    (!wants[i].choose || wants[i].choose(&wants[i], NULL, symbol)))
                         return true;
         return false;
 }

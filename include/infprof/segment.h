@@ -235,7 +235,8 @@ struct ifp_shape {
         uint8_t reserved[6];
         struct ifp_operand at[IFP_SHAPE_OPERANDS];
         int64_t params[IFP_SHAPE_PARAMS]; /* which, the op says: common/flops.h */
-        uint64_t reserved1[1];
+        uint32_t formula; /* into names: the op's name where formulas are; 0: its own */
+        uint32_t reserved1;
 };
 _Static_assert(sizeof(struct ifp_shape) == 512, "ABI");
 
