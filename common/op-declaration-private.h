@@ -23,4 +23,4 @@ struct op_expression *op_expression_free(struct op_expression *e);
 
 /* An amount (common/amount.h). */
 uint64_t op_expression_value(const struct op_expression *e, const struct op_declaration *d,
-                             const uint64_t *bits, size_t n_bits);
+                             const int64_t *values, size_t n);

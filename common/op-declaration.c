@@ -6,7 +6,6 @@
 #include "common/op-declaration.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,6 +125,30 @@ static int parse_type(enum op_type *ret, struct op_parser *p)
         return op_wrong(p, p->at, "expected a type: i32 u32 i64 u64 f32 f64 ptr");
 }
 
+/* What has a name is to be read: a register of floating-point numbers is not. */
+static int parse_type_of(struct op_declaration *d, struct op_argument *a, struct op_parser *p)
+{
+        const char *from;
+        int r;
+
+        op_skip_blanks(p);
+        from = p->at;
+        r = parse_type(&a->type, p);
+        if (r)
+                return r;
+        a->by_address = skip(p, '*');
+        if (!a->name[0])
+                return 0;
+        if (a->type == OP_PTR || a->type == OP_F32 || a->type == OP_F64)
+                return op_wrong(p, from, "expected an integer type, or _ in place of '%s'",
+                                a->name);
+        if (d->n_names == OP_DECLARATION_NAMES)
+                return op_wrong(p, from, "expected at most %d arguments with a name",
+                                OP_DECLARATION_NAMES);
+        d->n_names++;
+        return 0;
+}
+
 static int parse_argument(struct op_declaration *d, struct op_parser *p)
 {
         struct op_argument *a = &d->args[d->n_args];
@@ -151,7 +174,7 @@ static int parse_argument(struct op_declaration *d, struct op_parser *p)
         p->at += length;
         d->n_args++;
         if (skip(p, ':'))
-                return parse_type(&a->type, p);
+                return parse_type_of(d, a, p);
         return a->name[0] ? op_wrong(p, p->at, "expected ':' and the type of '%s'", a->name) : 0;
 }
 
@@ -211,19 +234,27 @@ static int parse_fields(struct op_declaration *d, struct op_parser *p)
 static int parse_line(struct op_declaration **ret, struct op_parser *p)
 {
         _cleanup_(op_declaration_freep) struct op_declaration *d = calloc(1, sizeof(*d));
+        const char *from;
         int r;
 
         if (!d)
                 return -ENOMEM;
         p->d = d;
         op_skip_blanks(p);
+        from = p->at;
         r = parse_glob(&d->object, p, ':', "an object and ':', as in libfoo.so:my_gemm(...)");
+        if (!r && strchr(d->object, '/'))
+                r = op_wrong(p, from, "expected the name of a file, without its folder");
         if (!r)
                 r = parse_glob(&d->symbol, p, '(', "a symbol and '('");
         if (!r)
                 r = parse_arguments(d, p);
         if (!r)
                 r = parse_fields(d, p);
+        if (!r && p->end - p->line > OP_DECLARATION_BYTES)
+                r = op_wrong(p, p->line + OP_DECLARATION_BYTES,
+                             "expected the end: a declaration has at most %d bytes",
+                             OP_DECLARATION_BYTES);
         if (!r)
                 *ret = steal_ptr(d);
         return r;
@@ -301,15 +332,6 @@ int op_declarations_parse(struct op_declaration ***ret, size_t *ret_n, const cha
         return 0;
 }
 
-bool op_declaration_matches(const struct op_declaration *d, const char *path, const char *symbol)
-{
-        const char *slash = strrchr(path, '/');
-
-        if (slash && !strchr(d->object, '/'))
-                path = slash + 1;
-        return !fnmatch(d->object, path, 0) && !fnmatch(d->symbol, symbol, 0);
-}
-
 static bool tell(uint64_t amount, uint64_t *ret, bool *ret_saturated)
 {
         if (amount == AMOUNT_UNKNOWN)
@@ -319,16 +341,16 @@ static bool tell(uint64_t amount, uint64_t *ret, bool *ret_saturated)
         return true;
 }
 
-struct work_amount op_declaration_work(const struct op_declaration *d, const uint64_t *bits,
-                                       size_t n_bits)
+struct work_amount op_declaration_work(const struct op_declaration *d, const int64_t *values,
+                                       size_t n)
 {
         struct work_amount w = {0};
 
         if (d->flops)
-                w.flops_known = tell(op_expression_value(d->flops, d, bits, n_bits), &w.flops,
-                                     &w.saturated);
+                w.flops_known =
+                        tell(op_expression_value(d->flops, d, values, n), &w.flops, &w.saturated);
         if (d->bytes)
-                w.bytes_known = tell(op_expression_value(d->bytes, d, bits, n_bits), &w.bytes,
-                                     &w.saturated);
+                w.bytes_known =
+                        tell(op_expression_value(d->bytes, d, values, n), &w.bytes, &w.saturated);
         return w;
 }

@@ -8,7 +8,6 @@
 #include "common/op-declaration-private.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +24,7 @@ typedef unsigned __int128 u128;
 
 struct step {
         enum { NUMBER, ARGUMENT, NEGATE, ADD, SUBTRACT, MULTIPLY, DIVIDE } what;
-        size_t argument;
+        size_t argument, value; /* of the declaration; of those with names */
         uint64_t num, den;
 };
 
@@ -86,10 +85,10 @@ static int parse_name(struct op_expression *e, struct op_parser *p)
         for (size_t i = 0; i < d->n_args; i++) {
                 const struct op_argument *a = &d->args[i];
 
-                if (strlen(a->name) != length || memcmp(a->name, from, length))
+                if (strlen(a->name) != length || memcmp(a->name, from, length)) {
+                        step.value += a->name[0] != '\0';
                         continue;
-                if (a->type == OP_PTR)
-                        return op_wrong(p, from, "expected a number: '%s' is a pointer", a->name);
+                }
                 step.argument = i;
                 p->at += length;
                 return push(e, p, from, step);
@@ -285,60 +284,21 @@ static struct value whole(bool negative, uint64_t n)
         return (struct value){.negative = negative, .num = n, .den = 1};
 }
 
-/* A double is 53 bits and a power of two, so a fraction unless it is very small. */
-static struct value floating(double f)
+static struct value argument(enum op_type type, int64_t value)
 {
-        struct value v = {.negative = signbit(f) != 0, .den = 1};
-        int exponent;
-        double part;
-
-        if (isnan(f))
-                return unknown;
-        if (isinf(f))
-                return many(v.negative);
-        part = frexp(fabs(f), &exponent);
-        v.num = (u128)ldexp(part, 53);
-        exponent -= 53;
-        for (; v.num && v.num % 2 == 0; exponent++)
-                v.num /= 2;
-        if (!v.num)
-                return whole(false, 0);
-        if (exponent > 127 - 53)
-                return many(v.negative);
-        if (exponent < -126)
-                return unknown;
-        if (exponent >= 0)
-                v.num <<= exponent;
-        else
-                v.den <<= -exponent;
-        return v;
-}
-
-static struct value argument(enum op_type type, uint64_t bits)
-{
-        float f32;
-        double f64;
-
         switch (type) {
         case OP_I32:
-                return whole((int32_t)bits < 0,
-                             (int32_t)bits < 0 ? -(uint64_t)(int32_t)bits : (uint32_t)bits);
+                value = (int32_t)value;
+                break;
         case OP_U32:
-                return whole(false, (uint32_t)bits);
-        case OP_I64:
-                return whole((int64_t)bits < 0, (int64_t)bits < 0 ? -bits : bits);
+                value = (uint32_t)value;
+                break;
         case OP_U64:
-                return whole(false, bits);
-        case OP_F32:
-                memcpy(&f32, &(uint32_t){(uint32_t)bits}, sizeof(f32));
-                return floating((double)f32);
-        case OP_F64:
-                memcpy(&f64, &bits, sizeof(f64));
-                return floating(f64);
-        case OP_PTR:
+                return whole(false, (uint64_t)value);
         default:
-                return unknown;
+                break;
         }
+        return whole(value < 0, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
 static struct value combine(int what, struct value a, struct value b)
@@ -363,7 +323,7 @@ static struct value reduced(uint64_t num, uint64_t den)
 }
 
 uint64_t op_expression_value(const struct op_expression *e, const struct op_declaration *d,
-                             const uint64_t *bits, size_t n_bits)
+                             const int64_t *values, size_t n_values)
 {
         struct value stack[MAX_STEPS] = {{.kind = UNKNOWN}};
         size_t n = 0;
@@ -374,10 +334,9 @@ uint64_t op_expression_value(const struct op_expression *e, const struct op_decl
                 if (step->what == NUMBER) {
                         stack[n++] = reduced(step->num, step->den);
                 } else if (step->what == ARGUMENT) {
-                        stack[n++] = step->argument < n_bits
-                                             ? argument(d->args[step->argument].type,
-                                                        bits[step->argument])
-                                             : unknown;
+                        stack[n++] = step->value < n_values ? argument(d->args[step->argument].type,
+                                                                       values[step->value])
+                                                            : unknown;
                 } else if (step->what == NEGATE) {
                         stack[n - 1] = negate(stack[n - 1]);
                 } else {

@@ -39,7 +39,7 @@ static int take_types(struct process *p, const char **ret_why)
 static int check(struct process *p, const struct ifp_shape *s, const char **ret_why)
 {
         if (s->n_operands > IFP_SHAPE_OPERANDS || s->n_params > IFP_SHAPE_PARAMS || !s->parts ||
-            !(s->n_operands + s->n_params))
+            !(s->n_operands || s->n_params || s->formula))
                 return segment_bad(ret_why, "a shape has operands that cannot be");
         for (uint32_t i = 0; i < s->n_operands; i++)
                 if (s->at[i].type && s->at[i].type >= p->shapes.n_types)

@@ -83,7 +83,8 @@ static uint32_t make(const struct ifp_call *call, uint32_t op, const int64_t *ar
         return call->shape(call, args, &shape) ? ifp_shape(&shape) : 0;
 }
 
-uint32_t ifp_call_shape(struct ifp_tls *tls, const struct ifp_call *call, uint32_t op, uint64_t sp)
+/* The number of the shape of a call whose stub's frame is `sp`; 0: none. */
+static uint32_t shape_of(struct ifp_tls *tls, const struct ifp_call *call, uint32_t op, uint64_t sp)
 {
         uint64_t thread = tls->lane->start_ticks, mixed = op;
         int64_t args[IFP_ARGS_MAX];
@@ -121,4 +122,18 @@ uint32_t ifp_call_shape(struct ifp_tls *tls, const struct ifp_call *call, uint32
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
         s->claim = 0;
         return shape;
+}
+
+struct ifp_open *ifp_call_enter(struct ifp_tls *tls, struct ifp_stub *stub,
+                                const struct ifp_args *args, uint64_t sp)
+{
+        const struct ifp_call *call = (const void *)stub->hook; /* its first member */
+        struct ifp_open *o = ifp_hook_push(tls, stub, sp);
+
+        (void)args;
+        if (IFP_LIKELY(o)) {
+                o->shape = (uint16_t)shape_of(tls, call, stub->op, sp);
+                o->arg = o->shape;
+        }
+        return o;
 }

@@ -33,8 +33,9 @@ static inline int16_t ifp_arg_offset(uint32_t i)
         return (int16_t)(i < 6 ? -8 * (int)(i + 1) : 16 + 8 * (int)(i - 6)); /* stub-*.S */
 }
 
-/* Embedded in what an engine knows of a kernel. */
+/* Embedded in what an engine knows of a kernel: its want has the address of `hook`. */
 struct ifp_call {
+        struct ifp_hook hook; /* enter is ifp_call_enter */
         uint8_t n;
         struct ifp_arg at[IFP_ARGS_MAX];
         /* What the op was done on, all but its op and parts; false: that cannot be. */
@@ -42,9 +43,10 @@ struct ifp_call {
 };
 
 /*
- * The number of the shape of a call whose stub's frame is `sp`; 0: none. A call inside of one that
- * has a shape has none of its own: its work is part of that.
+ * Opens a span of the stub's own op, with the shape of the call. A call inside of one that has a
+ * shape has none of its own: its work is part of that.
  */
-uint32_t ifp_call_shape(struct ifp_tls *tls, const struct ifp_call *call, uint32_t op, uint64_t sp);
+struct ifp_open *ifp_call_enter(struct ifp_tls *tls, struct ifp_stub *stub,
+                                const struct ifp_args *args, uint64_t sp);
 
 #pragma GCC visibility pop

@@ -74,21 +74,6 @@ static const struct ifp_blas_row rows[] = {
 
 static struct ifp_blas routines[N_ROWS][MAX_FORMS][2][2];
 
-static struct ifp_open *enter(struct ifp_tls *tls, struct ifp_stub *stub,
-                              const struct ifp_args *args, uint64_t sp)
-{
-        const struct ifp_blas *r =
-                (const void *)((const uint8_t *)stub->hook - offsetof(struct ifp_blas, hook));
-        struct ifp_open *o = ifp_hook_push(tls, stub, sp);
-
-        (void)args;
-        if (IFP_LIKELY(o)) {
-                o->shape = (uint16_t)ifp_call_shape(tls, &r->call, stub->op, sp);
-                o->arg = o->shape;
-        }
-        return o;
-}
-
 /* ---- names --------------------------------------------------------------------------- */
 
 /* What is behind `prefix` in a name, or NULL. */
@@ -192,8 +177,8 @@ static void make(struct ifp_blas *r, const struct ifp_blas_row *row, const struc
         r->bytes = types[i].bytes;
         r->want = *as;
         r->want.choose = NULL;
-        r->want.hook = &r->hook;
-        r->hook.enter = enter;
+        r->want.hook = &r->call.hook;
+        r->call.hook.enter = ifp_call_enter;
         r->call.shape = ifp_blas_shape;
         r->call.n = 0;
         make_call(r, wide);

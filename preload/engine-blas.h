@@ -51,7 +51,6 @@ struct ifp_blas_row {
 /* A routine of one type, interface and width of integers. */
 struct ifp_blas {
         struct ifp_call call; /* keeps storage order, flags but x, and integers */
-        struct ifp_hook hook;
         struct ifp_want want;
         const struct ifp_blas_row *row;
         uint32_t formula; /* into names */

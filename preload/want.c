@@ -6,6 +6,7 @@
  * (256 unless told), ~ that it is hot: counted always, timed one time in INFPROF_HOT_INTERVAL.
  * =decode says that each call makes one token, =prefill that it takes a prompt in (marks.c).
  */
+#include "preload/declared.h"
 #include "preload/engine.h"
 #include "preload/marks.h"
 
@@ -196,6 +197,7 @@ static void add_users(void)
 void ifp_wants_init(void)
 {
         n_wants = 0;
+        ifp_declared_each(add);
         add_users(); /* first: what the user names goes by the user's name */
         for (uint32_t i = 0; i < ifp_n_engines; i++) {
                 for (uint32_t j = 0; j < ifp_engines[i]->n_wants; j++) {

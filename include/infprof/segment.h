@@ -47,6 +47,8 @@
 #define IFP_MAX_SHAPES     (8u << 10)
 #define IFP_SHAPE_OPERANDS 6u /* the result, and as many sources */
 #define IFP_SHAPE_PARAMS   6u
+#define IFP_MAX_DECLARED   64u         /* ops that a user declares */
+#define IFP_DECLARED_BYTES (32u << 10) /* of all declarations, with the NUL */
 #define IFP_MAX_LAYERS     4096u
 #define IFP_NAMES_BYTES    (512u << 10)
 #define IFP_POOL_BLOCKS    (128u << 10) /* of 512 bytes: 64 MiB */
@@ -235,7 +237,8 @@ struct ifp_shape {
         uint8_t reserved[6];
         struct ifp_operand at[IFP_SHAPE_OPERANDS];
         int64_t params[IFP_SHAPE_PARAMS]; /* which, the op says: common/flops.h */
-        uint32_t formula; /* into names: the op's name where formulas are; 0: its own */
+        uint32_t formula; /* into names: the op's name in the table of formulas, or a user's
+                             declaration, which has a ':'; 0: its own name */
         uint32_t reserved1;
 };
 _Static_assert(sizeof(struct ifp_shape) == 512, "ABI");
