@@ -343,10 +343,13 @@ int cmd_record(int argc, char **argv)
         int code;
 
         code = record_parse(&r.options, argc, argv);
-        if (code >= 0)
+        if (code >= 0) {
+                record_options_done(&r.options);
                 return code;
+        }
         code = exe_find(r.options.argv[0], &r.exe);
         if (code < 0) {
+                record_options_done(&r.options);
                 cmd_error("record", "cannot run %s: %s", r.options.argv[0],
                           code == -ENOENT ? "no such command" : strerror(-code));
                 return code == -ENOENT ? RECORD_NOT_FOUND : RECORD_CANNOT_RUN;
@@ -360,6 +363,7 @@ int cmd_record(int argc, char **argv)
         }
         free(r.exe);
         record_env_done(&r.env);
+        record_options_done(&r.options);
         free(r.file);
         free(r.warning);
         return code;

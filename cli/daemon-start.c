@@ -94,6 +94,7 @@ __attribute__((noreturn)) static void become(const char *path, int errors)
         unsetenv("INFPROF_RUN");
         unsetenv("INFPROF_KERNELS");
         unsetenv("INFPROF_KERNELS_LEVEL");
+        unsetenv("INFPROF_OPS");
         umask(077);
         null = open("/dev/null", O_RDWR);
         if (null >= 0) {

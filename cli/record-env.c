@@ -117,6 +117,8 @@ int record_env_set(const struct record_env *e, const struct record_options *o, c
         r = setenv("LD_PRELOAD", list, 1) | setenv("INFPROF_RUN", run_id, 1);
         if (o->kernels)
                 r |= setenv("INFPROF_KERNELS", o->kernels, 1);
+        if (o->ops.text)
+                r |= setenv("INFPROF_OPS", o->ops.text, 1);
         if (o->level)
                 r |= setenv("INFPROF_KERNELS_LEVEL", o->level, 1);
         if (o->heap_interval[0])

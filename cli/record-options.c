@@ -30,6 +30,12 @@ static void usage(void)
              "                           as in 'libfoo.so*:conv_*,myengine:step_*'; =decode "
              "behind one\n"
              "                           says that each call makes a token\n"
+             "      --op DECLARATION     what a kernel's integer arguments are, and what work they "
+             "make:\n"
+             "                           'libfoo.so:my_gemm(_, _, m:i32, n:i32, k:i32) "
+             "flops=2*m*n*k\n"
+             "                           bytes=4*(m*k+k*n+m*n)'; may be given several times\n"
+             "      --op-file FILE       such declarations, one a line\n"
              "      --kernels-level LEVEL\n"
              "                           outer (default), or inner: also what kernels call inside\n"
              "      --heap-interval N    keep the stack of about one allocation every N bytes (K, "
@@ -168,6 +174,10 @@ static int take(struct record_options *o, int option, int argc, char **argv)
         case 'k':
                 o->kernels = optarg;
                 return -1;
+        case 'p':
+                return record_ops_add(&o->ops, optarg);
+        case 'P':
+                return record_ops_add_file(&o->ops, optarg);
         case 'l':
                 o->level = optarg;
                 return -1;
@@ -196,6 +206,8 @@ int record_parse(struct record_options *ret, int argc, char **argv)
         static const struct option options[] = {{"output", required_argument, NULL, 'o'},
                                                 {"force", no_argument, NULL, 'f'},
                                                 {"kernels", required_argument, NULL, 'k'},
+                                                {"op", required_argument, NULL, 'p'},
+                                                {"op-file", required_argument, NULL, 'P'},
                                                 {"kernels-level", required_argument, NULL, 'l'},
                                                 {"heap-interval", required_argument, NULL, 'i'},
                                                 {"allocator", required_argument, NULL, 'a'},
@@ -234,4 +246,9 @@ int record_parse(struct record_options *ret, int argc, char **argv)
         }
         ret->argv = argv + optind;
         return -1;
+}
+
+void record_options_done(struct record_options *o)
+{
+        record_ops_done(&o->ops);
 }

@@ -14,6 +14,7 @@
 #include "common/report-shapes.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,124 +22,6 @@
 #include "common/cleanup.h"
 #include "common/flops.h"
 #include "common/report-private.h"
-#include "common/runfile-private.h"
-
-/* ---- loading ------------------------------------------------------------------- */
-
-struct loader {
-        struct report_shapes *to;
-        const struct model *m;
-        const struct runfile *rf;
-        char **why;
-};
-
-static int load_shape(const struct runfile_shape *row, void *userdata)
-{
-        struct loader *l = userdata;
-        const struct model_op *op = model_op(l->m, row->process, row->op);
-        struct report_shape *s;
-
-        if (!op)
-                return model_dangling(l->rf, "shape", "op", row->process, row->op, l->why);
-        s = GROW(&l->to->at, &l->to->n, &l->to->room);
-        if (!s)
-                return -ENOMEM;
-        s->process = row->process;
-        s->number = row->shape;
-        s->op = op->index;
-        s->parts = row->parts ? row->parts : 1;
-        snprintf(s->is.op, sizeof(s->is.op), "%s", op->name);
-        return 0;
-}
-
-static int compare_key(const void *a, const void *b)
-{
-        const struct report_shape *p = a, *q = b;
-
-        if (p->process != q->process)
-                return p->process < q->process ? -1 : 1;
-        return p->number < q->number ? -1 : p->number > q->number;
-}
-
-static struct report_shape *find(struct report_shapes *s, uint32_t process, uint32_t number)
-{
-        struct report_shape *key = &(struct report_shape){.process = process, .number = number};
-
-        return s->n ? bsearch(key, s->at, s->n, sizeof(*key), compare_key) : NULL;
-}
-
-static int load_operand(const struct runfile_operand *row, void *userdata)
-{
-        struct loader *l = userdata;
-        struct report_shape *s = find(l->to, row->process, row->shape);
-        struct shape_operand *o;
-
-        if (!s || row->position >= SHAPE_MAX)
-                return model_dangling(l->rf, "operand", "shape", row->process, row->shape, l->why);
-        o = &s->is.at[row->position];
-        if (row->position >= s->is.n)
-                s->is.n = row->position + 1;
-        snprintf(o->type, sizeof(o->type), "%s", row->type ? row->type : "");
-        o->block = row->block;
-        o->block_bytes = row->block_bytes;
-        o->ne[0] = row->ne0;
-        o->ne[1] = row->ne1;
-        o->ne[2] = row->ne2;
-        o->ne[3] = row->ne3;
-        return 0;
-}
-
-static int load_phase(const struct runfile_shape_phase *row, void *userdata)
-{
-        struct loader *l = userdata;
-        struct report_shape *s = find(l->to, row->process, row->shape);
-
-        if (!s)
-                return model_dangling(l->rf, "shape_phase", "shape", row->process, row->shape,
-                                      l->why);
-        s->phase[row->phase] = (struct shape_calls){row->calls, row->total_ns, row->child_ns};
-        return 0;
-}
-
-static int compare_text(const void *a, const void *b)
-{
-        const struct report_shape *p = a, *q = b;
-
-        if (p->op != q->op)
-                return p->op < q->op ? -1 : 1;
-        return strcmp(p->text, q->text);
-}
-
-int report_shapes_load(struct report_shapes *ret, const struct model *m, struct runfile *rf,
-                       char **ret_why)
-{
-        char *why = NULL;
-        struct loader l = {.to = ret, .m = m, .rf = rf, .why = &why};
-        int r;
-
-        *ret = (struct report_shapes){0};
-        r = runfile_each_shape(rf, load_shape, &l); /* in the order of keys */
-        if (!r)
-                r = runfile_each_operand(rf, load_operand, &l);
-        if (!r)
-                r = runfile_each_shape_phase(rf, load_phase, &l);
-        if (r)
-                runfile_explain(ret_why, r, "%s", why ? why : runfile_why(rf));
-        free(why);
-        for (size_t i = 0; !r && i < ret->n; i++)
-                shape_text(ret->at[i].text, sizeof(ret->at[i].text), &ret->at[i].is);
-        if (!r && ret->n)
-                qsort(ret->at, ret->n, sizeof(*ret->at), compare_text);
-        return r;
-}
-
-void report_shapes_done(struct report_shapes *s)
-{
-        free(s->at);
-        *s = (struct report_shapes){0};
-}
-
-/* ---- what it amounts to ---------------------------------------------------------- */
 
 struct work_sum {
         uint64_t calls, total_ns, child_ns;
@@ -181,6 +64,15 @@ static void add_calls(struct work_sum *to, const struct report_shape *s,
                 to->at_most |= each->bytes_at_most;
         }
         to->saturated |= to->flops == INT64_MAX || to->bytes == INT64_MAX;
+}
+
+static struct work_amount work_of(const struct report_shape *s)
+{
+        if (!s->formula)
+                return flops_of(&s->is);
+        if (!s->formula->is)
+                return (struct work_amount){0};
+        return op_declaration_work(s->formula->is, s->is.params, s->is.n_params);
 }
 
 static void put_work(json_t *o, const struct work_sum *w)
@@ -256,8 +148,9 @@ int report_shapes_put(json_t *o, const struct report_shapes *s, const struct mod
                 next = i + 1;
                 if (s->at[i].op != op->index)
                         continue;
-                for (next = i; next < s->n && !compare_text(&s->at[i], &s->at[next]); next++) {
-                        struct work_amount each = flops_of(&s->at[next].is);
+                for (next = i; next < s->n && !report_shapes_compare(&s->at[i], &s->at[next]);
+                     next++) {
+                        struct work_amount each = work_of(&s->at[next]);
 
                         for (int p = 0; p < IFP_N_PHASES; p++) {
                                 const struct shape_calls *c = &s->at[next].phase[p];
@@ -274,4 +167,22 @@ int report_shapes_put(json_t *o, const struct report_shapes *s, const struct mod
         report_set(o, "shaped_calls", report_integer(whole.calls));
         report_set(o, "shapes", report_sorted(items, n, compare_total));
         return 0;
+}
+
+void report_shapes_notes(json_t *notes, const struct report_shapes *s, const json_t *ops)
+{
+        const json_t *op;
+        size_t i;
+
+        for (i = 0; i < s->n_formulas; i++)
+                if (!s->formulas[i]->is)
+                        report_note(notes,
+                                    "what was declared of an op cannot be read, so its FLOPs and "
+                                    "bytes are not known: %s (%s)",
+                                    s->formulas[i]->text, s->formulas[i]->why);
+        json_array_foreach(ops, i, op) if (json_is_true(json_object_get(op, "saturated")))
+                report_note(notes,
+                            "FLOPs or bytes of %s are more than can be told: where they "
+                            "are, %" PRId64 " stands for them",
+                            json_string_value(json_object_get(op, "name")), INT64_MAX);
 }

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "common/op-declaration.h"
 #include "common/report-model.h"
 #include "common/runfile.h"
 #include "common/shape.h"
@@ -12,19 +13,29 @@ struct shape_calls {
         uint64_t calls, total_ns, child_ns;
 };
 
+/* What a user declared of an op. */
+struct report_formula {
+        char *text;
+        struct op_declaration *is; /* NULL: it cannot be read: */
+        char *why;
+};
+
 /* One row of table shape. */
 struct report_shape {
         uint32_t process, number;
         uint32_t op; /* index into the model's */
         uint32_t parts;
         struct shape is;
-        char text[SHAPE_TEXT];
+        char text[SHAPE_TEXT_SIZE];
+        const struct report_formula *formula; /* of a user; NULL: by op */
         struct shape_calls phase[IFP_N_PHASES];
 };
 
 struct report_shapes {
         struct report_shape *at;
         size_t n, room;
+        struct report_formula **formulas;
+        size_t n_formulas, formulas_room;
 };
 
 /* 0, -ENOMEM or RUNFILE_E_*; to be done also on failure. */
@@ -32,5 +43,11 @@ int report_shapes_load(struct report_shapes *ret, const struct model *m, struct 
                        char **ret_why);
 void report_shapes_done(struct report_shapes *s);
 
+/* By op, then by text. */
+int report_shapes_compare(const void *a, const void *b);
+
 /* Sets flops, bytes, what follows from them, and shapes. */
 int report_shapes_put(json_t *o, const struct report_shapes *s, const struct model_op *op);
+
+/* What a reader must know of them. */
+void report_shapes_notes(json_t *notes, const struct report_shapes *s, const json_t *ops);

@@ -431,7 +431,9 @@ static int build(struct report *r, json_t **ret)
         report_set(o, "threads", report_build_threads(r));
         report_set(o, "spawns", build_spawns(&r->model));
         report_set(o, "memory", build_memory(r));
-        report_set(o, "notes", report_notes(r));
+        part = report_notes(r);
+        report_shapes_notes(part, &r->shapes, json_object_get(o, "ops"));
+        report_set(o, "notes", part);
         *ret = steal_ptr(o);
         return 0;
 }

@@ -184,6 +184,7 @@ union any_row {
         struct runfile_thread_op thread_op;
         struct runfile_shape shape;
         struct runfile_operand operand;
+        struct runfile_shape_param shape_param;
         struct runfile_shape_phase shape_phase;
         struct runfile_layer layer;
         struct runfile_site site;
@@ -271,6 +272,7 @@ DEFINE_ROWS(thread, TABLE_THREAD);
 DEFINE_ROWS(thread_op, TABLE_THREAD_OP);
 DEFINE_ROWS(shape, TABLE_SHAPE);
 DEFINE_ROWS(operand, TABLE_OPERAND);
+DEFINE_ROWS(shape_param, TABLE_SHAPE_PARAM);
 DEFINE_ROWS(shape_phase, TABLE_SHAPE_PHASE);
 DEFINE_ROWS(layer, TABLE_LAYER);
 DEFINE_ROWS(site, TABLE_SITE);

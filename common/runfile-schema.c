@@ -219,6 +219,7 @@ static const struct column shape_columns[] = {
         COL_BELOW(shape, IFP_MAX_SHAPES, "number in that process"),
         COL_BELOW(op, IFP_MAX_OPS, "that was done on it"),
         COL(parts, U32, "threads that do one together; each has a call of its own"),
+        COL(formula, TEXT_OR_NONE, "the op's name in the table of formulas; NULL: its own"),
 };
 #undef ROW
 
@@ -238,6 +239,15 @@ static const struct column operand_columns[] = {
         COL(nb1, U64, ""),
         COL(nb2, U64, ""),
         COL(nb3, U64, ""),
+};
+#undef ROW
+
+#define ROW runfile_shape_param
+static const struct column shape_param_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(shape, IFP_MAX_SHAPES, ""),
+        COL_BELOW(position, IFP_SHAPE_PARAMS, "from 0"),
+        COL(value, I64, "an integer the op was called with"),
 };
 #undef ROW
 
@@ -755,6 +765,7 @@ const struct table runfile_tables[N_TABLES] = {
         [TABLE_THREAD_OP] = TABLE(thread_op, 4, "figures by thread, op and phase"),
         [TABLE_SHAPE] = TABLE(shape, 2, "what ops were done on"),
         [TABLE_OPERAND] = TABLE(operand, 3, "its operands"),
+        [TABLE_SHAPE_PARAM] = TABLE(shape_param, 3, "its parameters"),
         [TABLE_SHAPE_PHASE] = TABLE(shape_phase, 3, "how often, and for how long, by phase"),
         [TABLE_LAYER] = TABLE(layer, 3, "ops in layers of the model, by phase"),
         [TABLE_SITE] = TABLE(site, 2, "where threads were asked for"),

@@ -51,6 +51,7 @@ enum table_id {
         TABLE_THREAD_OP,
         TABLE_SHAPE,
         TABLE_OPERAND,
+        TABLE_SHAPE_PARAM,
         TABLE_SHAPE_PHASE,
         TABLE_LAYER,
         TABLE_SITE,

@@ -22,7 +22,7 @@
 #include <infprof/hist.h>
 #include <infprof/kernel.h>
 
-#define RUNFILE_SCHEMA 4 /* user_version of the database */
+#define RUNFILE_SCHEMA 6 /* user_version of the database */
 
 enum {
         RUNFILE_E_FOREIGN = 1, /* not a run file, or damaged */
@@ -154,7 +154,8 @@ struct runfile_thread_op {
 /* Key: process, shape (as in the segment): what an op was done on. */
 struct runfile_shape {
         uint32_t process, shape, op;
-        uint32_t parts; /* threads that do one together; each has a span of its own */
+        uint32_t parts;      /* threads that do one together; each has a span of its own */
+        const char *formula; /* the op's name in common/flops.c; NULL: its own */
 };
 
 /* Key: process, shape, position: the result (0), or a source (from 1). See struct ifp_operand. */
@@ -163,6 +164,12 @@ struct runfile_operand {
         const char *type; /* NULL: not known */
         uint32_t block, block_bytes;
         uint64_t ne0, ne1, ne2, ne3, nb0, nb1, nb2, nb3;
+};
+
+/* Key: process, shape, position. */
+struct runfile_shape_param {
+        uint32_t process, shape, position;
+        int64_t value;
 };
 
 /* Key: process, shape, phase. */
@@ -540,6 +547,7 @@ int runfile_put_thread(struct runfile *rf, const struct runfile_thread *t);
 int runfile_put_thread_op(struct runfile *rf, const struct runfile_thread_op *row);
 int runfile_put_shape(struct runfile *rf, const struct runfile_shape *row);
 int runfile_put_operand(struct runfile *rf, const struct runfile_operand *row);
+int runfile_put_shape_param(struct runfile *rf, const struct runfile_shape_param *row);
 int runfile_put_shape_phase(struct runfile *rf, const struct runfile_shape_phase *row);
 int runfile_put_layer(struct runfile *rf, const struct runfile_layer *row);
 int runfile_put_site(struct runfile *rf, const struct runfile_site *s);
@@ -600,6 +608,7 @@ typedef int (*runfile_thread_fn)(const struct runfile_thread *t, void *userdata)
 typedef int (*runfile_thread_op_fn)(const struct runfile_thread_op *row, void *userdata);
 typedef int (*runfile_shape_fn)(const struct runfile_shape *row, void *userdata);
 typedef int (*runfile_operand_fn)(const struct runfile_operand *row, void *userdata);
+typedef int (*runfile_shape_param_fn)(const struct runfile_shape_param *row, void *userdata);
 typedef int (*runfile_shape_phase_fn)(const struct runfile_shape_phase *row, void *userdata);
 typedef int (*runfile_layer_fn)(const struct runfile_layer *row, void *userdata);
 typedef int (*runfile_site_fn)(const struct runfile_site *s, void *userdata);
@@ -645,6 +654,7 @@ int runfile_each_thread(struct runfile *rf, runfile_thread_fn fn, void *userdata
 int runfile_each_thread_op(struct runfile *rf, runfile_thread_op_fn fn, void *userdata);
 int runfile_each_shape(struct runfile *rf, runfile_shape_fn fn, void *userdata);
 int runfile_each_operand(struct runfile *rf, runfile_operand_fn fn, void *userdata);
+int runfile_each_shape_param(struct runfile *rf, runfile_shape_param_fn fn, void *userdata);
 int runfile_each_shape_phase(struct runfile *rf, runfile_shape_phase_fn fn, void *userdata);
 int runfile_each_layer(struct runfile *rf, runfile_layer_fn fn, void *userdata);
 int runfile_each_site(struct runfile *rf, runfile_site_fn fn, void *userdata);

@@ -17,12 +17,20 @@ static bool has_moved(const struct process *p, const struct shape *s, uint32_t p
         return s->known && calls && (calls + 1 != s->written[phase] || p->write_all);
 }
 
-static int put_shape(struct run *run, const struct process *p, uint32_t i)
+/* All of one that is not there is 0. */
+static bool is_there(const struct ifp_operand *o)
+{
+        uint64_t any = o->type;
+
+        for (int i = 0; i < 4; i++)
+                any |= o->ne[i] | o->nb[i];
+        return any;
+}
+
+static int put_operands(struct run *run, const struct process *p, uint32_t i)
 {
         const struct ifp_shape *s = &p->shapes.list[i].is;
-        struct runfile_shape row = {
-                .process = p->index, .shape = i, .op = s->op, .parts = s->parts};
-        int r = runfile_put_shape(run->file, &row);
+        int r = 0;
 
         for (uint32_t k = 0; !r && k < s->n_operands; k++) {
                 const struct ifp_operand *o = &s->at[k];
@@ -44,9 +52,29 @@ static int put_shape(struct run *run, const struct process *p, uint32_t i)
                         .nb3 = flush_sane(o->nb[3]),
                 };
 
-                r = runfile_put_operand(run->file, &operand);
+                if (is_there(o))
+                        r = runfile_put_operand(run->file, &operand);
         }
         return r;
+}
+
+static int put_shape(struct run *run, const struct process *p, uint32_t i)
+{
+        const struct ifp_shape *s = &p->shapes.list[i].is;
+        struct runfile_shape row = {.process = p->index,
+                                    .shape = i,
+                                    .op = s->op,
+                                    .parts = s->parts,
+                                    .formula = p->shapes.list[i].formula};
+        int r = runfile_put_shape(run->file, &row);
+
+        for (uint32_t k = 0; !r && k < s->n_params; k++) {
+                struct runfile_shape_param param = {
+                        .process = p->index, .shape = i, .position = k, .value = s->params[k]};
+
+                r = runfile_put_shape_param(run->file, &param);
+        }
+        return r ? r : put_operands(run, p, i);
 }
 
 static int put_phase(struct run *run, const struct process *p, uint32_t i, uint32_t phase)

@@ -38,7 +38,8 @@ static int take_types(struct process *p, const char **ret_why)
 
 static int check(struct process *p, const struct ifp_shape *s, const char **ret_why)
 {
-        if (!s->n_operands || s->n_operands > IFP_SHAPE_OPERANDS || !s->parts)
+        if (s->n_operands > IFP_SHAPE_OPERANDS || s->n_params > IFP_SHAPE_PARAMS || !s->parts ||
+            !(s->n_operands || s->n_params || s->formula))
                 return segment_bad(ret_why, "a shape has operands that cannot be");
         for (uint32_t i = 0; i < s->n_operands; i++)
                 if (s->at[i].type && s->at[i].type >= p->shapes.n_types)
@@ -87,6 +88,9 @@ static int take_new(struct process *p, const char **ret_why)
                 segment_copy_words(&s->list[i].is, from, sizeof(*from));
                 if (!r)
                         r = check(p, &s->list[i].is, ret_why);
+                if (!r && s->list[i].is.formula)
+                        r = segment_name(&p->segment, &p->counts, s->list[i].is.formula,
+                                         &s->list[i].formula, ret_why);
                 s->list[i].known = !r;
         }
         if (!r && n > s->n)
@@ -169,6 +173,8 @@ void shapes_done(struct shapes *s)
 {
         for (uint32_t i = 0; i < IFP_MAX_TYPES; i++)
                 free(s->types[i]);
+        for (uint32_t i = 0; i < s->room; i++)
+                free(s->list[i].formula);
         free(s->list);
         *s = (struct shapes){0};
 }

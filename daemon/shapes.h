@@ -18,6 +18,7 @@ struct shape_sums {
 struct shape {
         bool known; /* what follows, which never changes */
         struct ifp_shape is;
+        char *formula; /* NULL: there is none */
         struct shape_sums phase[IFP_N_PHASES];
         uint64_t written[IFP_N_PHASES]; /* + 1; calls of the row in the file; 0: there is none */
 };

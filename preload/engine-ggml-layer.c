@@ -95,6 +95,8 @@ uint32_t ifp_ggml_layer(uint32_t op, const void *const *tensors, uint32_t n)
         bool told = false;
 
         for (uint32_t i = 0; i < n && !(told && layer); i++) {
+                if (!tensors[i])
+                        continue;
                 read_name(name, tensors[i]);
                 if (!tells(name))
                         continue;

@@ -155,8 +155,9 @@ void ifp_ggml_discover(void)
 
 /* ---- shapes ------------------------------------------------------------------------ */
 
-#define N_SEEN  4096u
-#define N_TYPES 256u
+#define N_SEEN   4096u
+#define N_TYPES  256u
+#define N_PARAMS 3u
 
 /* Of a lane's thread: what the tensor seen last at such an address is; shape 0: none. */
 union seen {
@@ -196,30 +197,50 @@ static inline bool is_asked(const void *tensor)
 
 static inline bool is_same(const struct ifp_operand *a, const void *tensor)
 {
-        const uint64_t *ne = ifp_words_at(tensor, ifp_ggml_layout.ne);
-        const uint64_t *nb = ifp_words_at(tensor, ifp_ggml_layout.nb);
-        uint64_t differ = (a->ne[0] ^ ne[0]) | (a->ne[1] ^ ne[1]) | (a->ne[2] ^ ne[2]) |
-                          (a->ne[3] ^ ne[3]) | (a->nb[0] ^ nb[0]) | (a->nb[1] ^ nb[1]) |
-                          (a->nb[2] ^ nb[2]) | (a->nb[3] ^ nb[3]);
+        const uint64_t *ne, *nb;
+        uint64_t differ;
+
+        if (!tensor)
+                return !a->nb[0]; /* one that is there has a stride */
+        ne = ifp_words_at(tensor, ifp_ggml_layout.ne);
+        nb = ifp_words_at(tensor, ifp_ggml_layout.nb);
+        differ = (a->ne[0] ^ ne[0]) | (a->ne[1] ^ ne[1]) | (a->ne[2] ^ ne[2]) | (a->ne[3] ^ ne[3]) |
+                 (a->nb[0] ^ nb[0]) | (a->nb[1] ^ nb[1]) | (a->nb[2] ^ nb[2]) | (a->nb[3] ^ nb[3]);
 
         return !differ && a->type == type_of(tensor);
 }
 
+/* As ggml reads them. Three are all that formulas ask for, and the fourth is an offset with SET. */
+static inline bool has_params(const struct ifp_shape *s, const void *tensor)
+{
+        uint32_t at = ifp_ggml_layout.params;
+
+        return s->params[0] == ifp_int_at(tensor, at) &&
+               s->params[1] == ifp_int_at(tensor, at + 4) &&
+               s->params[2] == ifp_int_at(tensor, at + 8);
+}
+
+struct asked {
+        const void *const *tensors;
+        uint32_t n;
+};
+
 /* Asks the library for the types that were not seen yet. */
 static uint64_t ask_types(void *arg)
 {
-        const void *const *tensor = arg;
+        const struct asked *asked = arg;
 
         ifp_tls.busy++;
         ifp_tls.fast = NULL;
-        for (; *tensor; tensor++) {
-                uint32_t number = (uint32_t)ifp_int_at(*tensor, ifp_ggml_layout.type);
-                uint32_t type = 0;
+        for (uint32_t i = 0; i < asked->n; i++) {
+                const void *tensor = asked->tensors[i];
+                uint32_t number, type = 0;
                 int64_t block;
                 size_t bytes;
 
-                if (number >= N_TYPES || types[number])
+                if (!tensor || is_asked(tensor))
                         continue;
+                number = (uint32_t)ifp_int_at(tensor, ifp_ggml_layout.type);
                 block = ifp_ggml.blck_size((int)number);
                 bytes = ifp_ggml.type_size((int)number);
                 if (block > 0 && block <= UINT16_MAX && bytes && bytes <= UINT16_MAX)
@@ -232,22 +253,31 @@ static uint64_t ask_types(void *arg)
         return 0;
 }
 
-/* By what is in them: in the table, or else put there. `tensors` end with NULL. */
+/* By what is in them: in the table, or else put there. */
 static uint32_t find(uint32_t op, uint32_t parts, const void *const *tensors, uint32_t n)
 {
+        struct asked asked = {tensors, n};
         struct ifp_shape shape;
         uint32_t i;
 
         shape.op = (uint16_t)op;
         shape.parts = (uint16_t)parts;
         shape.n_operands = (uint8_t)n;
-        for (i = 0; i < n && is_asked(tensors[i]); i++)
+        shape.formula = 0;
+        shape.n_params = N_PARAMS;
+        for (i = 0; i < N_PARAMS; i++)
+                shape.params[i] = ifp_int_at(tensors[0], ifp_ggml_layout.params + 4 * i);
+        for (i = 0; i < n && (!tensors[i] || is_asked(tensors[i])); i++)
                 ;
         if (i < n)
-                ifp_call_saved(ask_types, (void *)(uintptr_t)tensors);
+                ifp_call_saved(ask_types, &asked);
         for (i = 0; i < n; i++) {
                 struct ifp_operand *o = &shape.at[i];
 
+                if (!tensors[i]) {
+                        *o = (struct ifp_operand){0};
+                        continue;
+                }
                 ifp_copy(o->ne, ifp_words_at(tensors[i], ifp_ggml_layout.ne), sizeof(o->ne));
                 ifp_copy(o->nb, ifp_words_at(tensors[i], ifp_ggml_layout.nb), sizeof(o->nb));
                 o->type = type_of(tensors[i]);
@@ -280,7 +310,7 @@ struct ifp_ggml_node ifp_ggml_shape(const struct ifp_tls *tls, uint32_t op,
         it.word = *(volatile uint64_t *)&slot->word;
         s = &ifp_seg->shapes[it.node.shape];
         if (IFP_LIKELY(it.node.shape && it.name == name && s->op == op && s->parts == parts &&
-                       s->n_operands == n))
+                       s->n_operands == n && has_params(s, tensors[0])))
                 while (k < n && is_same(&s->at[k], tensors[k]))
                         k++;
         if (IFP_LIKELY(k && k == n))
@@ -294,13 +324,14 @@ struct ifp_ggml_node ifp_ggml_shape(const struct ifp_tls *tls, uint32_t op,
 
 struct ifp_ggml_node ifp_ggml_node_shape(const struct ifp_tls *tls, uint32_t op, const void *tensor)
 {
-        const void *tensors[IFP_SHAPE_OPERANDS + 1] = {tensor};
+        const uint64_t *src = ifp_words_at(tensor, ifp_ggml_layout.src);
+        const void *tensors[IFP_SHAPE_OPERANDS] = {tensor};
         uint32_t n = 1;
 
-        for (; n < IFP_SHAPE_OPERANDS; n++) {
-                tensors[n] = (const void *)ifp_words_at(tensor, ifp_ggml_layout.src)[n - 1];
-                if (!tensors[n])
-                        break;
+        for (uint32_t i = 1; i < IFP_SHAPE_OPERANDS; i++) {
+                tensors[i] = (const void *)src[i - 1];
+                if (tensors[i])
+                        n = i + 1;
         }
         return ifp_ggml_shape(tls, op, tensors, n);
 }

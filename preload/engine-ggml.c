@@ -195,7 +195,7 @@ static uint64_t name_fused(void *arg)
 static struct ifp_ggml_node fused_shape(const struct ifp_tls *tls, const struct ifp_args *args)
 {
         const uint64_t *norm, *mul;
-        const void *tensors[4] = {(const void *)args->rdx};
+        const void *tensors[3] = {(const void *)args->rdx};
 
         if (!ifp_ggml_layout.shapes)
                 return (struct ifp_ggml_node){0};

@@ -66,8 +66,8 @@ struct ifp_ggml_node {
 };
 
 /*
- * The shape and the layer of an op on these tensors, the result first, NULL behind the last, which
- * the threads of the graph do together.
+ * The shape and the layer of an op on these tensors, the result first, NULL for a source that is
+ * not there, which the threads of the graph do together.
  */
 struct ifp_ggml_node ifp_ggml_shape(const struct ifp_tls *tls, uint32_t op,
                                     const void *const *tensors, uint32_t n);

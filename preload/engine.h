@@ -23,6 +23,12 @@ struct ifp_want {
         uint16_t engine;             /* index + 1 in the table; 0: the user's */
         const struct ifp_hook *hook; /* or NULL */
         uint32_t pattern;            /* index + 1 of the user's pattern in the segment; 0 = none */
+        /*
+         * NULL: all symbols that match are meant. Else the want for this one, made of `as`; NULL:
+         * none. `object` is NULL where that is asked of a name alone.
+         */
+        struct ifp_want *(*choose)(const struct ifp_want *as, const char *object,
+                                   const char *symbol);
 };
 
 struct ifp_engine {

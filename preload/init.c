@@ -177,7 +177,7 @@ static bool bytes(const char *s, uint64_t *ret)
 /* Values outlive setenv and unsetenv of the engine, so they are copied. */
 static const char *keep(const char *value)
 {
-        static char text[16384];
+        static char text[16384 + IFP_DECLARED_BYTES];
         static size_t used;
         char *at = text + used;
 
@@ -208,6 +208,14 @@ static uint32_t header_flags(char **env)
                (is_word(env, "INFPROF_OFFCPU", "1", "0") ? IFP_HEADER_OFFCPU : 0);
 }
 
+static const char *declarations(const char *value)
+{
+        if (!value || ifp_strlen(value) < IFP_DECLARED_BYTES)
+                return keep(value);
+        ifp_say("INFPROF_OPS is longer than 32767 bytes: ignored", 0);
+        return NULL;
+}
+
 static void read_environment(char **env)
 {
         const char *level = variable(env, "INFPROF_KERNELS_LEVEL");
@@ -218,6 +226,7 @@ static void read_environment(char **env)
         ifp_config.env = env;
         ifp_config.kernels = keep(variable(env, "INFPROF_KERNELS"));
         ifp_config.daemon = keep(variable(env, "INFPROF_DAEMON"));
+        ifp_config.ops = declarations(variable(env, "INFPROF_OPS"));
         ifp_config.run = keep(variable(env, "INFPROF_RUN"));
         ifp_config.runtime_dir = keep(variable(env, "XDG_RUNTIME_DIR"));
         ifp_config.paired = variable(env, "INFPROF_GGML_PAIRED") != NULL;

@@ -50,7 +50,8 @@ static bool unwanted(const char *variable)
         return ifp_starts(variable, "LD_PRELOAD=") || ifp_starts(variable, "LD_LIBRARY_PATH=") ||
                ifp_starts(variable, "LD_AUDIT=") || ifp_starts(variable, "LD_BIND_NOW=") ||
                ifp_starts(variable, "MALLOC_") || ifp_starts(variable, "GLIBC_TUNABLES=") ||
-               ifp_starts(variable, "INFPROF_RUN=") || ifp_starts(variable, "INFPROF_KERNELS");
+               ifp_starts(variable, "INFPROF_RUN=") || ifp_starts(variable, "INFPROF_KERNELS") ||
+               ifp_starts(variable, "INFPROF_OPS=");
 }
 
 static void shed(void)

@@ -215,6 +215,7 @@ extern const struct ifp_kernel_lane *ifp_kernel;
 
 struct ifp_config {
         const char *kernels;     /* INFPROF_KERNELS */
+        const char *ops;         /* INFPROF_OPS */
         const char *daemon;      /* INFPROF_DAEMON: auto, off or a path */
         const char *run;         /* INFPROF_RUN */
         const char *runtime_dir; /* XDG_RUNTIME_DIR */

@@ -99,7 +99,8 @@ void ifp_open_pop(struct ifp_lane *lane, struct ifp_open *o)
         }
         o->state = IFP_OPEN_FREE;
         o->skip = 0;
-        o->flags = 0; /* the way in the .S file leaves these two as they are */
+        o->flags = 0; /* the way in the .S file leaves these as they are */
+        o->shape = o->layer = 0;
         o->arg = 0;
         if (lane->top == offset)
                 lane->top = around;
@@ -509,7 +510,7 @@ void ifp_leave(struct ifp_stub *stub, uint64_t rax, uint64_t sp, uint64_t end)
         flags = o->flags;
         arg = o->arg;
         shape = o->shape;
-        layer = stub->hook && stub->hook->names ? o->layer : 0; /* else it may be of long ago */
+        layer = o->layer;
         around = ifp_open_prev(lane, o);
         ifp_open_pop(lane, o);
         dur = end - start;

@@ -6,6 +6,7 @@
  * (256 unless told), ~ that it is hot: counted always, timed one time in INFPROF_HOT_INTERVAL.
  * =decode says that each call makes one token, =prefill that it takes a prompt in (marks.c).
  */
+#include "preload/declared.h"
 #include "preload/engine.h"
 #include "preload/marks.h"
 
@@ -196,6 +197,7 @@ static void add_users(void)
 void ifp_wants_init(void)
 {
         n_wants = 0;
+        ifp_declared_each(add);
         add_users(); /* first: what the user names goes by the user's name */
         for (uint32_t i = 0; i < ifp_n_engines; i++) {
                 for (uint32_t j = 0; j < ifp_engines[i]->n_wants; j++) {
@@ -227,9 +229,16 @@ static bool never(const char *symbol)
 
 struct ifp_want *ifp_want_find(const char *object, const char *soname, const char *symbol)
 {
-        for (uint32_t i = 0; i < n_wants; i++)
-                if (ifp_glob(wants[i].symbol, symbol) && object_matches(&wants[i], object, soname))
-                        return never(symbol) ? NULL : &wants[i];
+        for (uint32_t i = 0; i < n_wants; i++) {
+                struct ifp_want *w = &wants[i];
+
+                if (!ifp_glob(w->symbol, symbol) || !object_matches(w, object, soname))
+                        continue;
+                if (w->choose)
+                        w = w->choose(w, object, symbol);
+                if (w)
+                        return never(symbol) ? NULL : w;
+        }
         return NULL;
 }
 
@@ -244,7 +253,8 @@ bool ifp_want_object(const char *object, const char *soname)
 bool ifp_want_symbol(const char *symbol)
 {
         for (uint32_t i = 0; i < n_wants; i++)
-                if (ifp_glob(wants[i].symbol, symbol))
+                if (ifp_glob(wants[i].symbol, symbol) &&
+                    (!wants[i].choose || wants[i].choose(&wants[i], NULL, symbol)))
                         return true;
         return false;
 }

@@ -47,6 +47,9 @@
 #define IFP_MAX_TYPES      64u /* of tensors' elements */
 #define IFP_MAX_SHAPES     (8u << 10)
 #define IFP_SHAPE_OPERANDS 6u /* the result, and as many sources */
+#define IFP_SHAPE_PARAMS   6u
+#define IFP_MAX_DECLARED   64u         /* ops that a user declares */
+#define IFP_DECLARED_BYTES (32u << 10) /* of all declarations, with the NUL */
 #define IFP_MAX_LAYERS     4096u
 #define IFP_NAMES_BYTES    (512u << 10)
 #define IFP_POOL_BLOCKS    (128u << 10) /* of 512 bytes: 64 MiB */
@@ -214,6 +217,7 @@ struct ifp_type {
 };
 _Static_assert(sizeof(struct ifp_type) == 16, "ABI");
 
+/* All zero: an optional source that is not there. */
 struct ifp_operand {
         uint64_t ne[4]; /* extents in elements, the innermost first */
         uint64_t nb[4]; /* strides in bytes; nb[0] that of a block */
@@ -223,8 +227,8 @@ struct ifp_operand {
 _Static_assert(sizeof(struct ifp_operand) == 72, "ABI");
 
 /*
- * The operands of an op: the result first, then the sources in order. `parts` threads do it
- * together, and each has a span of its own.
+ * The operands of an op: the result first, then the sources in order; and its parameters. `parts`
+ * threads do it together, and each has a span of its own.
  */
 struct ifp_shape {
         uint64_t hash; /* of what follows; never 0; stored last, with release: until then the entry
@@ -233,9 +237,13 @@ struct ifp_shape {
         uint16_t op;
         uint16_t parts;
         uint8_t n_operands;
-        uint8_t reserved[7];
+        uint8_t n_params;
+        uint8_t reserved[6];
         struct ifp_operand at[IFP_SHAPE_OPERANDS];
-        uint64_t reserved1[7];
+        int64_t params[IFP_SHAPE_PARAMS]; /* which, the op says: common/flops.h */
+        uint32_t formula; /* into names: the op's name in the table of formulas, or a user's
+                             declaration, which has a ':'; 0: its own name */
+        uint32_t reserved1;
 };
 _Static_assert(sizeof(struct ifp_shape) == 512, "ABI");
 

@@ -71,9 +71,17 @@ static void all_of_it_counts(void **state)
         DIFFERS(at[1].ne[3], 2);
         DIFFERS(at[1].nb[2], 2);
         DIFFERS(at[0].type, 1);
-        /* beyond its operands there is nothing */
+        DIFFERS(n_params, 1);
+        a.n_params = 2;
+        a.params[1] = 9;
+        i = ifp_shape(&a);
+        assert_int_equal(ifp_seg->shapes[i].params[1], 9);
+        DIFFERS(params[1], -9);
+        DIFFERS(n_params, 1);
+        /* beyond its operands and parameters there is nothing */
         b = a;
         b.at[2].ne[0] = 9;
+        b.params[2] = 9;
         assert_int_equal(ifp_shape(&b), i);
 }
 

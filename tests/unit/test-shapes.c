@@ -16,8 +16,9 @@ struct rows {
         struct runfile_shape shapes[8];
         struct runfile_operand operands[24];
         char types[24][16];
+        struct runfile_shape_param params[8];
         struct runfile_shape_phase phases[16];
-        uint32_t n_shapes, n_operands, n_phases;
+        uint32_t n_shapes, n_operands, n_params, n_phases;
 };
 
 static int collect_shape(const struct runfile_shape *row, void *userdata)
@@ -34,6 +35,14 @@ static int collect_operand(const struct runfile_operand *row, void *userdata)
 
         snprintf(r->types[r->n_operands], sizeof(r->types[0]), "%s", row->type ? row->type : "-");
         r->operands[r->n_operands++] = *row;
+        return 0;
+}
+
+static int collect_param(const struct runfile_shape_param *row, void *userdata)
+{
+        struct rows *r = userdata;
+
+        r->params[r->n_params++] = *row;
         return 0;
 }
 
@@ -55,6 +64,7 @@ static const struct rows *read_rows(const struct world *w)
         assert_int_equal(runfile_open(&rf, w->path, &why), 0);
         assert_int_equal(runfile_each_shape(rf, collect_shape, &r), 0);
         assert_int_equal(runfile_each_operand(rf, collect_operand, &r), 0);
+        assert_int_equal(runfile_each_shape_param(rf, collect_param, &r), 0);
         assert_int_equal(runfile_each_shape_phase(rf, collect_phase, &r), 0);
         runfile_close(rf);
         return &r;
@@ -103,6 +113,32 @@ static void a_shape_becomes_rows(void **state)
         assert_int_equal(r->phases[1].calls, 2);
         assert_int_equal(r->phases[1].total_ns, 2000);
         assert_int_equal(r->phases[1].child_ns, 100);
+}
+
+/* The op was called with numbers, and one of its sources is not there. */
+static void parameters_and_gaps(void **state)
+{
+        struct world *w = *state;
+        uint32_t type = fake_type(&w->f, "f32", 1, 4);
+        uint32_t i = fake_shape(&w->f, w->op, 1, type, 3, product);
+        struct ifp_shape *s = &w->f.seg->shapes[i];
+        const struct rows *r;
+
+        s->at[1] = (struct ifp_operand){0};
+        s->n_params = 2;
+        s->params[0] = -7;
+        s->params[1] = INT64_MAX;
+        fake_shaped(&w->f, 0, i, IFP_PHASE_DECODE, 10, 0);
+        world_tick(w);
+        world_flush(w);
+        r = read_rows(w);
+        assert_int_equal(r->n_operands, 2);
+        assert_int_equal(r->operands[0].position, 0);
+        assert_int_equal(r->operands[1].position, 2);
+        assert_int_equal(r->n_params, 2);
+        assert_int_equal(r->params[0].value, -7);
+        assert_int_equal(r->params[1].position, 1);
+        assert_true(r->params[1].value == INT64_MAX);
 }
 
 static void one_that_nobody_called_has_no_row(void **state)
@@ -217,6 +253,9 @@ static void lies_are_caught(void **state)
         s->n_operands = IFP_SHAPE_OPERANDS + 1;
         assert_int_equal(world_look(w, &why), SEGMENT_E_BAD);
         *s = was;
+        s->n_params = IFP_SHAPE_PARAMS + 1;
+        assert_int_equal(world_look(w, &why), SEGMENT_E_BAD);
+        *s = was;
         s->parts = 0;
         assert_int_equal(world_look(w, &why), SEGMENT_E_BAD);
         *s = was;
@@ -238,6 +277,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 CASE(a_shape_becomes_rows),
+                CASE(parameters_and_gaps),
                 CASE(one_that_nobody_called_has_no_row),
                 CASE(a_type_may_be_unknown),
                 CASE(what_moved_is_written_again),
