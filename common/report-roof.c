@@ -48,7 +48,7 @@ static void find_pass_bytes(struct report_roof *r, const struct model *m,
         for (size_t i = 0; i < s->n; i++) {
                 struct work_amount each = flops_of(&s->at[i].is);
 
-                for (int p = 0; p < IFP_N_PHASES && each.bytes_known; p++) {
+                for (int p = 0; p < IFP_N_PHASES && each.bytes_known && !each.saturated; p++) {
                         double times = (double)s->at[i].phase[p].calls / s->at[i].parts;
 
                         if (times > 0)

@@ -242,7 +242,7 @@ static int build(struct report *r, json_t **ret)
                 return e;
         o = json_object();
         report_set(o, "schema", json_string(ROOFLINE_SCHEMA));
-        report_set(o, "run", report_run_head(&r->model.run));
+        report_set(o, "run", report_build_run(&r->model));
         report_set(o, "machine", r->roof.machine ? build_machine(&r->roof) : json_null());
         report_set(o, "decode", build_decode(&r->roof));
         report_set(o, "notes", build_notes(r, rows, left));
