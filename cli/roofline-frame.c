@@ -55,25 +55,59 @@ static void include(struct roofline_frame *f, double x, double y)
 
 static void include_row(struct roofline_frame *f, const json_t *row)
 {
-        const char *type = text_string(row, "compute_type", NULL);
-        double threads = text_number(row, "threads"), x, y;
+        double x, y;
 
         if (!roofline_place(row, &x, &y)) {
                 f->n_not++;
                 return;
         }
-        if (!f->n_drawn++)
-                *f = (struct roofline_frame){.ceilings = f->ceilings,
-                                             .threads = threads,
-                                             .x_least = x,
-                                             .x_most = x,
-                                             .y_least = y,
-                                             .y_most = y,
-                                             .n_drawn = 1,
-                                             .n_not = f->n_not};
+        if (!f->n_drawn++) {
+                f->x_least = f->x_most = x;
+                f->y_least = f->y_most = y;
+        }
         include(f, x, y);
-        for (int t = 0; type && t < CEILING_N_TYPES; t++)
-                f->types[t] |= !strcmp(type, ceiling_types[t]);
+}
+
+/* Types and threads are those of all rows of the document: what is put together has none of its
+ * own. */
+static void find_types(struct roofline_frame *f, const json_t *rows)
+{
+        const json_t *row;
+        size_t i;
+
+        json_array_foreach(rows, i, row)
+        {
+                const char *type = text_string(row, "compute_type", "");
+
+                for (int t = 0; t < CEILING_N_TYPES; t++)
+                        f->types[t] |= !strcmp(type, ceiling_types[t]);
+        }
+}
+
+/* The number of threads that most of the time was spent at. */
+static double most_threads(const json_t *rows)
+{
+        const json_t *row, *other;
+        double most = -1, threads = 1;
+        size_t i, k;
+
+        json_array_foreach(rows, i, row)
+        {
+                double n = text_number(row, "threads"), sum = 0;
+
+                json_array_foreach(rows, k, other)
+                {
+                        double wall = text_number(other, "wall_ns");
+
+                        if (text_number(other, "threads") == n && !isnan(wall))
+                                sum += wall;
+                }
+                if (sum > most) {
+                        most = sum;
+                        threads = n;
+                }
+        }
+        return threads;
 }
 
 /* The highest compute ceiling and the ridge where memory meets it are to be seen. */
@@ -98,21 +132,12 @@ void roofline_frame(struct roofline_frame *ret, const json_t *document, const js
         const json_t *all = json_object_get(document, "rows"), *row;
         size_t i;
 
-        *ret = (struct roofline_frame){0};
+        *ret = (struct roofline_frame){.threads = most_threads(all)};
         find_ceilings(ret, json_object_get(document, "machine"));
+        find_types(ret, all);
         json_array_foreach(rows, i, row)
         {
                 include_row(ret, row);
-        }
-        /* what is put together has no threads of its own, and types of several */
-        json_array_foreach(all, i, row)
-        {
-                const char *type = text_string(row, "compute_type", "");
-
-                if (isnan(ret->threads))
-                        ret->threads = text_number(row, "threads");
-                for (int t = 0; t < CEILING_N_TYPES; t++)
-                        ret->types[t] |= !strcmp(type, ceiling_types[t]);
         }
         include_ceilings(ret);
         ret->x_least -= MARGIN;

@@ -254,8 +254,13 @@ bool roofline_plot(const struct view *v, const json_t *document, const json_t *r
                         put_flat(&c, (enum ceiling_type)t);
                 for (int l = 0; top > 0 && l < CEILING_N_LEVELS; l++)
                         put_slope(&c, (enum ceiling_level)l, top);
-                view_heading(v, "GFLOP/s by FLOP/byte; ceilings at %.0f thread%s, GB/s and GFLOP/s",
-                             frame.threads, frame.threads == 1 ? "" : "s");
+                if (top > 0)
+                        view_heading(
+                                v,
+                                "GFLOP/s by FLOP/byte; ceilings at %.0f thread%s, GB/s and GFLOP/s",
+                                frame.threads, frame.threads == 1 ? "" : "s");
+                else
+                        view_heading(v, "GFLOP/s by FLOP/byte");
                 for (unsigned y = 0; y < HEIGHT; y++)
                         put_line(&c, v->f, y);
                 put_axis(&c, v->f);

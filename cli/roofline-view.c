@@ -21,11 +21,9 @@ static void print_head(const struct roofline_view *r)
         char figure[TEXT_CELL];
 
         view_run(&r->v, json_object_get(r->document, "run"));
-        if (json_is_object(m))
-                view_say(&r->v, "machine", "%s%s%s%s", text_string(m, "model", "unknown"),
-                         from ? ", measured " : ", not measured",
-                         from ? text_string(m, "measured_at", "?") : "",
-                         from && !strcmp(from, "kept") ? ", not in the run's file" : "");
+        view_say(&r->v, "ceilings", "%s%s%s", from ? "measured " : "not known",
+                 from ? text_string(m, "measured_at", "?") : "",
+                 from && !strcmp(from, "kept") ? ", after the run" : "");
         if (!isnan(rate))
                 view_say(&r->v, "decode", "%s tokens/s", text_exact(figure, rate));
 }

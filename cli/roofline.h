@@ -33,7 +33,7 @@ bool roofline_print_cache(const struct roofline_view *r);
 struct roofline_frame {
         struct ceilings ceilings;
         bool types[CEILING_N_TYPES]; /* of multiply-adds, that rows are made of */
-        double threads; /* that ceilings are drawn for: of the row that took most time */
+        double threads; /* that ceilings are drawn for: at which most of the time was spent */
         double x_least, x_most, y_least, y_most;
         size_t n_drawn, n_not; /* rows: not: no intensity, or no rate */
 };
