@@ -61,6 +61,7 @@ static void find_pass_bytes(struct report_roof *r, const struct model *m,
 struct loader {
         struct report_roof *to;
         const struct model *m;
+        const struct report_shapes *shapes;
 };
 
 /* Those in the op's own time: not at the barrier behind it. */
@@ -74,6 +75,22 @@ static int add_wait(const struct runfile_wait *row, void *userdata)
                 return 0;
         at = &l->to->waits_ns[op->index * IFP_N_PHASES + row->phase];
         *at = sum_u64(*at, row->total_ns);
+        return 0;
+}
+
+/* What a process may use is known of its first thread; others may be bound elsewhere, so roofs are
+ * not lowered by it. */
+static int look_for_crowd(const struct runfile_kernel *row, void *userdata)
+{
+        struct loader *l = userdata;
+        const struct report_shapes *s = l->shapes;
+
+        for (size_t i = 0; i < s->n; i++)
+                if (s->at[i].process == row->process && row->cpus && s->at[i].parts > row->cpus &&
+                    s->at[i].parts > l->to->crowd) {
+                        l->to->crowd = s->at[i].parts;
+                        l->to->crowd_cpus = (uint32_t)row->cpus;
+                }
         return 0;
 }
 
@@ -92,7 +109,7 @@ static void find_tokens(struct report_roof *r, const struct model *m)
 int report_roof_load(struct report_roof *ret, const struct model *m, const struct report_shapes *s,
                      struct runfile *rf, char **ret_why)
 {
-        struct loader l = {.to = ret, .m = m};
+        struct loader l = {.to = ret, .m = m, .shapes = s};
         int r;
 
         *ret = (struct report_roof){.n_ops = m->n_ops};
@@ -103,6 +120,8 @@ int report_roof_load(struct report_roof *ret, const struct model *m, const struc
         if (r)
                 return r;
         r = runfile_each_wait(rf, add_wait, &l);
+        if (!r)
+                r = runfile_each_kernel(rf, look_for_crowd, &l);
         if (r)
                 return runfile_explain(ret_why, r, "%s", runfile_why(rf));
         find_pass_bytes(ret, m, s);

@@ -28,7 +28,9 @@ struct report_roof {
         double pass_bytes[IFP_N_PHASES]; /* that all ops move in one pass; 0: not known */
         uint64_t *waits_ns;              /* [op][phase]: in its calls, of all threads */
         size_t n_ops;
-        uint64_t token_ns, tokens; /* decoded, and how long that took */
+        uint64_t token_ns, tokens;  /* decoded, and how long that took */
+        uint32_t crowd, crowd_cpus; /* so many threads did an op together on so many CPUs, which are
+                                       fewer; 0: nobody saw that */
 };
 
 /* 0, -ENOMEM or RUNFILE_E_*; to be done also on failure. */

@@ -209,6 +209,12 @@ static json_t *build_notes(const struct report *r, const json_t *rows, size_t le
                                     "made "
                                     "of them is held against those of f32, and may be above",
                                     ceiling_types[t]);
+        if (roof->ceilings.measured && roof->crowd)
+                report_note(notes,
+                            "%u threads did ops together where their process may use %u CPU%s: "
+                            "ceilings are "
+                            "those of as many CPUs as threads, and out of reach",
+                            roof->crowd, roof->crowd_cpus, roof->crowd_cpus == 1 ? "" : "s");
         if (any_over(rows))
                 report_note(notes,
                             "some rows are above their roof: their bytes are not all moved, or a "

@@ -17,8 +17,8 @@
 
 #define MS 1000000ull
 
-const char *const roof_fixture_names[N_ROOF_FIXTURES] = {"whole", "unmeasured", "nowhere",
-                                                         "damaged", "foreign"};
+const char *const roof_fixture_names[N_ROOF_FIXTURES] = {"whole",   "unmeasured", "nowhere",
+                                                         "damaged", "foreign",    "crowded"};
 
 static const char look[] =
         "{\"schema\": \"infprof.machine/1\", \"infprof\": \"0.1.0\", \"model\": \"Abacus 7\","
@@ -283,6 +283,9 @@ int roof_fixture_write(const char *path, enum roof_fixture which)
         if (!r) {
                 r = runfile_put_process(rf, &process) | put_ops(rf) | put_shapes(rf) |
                     put_waits(rf) | put_machine(rf, which);
+                if (which == ROOF_CROWDED)
+                        r |= runfile_put_kernel(
+                                rf, &(struct runfile_kernel){.view = RUNFILE_VIEW_PROC, .cpus = 1});
                 r |= runfile_commit(rf, &why);
         }
         if (why)

@@ -15,6 +15,7 @@ enum roof_fixture {
         ROOF_NOWHERE,    /* nothing is said of the machine */
         ROOF_DAMAGED,    /* the machine's document cannot be used */
         ROOF_FOREIGN,    /* it is that of another machine than the row says */
+        ROOF_CROWDED,    /* as the first, and the process may use one CPU */
         N_ROOF_FIXTURES,
 };
 

@@ -194,6 +194,17 @@ static void without_ceilings(void **state)
         }
 }
 
+static void more_threads_than_cpus(void **state)
+{
+        json_t *o = build(ROOF_CROWDED, report_roofline_file);
+
+        is_text(row(o, "MUL_MAT", LARGE), "bound", "memory");
+        is_size(o, "notes", 1);
+        assert_true(has_text(at(o, "notes"),
+                             "2 threads did ops together where their process may use 1"));
+        json_decref(o);
+}
+
 static char *keep(const char *fingerprint)
 {
         json_t *doc = roof_fixture_machine();
@@ -240,6 +251,7 @@ int main(void)
                 cmocka_unit_test(caches_of_a_row),
                 cmocka_unit_test(the_report_has_it_too),
                 cmocka_unit_test(without_ceilings),
+                cmocka_unit_test(more_threads_than_cpus),
                 cmocka_unit_test(ceilings_that_are_kept),
         };
 
