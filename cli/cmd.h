@@ -33,6 +33,7 @@ int cmd_pause(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
+int cmd_roofline(int argc, char **argv);
 int cmd_runs(int argc, char **argv);
 int cmd_spawns(int argc, char **argv);
 int cmd_status(int argc, char **argv);

@@ -30,6 +30,7 @@ static const struct command commands[] = {
         {"threads", cmd_threads, "where the time of each thread went"},
         {"waits", cmd_waits, "what threads wait for, where, and for whom"},
         {"spawns", cmd_spawns, "who creates threads, and what that costs"},
+        {"roofline", cmd_roofline, "which ceiling of the machine binds each op"},
         {"memory", cmd_memory, "who allocates, what stays, what it costs"},
         {"flame", cmd_flame, "a flame graph: of memory, of waits, of time off the CPU"},
         {"export", cmd_export, "a run in the format of another tool: pprof"},

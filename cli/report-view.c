@@ -155,6 +155,8 @@ static const struct op_column shape_columns[] = {
         {{"GFLOP/s", true, false, 0}, "gflops", CELL_RATE, false},
         {{"GB/s", true, false, 0}, "gbps", CELL_RATE, false},
         {{"flop/byte", true, false, 1}, "intensity", CELL_RATE, false},
+        {{"of roof", true, false, 4}, "roof_share", CELL_SHARE, false},
+        {{"bound", false, false, 5}, "bound", CELL_TEXT, false},
         {{"op", false, false, 0}, "name", CELL_TEXT, false},
         {{"shape", false, true, 0}, "shape", CELL_TEXT, false},
 };
@@ -168,7 +170,7 @@ static const char *op_cell(char *buf, const json_t *row, const struct op_column 
         char *to = buf + estimated;
 
         if (c->kind == CELL_TEXT)
-                return text_string(row, c->member, "");
+                return text_string(row, c->member, "-");
         if (!json_is_number(v))
                 return "-";
         if (estimated)
@@ -501,13 +503,41 @@ void report_print_csv(const json_t *rows, enum report_by by, FILE *f)
                 [REPORT_BY_SHAPE] = {"shape", NULL},
         };
         static const char *const members[] = {
-                "name",        "kernel",      "library",      "kind",       "calls",
-                "timed_calls", "estimated",   "total_ns",     "self_ns",    "share",
-                "min_ns",      "max_ns",      "mean_ns",      "stddev_ns",  "p50_ns",
-                "p95_ns",      "p99_ns",      "threads",      "left",       "folded",
-                "alloc_calls", "alloc_bytes", "usable_bytes", "free_calls", "freed_bytes",
-                "net_bytes",   "flops",       "bytes",        "gflops",     "gbps",
+                "name",
+                "kernel",
+                "library",
+                "kind",
+                "calls",
+                "timed_calls",
+                "estimated",
+                "total_ns",
+                "self_ns",
+                "share",
+                "min_ns",
+                "max_ns",
+                "mean_ns",
+                "stddev_ns",
+                "p50_ns",
+                "p95_ns",
+                "p99_ns",
+                "threads",
+                "left",
+                "folded",
+                "alloc_calls",
+                "alloc_bytes",
+                "usable_bytes",
+                "free_calls",
+                "freed_bytes",
+                "net_bytes",
+                "flops",
+                "bytes",
+                "gflops",
+                "gbps",
                 "intensity",
+                "bound",
+                "roof_gflops",
+                "roof_share",
+                "tokens_per_second_at_roof",
         };
         const size_t n = sizeof(members) / sizeof(members[0]);
         const json_t *row;

@@ -167,6 +167,8 @@ json_t *report_notes(const struct report *r)
         report_note_processes(notes, &r->model);
         note_spans(notes, r);
         note_ops(notes, r);
+        if (r->shapes.n && r->roof.why)
+                report_note(notes, "%s", r->roof.why);
         for (size_t i = 0; i < r->model.n_notes; i++)
                 report_note(notes, "%s", r->model.notes[i]);
         return notes;

@@ -57,6 +57,8 @@ static int load_shape(const struct runfile_shape *row, void *userdata)
         s->number = row->shape;
         s->op = op->index;
         s->parts = row->parts ? row->parts : 1;
+        for (int p = 0; p < IFP_N_PHASES; p++)
+                s->op_total_ns[p] = op->phase[p].total_ns;
         if (row->formula && strchr(row->formula, ':'))
                 return formula_of(l->to, row->formula, &s->formula);
         snprintf(s->is.op, sizeof(s->is.op), "%s", row->formula ? row->formula : op->name);

@@ -23,15 +23,6 @@
 #include "common/flops.h"
 #include "common/report-private.h"
 
-struct work_sum {
-        uint64_t calls, total_ns, child_ns;
-        double wall_ns;                      /* of all calls */
-        uint64_t flops, bytes;               /* of those that they are known of: */
-        uint64_t flops_calls, bytes_calls;   /* so many */
-        double flops_wall_ns, bytes_wall_ns; /* that took so long */
-        bool saturated, at_most;
-};
-
 static uint64_t times_over(uint64_t v, uint64_t by, uint64_t over, bool *saturated)
 {
         unsigned __int128 p = ((unsigned __int128)v * by + over / 2) / over;
@@ -40,9 +31,10 @@ static uint64_t times_over(uint64_t v, uint64_t by, uint64_t over, bool *saturat
         return p > INT64_MAX ? INT64_MAX : (uint64_t)p;
 }
 
-static void add_calls(struct work_sum *to, const struct report_shape *s,
-                      const struct shape_calls *c, const struct work_amount *each)
+void report_work_add(struct work_sum *to, const struct report_shapes *shapes,
+                     const struct report_shape *s, int phase, const struct work_amount *each)
 {
+        const struct shape_calls *c = &s->phase[phase];
         double wall = (double)c->total_ns / s->parts;
 
         to->calls = sum_u64(to->calls, c->calls);
@@ -64,9 +56,11 @@ static void add_calls(struct work_sum *to, const struct report_shape *s,
                 to->at_most |= each->bytes_at_most;
         }
         to->saturated |= to->flops == INT64_MAX || to->bytes == INT64_MAX;
+        if (shapes->roof)
+                report_roof_add(&to->roof, shapes->roof, s, phase, each);
 }
 
-static struct work_amount work_of(const struct report_shape *s)
+struct work_amount report_shape_work(const struct report_shape *s)
 {
         if (!s->formula)
                 return flops_of(&s->is);
@@ -75,7 +69,7 @@ static struct work_amount work_of(const struct report_shape *s)
         return op_declaration_work(s->formula->is, s->is.params, s->is.n_params);
 }
 
-static void put_work(json_t *o, const struct work_sum *w)
+void report_work_put(json_t *o, const struct work_sum *w)
 {
         bool both = w->flops_calls && w->flops_calls == w->bytes_calls;
 
@@ -97,6 +91,7 @@ static void put_work(json_t *o, const struct work_sum *w)
                 report_set(o, "saturated", json_true());
         if (w->at_most)
                 report_set(o, "bytes_at_most", json_true());
+        report_roof_put(o, &w->roof);
 }
 
 static json_t *build_shape(const char *text, const struct work_sum *all,
@@ -110,7 +105,7 @@ static json_t *build_shape(const char *text, const struct work_sum *all,
         report_set(o, "self_ns",
                    report_integer_or_null(all->child_ns <= all->total_ns,
                                           all->total_ns - all->child_ns));
-        put_work(o, all);
+        report_work_put(o, all);
         for (int p = 0; p < IFP_N_PHASES; p++) {
                 json_t *phase;
 
@@ -119,7 +114,7 @@ static json_t *build_shape(const char *text, const struct work_sum *all,
                 phase = json_object();
                 report_set(phase, "calls", report_integer(phases[p].calls));
                 report_set(phase, "total_ns", report_integer(phases[p].total_ns));
-                put_work(phase, &phases[p]);
+                report_work_put(phase, &phases[p]);
                 report_set(by_phase, report_phase_names[p], phase);
         }
         report_set(o, "phases", by_phase);
@@ -150,20 +145,18 @@ int report_shapes_put(json_t *o, const struct report_shapes *s, const struct mod
                         continue;
                 for (next = i; next < s->n && !report_shapes_compare(&s->at[i], &s->at[next]);
                      next++) {
-                        struct work_amount each = work_of(&s->at[next]);
+                        struct work_amount each = report_shape_work(&s->at[next]);
 
                         for (int p = 0; p < IFP_N_PHASES; p++) {
-                                const struct shape_calls *c = &s->at[next].phase[p];
-
-                                add_calls(&phases[p], &s->at[next], c, &each);
-                                add_calls(&all, &s->at[next], c, &each);
-                                add_calls(&whole, &s->at[next], c, &each);
+                                report_work_add(&phases[p], s, &s->at[next], p, &each);
+                                report_work_add(&all, s, &s->at[next], p, &each);
+                                report_work_add(&whole, s, &s->at[next], p, &each);
                         }
                 }
                 if (all.calls)
                         items[n++] = build_shape(s->at[i].text, &all, phases);
         }
-        put_work(o, &whole);
+        report_work_put(o, &whole);
         report_set(o, "shaped_calls", report_integer(whole.calls));
         report_set(o, "shapes", report_sorted(items, n, compare_total));
         return 0;

@@ -6,6 +6,7 @@
 
 #include "common/op-declaration.h"
 #include "common/report-model.h"
+#include "common/report-roof.h"
 #include "common/runfile.h"
 #include "common/shape.h"
 
@@ -29,6 +30,7 @@ struct report_shape {
         char text[SHAPE_TEXT_SIZE];
         const struct report_formula *formula; /* of a user; NULL: by op */
         struct shape_calls phase[IFP_N_PHASES];
+        uint64_t op_total_ns[IFP_N_PHASES]; /* of the whole op, with and without shapes */
 };
 
 struct report_shapes {
@@ -36,7 +38,27 @@ struct report_shapes {
         size_t n, room;
         struct report_formula **formulas;
         size_t n_formulas, formulas_room;
+        const struct report_roof *roof; /* that they are held against */
 };
+
+/* The work of one call, by its op or by what its user declared. */
+struct work_amount report_shape_work(const struct report_shape *s);
+
+/* Calls added up, and what work they were. */
+struct work_sum {
+        uint64_t calls, total_ns, child_ns;
+        double wall_ns;                      /* of all calls */
+        uint64_t flops, bytes;               /* of those that they are known of: */
+        uint64_t flops_calls, bytes_calls;   /* so many */
+        double flops_wall_ns, bytes_wall_ns; /* that took so long */
+        bool saturated, at_most;
+        struct roof_sum roof;
+};
+
+void report_work_add(struct work_sum *to, const struct report_shapes *shapes,
+                     const struct report_shape *s, int phase, const struct work_amount *each);
+/* Sets flops, bytes, and what follows from them. */
+void report_work_put(json_t *o, const struct work_sum *w);
 
 /* 0, -ENOMEM or RUNFILE_E_*; to be done also on failure. */
 int report_shapes_load(struct report_shapes *ret, const struct model *m, struct runfile *rf,

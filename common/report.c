@@ -445,11 +445,15 @@ int report_build(struct runfile *rf, json_t **ret, char **ret_why)
 
         if (!e)
                 e = report_shapes_load(&r.shapes, &r.model, rf, ret_why);
+        if (!e)
+                e = report_roof_load(&r.roof, &r.model, &r.shapes, rf, ret_why);
+        r.shapes.roof = &r.roof;
         if (!e) {
                 e = build(&r, ret);
                 if (e)
                         runfile_explain(ret_why, e, "%s", strerror(-e));
         }
+        report_roof_done(&r.roof);
         report_shapes_done(&r.shapes);
         model_done(&r.model);
         return e;

@@ -37,6 +37,7 @@ struct answer api_run_ledger(struct server *s, const char *id);
 struct answer api_run_layers(struct server *s, const char *id);
 struct answer api_run_tokens(struct server *s, const char *id);
 struct answer api_run_explain(struct server *s, const char *id);
+struct answer api_run_roofline(struct server *s, const char *id);
 
 /* daemon/api-mark.c */
 struct answer api_mark(struct server *s, const json_t *args);

@@ -199,6 +199,7 @@ enum route {
         ROUTE_LAYERS,
         ROUTE_TOKENS,
         ROUTE_EXPLAIN,
+        ROUTE_ROOFLINE,
         ROUTE_TOP,
         ROUTE_EXIT,
         N_ROUTES,
@@ -222,6 +223,7 @@ static const struct {
         [ROUTE_LAYERS] = {"/v1/runs/ID/layers", "y", NULL, NULL, "GET"},
         [ROUTE_TOKENS] = {"/v1/runs/ID/tokens", "y", NULL, NULL, "GET"},
         [ROUTE_EXPLAIN] = {"/v1/runs/ID/explain", "y", NULL, NULL, "GET"},
+        [ROUTE_ROOFLINE] = {"/v1/runs/ID/roofline", "y", NULL, NULL, "GET"},
         [ROUTE_TOP] = {"/v1/runs/ID/top", "y", NULL, NULL, "GET"},
         [ROUTE_EXIT] = {"/v1/runs/ID/exit", NULL, NULL, "y", "PUT"},
 };
@@ -294,6 +296,8 @@ struct answer api_route(struct server *s, const char *method, const char *path, 
                 return api_run_tokens(s, id);
         case ROUTE_EXPLAIN:
                 return api_run_explain(s, id);
+        case ROUTE_ROOFLINE:
+                return api_run_roofline(s, id);
         case ROUTE_TOP:
                 return get_top(s, id);
         case ROUTE_EXIT:

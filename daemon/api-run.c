@@ -13,6 +13,7 @@
 #include "common/report-layers.h"
 #include "common/report-ledger.h"
 #include "common/report-memory.h"
+#include "common/report-roofline.h"
 #include "common/report-spawns.h"
 #include "common/report-threads.h"
 #include "common/report-tokens.h"
@@ -146,6 +147,11 @@ struct answer api_run_tokens(struct server *s, const char *id)
 struct answer api_run_explain(struct server *s, const char *id)
 {
         return document(s, id, &(struct wanted){.build = report_explain_file});
+}
+
+struct answer api_run_roofline(struct server *s, const char *id)
+{
+        return document(s, id, &(struct wanted){.build = report_roofline_file});
 }
 
 /* An empty mark is none: ?from=&to=NAME. */

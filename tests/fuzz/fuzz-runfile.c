@@ -16,6 +16,7 @@
 #include "common/report-explain.h"
 #include "common/report-ledger.h"
 #include "common/report-memory.h"
+#include "common/report-roofline.h"
 #include "common/report-spawns.h"
 #include "common/report-threads.h"
 #include "common/report-tokens.h"
@@ -38,8 +39,8 @@ static void check(int r, json_t *document, char *why)
 static void check_work(const char *path)
 {
         static int (*const builders[])(json_t **, const char *, char **) = {
-                report_threads_file, report_waits_file,  report_spawns_file,
-                report_ledger_file,  report_tokens_file, report_explain_file};
+                report_threads_file, report_waits_file,   report_spawns_file,  report_ledger_file,
+                report_tokens_file,  report_explain_file, report_roofline_file};
 
         for (size_t i = 0; i < sizeof(builders) / sizeof(builders[0]); i++) {
                 json_t *document = NULL;

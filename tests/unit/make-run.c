@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "memory-fixture.h"
+#include "roof-fixture.h"
 #include "run-fixture.h"
 #include "work-fixture.h"
 
@@ -20,6 +21,11 @@ int main(int argc, char **argv)
         for (int i = 0; argc == 4 && i < N_WORK_FIXTURES; i++)
                 if (!strcmp(argv[1], "--work") && !strcmp(argv[2], work_fixture_names[i]))
                         return work_fixture_write(argv[3], (enum work_fixture)i) != 0;
-        fprintf(stderr, "usage: %s [--memory | --memory-improved | --work KIND] FILE\n", argv[0]);
+        for (int i = 0; argc == 4 && i < N_ROOF_FIXTURES; i++)
+                if (!strcmp(argv[1], "--roof") && !strcmp(argv[2], roof_fixture_names[i]))
+                        return roof_fixture_write(argv[3], (enum roof_fixture)i) != 0;
+        fprintf(stderr,
+                "usage: %s [--memory | --memory-improved | --work KIND | --roof KIND] FILE\n",
+                argv[0]);
         return 2;
 }

@@ -6,6 +6,7 @@
 
 #include "common/report-explain.h"
 #include "common/report-ledger.h"
+#include "common/report-roofline.h"
 #include "common/report-spawns.h"
 #include "common/report-tokens.h"
 #include "common/report-threads.h"
@@ -15,9 +16,10 @@ static const struct {
         const char *name;
         int (*build)(json_t **ret, const char *path, char **ret_why);
 } documents[] = {
-        {"threads", report_threads_file}, {"waits", report_waits_file},
-        {"spawns", report_spawns_file},   {"ledger", report_ledger_file},
-        {"explain", report_explain_file}, {"tokens", report_tokens_file},
+        {"threads", report_threads_file},   {"waits", report_waits_file},
+        {"spawns", report_spawns_file},     {"ledger", report_ledger_file},
+        {"explain", report_explain_file},   {"tokens", report_tokens_file},
+        {"roofline", report_roofline_file},
 };
 
 int main(int argc, char **argv)
@@ -36,6 +38,7 @@ int main(int argc, char **argv)
                 json_decref(document);
                 return 0;
         }
-        fprintf(stderr, "usage: %s threads|waits|spawns|ledger|explain|tokens FILE\n", argv[0]);
+        fprintf(stderr, "usage: %s threads|waits|spawns|ledger|explain|tokens|roofline FILE\n",
+                argv[0]);
         return 2;
 }

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: MIT
+"""infprof roofline: of a run that never was, as it is printed and drawn; of the real llama.cpp, against ceilings that
+were measured here.
+
+The pictures are in screens/. INFPROF_TEST_PAINT=1 paints them anew: look at the difference before it is
+committed."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import sqlite3
+import struct
+import subprocess
+import termios
+import xml.etree.ElementTree
+
+from harness import between, case, check, equal, main, near, one_line, wait_until
+
+QUICK = ["machine", "--quick", "--force"]
+BOUNDS = {"compute", "memory", "L3", "L2", "L1", "overhead", "waiting"}
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def fixture(s, kind="whole"):
+    path = s.path(f"{kind}.infprof")
+    if not os.path.exists(path):
+        s.run([s.built("tests/unit/make-run"), "--roof", kind, path], preload=False)
+    return path
+
+
+def document(s, *args):
+    doc = json.loads(s.infprof("roofline", "--json", *args).stdout)
+    s.validate(doc, "doc/roofline.schema.json")
+    return doc
+
+
+def on_terminal(s, columns, *args, **env):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with subprocess.Popen([s.cli, *args], stdout=theirs, stdin=subprocess.DEVNULL,
+                          env=s.env(extra={"TZ": "UTC", "LC_ALL": "C.UTF-8", **env})) as popen:
+        os.close(theirs)
+        got = b""
+        try:
+            while chunk := os.read(ours, 65536):
+                got += chunk
+        except OSError:
+            pass  # the other side is closed
+        os.close(ours)
+        equal(popen.wait(), 0, "exit code")
+    return got.decode().replace("\r\n", "\n")
+
+
+def picture(s, name, got):
+    path = s.source(f"tests/system/screens/{name}.txt")
+    if os.environ.get("INFPROF_TEST_PAINT"):
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(got)
+    with open(path, encoding="utf-8") as f:
+        check(got == f.read(), f"{name} is not as in {path}:\n{got}")
+
+
+def refused(s, code, *args):
+    run = s.infprof("roofline", *args, code=code)
+    one_line(run.stderr, " ".join(args))
+    equal(run.stdout, "", "stdout")
+    return run.stderr
+
+
+# A run that never was.
+
+@case
+def as_printed(s):
+    path = fixture(s)
+    for columns in (80, 160):
+        picture(s, f"roofline-{columns}", on_terminal(s, columns, "roofline", path))
+        picture(s, f"roofline-levels-{columns}", on_terminal(s, columns, "roofline", "--levels", path))
+        picture(s, f"roofline-cache-{columns}", on_terminal(s, columns, "roofline", "--cache", path))
+    picture(s, "roofline-80-ascii", on_terminal(s, 80, "roofline", path, LC_ALL="C"))
+    picture(s, "roofline-80-phase", on_terminal(s, 80, "roofline", "--by", "phase", path))
+    picture(s, "roofline-80-unmeasured", on_terminal(s, 80, "roofline", fixture(s, "unmeasured")))
+    for columns in (40, 80, 160):
+        for more in ([], ["--levels"], ["--cache"], ["--by", "op"]):
+            text = on_terminal(s, columns, "roofline", *more, path)
+            check(columns == 40 or max(map(len, text.splitlines())) <= columns, f"{columns} columns: {text}")
+
+
+@case
+def phases_and_sums(s):
+    path = fixture(s)
+    doc = document(s, path)
+    text = s.infprof("roofline", "--phase", "prefill", path).stdout
+    check("prefill" in text and " decode  " not in text, text)
+    line = next(x for x in s.infprof("roofline", "--by", "phase", path).stdout.splitlines() if x.endswith("prefill"))
+    check("30.00ms" in line and "compute" in line and "71.6%" in line, line)
+    # all of decode at its roof: 100 ms less what each row could save
+    saved = sum(max(0, r["wall_ns"] - r["at_roof_ns"]) for r in doc["rows"] if r["phase"] == "decode" and r["bound"])
+    line = next(x for x in s.infprof("roofline", "--by", "phase", path).stdout.splitlines() if x.endswith("decode"))
+    check(f"{10 / (0.1 - saved * 1e-9):.0f}" in line, (line, saved))
+
+
+@case
+def a_picture(s):
+    path, out = fixture(s), s.path("r.svg")
+    equal(s.infprof("roofline", "--svg", out, path).stdout, "", "stdout")
+    tree = xml.etree.ElementTree.parse(out)
+    rows = [r for r in document(s, path)["rows"] if r["intensity"] and r["gflops"]]
+    dots = [c for c in tree.iter(SVG + "circle") if c.get("class") == "dot"]
+    equal(len(dots), len(rows), "dots")
+    tips = "\n".join(c.find(SVG + "title").text for c in dots)
+    check("MUL_MAT q8_0[4096,4096] x f32[4096,1]" in tips and "bound: memory" in tips, tips)
+    areas = sorted(float(c.get("r")) ** 2 for c in dots)
+    near(areas[-3] / areas[-1], 2 / 3, 0.01, "areas are as times: 30 ms, 30 ms and 20 ms")
+    text = " ".join("".join(t.itertext()) for t in tree.iter(SVG + "text"))
+    for ceiling in ("L1 2.00k GB/s", "memory 16 GB/s", "f32 200 GFLOP/s", "int8 800 GFLOP/s"):
+        check(ceiling in text, f"{ceiling} in {text}")
+    equal(s.infprof("roofline", "--svg", "-", path).stdout.startswith("<?xml"), True, "to stdout")
+    bare = s.infprof("roofline", "--svg", "-", fixture(s, "nowhere")).stdout
+    check("not known" in bare and "class=\"slope\" " not in bare, "without ceilings there are only dots")
+    refused(s, 1, "--svg", s.path("no/r.svg"), path)
+    check("no op of which" in refused(s, 1, "--svg", out, "--phase", "idle", path), "nothing to draw")
+    s.run([s.built("tests/unit/make-run"), s.path("plain.infprof")], preload=False)
+    refused(s, 1, "--svg", "-", s.path("plain.infprof"))
+
+
+@case
+def what_is_typed_wrongly(s):
+    path = fixture(s)
+    for args in (["--by", "thread"], ["--phase", "decoding"], ["--levels", "--by", "op", path], ["--cache", "--by", "phase", path],
+                 ["-n", "x"], ["--svg"], ["--bogus"], [path, path]):
+        refused(s, 2, *args)
+    refused(s, 3, "no-such-run")
+    refused(s, 3, s.path("none.infprof"))
+    text = s.infprof("roofline", "--help").stdout
+    check(text.startswith("usage: infprof roofline ") and max(map(len, text.splitlines())) <= 100, text)
+
+
+@case
+def ceilings_that_cannot_be_used(s):
+    for kind, says in (("nowhere", "what machine this run was on is not known"), ("damaged", "it is damaged"),
+                       ("foreign", "another machine's"), ("unmeasured", "are not known")):
+        path = fixture(s, kind)
+        doc = document(s, path)
+        note, = doc["notes"]
+        check(says in note and "infprof machine" in note, note)
+        equal({(r["bound"], r["roof_share"], r["roof_gflops"]) for r in doc["rows"]}, {(None, None, None)}, kind)
+        check("- " in s.infprof("roofline", path).stdout, "not known")
+
+
+@case
+def damage_is_noticed(s):
+    """Each in the machine's document or row; the report of the run is there all the same, unless its table is gone."""
+    def spoil(name, sql, *args):
+        path = s.path(f"{name}.infprof")
+        s.run([s.built("tests/unit/make-run"), "--roof", "whole", path], preload=False)
+        with sqlite3.connect(path) as db:
+            db.execute(sql, args)
+        db.close()
+        return path
+
+    machine = json.loads(sqlite3.connect(fixture(s)).execute("SELECT document FROM machine").fetchone()[0])
+    changes = {
+        "no-topology": lambda d: d.pop("topology"), "text-figure": lambda d: d["ceilings"]["compute"][0].update(gflops="many"),
+        "negative": lambda d: d["ceilings"]["compute"][0].update(gflops=-1), "zero-threads": lambda d: d["ceilings"]["bandwidth"][0].update(threads=0),
+        "list": lambda d: d.update(ceilings=[]), "schema": lambda d: d.update(schema="infprof.machine/2"),
+        "other": lambda d: d.update(fingerprint="0" * 16), "undated": lambda d: d.pop("measured_at"),
+    }
+    for name, change in changes.items():
+        copy = json.loads(json.dumps(machine))
+        change(copy)
+        doc = document(s, spoil(name, "UPDATE machine SET document = ?", json.dumps(copy)))
+        equal({r["bound"] for r in doc["rows"]}, {None}, name)
+        check("is not used" in doc["notes"][0], doc["notes"])
+    for name, value in (("huge", 1e300), ("tiny", 1e-300)):
+        copy = json.loads(json.dumps(machine))
+        for x in copy["ceilings"]["compute"]:
+            x["gflops"] = value
+        document(s, spoil(name, "UPDATE machine SET document = ?", json.dumps(copy)))
+    for name, sql in (("blob", "UPDATE machine SET document = x'00'"), ("null", "UPDATE machine SET fingerprint = 7")):
+        path = spoil(name, sql)
+        got = s.infprof("roofline", "--json", path, code=None)
+        check(got.returncode in (0, 3), got.returncode)
+        if got.returncode == 3:
+            one_line(got.stderr, name)
+    refused(s, 3, spoil("gone", "DROP TABLE machine"))
+    for name, sql in (("extents", "UPDATE operand SET ne0 = 9223372036854775807"), ("no-extents", "UPDATE operand SET ne0 = 0"),
+                      ("times", "UPDATE shape_phase SET total_ns = 0"), ("long", "UPDATE shape_phase SET total_ns = 9223372036854775807"),
+                      ("calls", "UPDATE shape_phase SET calls = 9223372036854775807"), ("parts", "UPDATE shape SET parts = 4294967295"),
+                      ("blocks", "UPDATE operand SET block = 0, block_bytes = 4294967295")):
+        path = spoil(name, sql)
+        document(s, path)
+        for more in ([], ["--levels"], ["--cache"], ["--by", "op"], ["--by", "phase"]):
+            text = s.infprof("roofline", *more, path).stdout
+            check("nan" not in text.lower() and "inf " not in text, text)
+
+
+# Real runs.
+
+def judged(doc):
+    return [r for r in doc["rows"] if r["bound"]]
+
+
+@case
+def of_the_real_llama(s):
+    s.infprof(*QUICK, timeout=120)
+    prompt = "the quick brown fox jumps over the lazy dog " * 4
+    for threads in (1, 2):
+        run = s.run(s.llama("--model", s.model("small"), "--tokens", 40, "--threads", threads, "--prompt", prompt), timeout=150)
+        report = s.report(run)
+        doc = document(s)
+        equal(doc["machine"]["ceilings_from"], "run", "ceilings are in the run's file")
+        equal(doc["notes"], [n for n in doc["notes"] if "hurry" in n or "above their roof" in n], "notes")
+        near(doc["decode"]["tokens_per_second"], report["tokens"]["per_second"], 1e-9, "tokens/s")
+        products = [r for r in judged(doc) if r["op"] == "MUL_MAT"]
+        shaped = [x for op in report["ops"] for x in op["shapes"]]
+        equal(sum(r["calls"] for r in doc["rows"]), sum(x["calls"] for x in shaped), "calls")
+        equal(sum(r["flops"] or 0 for r in doc["rows"]), sum(x["flops"] or 0 for x in shaped), "flops")
+        equal({r["threads"] for r in products}, {threads}, "threads")
+        equal({r["compute_type"] for r in products}, {"int8"}, "products of q8_0")
+        check(all(r["bound"] in BOUNDS for r in judged(doc)), "bounds")
+        head = next(r for r in products if r["shape"].startswith("q8_0[288,32000]") and r["phase"] == "decode")
+        between(0.005, head["roof_share"], 1.1, "the largest product, of its roof")
+        check(head["bound"] in ("L3", "memory", "L2", "compute", "waiting"), head["bound"])
+        equal(head["working_set"]["bytes"] > 9e6, True, "9 MB of weights")
+        for r in judged(doc):
+            check(abs(r["at_roof_ns"] - r["roof_share"] * r["wall_ns"]) <= 2, r)
+            if r["roof_gflops"] and r["gflops"]:
+                near(r["gflops"] / r["roof_gflops"], r["roof_share"], 0.001, "share of GFLOP/s")
+            if r["phase"] == "decode":
+                check(r["tokens_per_second_at_roof"] >= 0.999 * doc["decode"]["tokens_per_second"], r)
+            check(r["roof_share"] <= 1 or r.get("over_roof"), r)
+        prefill = [r for r in products if r["phase"] == "prefill" and r["intensity"] > 20]
+        check(prefill and all(r["bound"] in ("compute", "waiting", "overhead", "L2", "L3") for r in prefill), [r["bound"] for r in prefill])
+        op = next(op for op in report["ops"] if op["name"] == "MUL_MAT")
+        check(op["bound"] in BOUNDS and 0 < op["roof_share"] <= 1.1, (op["bound"], op["roof_share"]))
+    text = s.infprof("report", "--by", "shape").stdout
+    check("of roof" in text and "bound" in text, text)
+
+
+@case
+def measured_afterwards(s):
+    run = s.run(s.llama("--model", s.model("tiny"), "--tokens", 10), timeout=100)
+    doc = s.report(run)
+    check(any("infprof machine" in n for n in doc["notes"]), doc["notes"])
+    equal({op["bound"] for op in doc["ops"]}, {None}, "not judged")
+    equal((document(s)["machine"]["ceilings_from"], judged(document(s))), (None, []), "not measured")
+    check(document(s)["machine"]["caches"], "what it is made of is known")
+    s.infprof(*QUICK, timeout=120)
+    doc = document(s)
+    equal(doc["machine"]["ceilings_from"], "kept", "of this machine")
+    check(judged(doc), "judged now")
+    equal(len(re.findall("machine-", " ".join(os.listdir(s.path("state/infprof"))))), 1, "kept file")
+
+
+@case
+def while_it_goes_on(s):
+    s.infprof(*QUICK, timeout=120)
+    run = s.start(s.llama("--model", s.model("tiny"), "--tokens", 100000))
+    doc = wait_until(lambda: (lambda got: got.returncode == 0 and judged(json.loads(got.stdout)) and json.loads(got.stdout))(
+        s.infprof("roofline", "--json", str(run.pid), code=None)), 60, "rows")
+    s.validate(doc, "doc/roofline.schema.json")
+    equal((doc["run"]["end"], doc["machine"]["ceilings_from"]), ("live", "run"), "from the daemon")
+    run.kill()
+    run.wait()
+
+
+main()
