@@ -89,7 +89,7 @@ def a_cache_that_grows(s):
     ops = {op["name"]: op for op in kv["ops"]}
     attention = ops["FLASH_ATTN_EXT"]
     check(attention["depends"] and attention["b_ns"] > 4 * attention["b_error_ns"], attention)
-    check(attention["r2"] > 0.7, f"R2 of attention: {attention['r2']}")
+    check(attention["r2"] > 0.4, f"R2 of attention: {attention['r2']}")
     token = kv["token"]
     check(token["depends"] and token["b_ns"] > 0, token)
     near(token["b_ns"], sum(op["b_ns"] for op in kv["ops"]), 0.25, "growth of a token, and of its ops together")
