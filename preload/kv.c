@@ -21,7 +21,6 @@
 static uint32_t lock;
 static uint64_t last_end, last_prefill_end; /* of any call; of one that took a prompt in */
 static bool have_last;
-static struct ifp_time_row last[IFP_MAX_LANES][IFP_KV_OPS];
 static uint32_t settled_gen[IFP_MAX_LANES]; /* of a lane whose thread is gone, and read */
 static uint32_t n_read;                     /* lanes that were ever read */
 
@@ -36,7 +35,8 @@ static void read_row(const struct ifp_time_row *row, struct ifp_time_row *before
                                    .total = ifp_word(&row->total),
                                    .child = ifp_word(&row->child)};
 
-        if (now.timed == before->timed && now.untimed == before->untimed)
+        if ((!now.timed && !now.untimed) || /* what stood there is nothing, and not to be touched */
+            (now.timed == before->timed && now.untimed == before->untimed))
                 return;
         if (to) {
                 to->timed += now.timed - before->timed;
@@ -49,13 +49,13 @@ static void read_row(const struct ifp_time_row *row, struct ifp_time_row *before
 
 static void read_lane(uint32_t i, uint32_t n_ops, struct ifp_time_row *to)
 {
-        const struct ifp_lane *lane = &ifp_seg->lanes[i];
+        struct ifp_lane *lane = &ifp_seg->lanes[i];
 
         for (uint32_t op = IFP_OP_FIRST; op < n_ops; op++) {
                 uint8_t kind = ifp_seg->ops[op].kind;
 
                 if (kind != IFP_KIND_TOKEN && kind != IFP_KIND_TTFT)
-                        read_row(&lane->time[op][IFP_PHASE_DECODE], &last[i][op],
+                        read_row(&lane->time[op][IFP_PHASE_DECODE], &lane->kv_seen[op],
                                  to ? &to[op] : NULL);
         }
 }
@@ -194,10 +194,7 @@ void ifp_kv_after_fork(void)
         lock = 0;
         last_end = last_prefill_end = 0;
         have_last = false;
-        for (uint32_t i = 0; i < n_read; i++) {
-                for (uint32_t op = 0; op < IFP_KV_OPS; op++)
-                        last[i][op] = (struct ifp_time_row){0};
+        for (uint32_t i = 0; i < n_read; i++)
                 settled_gen[i] = 0;
-        }
         n_read = 0;
 }

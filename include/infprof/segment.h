@@ -794,6 +794,9 @@ struct ifp_lane {
         _Alignas(4096) struct ifp_record ring[IFP_RING_SLOTS];
         struct ifp_shape_row shapes[IFP_MAX_SHAPES][IFP_N_PHASES];
         struct ifp_shape_row layers[IFP_MAX_LAYERS][IFP_N_PHASES];
+        /* `time` in phase decode, as it stood when the last token was done. Shim's own, by the
+         * thread that decodes */
+        struct ifp_time_row kv_seen[IFP_KV_OPS];
 };
 
 struct ifp_segment {
