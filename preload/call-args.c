@@ -10,14 +10,17 @@
 #include "preload/shape.h"
 #include "preload/table.h"
 
-#define N_SEEN 128u
+#define N_SEEN                                                                                     \
+        (sizeof(((struct ifp_lane *)0)->calls_seen) / sizeof(((struct ifp_lane *)0)->calls_seen[0]))
 
-static struct seen {
+struct seen {
         uint64_t thread; /* start_ticks of its lane: which of its threads, a fork child's apart */
         int64_t args[IFP_ARGS_MAX];
         uint16_t op, shape;
         uint32_t claim;
-} seen[IFP_MAX_LANES][N_SEEN];
+};
+_Static_assert(sizeof(struct seen) == sizeof(((struct ifp_lane *)0)->calls_seen[0]),
+               "as the lane has them");
 
 /* Somebody else says that `bytes` lie there. Asked again for each page. */
 static bool is_readable(uint64_t at, uint64_t bytes)
@@ -98,7 +101,7 @@ static uint32_t shape_of(struct ifp_tls *tls, const struct ifp_call *call, uint3
                         return 0;
                 mixed = (mixed << 9 | mixed >> 55) ^ (uint64_t)args[i];
         }
-        s = &seen[tls->lane_number][ifp_mix(0, mixed) >> 32 & (N_SEEN - 1)];
+        s = (struct seen *)(void *)tls->lane->calls_seen[(ifp_mix(0, mixed) >> 32) % N_SEEN];
         shape = *(volatile uint16_t *)&s->shape;
         if (IFP_LIKELY(shape && s->op == op && s->thread == thread)) {
                 for (i = 0; i < call->n && s->args[i] == args[i]; i++)

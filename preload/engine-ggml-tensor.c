@@ -155,7 +155,7 @@ void ifp_ggml_discover(void)
 
 /* ---- shapes ------------------------------------------------------------------------ */
 
-#define N_SEEN   4096u
+#define N_SEEN   (sizeof(((struct ifp_lane *)0)->nodes_seen) / 8)
 #define N_TYPES  256u
 #define N_PARAMS 3u
 
@@ -169,7 +169,6 @@ union seen {
 };
 _Static_assert(sizeof(union seen) == 8, "one word");
 
-static union seen seen[IFP_MAX_LANES][N_SEEN];
 /* The engine's numbers of types as the segment's + 1; 0: not asked for. */
 static uint16_t types[N_TYPES];
 
@@ -303,11 +302,12 @@ struct ifp_ggml_node ifp_ggml_shape(const struct ifp_tls *tls, uint32_t op,
                                     const void *const *tensors, uint32_t n)
 {
         uint64_t at = (uintptr_t)tensors[0] >> 4;
-        union seen *slot = &seen[tls->lane_number][(at ^ at >> 12) % N_SEEN], it;
+        uint64_t *slot = &tls->lane->nodes_seen[(at ^ at >> 12) % N_SEEN];
+        union seen it;
         uint32_t parts = tls->n_threads, name = name_sum(tensors), k = 0;
         const struct ifp_shape *s;
 
-        it.word = *(volatile uint64_t *)&slot->word;
+        it.word = *(volatile uint64_t *)slot;
         s = &ifp_seg->shapes[it.node.shape];
         if (IFP_LIKELY(it.node.shape && it.name == name && s->op == op && s->parts == parts &&
                        s->n_operands == n && has_params(s, tensors[0])))
@@ -318,7 +318,7 @@ struct ifp_ggml_node ifp_ggml_shape(const struct ifp_tls *tls, uint32_t op,
         it.node.shape = (uint16_t)find(op, parts, tensors, n);
         it.node.layer = (uint16_t)(ifp_ggml_layout.name ? ifp_ggml_layer(op, tensors, n) : 0);
         it.name = name;
-        *(volatile uint64_t *)&slot->word = it.word;
+        *(volatile uint64_t *)slot = it.word;
         return it.node;
 }
 

@@ -797,6 +797,10 @@ struct ifp_lane {
         /* `time` in phase decode, as it stood when the last token was done. Shim's own, by the
          * thread that decodes */
         struct ifp_time_row kv_seen[IFP_KV_OPS];
+        /* What the thread saw last, by address and by arguments: engine-ggml-tensor.c, call-args.c.
+         * Shim's own */
+        uint64_t nodes_seen[4096];
+        _Alignas(4096) uint64_t calls_seen[128][12];
 };
 
 struct ifp_segment {
