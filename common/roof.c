@@ -35,7 +35,7 @@ enum ceiling_type roof_type(const struct shape *s)
 
         if (!strcmp(s->op, "FLASH_ATTN_EXT") && s->n > 2)
                 o = &s->at[2]; /* queries become what keys are */
-        if (!strcmp(o->type, "f64"))
+        if (strstr(o->type, "f64")) /* cf64, too: complex */
                 return CEILING_F64;
         if (!is_product(s))
                 return CEILING_F32;
