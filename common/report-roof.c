@@ -150,6 +150,21 @@ static bool waits(const struct report_roof *r, const struct report_shape *s, int
                (double)c->child_ns >= ROOF_WAITS_SHARE * (double)c->total_ns;
 }
 
+/* A library may have threads of its own. How many took part in a call is not seen; where it was
+ * faster than those that called it can be, as few as can. */
+static bool more_threads(const struct report_roof *r, struct roof_work *work, struct roof *ret)
+{
+        const struct ceiling *c = ceilings_compute(&r->ceilings, ret->type);
+
+        for (uint32_t i = 0; i < c->n && ret->over; i++)
+                if (c->at[i].threads > work->threads) {
+                        work->threads = (uint32_t)c->at[i].threads;
+                        if (!roof_of(ret, &r->ceilings, work))
+                                return false;
+                }
+        return true;
+}
+
 bool report_roof_judge(const struct report_roof *r, const struct report_shape *s, int phase,
                        const struct work_amount *each, struct roof *ret)
 {
@@ -163,7 +178,8 @@ bool report_roof_judge(const struct report_roof *r, const struct report_shape *s
                 return false;
         work.wall_ns = (double)c->total_ns / (double)c->calls;
         work.waits = s->op < r->n_ops && waits(r, s, phase, s->op_total_ns[phase]);
-        return roof_of(ret, &r->ceilings, &work);
+        return roof_of(ret, &r->ceilings, &work) &&
+               (s->op_kind != IFP_KIND_KERNEL || more_threads(r, &work, ret));
 }
 
 void report_roof_add(struct roof_sum *to, const struct report_roof *r, const struct report_shape *s,

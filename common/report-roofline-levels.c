@@ -29,11 +29,12 @@ static json_t *build_tier(const struct roof_at_tier *t, enum roof_tier tier, dou
 void roofline_put_levels(json_t *o, const struct report_roof *r, const struct report_shape *s,
                          const struct work_amount *each, const struct roof *roof, double gflops)
 {
-        struct roof_work work = {.shape = &s->is, .amount = *each, .threads = s->parts};
+        uint32_t threads = roof ? roof->threads : s->parts;
+        struct roof_work work = {.shape = &s->is, .amount = *each, .threads = threads};
         struct roof_at_tier tiers[ROOF_N_TIERS] = {0};
         bool sized = each->bytes_known && !each->saturated && r->ceilings.cache[0].bytes;
-        enum ceiling_level own = sized ? ceilings_holds(&r->ceilings, (double)each->bytes, s->parts)
-                                       : CEILING_MEMORY;
+        enum ceiling_level own =
+                sized ? ceilings_holds(&r->ceilings, (double)each->bytes, threads) : CEILING_MEMORY;
         json_t *set = json_object(), *list = json_array();
 
         report_set(set, "bytes",

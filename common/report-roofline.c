@@ -82,6 +82,7 @@ static int compare_wall(const void *a, const void *b)
 
 static void put_ceilings(json_t *o, const struct roof *r)
 {
+        report_set(o, "roof_threads", r ? json_integer(r->threads) : json_null());
         report_set(o, "compute_type", r ? json_string(ceiling_types[r->type]) : json_null());
         report_set(o, "compute_gflops", report_fraction(r ? r->gflops : NAN));
         report_set(o, "level", r ? json_string(ceiling_levels[r->level]) : json_null());

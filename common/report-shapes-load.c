@@ -57,6 +57,7 @@ static int load_shape(const struct runfile_shape *row, void *userdata)
         s->number = row->shape;
         s->op = op->index;
         s->parts = row->parts ? row->parts : 1;
+        s->op_kind = op->kind;
         for (int p = 0; p < IFP_N_PHASES; p++)
                 s->op_total_ns[p] = op->phase[p].total_ns;
         if (row->formula && strchr(row->formula, ':'))

@@ -31,6 +31,7 @@ struct report_shape {
         const struct report_formula *formula; /* of a user; NULL: by op */
         struct shape_calls phase[IFP_N_PHASES];
         uint64_t op_total_ns[IFP_N_PHASES]; /* of the whole op, with and without shapes */
+        enum ifp_kind op_kind;
 };
 
 struct report_shapes {

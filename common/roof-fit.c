@@ -19,9 +19,10 @@ static double element_bytes(const struct shape_operand *o)
         return o->block && o->block_bytes ? (double)o->block_bytes / o->block : NAN;
 }
 
+/* One with nothing in it is none. */
 static double bytes(const struct shape_operand *o)
 {
-        return elements(o) * element_bytes(o);
+        return elements(o) > 0 ? elements(o) * element_bytes(o) : 0;
 }
 
 static bool is_product(const struct shape *s)
@@ -32,6 +33,18 @@ static bool is_product(const struct shape *s)
 static bool is_attention(const struct shape *s)
 {
         return !strcmp(s->op, "FLASH_ATTN_EXT") && s->n >= 4;
+}
+
+/* Is its result made row by row, each of its own rows of the sources? */
+static bool goes_by_rows(const struct shape *s)
+{
+        static const char *const others[] = {"MUL_MAT", "OUT_PROD", "CONV",
+                                             "IM2COL",  "ROWS",     "gem"};
+
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+                if (strstr(s->op, others[i]))
+                        return false;
+        return !is_attention(s);
 }
 
 static bool has_weights(const struct shape *s)
@@ -106,6 +119,6 @@ void roof_extents_of(struct roof_extents *ret, const struct shape *s, const stru
                 of_product(ret, s, room);
         else if (is_attention(s))
                 of_attention(ret, s, room);
-        else if (!has_weights(s) && rows > 0 && strcmp(s->op, "SET_ROWS"))
+        else if (goes_by_rows(s) && rows > 0)
                 ret->batch = how_many(room, 0, (double)a->bytes / rows);
 }

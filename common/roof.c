@@ -34,8 +34,8 @@ enum ceiling_type roof_type(const struct shape *s)
         const struct shape_operand *o = &s->at[s->n > 1];
 
         if (!strcmp(s->op, "FLASH_ATTN_EXT") && s->n > 2)
-                o = &s->at[2]; /* queries become what keys are */
-        if (!strcmp(o->type, "f64"))
+                o = &s->at[2];      /* queries become what keys are */
+        if (strstr(o->type, "f64")) /* cf64, too: complex */
                 return CEILING_F64;
         if (!is_product(s))
                 return CEILING_F32;
@@ -94,7 +94,7 @@ static bool find_level(struct roof *r, const struct ceilings *c, const struct ro
 bool roof_of(struct roof *ret, const struct ceilings *c, const struct roof_work *w)
 {
         const struct work_amount *a = &w->amount;
-        struct roof r = {.type = roof_type(w->shape)};
+        struct roof r = {.type = roof_type(w->shape), .threads = w->threads};
 
         if (!a->flops_known || !a->bytes_known || a->saturated || !(a->flops || a->bytes) ||
             !(w->wall_ns > 0) || !w->threads)

@@ -45,6 +45,7 @@ struct roof_work {
 
 struct roof {
         enum roof_bound bound;
+        uint32_t threads;         /* that the ceilings are of */
         enum ceiling_type type;   /* of the multiply-adds it is held against */
         enum ceiling_level own;   /* the nearest that holds its operands */
         enum ceiling_level level; /* whose bandwidth it is held against */

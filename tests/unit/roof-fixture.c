@@ -83,7 +83,7 @@ json_t *roof_fixture_machine(void)
         return doc;
 }
 
-enum { OP_TOKEN = 1, OP_GRAPH, OP_MUL_MAT, OP_ADD, OP_SOFT_MAX, OP_BARRIER, OP_SSM };
+enum { OP_TOKEN = 1, OP_GRAPH, OP_MUL_MAT, OP_ADD, OP_SOFT_MAX, OP_BARRIER, OP_SSM, OP_GEMM };
 
 #define F32(...)                                                                                   \
         {                                                                                          \
@@ -139,6 +139,14 @@ static const struct {
          {F32(1ull << 40, 1ull << 40), F32(1ull << 40, 1ull << 40), F32(1ull << 40, 1ull << 40)}},
         /* no time at all */
         {OP_ADD, 1, IFP_PHASE_DECODE, 5, 0, 0, {F32(32, 1), F32(32, 1), F32(32, 1)}},
+        /* faster than one thread can be, and a library: by two, in 12 ms */
+        {OP_GEMM,
+         1,
+         IFP_PHASE_UNKNOWN,
+         1,
+         12 * MS,
+         0,
+         {F32(1024, 1024), F32(1024, 1024), F32(1024, 1024)}},
         /* no formula */
         {OP_SSM, 1, IFP_PHASE_DECODE, 10, MS, 0, {F32(8, 8), F32(8, 8)}},
 };
@@ -148,9 +156,12 @@ static int put_shapes(struct runfile *rf)
         int r = 0;
 
         for (uint32_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
-                r |= runfile_put_shape(rf, &(struct runfile_shape){.shape = i + 1,
-                                                                   .op = shapes[i].op,
-                                                                   .parts = shapes[i].parts});
+                r |= runfile_put_shape(
+                        rf, &(struct runfile_shape){.shape = i + 1,
+                                                    .op = shapes[i].op,
+                                                    .formula = shapes[i].op == OP_GEMM ? "MUL_MAT"
+                                                                                       : NULL,
+                                                    .parts = shapes[i].parts});
                 for (uint32_t k = 0; k < 4 && shapes[i].at[k].type; k++) {
                         const uint64_t *ne = shapes[i].at[k].ne;
 
@@ -202,6 +213,7 @@ static int put_ops(struct runfile *rf)
                       50 * MS) |
                put_op(rf, OP_BARRIER, "ggml_barrier", IFP_KIND_WAIT, IFP_PHASE_DECODE, 20, 50 * MS,
                       0) |
+               put_op(rf, OP_GEMM, "my_gemm", IFP_KIND_KERNEL, IFP_PHASE_UNKNOWN, 1, 12 * MS, 0) |
                put_op(rf, OP_SSM, "SSM_SCAN", IFP_KIND_NODE, IFP_PHASE_DECODE, 10, MS, 0);
 }
 

@@ -371,6 +371,12 @@ static void what_fits_of_others(void **state)
         assert_false(roof_parts_of(&p, &add, &none));
         add.at[1].block = 0;
         assert_false(roof_parts_of(&p, &add, &a));
+        add.at[1] = (struct shape_operand){0}; /* a source that is not there */
+        assert_true(roof_parts_of(&p, &add, &a));
+        near(p.activations, 2048);
+        strcpy(add.op, "SUM_ROWS");
+        roof_extents_of(&e, &add, &a, 16384);
+        assert_true(isnan(e.batch));
 }
 
 int main(void)

@@ -74,7 +74,7 @@ static void rows_against_their_roofs(void **state)
         is_text(o, "machine.ceilings_from", "run");
         is_text(o, "machine.model", "Abacus 7");
         is(o, "decode.tokens_per_second", 100);
-        is_size(o, "rows", 7);
+        is_size(o, "rows", 8);
         r = row(o, "MUL_MAT", SMALL);
         is_text(r, "bound", "compute");
         is_text(r, "compute_type", "f32");
@@ -94,6 +94,20 @@ static void rows_against_their_roofs(void **state)
         is_text(row(o, "ADD", "f32[64,1] x f32[64,1]"), "bound", "overhead");
         is_text(row(o, "SOFT_MAX", "f32[1024,1024]"), "bound", "waiting");
         is_size(o, "notes", 0);
+        json_decref(o);
+}
+
+/* Faster than the one thread that called it can be: it had more. */
+static void a_library_has_threads_of_its_own(void **state)
+{
+        json_t *o = build(ROOF_WHOLE, report_roofline_file), *r = row(o, "my_gemm", SMALL);
+
+        is(r, "threads", 1);
+        is(r, "roof_threads", 2);
+        is(r, "compute_gflops", 200);
+        is_text(r, "bound", "compute");
+        is_near(r, "roof_share", 2147483648.0 / 200 / 12e6, 1e-6);
+        is(row(o, "MUL_MAT", LARGE), "roof_threads", 2);
         json_decref(o);
 }
 
@@ -247,6 +261,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(rows_against_their_roofs),
+                cmocka_unit_test(a_library_has_threads_of_its_own),
                 cmocka_unit_test(what_cannot_be_judged_is_null),
                 cmocka_unit_test(caches_of_a_row),
                 cmocka_unit_test(the_report_has_it_too),
