@@ -37,6 +37,8 @@ static const char *figure(char *buf, const json_t *evidence)
                  !strcmp(unit, "1/token")    ? "/token"
                  : !strcmp(unit, "1/s")      ? "/s"
                  : !strcmp(unit, "tokens/s") ? " tokens/s"
+                 : !strcmp(unit, "GFLOP/s")  ? " GFLOP/s"
+                 : !strcmp(unit, "GB/s")     ? " GB/s"
                                              : "");
         return buf;
 }

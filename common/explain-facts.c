@@ -311,5 +311,6 @@ void facts_done(struct facts *f)
         barriers_done(&f->barriers);
         json_decref(f->report);
         json_decref(f->memory);
+        json_decref(f->roofline);
         json_decref(f->machine);
 }

@@ -12,6 +12,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/explain-look.h"
 #include "common/explain-rules.h"
 
 #define GAIN_MIN 1.03
@@ -31,24 +32,14 @@
 #define FORECAST_TOKENS 32768.0
 #define MAX_BATCHES     64
 
-/* What one rule finds. */
-struct look {
-        const struct facts *f;
-        struct judgement *j;
-        double wall;    /* of all decode steps, were it mended; NaN: not known */
-        double cost_ns; /* of all decode steps; NaN: not known */
-        double share;   /* of what the text says; NaN: not known */
-        char cost[EXPLAIN_TEXT];
-};
-
-static double number(const json_t *o, const char *name)
+double look_number(const json_t *o, const char *name)
 {
         const json_t *v = json_object_get(o, name);
 
         return json_is_number(v) ? json_number_value(v) : NAN;
 }
 
-static const char *text(const json_t *o, const char *name)
+const char *look_text(const json_t *o, const char *name)
 {
         const char *s = json_string_value(json_object_get(o, name));
 
@@ -61,7 +52,7 @@ static const char *text(const json_t *o, const char *name)
 static bool steps_of(struct look *l, const json_t **ret, uint64_t least)
 {
         *ret = json_object_get(l->f->report, "tokens");
-        if (!(number(*ret, "p50_ns") > 0)) {
+        if (!(look_number(*ret, "p50_ns") > 0)) {
                 judge_unknown(l->j, "no token was decoded");
                 return false;
         }
@@ -80,9 +71,9 @@ static void look_tail(struct look *l)
 
         if (!steps_of(l, &tokens, TOKENS_FOR_TAIL))
                 return;
-        p50 = number(tokens, "p50_ns");
-        p99 = number(tokens, "p99_ns");
-        mean = number(tokens, "mean_ns");
+        p50 = look_number(tokens, "p50_ns");
+        p99 = look_number(tokens, "p99_ns");
+        mean = look_number(tokens, "mean_ns");
         if (!(p99 >= TAIL_MIN * p50)) {
                 judge_no(l->j, "p99 of a token is %.2f times its p50", p99 / p50);
                 return;
@@ -108,8 +99,8 @@ static void look_variance(struct look *l)
 
         if (!steps_of(l, &tokens, TOKENS_FOR_TAIL))
                 return;
-        p50 = number(tokens, "p50_ns");
-        p95 = number(tokens, "p95_ns");
+        p50 = look_number(tokens, "p50_ns");
+        p95 = look_number(tokens, "p95_ns");
         if (!(p95 >= SPREAD_MIN * p50)) {
                 judge_no(l->j, "p95 of a token is %.2f times its p50", p95 / p50);
                 return;
@@ -118,10 +109,10 @@ static void look_variance(struct look *l)
                   p95 / p50);
         judge_evidence(l->j, p50, "ns", "p50 of a token");
         judge_evidence(l->j, p95, "ns", "p95 of a token");
-        judge_evidence(l->j, number(tokens, "stddev_ns"), "ns", "standard deviation");
-        over = fmax(number(tokens, "mean_ns") - p50, 0);
+        judge_evidence(l->j, look_number(tokens, "stddev_ns"), "ns", "standard deviation");
+        over = fmax(look_number(tokens, "mean_ns") - p50, 0);
         l->cost_ns = over * l->f->tokens;
-        l->share = over / number(tokens, "mean_ns");
+        l->share = over / look_number(tokens, "mean_ns");
         l->wall = l->f->wall - l->cost_ns;
         snprintf(l->cost, sizeof(l->cost), "p95 is %s where the usual token takes %s",
                  explain_ns(a, p95), explain_ns(b, p50));
@@ -131,14 +122,14 @@ static void look_first(struct look *l)
 {
         const json_t *phases = json_object_get(l->f->report, "phases"), *tokens;
         double first, mean, prompt, sequences,
-                prefill = number(json_object_get(phases, "prefill"), "duration_ns"),
-                decode = number(json_object_get(phases, "decode"), "duration_ns"), share;
+                prefill = look_number(json_object_get(phases, "prefill"), "duration_ns"),
+                decode = look_number(json_object_get(phases, "decode"), "duration_ns"), share;
         char a[FMT_SIZE], b[FMT_SIZE];
 
         if (!steps_of(l, &tokens, 1))
                 return;
-        first = number(tokens, "ttft_ns");
-        mean = number(tokens, "mean_ns");
+        first = look_number(tokens, "ttft_ns");
+        mean = look_number(tokens, "mean_ns");
         if (isnan(first)) {
                 judge_unknown(l->j, "no prompt was taken in that a token came of");
                 return;
@@ -151,8 +142,8 @@ static void look_first(struct look *l)
                          first / mean, isnan(share) ? "an unknown part" : fmt_share(a, share));
                 return;
         }
-        prompt = number(tokens, "prompt");
-        sequences = number(tokens, "sequences");
+        prompt = look_number(tokens, "prompt");
+        sequences = look_number(tokens, "sequences");
         judge_yes(l->j, "the first token takes as long as %.0f others", first / mean);
         judge_evidence(l->j, first, "ns", "to the first token");
         judge_evidence(l->j, mean, "ns", "a token after that");
@@ -169,7 +160,7 @@ static void look_first(struct look *l)
 static void look_allocations(struct look *l)
 {
         const json_t *calls = json_object_get(json_object_get(l->f->memory, "per_token"), "calls");
-        double each = number(calls, "mean"), ns = l->f->own[IFP_LEDGER_ALLOC], share;
+        double each = look_number(calls, "mean"), ns = l->f->own[IFP_LEDGER_ALLOC], share;
         char a[FMT_SIZE], b[FMT_SIZE];
 
         if (isnan(each) || isnan(ns)) {
@@ -186,10 +177,11 @@ static void look_allocations(struct look *l)
         judge_yes(l->j, "%.0f allocations for each token take %s of its time", each,
                   fmt_share(a, share));
         judge_evidence(l->j, each, "1/token", "allocations");
-        judge_evidence(l->j,
-                       number(json_object_get(json_object_get(l->f->memory, "per_token"), "bytes"),
-                              "mean"),
-                       "bytes", "asked for a token");
+        judge_evidence(
+                l->j,
+                look_number(json_object_get(json_object_get(l->f->memory, "per_token"), "bytes"),
+                            "mean"),
+                "bytes", "asked for a token");
         judge_evidence(l->j, ns / l->f->tokens, "ns", "of a token in the allocator");
         l->cost_ns = ns;
         l->share = share;
@@ -202,15 +194,15 @@ static void look_growth(struct look *l)
 {
         const json_t *kv = json_object_get(l->f->memory, "kv"),
                      *totals = json_object_get(l->f->memory, "totals");
-        double each = number(kv, "bytes_per_token"), r2 = number(kv, "r2"),
-               live = number(totals, "live_bytes"), grown, share;
+        double each = look_number(kv, "bytes_per_token"), r2 = look_number(kv, "r2"),
+               live = look_number(totals, "live_bytes"), grown, share;
         char a[FMT_SIZE], b[FMT_SIZE];
 
         if (isnan(each) || isnan(r2) || isnan(live)) {
                 judge_unknown(l->j, "live memory was not seen against tokens");
                 return;
         }
-        grown = each * (number(kv, "to_token") - number(kv, "from_token"));
+        grown = each * (look_number(kv, "to_token") - look_number(kv, "from_token"));
         share = live > 0 ? grown / live : 0;
         if (!(each > 0 && r2 >= GROWTH_FIT_MIN && share >= GROWTH_MIN &&
               each * FORECAST_TOKENS >= 64 << 20)) {
@@ -220,7 +212,7 @@ static void look_growth(struct look *l)
         judge_yes(l->j, "memory grows with the text: %s for each token",
                   fmt_bytes(a, llround(each)));
         judge_evidence(l->j, each, "bytes", "more live memory a token");
-        judge_evidence(l->j, number(kv, "stderr_bytes_per_token"), "bytes",
+        judge_evidence(l->j, look_number(kv, "stderr_bytes_per_token"), "bytes",
                        "standard error of that");
         judge_evidence(l->j, each * FORECAST_TOKENS, "bytes", "at 32,768 tokens, if it goes on");
         l->share = fmin(share, 1);
@@ -272,7 +264,7 @@ static const json_t *op_named(const json_t *report, const char *name)
 
         json_array_foreach(json_object_get(report, "ops"), i, op)
         {
-                if (!strcmp(text(op, "name"), name) && !strcmp(text(op, "kind"), "node"))
+                if (!strcmp(look_text(op, "name"), name) && !strcmp(look_text(op, "kind"), "node"))
                         return op;
         }
         return NULL;
@@ -286,7 +278,7 @@ static const json_t *in_decode(const json_t *op)
 /* Time of an op in decode steps, as one of the team: what it takes of their wall time. */
 static double wall_of(const struct facts *f, const json_t *figures)
 {
-        double ns = number(figures, "total_ns"), threads = number(figures, "threads");
+        double ns = look_number(figures, "total_ns"), threads = look_number(figures, "threads");
 
         if (threads > f->team)
                 threads = f->team;
@@ -325,7 +317,7 @@ static void look_fusion(struct look *l)
         for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
                 const json_t *p = in_decode(op_named(l->f->report, pairs[i].first)),
                              *q = in_decode(op_named(l->f->report, pairs[i].second));
-                double n = number(p, "calls"), m = number(q, "calls"), saved;
+                double n = look_number(p, "calls"), m = look_number(q, "calls"), saved;
 
                 if (!(n > 0 && m > 0 && n <= 2 * m && m <= 2 * n))
                         continue;
@@ -343,8 +335,10 @@ static void look_fusion(struct look *l)
         }
         judge_yes(l->j, "%s and %s follow each other: %s would do both", pairs[at].first,
                   pairs[at].second, pairs[at].fused);
-        judge_evidence(l->j, number(a, "calls") / l->f->tokens, "1/token", "%s", pairs[at].first);
-        judge_evidence(l->j, number(b, "calls") / l->f->tokens, "1/token", "%s", pairs[at].second);
+        judge_evidence(l->j, look_number(a, "calls") / l->f->tokens, "1/token", "%s",
+                       pairs[at].first);
+        judge_evidence(l->j, look_number(b, "calls") / l->f->tokens, "1/token", "%s",
+                       pairs[at].second);
         judge_evidence(l->j, wall_of(l->f, a) / l->f->tokens, "ns", "of a token in %s",
                        pairs[at].first);
         judge_evidence(l->j, wall_of(l->f, b) / l->f->tokens, "ns", "of a token in %s",
@@ -388,11 +382,11 @@ static size_t batches_of(const json_t *op, struct batch *ret)
         {
                 struct batch b;
 
-                if (n == MAX_BATCHES || !read_batch(text(shape, "shape"), &b))
+                if (n == MAX_BATCHES || !read_batch(look_text(shape, "shape"), &b))
                         continue;
-                b.gflops = number(shape, "gflops");
-                b.ns = number(json_object_get(json_object_get(shape, "phases"), "decode"),
-                              "total_ns");
+                b.gflops = look_number(shape, "gflops");
+                b.ns = look_number(json_object_get(json_object_get(shape, "phases"), "decode"),
+                                   "total_ns");
                 if (b.gflops > 0)
                         ret[n++] = b;
         }
@@ -407,7 +401,7 @@ static void look_batch(struct look *l)
 {
         const json_t *op = op_named(l->f->report, "MUL_MAT");
         struct batch all[MAX_BATCHES], *few = NULL, *many = NULL;
-        double best = 0, slow_ns = 0, threads = number(op, "threads");
+        double best = 0, slow_ns = 0, threads = look_number(op, "threads");
         size_t n = batches_of(op, all);
         char a[FMT_SIZE];
 
@@ -446,9 +440,9 @@ static void look_batch(struct look *l)
         slow_ns /= threads > 1 && l->f->team > 1 ? fmin(threads, l->f->team) : 1;
         judge_yes(l->j, "%s is multiplied %.1f times as fast with %.0f columns as with %.0f",
                   few->weights, best, many->columns, few->columns);
-        judge_evidence(l->j, few->gflops, "factor", "GFLOP/s with %.0f column%s", few->columns,
+        judge_evidence(l->j, few->gflops, "GFLOP/s", "with %.0f column%s", few->columns,
                        few->columns == 1 ? "" : "s");
-        judge_evidence(l->j, many->gflops, "factor", "GFLOP/s with %.0f columns", many->columns);
+        judge_evidence(l->j, many->gflops, "GFLOP/s", "with %.0f columns", many->columns);
         judge_evidence(l->j, slow_ns / l->f->tokens, "ns", "of a token in such products");
         l->cost_ns = slow_ns;
         l->share = fmin(slow_ns / l->f->wall, 1);
@@ -505,7 +499,7 @@ static size_t variant_of(const json_t *report)
 
         json_array_foreach(json_object_get(report, "ops"), i, op)
         {
-                const char *at = strstr(text(op, "library"), "libggml-cpu-");
+                const char *at = strstr(look_text(op, "library"), "libggml-cpu-");
 
                 for (size_t v = 0; at && v < sizeof(variants) / sizeof(variants[0]); v++) {
                         size_t n = strlen(variants[v].name);
@@ -594,6 +588,33 @@ static const struct rule {
          "work at several sequences at a time, or guess tokens ahead (speculative decoding); for "
          "one sequence, smaller types of weights",
          "with as many columns at a time as it was fastest with"},
+        {"far-from-roof", look_far_from_roof, CONFIDENCE_MEDIUM,
+         "neither bandwidth nor arithmetic is used up: code that does not use the widest "
+         "instructions, works at one element after the other, or waits for single accesses",
+         "another kernel for this op (for llama.cpp's FLASH_ATTN_EXT: -fa off and back, other "
+         "types for keys and values), a library built for this CPU, or more threads for it",
+         "at most: if it met its roof"},
+        {"memory-bound", look_memory_bound, CONFIDENCE_HIGH,
+         "the bytes come no faster: arithmetic waits for them",
+         "fewer bytes: smaller types of weights (q8_0 to q4_K), or more done with each: several "
+         "sequences at a time, tiles that stay in a cache; more memory channels or NUMA nodes",
+         "with types of half the size"},
+        {"compute-bound", look_compute_bound, CONFIDENCE_MEDIUM,
+         "the CPU multiplies and adds as fast as it can with that type",
+         "types with wider arithmetic (bf16 or int8 where the ISA has them), more cores, or less "
+         "to "
+         "do (a smaller model, a cached prompt)",
+         "not known: it is at its ceiling"},
+        {"beyond-cache", look_beyond_cache, CONFIDENCE_MEDIUM,
+         "weights are larger than the last cache, so each token fetches them from memory again",
+         "smaller types until they fit, fewer layers on this CPU, or several sequences for each "
+         "time they come by",
+         "if they came from the last cache"},
+        {"batch-overflow", look_batch_overflow, CONFIDENCE_MEDIUM,
+         "with so many columns at a time, activations and results do not stay in the cache between "
+         "one use and the next",
+         "smaller pieces of the prompt at a time (llama.cpp: -ub)",
+         "not of tokens/s, but of prefill"},
         {"slower-variant", look_variant, CONFIDENCE_HIGH,
          "the library was built for older CPUs, or the better variant lies not where it is looked "
          "for",

@@ -16,9 +16,9 @@
  */
 struct facts {
         struct work *w;
-        json_t *report, *memory; /* documents of the run */
-        json_t *machine;         /* that it was on; NULL: not known */
-        const char *said;        /* a verdict on threads that was found; NULL: none */
+        json_t *report, *memory, *roofline; /* documents of the run */
+        json_t *machine;                    /* that it was on; NULL: not known */
+        const char *said;                   /* a verdict on threads that was found; NULL: none */
         struct barriers barriers;
         bool waits_known;                            /* of some process */
         bool has_ledger, has_kernel;                 /* kernel: its rows are in the ledger */
@@ -72,7 +72,8 @@ const char *explain_cpus(const struct facts *f, char *buf, size_t size);
 
 /* Begins a finding. */
 __attribute__((format(printf, 2, 3))) void judge_yes(struct judgement *j, const char *format, ...);
-/* Units: "ns", "count", "bytes", "share", "tokens/s", "1/token", "1/s", "factor". NaN is left out.
+/* Units: "ns", "count", "bytes", "share", "GFLOP/s", "GB/s", "tokens/s", "1/token", "1/s",
+ * "factor". NaN is left out.
  */
 __attribute__((format(printf, 4, 5))) void judge_evidence(struct judgement *j, double value,
                                                           const char *unit, const char *format,

@@ -39,6 +39,9 @@ static json_t *parse(const char *text)
         return o;
 }
 
+/* The third document, where a rule looks at it. */
+static const char *roofline = "{}";
+
 static struct judgement judge(const char *id, struct facts *f, const char *report,
                               const char *memory)
 {
@@ -50,9 +53,11 @@ static struct judgement judge(const char *id, struct facts *f, const char *repor
         assert_true(i < EXPLAIN_RULES);
         f->report = parse(report);
         f->memory = parse(memory);
+        f->roofline = parse(roofline);
         explain_rule(i, f, &j);
         json_decref(f->report);
         json_decref(f->memory);
+        json_decref(f->roofline);
         return j;
 }
 
@@ -232,6 +237,100 @@ static void batch(void **state)
         unknown("batch", a_run(), "{\"ops\": []}", "{}");
 }
 
+#define ROW(phase, bound, wall, at_roof)                                                           \
+        "{\"op\": \"MUL_MAT\", \"shape\": \"q8_0[4096,4096] x f32[4096,1]\", \"phase\": \"" phase  \
+        "\", \"bound\": \"" bound "\", \"wall_ns\": " #wall ", \"at_roof_ns\": " #at_roof          \
+        ", \"gflops\": 3, \"gbps\": 2, \"compute_type\": \"f32\", \"compute_gflops\": 100, "       \
+        "\"level\": \"" bound "\", \"level_gbps\": 10, \"cache\": {\"weights_bytes\": 17825792, "  \
+        "\"whole_bytes\": 20000000, \"levels\": [{\"level\": \"L2\", \"room_bytes\": 1048576, "    \
+        "\"fits_up_to\": {\"batch\": 16}}, {\"level\": \"L3\", \"room_bytes\": 8388608}]}}"
+#define ROWS(rows) "{\"rows\": [" rows "]}"
+
+static void with(const char *document)
+{
+        roofline = document;
+}
+
+static void far_from_roof(void **state)
+{
+        struct facts f = a_run();
+
+        (void)state;
+        /* 500 of 1,000 ms could be 50 */
+        with(ROWS(ROW("decode", "compute", 500000000, 50000000)));
+        fires("far-from-roof", f, "{}", "{}", 1 / 0.55);
+        with(ROWS(ROW("decode", "compute", 300000000, 20000000) ", " ROW("decode", "memory",
+                                                                         200000000, 30000000)));
+        fires("far-from-roof", f, "{}", "{}", 1 / 0.55);
+        with(ROWS(ROW("decode", "compute", 500000000, 100000001)));
+        silent("far-from-roof", f, "{}", "{}");
+        with(ROWS(ROW("decode", "overhead", 500000000, 50000000)));
+        silent("far-from-roof", f, "{}", "{}");
+        with(ROWS(ROW("prefill", "compute", 500000000, 50000000)));
+        silent("far-from-roof", f, "{}", "{}");
+        with(ROWS(ROW("decode", "compute", 20000000, 1000000))); /* less than 3 % */
+        silent("far-from-roof", f, "{}", "{}");
+        with("{\"rows\": []}");
+        unknown("far-from-roof", f, "{}", "{}");
+        f.wall = NAN;
+        unknown("far-from-roof", f, "{}", "{}");
+}
+
+static void memory_bound(void **state)
+{
+        (void)state;
+        with(ROWS(ROW("decode", "memory", 800000000, 640000000)));
+        fires("memory-bound", a_run(), "{}", "{}", 1 / 0.6);
+        silent("compute-bound", a_run(), "{}", "{}");
+        with(ROWS(ROW("decode", "memory", 800000000, 400000000)));
+        silent("memory-bound", a_run(), "{}", "{}");
+        with(ROWS(ROW("decode", "memory", 200000000, 180000000)));
+        silent("memory-bound", a_run(), "{}", "{}");
+        with("{}");
+        unknown("memory-bound", a_run(), "{}", "{}");
+}
+
+static void compute_bound(void **state)
+{
+        (void)state;
+        with(ROWS(ROW("decode", "compute", 800000000, 640000000)));
+        fires("compute-bound", a_run(), "{}", "{}", 0);
+        silent("memory-bound", a_run(), "{}", "{}");
+        with("{}");
+        unknown("compute-bound", a_run(), "{}", "{}");
+}
+
+static void beyond_cache(void **state)
+{
+        (void)state;
+        with(ROWS(ROW("decode", "memory", 800000000, 640000000)));
+        fires("beyond-cache", a_run(), "{}", "{}", 0); /* how fast L3 is is not known */
+        with(ROWS(ROW(
+                "decode", "memory", 800000000,
+                640000000) ", {\"op\": \"ADD\", \"phase\": "
+                           "\"decode\", \"bound\": \"L3\", \"wall_ns\": 1000, \"at_roof_ns\": 900, "
+                           "\"level\": \"L3\", \"level_gbps\": 20}"));
+        fires("beyond-cache", a_run(), "{}", "{}", 1 / 0.6);
+        with(ROWS(ROW("decode", "L3", 800000000, 640000000)));
+        silent("beyond-cache", a_run(), "{}", "{}");
+        with("{}");
+        unknown("beyond-cache", a_run(), "{}", "{}");
+}
+
+static void batch_overflow(void **state)
+{
+        (void)state;
+        with(ROWS(ROW("prefill", "L3", 800000000, 640000000)));
+        fires("batch-overflow", a_run(), "{}", "{}", 0);
+        with(ROWS(ROW("prefill", "compute", 800000000, 640000000)));
+        silent("batch-overflow", a_run(), "{}", "{}");
+        with(ROWS(ROW("prefill", "L3", 200000000, 100000000) ", " ROW("prefill", "compute",
+                                                                      800000000, 640000000)));
+        silent("batch-overflow", a_run(), "{}", "{}");
+        with(ROWS(ROW("decode", "L3", 800000000, 640000000)));
+        unknown("batch-overflow", a_run(), "{}", "{}");
+}
+
 #define BUILT(name) "{\"ops\": [{\"library\": \"/x/libggml-cpu-" name ".so\"}]}"
 
 static void variant(void **state)
@@ -268,6 +367,9 @@ static void what_makes_no_sense_is_not_found(void **state)
                 "{\"tokens\": {\"p50_ns\": 0, \"p99_ns\": 5, \"p95_ns\": 7}}"};
 
         (void)state;
+        with("{\"rows\": [7, {}, {\"phase\": \"decode\", \"wall_ns\": 5, \"bound\": 3}, "
+             "{\"phase\": "
+             "\"decode\", \"wall_ns\": -5, \"bound\": \"memory\", \"at_roof_ns\": 9}]}");
         for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
                 for (size_t k = 0; k < EXPLAIN_RULES; k++) {
                         struct facts f = a_run();
@@ -281,11 +383,21 @@ static void what_makes_no_sense_is_not_found(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(tail),        cmocka_unit_test(variance),
-                cmocka_unit_test(first_token), cmocka_unit_test(allocations),
-                cmocka_unit_test(growth),      cmocka_unit_test(overhead),
-                cmocka_unit_test(fusion),      cmocka_unit_test(batch),
-                cmocka_unit_test(variant),     cmocka_unit_test(what_makes_no_sense_is_not_found),
+                cmocka_unit_test(tail),
+                cmocka_unit_test(variance),
+                cmocka_unit_test(first_token),
+                cmocka_unit_test(allocations),
+                cmocka_unit_test(growth),
+                cmocka_unit_test(overhead),
+                cmocka_unit_test(fusion),
+                cmocka_unit_test(batch),
+                cmocka_unit_test(far_from_roof),
+                cmocka_unit_test(memory_bound),
+                cmocka_unit_test(compute_bound),
+                cmocka_unit_test(beyond_cache),
+                cmocka_unit_test(batch_overflow),
+                cmocka_unit_test(variant),
+                cmocka_unit_test(what_makes_no_sense_is_not_found),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* Rules that go by how ops stand against the ceilings of their machine. */
+#include <math.h>
+#include <string.h>
+
+#include "common/explain-look.h"
+
+#define FAR_SHARE     0.2 /* of its roof, and less */
+#define NEAR_SHARE    0.6 /* of its roof, and more */
+#define DECODE_SHARE  0.3 /* of decode; less is not what binds it */
+#define PREFILL_SHARE 0.3 /* of prefill */
+#define BEYOND_GAIN   1.1
+
+/* Rows of one op in one phase. */
+struct sum {
+        const char *op, *bound; /* of its longest row */
+        const json_t *longest;
+        double wall, at_roof, longest_wall;
+};
+
+static bool is_in(const json_t *row, const char *phase)
+{
+        return !strcmp(look_text(row, "phase"), phase) && look_number(row, "wall_ns") > 0;
+}
+
+static bool is_known(const json_t *row)
+{
+        return *look_text(row, "bound") && look_number(row, "at_roof_ns") > 0;
+}
+
+/* False: nothing is known of roofs, and that is the judgement. */
+static bool roofs_known(struct look *l)
+{
+        const json_t *row;
+        bool known = false;
+        size_t i;
+
+        if (isnan(l->f->wall)) {
+                judge_unknown(l->j, "no token was decoded");
+                return false;
+        }
+        json_array_foreach(json_object_get(l->f->roofline, "rows"), i, row) known |= is_known(row);
+        if (!known)
+                judge_unknown(l->j, "what the machine can do, or what the ops had to do, is not "
+                                    "known: infprof machine, once, before the run");
+        return known;
+}
+
+/* Wall time of all rows of a phase. */
+static double time_in(const json_t *roofline, const char *phase)
+{
+        const json_t *row;
+        double sum = 0;
+        size_t i;
+
+        json_array_foreach(json_object_get(roofline, "rows"), i, row)
+        {
+                if (is_in(row, phase))
+                        sum += look_number(row, "wall_ns");
+        }
+        return sum;
+}
+
+/* Those rows of an op in a phase whose bound is one of `bounds`; NULL: any but overhead, waiting.
+ */
+static struct sum sum_of(const json_t *roofline, const char *phase, const char *op,
+                         bool (*counts)(const char *bound))
+{
+        struct sum s = {.op = op};
+        const json_t *row;
+        size_t i;
+
+        json_array_foreach(json_object_get(roofline, "rows"), i, row)
+        {
+                double wall = look_number(row, "wall_ns");
+
+                if (!is_in(row, phase) || !is_known(row) ||
+                    (op && strcmp(look_text(row, "op"), op) != 0) ||
+                    !counts(look_text(row, "bound")))
+                        continue;
+                s.wall += wall;
+                s.at_roof += fmin(look_number(row, "at_roof_ns"), wall);
+                if (wall > s.longest_wall) {
+                        s.longest_wall = wall;
+                        s.longest = row;
+                        s.op = look_text(row, "op");
+                        s.bound = look_text(row, "bound");
+                }
+        }
+        return s;
+}
+
+static bool is_level(const char *bound)
+{
+        return !strcmp(bound, "memory") || !strcmp(bound, "L3") || !strcmp(bound, "L2") ||
+               !strcmp(bound, "L1");
+}
+
+static bool is_compute(const char *bound)
+{
+        return !strcmp(bound, "compute");
+}
+
+static bool is_either(const char *bound)
+{
+        return is_level(bound) || is_compute(bound);
+}
+
+static bool is_memory(const char *bound)
+{
+        return !strcmp(bound, "memory");
+}
+
+/* "L3" as it is, "memory" too. */
+static void tell_use(struct look *l, const json_t *row)
+{
+        judge_evidence(l->j, look_number(row, "gflops"), "GFLOP/s", "it does, on %s",
+                       look_text(row, "shape"));
+        judge_evidence(l->j, look_number(row, "compute_gflops"), "GFLOP/s", "there could be (%s)",
+                       look_text(row, "compute_type"));
+        judge_evidence(l->j, look_number(row, "gbps"), "GB/s", "it moves");
+        judge_evidence(l->j, look_number(row, "level_gbps"), "GB/s", "come from %s at most",
+                       look_text(row, "level"));
+}
+
+/* Of a token's time, which rows of ops that are not only nodes may exceed. */
+static double part_of(const struct look *l, double wall)
+{
+        return fmin(wall / l->f->wall, 1);
+}
+
+void look_far_from_roof(struct look *l)
+{
+        struct sum best = {0};
+        const json_t *row;
+        char a[FMT_SIZE], b[FMT_SIZE];
+        size_t i;
+
+        if (!roofs_known(l))
+                return;
+        json_array_foreach(json_object_get(l->f->roofline, "rows"), i, row)
+        {
+                struct sum s = sum_of(l->f->roofline, "decode", look_text(row, "op"), is_either);
+
+                if (s.wall > 0 && s.at_roof < FAR_SHARE * s.wall &&
+                    s.wall - s.at_roof > best.wall - best.at_roof)
+                        best = s;
+        }
+        if (!best.longest) {
+                judge_no(l->j,
+                         "no op whose time is not overhead stays below %s of its roof in "
+                         "decode",
+                         fmt_share(a, FAR_SHARE));
+                return;
+        }
+        judge_yes(l->j, "%s reaches %s of what this machine can do", best.op,
+                  fmt_share(a, best.at_roof / best.wall));
+        judge_evidence(l->j, best.at_roof / best.wall, "share", "of its roof, all shapes");
+        judge_evidence(l->j, best.wall / l->f->tokens, "ns", "of a token");
+        tell_use(l, best.longest);
+        l->cost_ns = best.wall - best.at_roof;
+        l->share = part_of(l, l->cost_ns);
+        l->wall = l->f->wall - l->cost_ns;
+        snprintf(l->cost, sizeof(l->cost), "it takes %s a token, and at its roof would take %s",
+                 explain_ns(a, best.wall / l->f->tokens),
+                 explain_ns(b, best.at_roof / l->f->tokens));
+}
+
+/* An op in decode at its ceiling; false: there is none, and that is said. */
+static bool at_ceiling(struct look *l, bool (*counts)(const char *bound), const char *what,
+                       struct sum *ret)
+{
+        char a[FMT_SIZE], b[FMT_SIZE];
+
+        if (!roofs_known(l))
+                return false;
+        *ret = sum_of(l->f->roofline, "decode", NULL, counts);
+        if (!ret->longest || ret->wall < DECODE_SHARE * l->f->wall ||
+            ret->at_roof < NEAR_SHARE * ret->wall) {
+                judge_no(l->j, "ops that %s binds take %s of decode, and reach %s of it", what,
+                         fmt_share(a, part_of(l, ret->wall)),
+                         ret->wall > 0 ? fmt_share(b, ret->at_roof / ret->wall) : "nothing");
+                return false;
+        }
+        return true;
+}
+
+void look_memory_bound(struct look *l)
+{
+        struct sum s;
+        char a[FMT_SIZE], b[FMT_SIZE];
+
+        if (!at_ceiling(l, is_level, "bandwidth", &s))
+                return;
+        judge_yes(l->j, "%s of decode waits for bytes from %s", fmt_share(a, part_of(l, s.wall)),
+                  s.bound);
+        judge_evidence(l->j, s.at_roof / s.wall, "share", "of the bandwidth there is");
+        judge_evidence(l->j, s.wall / l->f->tokens, "ns", "of a token in such ops, %s the longest",
+                       s.op);
+        tell_use(l, s.longest);
+        l->cost_ns = s.wall;
+        l->share = part_of(l, s.wall);
+        l->wall = l->f->wall - fmin(s.wall, l->f->wall) / 2;
+        snprintf(l->cost, sizeof(l->cost), "such ops take %s a token, %s of its time",
+                 explain_ns(a, s.wall / l->f->tokens), fmt_share(b, l->share));
+}
+
+void look_compute_bound(struct look *l)
+{
+        struct sum s;
+        char a[FMT_SIZE], b[FMT_SIZE];
+
+        if (!at_ceiling(l, is_compute, "arithmetic", &s))
+                return;
+        judge_yes(l->j, "%s of decode is arithmetic at the CPU's ceiling",
+                  fmt_share(a, part_of(l, s.wall)));
+        judge_evidence(l->j, s.at_roof / s.wall, "share", "of the ceiling");
+        judge_evidence(l->j, s.wall / l->f->tokens, "ns", "of a token in such ops, %s the longest",
+                       s.op);
+        tell_use(l, s.longest);
+        l->cost_ns = s.wall;
+        l->share = part_of(l, s.wall);
+        snprintf(l->cost, sizeof(l->cost), "such ops take %s a token, %s of its time",
+                 explain_ns(a, s.wall / l->f->tokens), fmt_share(b, l->share));
+}
+
+/* ---- caches ----------------------------------------------------------------------- */
+
+static const json_t *cache_level(const json_t *row, const char *name)
+{
+        const json_t *level;
+        size_t i;
+
+        json_array_foreach(json_object_get(json_object_get(row, "cache"), "levels"), i, level)
+        {
+                if (!strcmp(look_text(level, "level"), name))
+                        return level;
+        }
+        return NULL;
+}
+
+/* Bandwidth of a level as some row has it; NaN: no row does. */
+static double bandwidth_of(const json_t *roofline, const char *level)
+{
+        const json_t *row;
+        size_t i;
+
+        json_array_foreach(json_object_get(roofline, "rows"), i, row)
+        {
+                if (!strcmp(look_text(row, "level"), level) && look_number(row, "level_gbps") > 0)
+                        return look_number(row, "level_gbps");
+        }
+        return NAN;
+}
+
+void look_beyond_cache(struct look *l)
+{
+        struct sum s;
+        double weights, room, faster;
+        char a[FMT_SIZE], b[FMT_SIZE];
+
+        if (!roofs_known(l))
+                return;
+        s = sum_of(l->f->roofline, "decode", NULL, is_memory);
+        if (!s.longest || s.wall < DECODE_SHARE * l->f->wall) {
+                judge_no(l->j, "ops whose operands come from memory take %s of decode",
+                         fmt_share(a, part_of(l, s.wall)));
+                return;
+        }
+        weights = look_number(json_object_get(s.longest, "cache"), "weights_bytes");
+        room = look_number(cache_level(s.longest, "L3"), "room_bytes");
+        faster = bandwidth_of(l->f->roofline, "L3") / look_number(s.longest, "level_gbps");
+        judge_yes(l->j, "weights come from memory for each token: %s of decode",
+                  fmt_share(a, part_of(l, s.wall)));
+        judge_evidence(l->j, s.wall / l->f->tokens, "ns", "of a token in such ops, %s the longest",
+                       s.op);
+        judge_evidence(l->j, weights, "bytes", "of weights in one %s, on %s", s.op,
+                       look_text(s.longest, "shape"));
+        judge_evidence(l->j, room, "bytes", "in the last cache");
+        tell_use(l, s.longest);
+        l->cost_ns = s.wall;
+        l->share = part_of(l, s.wall);
+        if (faster > BEYOND_GAIN)
+                l->wall = l->f->wall - fmin(s.wall, l->f->wall) * (1 - 1 / faster);
+        snprintf(l->cost, sizeof(l->cost), "such ops take %s a token, %s of its time",
+                 explain_ns(a, s.wall / l->f->tokens), fmt_share(b, l->share));
+}
+
+void look_batch_overflow(struct look *l)
+{
+        double all, batch, whole, room;
+        struct sum s;
+        const json_t *level;
+        char a[FMT_SIZE], b[FMT_SIZE];
+
+        if (!roofs_known(l))
+                return;
+        all = time_in(l->f->roofline, "prefill");
+        if (!(all > 0)) {
+                judge_unknown(l->j, "no prompt was taken in");
+                return;
+        }
+        s = sum_of(l->f->roofline, "prefill", NULL, is_level);
+        level = s.longest ? cache_level(s.longest, "L2") : NULL;
+        batch = look_number(json_object_get(level, "fits_up_to"), "batch");
+        whole = look_number(json_object_get(s.longest, "cache"), "whole_bytes");
+        room = look_number(level, "room_bytes");
+        if (s.wall < PREFILL_SHARE * all || !(whole > room) || !(batch >= 1)) {
+                judge_no(l->j,
+                         "ops that bandwidth binds take %s of prefill, and a smaller batch would "
+                         "%s",
+                         fmt_share(a, fmin(s.wall / all, 1)),
+                         whole > room ? "not bring them into L2" : "not help them");
+                return;
+        }
+        judge_yes(l->j, "the batch of a prompt does not fit into L2: %s of prefill",
+                  fmt_share(a, fmin(s.wall / all, 1)));
+        judge_evidence(l->j, whole, "bytes", "that %s works on, %s", s.op,
+                       look_text(s.longest, "shape"));
+        judge_evidence(l->j, room, "bytes", "of L2");
+        judge_evidence(l->j, batch, "count", "columns at a time would fit");
+        tell_use(l, s.longest);
+        l->share = fmin(s.wall / all, 1);
+        snprintf(l->cost, sizeof(l->cost), "such ops take %s of prefill's %s",
+                 fmt_share(a, l->share), explain_ns(b, all));
+}
