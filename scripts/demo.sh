@@ -77,6 +77,10 @@ echo "  it wrote $(wc -c <$work/text) bytes of text, beginning: $(head -c 60 $wo
 say "the report"
 show build/cli/infprof report || die "infprof report has no answer"
 
+say "in which layers the time went, and how a token grows with the text"
+show build/cli/infprof layers || die "infprof layers has no answer"
+show build/cli/infprof tokens -n 5 || die "infprof tokens has no answer"
+
 say "who allocates while tokens are decoded"
 show build/cli/infprof memory --phase decode -n 3 --sections totals,stacks,categories ||
         die "infprof memory has no answer"
