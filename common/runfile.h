@@ -164,6 +164,7 @@ struct runfile_operand {
         const char *type; /* NULL: not known */
         uint32_t block, block_bytes;
         uint64_t ne0, ne1, ne2, ne3, nb0, nb1, nb2, nb3;
+        uint32_t align; /* 1 to 64; 0: not known */
 };
 
 /* Key: process, shape, position. */
