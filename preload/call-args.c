@@ -12,7 +12,7 @@
 #define N_SEEN                                                                                     \
         (sizeof(((struct ifp_lane *)0)->calls_seen) / sizeof(((struct ifp_lane *)0)->calls_seen[0]))
 
-/* Odd numbers at random: which place of the table, is the top of a sum of products. */
+/* Odd numbers at random: which place of the table, a sum of products says. */
 static const uint64_t spread[IFP_ARGS_MAX] = {
         0xf2a74de452e6b439, 0xe513270e269e0d37, 0x8c5c7fd0a6a3a451, 0xd23f0824128b2f33,
         0x9818e811892f902b, 0x9531985d5d9dc9f9, 0xe8e25d940ed90475, 0xb6f675cc81e74ef5,
