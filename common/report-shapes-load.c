@@ -82,6 +82,32 @@ static struct report_shape *find(struct report_shapes *s, uint32_t process, uint
         return s->n ? bsearch(key, s->at, s->n, sizeof(*key), compare_key) : NULL;
 }
 
+/* Does each element follow the one before, with nothing in between? */
+static bool is_contiguous(const struct runfile_operand *o)
+{
+        const uint64_t ne[4] = {o->ne0, o->ne1, o->ne2, o->ne3};
+        const uint64_t nb[4] = {o->nb0, o->nb1, o->nb2, o->nb3};
+        unsigned __int128 next = o->block_bytes;
+
+        for (int i = 0; i < 4; i++) {
+                if (ne[i] > (i ? 1 : o->block) && nb[i] != next)
+                        return false;
+                next *= i ? ne[i] : ne[i] / o->block;
+                if (next > INT64_MAX)
+                        return false;
+        }
+        return true;
+}
+
+static struct report_memory memory_of(const struct runfile_operand *o)
+{
+        struct report_memory m = {MEMORY_UNKNOWN, o->align};
+
+        if (o->block && o->block_bytes)
+                m.is = is_contiguous(o) ? MEMORY_CONTIGUOUS : MEMORY_SCATTERED;
+        return m;
+}
+
 static int load_operand(const struct runfile_operand *row, void *userdata)
 {
         struct loader *l = userdata;
@@ -100,6 +126,7 @@ static int load_operand(const struct runfile_operand *row, void *userdata)
         o->ne[1] = row->ne1;
         o->ne[2] = row->ne2;
         o->ne[3] = row->ne3;
+        s->memory[row->position] = memory_of(row);
         return 0;
 }
 

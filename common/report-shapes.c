@@ -94,12 +94,52 @@ void report_work_put(json_t *o, const struct work_sum *w)
         report_roof_put(o, &w->roof);
 }
 
-static json_t *build_shape(const char *text, const struct work_sum *all,
-                           const struct work_sum *phases)
+/* Of several that read the same: what is said holds for each. */
+static struct report_memory both(struct report_memory a, struct report_memory b)
+{
+        if (b.is == MEMORY_SCATTERED || (b.is == MEMORY_UNKNOWN && a.is == MEMORY_CONTIGUOUS))
+                a.is = b.is;
+        if (b.align < a.align)
+                a.align = b.align;
+        return a;
+}
+
+/* Those that are there, of the rows [s, end). */
+static json_t *build_operands(const struct report_shape *s, const struct report_shape *end)
+{
+        json_t *list = json_array();
+
+        for (uint32_t i = 0; i < s->is.n; i++) {
+                const struct shape_operand *o = shape_at(&s->is, i);
+                struct report_memory m = s->memory[i];
+                json_t *item, *extents;
+
+                if (!o)
+                        continue;
+                for (const struct report_shape *more = s + 1; more < end; more++)
+                        m = both(m, more->memory[i]);
+                item = json_object();
+                extents = json_array();
+                report_set(item, "role", json_string(i ? "source" : "result"));
+                report_set(item, "type", report_text(o->type[0] ? o->type : NULL));
+                for (int k = 0; k < 4; k++)
+                        json_array_append_new(extents, report_integer(o->ne[k]));
+                report_set(item, "extents", extents);
+                report_set(item, "contiguous",
+                           m.is == MEMORY_UNKNOWN ? json_null()
+                                                  : json_boolean(m.is == MEMORY_CONTIGUOUS));
+                report_set(item, "alignment", report_integer_or_null(m.align, m.align));
+                json_array_append_new(list, item);
+        }
+        return list;
+}
+
+static json_t *build_shape(const struct report_shape *s, const struct report_shape *end,
+                           const struct work_sum *all, const struct work_sum *phases)
 {
         json_t *o = json_object(), *by_phase = json_object();
 
-        report_set(o, "shape", json_string(text));
+        report_set(o, "shape", json_string(s->text));
         report_set(o, "calls", report_integer(all->calls));
         report_set(o, "total_ns", report_integer(all->total_ns));
         report_set(o, "self_ns",
@@ -117,6 +157,7 @@ static json_t *build_shape(const char *text, const struct work_sum *all,
                 report_work_put(phase, &phases[p]);
                 report_set(by_phase, report_phase_names[p], phase);
         }
+        report_set(o, "operands", build_operands(s, end));
         report_set(o, "phases", by_phase);
         return o;
 }
@@ -154,7 +195,7 @@ int report_shapes_put(json_t *o, const struct report_shapes *s, const struct mod
                         }
                 }
                 if (all.calls)
-                        items[n++] = build_shape(s->at[i].text, &all, phases);
+                        items[n++] = build_shape(&s->at[i], &s->at[next], &all, phases);
         }
         report_work_put(o, &whole);
         report_set(o, "shaped_calls", report_integer(whole.calls));

@@ -21,12 +21,19 @@ struct report_formula {
         char *why;
 };
 
+/* How an operand lies in memory. */
+struct report_memory {
+        enum { MEMORY_UNKNOWN, MEMORY_CONTIGUOUS, MEMORY_SCATTERED } is;
+        uint32_t align; /* 0: not known */
+};
+
 /* One row of table shape. */
 struct report_shape {
         uint32_t process, number;
         uint32_t op; /* index into the model's */
         uint32_t parts;
         struct shape is;
+        struct report_memory memory[SHAPE_MAX]; /* of its operands */
         char text[SHAPE_TEXT_SIZE];
         const struct report_formula *formula; /* of a user; NULL: by op */
         struct shape_calls phase[IFP_N_PHASES];

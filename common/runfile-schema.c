@@ -239,6 +239,7 @@ static const struct column operand_columns[] = {
         COL(nb1, U64, ""),
         COL(nb2, U64, ""),
         COL(nb3, U64, ""),
+        COL(align, U32, "what its address can be divided by, at most 64; 0: not known"),
 };
 #undef ROW
 

@@ -22,7 +22,7 @@
 #include <infprof/hist.h>
 #include <infprof/kernel.h>
 
-#define RUNFILE_SCHEMA 6 /* user_version of the database */
+#define RUNFILE_SCHEMA 7 /* user_version of the database */
 
 enum {
         RUNFILE_E_FOREIGN = 1, /* not a run file, or damaged */
@@ -164,6 +164,7 @@ struct runfile_operand {
         const char *type; /* NULL: not known */
         uint32_t block, block_bytes;
         uint64_t ne0, ne1, ne2, ne3, nb0, nb1, nb2, nb3;
+        uint32_t align; /* 1 to 64; 0: not known */
 };
 
 /* Key: process, shape, position. */

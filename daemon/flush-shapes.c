@@ -50,6 +50,7 @@ static int put_operands(struct run *run, const struct process *p, uint32_t i)
                         .nb1 = flush_sane(o->nb[1]),
                         .nb2 = flush_sane(o->nb[2]),
                         .nb3 = flush_sane(o->nb[3]),
+                        .align = o->align ? 1u << (o->align - 1) : 0,
                 };
 
                 if (is_there(o))

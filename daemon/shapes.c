@@ -41,9 +41,12 @@ static int check(struct process *p, const struct ifp_shape *s, const char **ret_
         if (s->n_operands > IFP_SHAPE_OPERANDS || s->n_params > IFP_SHAPE_PARAMS || !s->parts ||
             !(s->n_operands || s->n_params || s->formula))
                 return segment_bad(ret_why, "a shape has operands that cannot be");
-        for (uint32_t i = 0; i < s->n_operands; i++)
+        for (uint32_t i = 0; i < s->n_operands; i++) {
                 if (s->at[i].type && s->at[i].type >= p->shapes.n_types)
                         return segment_bad(ret_why, "a shape is of a type that does not exist");
+                if (s->at[i].align > 7)
+                        return segment_bad(ret_why, "a shape has operands that cannot be");
+        }
         return process_check_op(p, s->op, "a shape belongs to an op that does not exist", ret_why);
 }
 

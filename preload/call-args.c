@@ -8,10 +8,15 @@
 #include "preload/call-args.h"
 
 #include "preload/shape.h"
-#include "preload/table.h"
 
 #define N_SEEN                                                                                     \
         (sizeof(((struct ifp_lane *)0)->calls_seen) / sizeof(((struct ifp_lane *)0)->calls_seen[0]))
+
+/* Odd numbers at random: which place of the table, a sum of products says. */
+static const uint64_t spread[IFP_ARGS_MAX] = {
+        0xf2a74de452e6b439, 0xe513270e269e0d37, 0x8c5c7fd0a6a3a451, 0xd23f0824128b2f33,
+        0x9818e811892f902b, 0x9531985d5d9dc9f9, 0xe8e25d940ed90475, 0xb6f675cc81e74ef5,
+        0x9600a35a099950d9, 0xeb0d549b6f03675b};
 
 struct seen {
         uint64_t thread; /* start_ticks of its lane: which of its threads, a fork child's apart */
@@ -38,38 +43,48 @@ static bool is_readable(uint64_t at, uint64_t bytes)
         return true;
 }
 
-static inline bool read_arg(const struct ifp_arg *a, uint64_t sp, int64_t *ret)
+/* What lies at an address; false: nothing that could be read. */
+static bool read_at(const struct ifp_arg *a, uint64_t at, int64_t *ret)
 {
-        uint64_t at = sp + (uint64_t)(int64_t)a->offset;
+        uint8_t type = a->how & IFP_ARG_TYPE;
 
-        if (a->how & IFP_ARG_ADDRESS) {
-                at = *(const uint64_t *)at;
-                if (at < 4096 || (a->how & IFP_ARG_DOUBTFUL &&
-                                  !is_readable(at, (a->how & IFP_ARG_TYPE) == IFP_ARG_64 ? 8 : 4)))
-                        return false;
-        }
-        switch (a->how & IFP_ARG_TYPE) {
-        case IFP_ARG_I32:
+        if (at < 4096 ||
+            (a->how & IFP_ARG_DOUBTFUL && !is_readable(at, type == IFP_ARG_64 ? 8 : 4)))
+                return false;
+        if (IFP_LIKELY(type == IFP_ARG_I32))
                 *ret = *(const int32_t *)at;
-                break;
-        case IFP_ARG_U32:
-                *ret = *(const uint32_t *)at;
-                break;
-        case IFP_ARG_64:
-                *ret = *(const int64_t *)at;
-                break;
-        default:
+        else if (type == IFP_ARG_CHAR)
                 *ret = *(const uint8_t *)at;
-                break;
-        }
+        else if (type == IFP_ARG_64)
+                *ret = *(const int64_t *)at;
+        else
+                *ret = *(const uint32_t *)at;
         return true;
 }
 
-static bool is_inside(struct ifp_lane *lane, uint64_t sp)
+static inline bool read_arg(const struct ifp_arg *a, uint64_t sp, int64_t *ret)
 {
-        for (uint64_t i = lane->top; i; i = ifp_open_prev(lane, ifp_open_at(lane, i)))
-                if (ifp_open_at(lane, i)->shape && ifp_open_at(lane, i)->sp != sp)
+        uint64_t word = *(const uint64_t *)(sp + (uint64_t)(int64_t)a->offset);
+
+        if (IFP_LIKELY(a->how == (IFP_ARG_ADDRESS | IFP_ARG_I32) && word >= 4096))
+                *ret = *(const int32_t *)word;
+        else if (a->how & IFP_ARG_ADDRESS)
+                return read_at(a, word, ret);
+        else
+                *ret = a->how == IFP_ARG_I32   ? (int32_t)word
+                       : a->how == IFP_ARG_U32 ? (int64_t)(uint32_t)word
+                                               : (int64_t)word;
+        return true;
+}
+
+/* Is it open inside of an op that has a shape? */
+static inline bool is_inside(struct ifp_lane *lane, const struct ifp_open *o)
+{
+        for (uint64_t i = ifp_open_prev(lane, o); i; i = ifp_open_prev(lane, o)) {
+                o = ifp_open_at(lane, i);
+                if (o->shape)
                         return true;
+        }
         return false;
 }
 
@@ -86,28 +101,34 @@ static uint32_t make(const struct ifp_call *call, uint32_t op, const int64_t *ar
         return call->shape(call, args, &shape) ? ifp_shape(&shape) : 0;
 }
 
-/* The number of the shape of a call whose stub's frame is `sp`; 0: none. */
-static uint32_t shape_of(struct ifp_tls *tls, const struct ifp_call *call, uint32_t op, uint64_t sp)
+/* The number of the shape of a call that is open as `o`; 0: none. */
+static inline uint32_t shape_of(struct ifp_tls *tls, const struct ifp_call *call, uint32_t op,
+                                const struct ifp_open *o)
 {
-        uint64_t thread = tls->lane->start_ticks, mixed = op;
-        int64_t args[IFP_ARGS_MAX];
-        uint32_t shape, i;
+        uint64_t thread = tls->lane->start_ticks, mixed = op * spread[0];
+        uint32_t n = call->n, shape, i;
+        int64_t args[IFP_ARGS_MAX], differ = 0;
+        uint64_t sp = o->sp;
         struct seen *s;
 
-        if (ifp_seg->header.flags & IFP_HEADER_NO_SHAPES || is_inside(tls->lane, sp))
+        if (ifp_seg->header.flags & IFP_HEADER_NO_SHAPES || is_inside(tls->lane, o))
                 return 0;
-        for (i = 0; i < call->n; i++) {
-                if (!read_arg(&call->at[i], sp, &args[i]))
+        for (i = 0; i < n; i++) {
+                const struct ifp_arg *a = &call->at[i];
+
+                if (IFP_LIKELY(call->plain))
+                        args[i] = *(const int32_t *)(sp + (uint64_t)(int64_t)a->offset);
+                else if (!read_arg(a, sp, &args[i]))
                         return 0;
-                mixed = (mixed << 9 | mixed >> 55) ^ (uint64_t)args[i];
+                mixed += (uint64_t)args[i] * spread[i];
         }
-        s = (struct seen *)(void *)tls->lane->calls_seen[(ifp_mix(0, mixed) >> 32) % N_SEEN];
+        s = (struct seen *)(void *)tls->lane->calls_seen[(mixed >> 32) % N_SEEN];
         shape = *(volatile uint16_t *)&s->shape;
         if (IFP_LIKELY(shape && s->op == op && s->thread == thread)) {
-                for (i = 0; i < call->n && s->args[i] == args[i]; i++)
-                        ;
+                for (i = 0; i < n; i++)
+                        differ |= s->args[i] ^ args[i];
                 __atomic_signal_fence(__ATOMIC_SEQ_CST);
-                if (IFP_LIKELY(i == call->n && *(volatile uint16_t *)&s->shape == shape))
+                if (IFP_LIKELY(!differ && *(volatile uint16_t *)&s->shape == shape))
                         return shape;
         }
         shape = make(call, op, args);
@@ -118,7 +139,7 @@ static uint32_t shape_of(struct ifp_tls *tls, const struct ifp_call *call, uint3
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
         s->thread = thread;
         s->op = (uint16_t)op;
-        for (i = 0; i < call->n; i++)
+        for (i = 0; i < n; i++)
                 s->args[i] = args[i];
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
         s->shape = (uint16_t)shape;
@@ -135,7 +156,7 @@ struct ifp_open *ifp_call_enter(struct ifp_tls *tls, struct ifp_stub *stub,
 
         (void)args;
         if (IFP_LIKELY(o)) {
-                o->shape = (uint16_t)shape_of(tls, call, stub->op, sp);
+                o->shape = (uint16_t)shape_of(tls, call, stub->op, o);
                 o->arg = o->shape;
         }
         return o;

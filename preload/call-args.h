@@ -37,10 +37,18 @@ static inline int16_t ifp_arg_offset(uint32_t i)
 struct ifp_call {
         struct ifp_hook hook; /* enter is ifp_call_enter */
         uint8_t n;
+        bool plain; /* all are i32, and lie there themselves: the most frequent case */
         struct ifp_arg at[IFP_ARGS_MAX];
         /* What the op was done on, all but its op and parts; false: that cannot be. */
         bool (*shape)(const struct ifp_call *call, const int64_t *args, struct ifp_shape *ret);
 };
+
+/* Another one that is looked at. */
+static inline void ifp_call_add(struct ifp_call *call, int16_t offset, uint8_t how)
+{
+        call->plain = (!call->n || call->plain) && how == IFP_ARG_I32;
+        call->at[call->n++] = (struct ifp_arg){offset, how};
+}
 
 /*
  * Opens a span of the stub's own op, with the shape of the call. A call inside of one that has a

@@ -121,7 +121,7 @@ static char *read_argument(struct ifp_call *call, struct places *p, char *s)
                 return NULL;
         offset = place(p, is_float);
         if (is_named)
-                call->at[call->n++] = (struct ifp_arg){offset, how};
+                ifp_call_add(call, offset, how);
         return s;
 }
 

@@ -137,21 +137,17 @@ static void make_call(struct ifp_blas *r, bool wide)
         struct ifp_call *c = &r->call;
 
         if (r->cblas && !ifp_blas_is_vector(r->row))
-                c->at[c->n++] = (struct ifp_arg){ifp_arg_offset(at++), IFP_ARG_I32};
+                ifp_call_add(c, ifp_arg_offset(at++), IFP_ARG_I32);
         for (const char *a = r->row->args; *a; a++) {
                 bool flag = *a == 's' || *a == 't' || *a == 'T' || *a == 'x';
 
                 if (r->cblas && (*a == 'r' || (*a == 'a' && !r->complex)))
                         continue; /* in a vector register */
-                if (!ifp_blas_keeps(*a))
-                        ;
-                else if (r->cblas)
-                        c->at[c->n++] =
-                                (struct ifp_arg){ifp_arg_offset(at), flag ? IFP_ARG_I32 : integer};
-                else
-                        c->at[c->n++] =
-                                (struct ifp_arg){ifp_arg_offset(at),
-                                                 IFP_ARG_ADDRESS | (flag ? IFP_ARG_CHAR : integer)};
+                if (ifp_blas_keeps(*a) && r->cblas)
+                        ifp_call_add(c, ifp_arg_offset(at), flag ? IFP_ARG_I32 : integer);
+                else if (ifp_blas_keeps(*a))
+                        ifp_call_add(c, ifp_arg_offset(at),
+                                     IFP_ARG_ADDRESS | (flag ? IFP_ARG_CHAR : integer));
                 lengths += flag && !r->cblas;
                 at++;
         }

@@ -117,6 +117,27 @@ static bool find_operands(void *ctx)
                (ifp_ggml_find_name(plain) || true); /* without it layers are not known */
 }
 
+/* Where a tensor says where its elements are: these have some. */
+static void find_data(void)
+{
+        static uint8_t memory[16 << 10] __attribute__((aligned(64)));
+        struct ifp_ggml_init args = {sizeof(memory), memory, false};
+        void *ctx = ifp_ggml.get_data ? ifp_ggml.init(args) : NULL, *a, *b;
+
+        ifp_ggml_layout.data = 0;
+        if (!ctx)
+                return;
+        a = ifp_ggml.new_tensor_4d(ctx, 0, 7, 5, 3, 2);
+        b = ifp_ggml.new_tensor_4d(ctx, 0, 7, 5, 3, 2);
+        for (uint32_t i = 8; a && b && i < 336; i += 8)
+                if (*ifp_words_at(a, i) == (uintptr_t)ifp_ggml.get_data(a) &&
+                    *ifp_words_at(b, i) == (uintptr_t)ifp_ggml.get_data(b)) {
+                        ifp_ggml_layout.data = i;
+                        break;
+                }
+        ifp_ggml.free(ctx);
+}
+
 static uint64_t discover(void *unused)
 {
         static uint8_t memory[64 << 10] __attribute__((aligned(64)));
@@ -137,6 +158,8 @@ static uint64_t discover(void *unused)
                         ifp_ggml_layout.state = 1;
                 if (ctx && !(ifp_seg->header.flags & IFP_HEADER_NO_SHAPES)) {
                         ifp_ggml_layout.shapes = ifp_ggml_layout.state == 1 && find_operands(ctx);
+                        if (ifp_ggml_layout.shapes)
+                                find_data();
                         ifp_seg->live.shapes =
                                 ifp_ggml_layout.shapes ? IFP_SHAPES_READ : IFP_SHAPES_UNKNOWN;
                 }
@@ -194,6 +217,13 @@ static inline bool is_asked(const void *tensor)
         return number >= N_TYPES || types[number];
 }
 
+static inline uint8_t align_of(const void *tensor)
+{
+        uint64_t at = ifp_ggml_layout.data ? *ifp_words_at(tensor, ifp_ggml_layout.data) : 0;
+
+        return at ? (uint8_t)(__builtin_ctzll(at | 64) + 1) : 0;
+}
+
 static inline bool is_same(const struct ifp_operand *a, const void *tensor)
 {
         const uint64_t *ne, *nb;
@@ -206,7 +236,7 @@ static inline bool is_same(const struct ifp_operand *a, const void *tensor)
         differ = (a->ne[0] ^ ne[0]) | (a->ne[1] ^ ne[1]) | (a->ne[2] ^ ne[2]) | (a->ne[3] ^ ne[3]) |
                  (a->nb[0] ^ nb[0]) | (a->nb[1] ^ nb[1]) | (a->nb[2] ^ nb[2]) | (a->nb[3] ^ nb[3]);
 
-        return !differ && a->type == type_of(tensor);
+        return !differ && a->type == type_of(tensor) && a->align == align_of(tensor);
 }
 
 /* As ggml reads them. Three are all that formulas ask for, and the fourth is an offset with SET. */
@@ -280,7 +310,8 @@ static uint32_t find(uint32_t op, uint32_t parts, const void *const *tensors, ui
                 ifp_copy(o->ne, ifp_words_at(tensors[i], ifp_ggml_layout.ne), sizeof(o->ne));
                 ifp_copy(o->nb, ifp_words_at(tensors[i], ifp_ggml_layout.nb), sizeof(o->nb));
                 o->type = type_of(tensors[i]);
-                o->reserved[0] = o->reserved[1] = o->reserved[2] = 0;
+                o->align = align_of(tensors[i]);
+                ifp_copy(o->reserved, (const uint8_t[sizeof(o->reserved)]){0}, sizeof(o->reserved));
         }
         return ifp_shape(&shape);
 }

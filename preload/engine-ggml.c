@@ -676,6 +676,7 @@ static void opened(const struct ifp_elf *e)
         FIND(blck_size, "ggml_blck_size");
         FIND(type_size, "ggml_type_size");
         FIND(get_name, "ggml_get_name");
+        FIND(get_data, "ggml_get_data");
         ifp_ggml_anew();
         for (uint32_t i = 0; i < N_OPS; i++)
                 node_ops[i] = 0;

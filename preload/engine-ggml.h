@@ -31,6 +31,7 @@ struct ifp_ggml {
         int64_t (*blck_size)(int type);
         size_t (*type_size)(int type);
         const char *(*get_name)(const void *tensor);
+        void *(*get_data)(const void *tensor);
 };
 extern struct ifp_ggml ifp_ggml;
 
@@ -41,7 +42,7 @@ struct ifp_ggml_layout {
         int unary, glu;         /* op numbers whose name lies in params; -1: none */
         bool shapes;            /* these are known, too: */
         uint32_t type, nb, src; /* src: of the first of several */
-        uint32_t name;          /* 0: not known */
+        uint32_t name, data;    /* 0: not known */
 };
 extern struct ifp_ggml_layout ifp_ggml_layout;
 

@@ -222,7 +222,9 @@ struct ifp_operand {
         uint64_t ne[4]; /* extents in elements, the innermost first */
         uint64_t nb[4]; /* strides in bytes; nb[0] that of a block */
         uint16_t type;  /* index in types */
-        uint16_t reserved[3];
+        uint8_t align;  /* log2 of what its address can be divided by, at most 6, + 1; 0: not known
+                         */
+        uint8_t reserved[5];
 };
 _Static_assert(sizeof(struct ifp_operand) == 72, "ABI");
 

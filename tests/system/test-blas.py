@@ -144,6 +144,10 @@ def shapes_are_as_they_are_stored(s):
     equal(shapes["zgemm_"], ["cf64[3,7] x cf64[5,3]", "cf64[7,3] x cf64[3,5]"], "of zgemm_")
     equal(shapes["dgemv_"], ["f64[7,5] x f64[7,1]"], "of dgemv_, transposed")
     equal(shapes["cblas_dgbmv"], ["f64[4,5] x f64[5,1]"], "of a band")
+    how = {op["name"]: [(x["contiguous"], x["alignment"]) for x in op["shapes"][0]["operands"]] for op in doc["ops"]}
+    equal(how["dgemv_"], [(False, None), (False, None), (True, None)], "y by twos, a matrix with room between columns, x")
+    equal(how["ddot_"], [(True, None)] * 3, "of two vectors")
+    equal(how["cblas_dspmv"], [(True, None)] * 3, "of what is packed")
     equal(shapes["cblas_dspmv"], ["f64[15,1] x f64[5,1]"], "of half a matrix")
 
 

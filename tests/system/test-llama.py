@@ -122,6 +122,13 @@ def shapes_tell_the_work(s):
     for name in ("llama_decode", "ggml_barrier"):
         op = ops(doc)[name]
         equal((op["shapes"], op["flops"], op["bytes"], op["gflops"]), ([], None, None, None), f"of {name} nothing is known")
+    for op, shape in ((op, shape) for op in ops(doc).values() for shape in op["shapes"]):
+        for x in shape["operands"]:
+            check(x["alignment"] in (32, 64), f"GGUF and ggml align by 32 at the least: {op['name']} {x}")
+            # of keys and values, a head's rows lie apart; they are all that this model scatters in decode
+            apart = op["name"] == "FLASH_ATTN_EXT" and x["extents"][1] == 256 and x["type"] == "f16" and x["extents"][0] == 48
+            if "decode" in shape["phases"]:
+                equal(x["contiguous"], not apart, f"contiguous: {op['name']} {x}")
     lines = s.infprof("report", "--by", "shape").stdout
     check("q8_0[288,32000] x f32[288,1]" in lines, lines)
     doc = profile(s, "--tokens", 5, env={"INFPROF_SHAPES": "off"})[2]

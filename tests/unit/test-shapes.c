@@ -125,6 +125,7 @@ static void parameters_and_gaps(void **state)
         const struct rows *r;
 
         s->at[1] = (struct ifp_operand){0};
+        s->at[2].align = 6;
         s->n_params = 2;
         s->params[0] = -7;
         s->params[1] = INT64_MAX;
@@ -135,6 +136,8 @@ static void parameters_and_gaps(void **state)
         assert_int_equal(r->n_operands, 2);
         assert_int_equal(r->operands[0].position, 0);
         assert_int_equal(r->operands[1].position, 2);
+        assert_int_equal(r->operands[0].align, 0);
+        assert_int_equal(r->operands[1].align, 32);
         assert_int_equal(r->n_params, 2);
         assert_int_equal(r->params[0].value, -7);
         assert_int_equal(r->params[1].position, 1);
@@ -254,6 +257,12 @@ static void lies_are_caught(void **state)
         assert_int_equal(world_look(w, &why), SEGMENT_E_BAD);
         *s = was;
         s->n_params = IFP_SHAPE_PARAMS + 1;
+        assert_int_equal(world_look(w, &why), SEGMENT_E_BAD);
+        *s = was;
+        s->at[1].align = 8;
+        assert_int_equal(world_look(w, &why), SEGMENT_E_BAD);
+        *s = was;
+        s->formula = UINT32_MAX;
         assert_int_equal(world_look(w, &why), SEGMENT_E_BAD);
         *s = was;
         s->parts = 0;
