@@ -39,6 +39,18 @@ static void print_spread(const struct page *p, const char *label, const json_t *
                          view_figure(max, s, "max_ns", fmt_ns), view_count(n, s, "count"));
 }
 
+static void print_bound(const struct page *p, const json_t *phase)
+{
+        const json_t *bound = json_object_get(phase, "bound");
+        const char *by = text_string(bound, "by", NULL);
+        char share[FMT_SIZE], roof[FMT_SIZE];
+
+        if (by)
+                view_say(&p->v, "bound by", "%s, for %s of the time of ops, which reach %s of it",
+                         by, view_share(share, bound, "share"),
+                         view_share(roof, bound, "roof_share"));
+}
+
 static void print_prefill(const struct page *p)
 {
         const json_t *o = json_object_get(p->document, "prefill");
@@ -59,6 +71,7 @@ static void print_prefill(const struct page *p)
                          view_figure(time, o, "time_ns", fmt_ns), view_count(of, o, "calls"),
                          calls > 1 ? "s" : "", text_count(rate, text_number(o, "per_second")));
         print_spread(p, "first", json_object_get(o, "first_token"), false);
+        print_bound(p, o);
 }
 
 static void print_decode(const struct page *p)
@@ -72,6 +85,7 @@ static void print_decode(const struct page *p)
                  tokens == 1 ? "" : "s", view_figure(time, o, "time_ns", fmt_ns),
                  text_count(rate, text_number(o, "per_second")));
         print_spread(p, steps != tokens ? "a step" : "a token", s, true);
+        print_bound(p, o);
 }
 
 static bool print_course(const struct page *p)

@@ -18,6 +18,10 @@ struct look {
 double look_number(const json_t *o, const char *name);
 const char *look_text(const json_t *o, const char *name);
 
+/* explain-rules-cpu.c */
+void look_unaligned(struct look *l);
+void look_variant(struct look *l);
+
 /* explain-rules-roof.c: by infprof.roofline/1. */
 void look_far_from_roof(struct look *l);
 void look_memory_bound(struct look *l);

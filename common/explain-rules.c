@@ -451,96 +451,6 @@ static void look_batch(struct look *l)
                  explain_ns(a, slow_ns / l->f->tokens));
 }
 
-/* ---- the library's variant --------------------------------------------------------- */
-
-enum width { WIDTH_128, WIDTH_AVX, WIDTH_AVX2, WIDTH_512 };
-
-/* Those that ggml's CPU library is built in: libggml-cpu-NAME.so (ggml/src/CMakeLists.txt). */
-static const struct {
-        const char *name;
-        enum width width;
-} variants[] = {
-        {"x64", WIDTH_128},         {"sse42", WIDTH_128},          {"sandybridge", WIDTH_AVX},
-        {"ivybridge", WIDTH_AVX},   {"piledriver", WIDTH_AVX},     {"haswell", WIDTH_AVX2},
-        {"alderlake", WIDTH_AVX2},  {"skylakex", WIDTH_512},       {"cannonlake", WIDTH_512},
-        {"cascadelake", WIDTH_512}, {"icelake", WIDTH_512},        {"cooperlake", WIDTH_512},
-        {"zen4", WIDTH_512},        {"sapphirerapids", WIDTH_512},
-};
-
-static const char *const width_names[] = {"128 bits", "AVX", "AVX2 and FMA", "AVX-512"};
-
-static bool has_feature(const json_t *machine, const char *name)
-{
-        const json_t *feature;
-        size_t i;
-
-        json_array_foreach(json_object_get(json_object_get(machine, "isa"), "features"), i, feature)
-        {
-                if (json_is_string(feature) && !strcmp(json_string_value(feature), name))
-                        return true;
-        }
-        return false;
-}
-
-static enum width width_of(const json_t *machine)
-{
-        if (has_feature(machine, "avx512f") && has_feature(machine, "avx512bw"))
-                return WIDTH_512;
-        if (has_feature(machine, "avx2") && has_feature(machine, "fma"))
-                return WIDTH_AVX2;
-        return has_feature(machine, "avx") ? WIDTH_AVX : WIDTH_128;
-}
-
-/* The variant that computes nodes; SIZE_MAX: none of these. */
-static size_t variant_of(const json_t *report)
-{
-        const json_t *op;
-        size_t i;
-
-        json_array_foreach(json_object_get(report, "ops"), i, op)
-        {
-                const char *at = strstr(look_text(op, "library"), "libggml-cpu-");
-
-                for (size_t v = 0; at && v < sizeof(variants) / sizeof(variants[0]); v++) {
-                        size_t n = strlen(variants[v].name);
-
-                        if (!strncmp(at + 12, variants[v].name, n) &&
-                            !strncmp(at + 12 + n, ".so", 3))
-                                return v;
-                }
-        }
-        return SIZE_MAX;
-}
-
-static void look_variant(struct look *l)
-{
-        size_t v = variant_of(l->f->report);
-        enum width most;
-
-        if (!json_is_array(json_object_get(json_object_get(l->f->machine, "isa"), "features"))) {
-                judge_unknown(l->j, "what the machine's CPU can do is not in the run's file");
-                return;
-        }
-        if (v == SIZE_MAX) {
-                judge_unknown(l->j, "no op is in a library whose name tells for which CPUs it was "
-                                    "built");
-                return;
-        }
-        most = width_of(l->f->machine);
-        if (variants[v].width >= most) {
-                judge_no(l->j, "the variant '%s' was loaded, and is as wide as the CPU (%s)",
-                         variants[v].name, width_names[most]);
-                return;
-        }
-        judge_yes(l->j, "the library for '%s' computes, where the CPU has %s", variants[v].name,
-                  width_names[most]);
-        judge_evidence(l->j, (double)(most - variants[v].width), "count",
-                       "steps from %s, which it uses, to %s, which there is",
-                       width_names[variants[v].width], width_names[most]);
-        snprintf(l->cost, sizeof(l->cost),
-                 "each instruction does a part of what it could, in ops that compute");
-}
-
 /* ---- the table -------------------------------------------------------------------- */
 
 static const struct rule {
@@ -615,6 +525,15 @@ static const struct rule {
          "one use and the next",
          "smaller pieces of the prompt at a time (llama.cpp: -ub)",
          "not of tokens/s, but of prefill"},
+        {"unaligned", look_unaligned, CONFIDENCE_LOW,
+         "an access of 64 bytes that does not begin at a multiple of 64 lies on two cache lines, "
+         "and "
+         "both are fetched (Intel 64 and IA-32 Architectures Optimization Reference Manual, on "
+         "AVX-512)",
+         "allocate operands at multiples of 64 bytes (aligned_alloc, posix_memalign), and keep "
+         "rows "
+         "at such strides",
+         "not known: nothing where memory is waited for"},
         {"slower-variant", look_variant, CONFIDENCE_HIGH,
          "the library was built for older CPUs, or the better variant lies not where it is looked "
          "for",

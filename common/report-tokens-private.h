@@ -29,3 +29,6 @@ void tokens_done(struct tokens *t);
 int tokens_build_kv(const struct tokens *t, json_t *notes, json_t **ret);
 /* The member `course`. */
 json_t *tokens_build_course(const struct tokens *t);
+
+/* What binds a phase, by the document infprof.roofline/1; null: not known. */
+json_t *tokens_build_bound(const json_t *roofline, const char *phase);

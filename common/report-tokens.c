@@ -7,8 +7,6 @@
  *   decode   per_second: as in infprof.report/1; a token's time is from the end of the call before
  *            to the end of its own, so what the engine does between two calls is in it
  *   ops      shares of all self time of ops in that phase, over all threads
- *
- * `bound` is null: what bounds a phase is not worked out here.
  */
 #include "common/report-tokens.h"
 
@@ -18,6 +16,7 @@
 #include "common/cleanup.h"
 #include "common/fmt.h"
 #include "common/report-private.h"
+#include "common/report-roofline.h"
 #include "common/report-tokens-private.h"
 
 #define MAX_OPS 64 /* of a phase */
@@ -118,7 +117,7 @@ static int build_ops(const struct model *m, uint32_t phase, json_t **ret)
 
 /* ---- the phases ---- */
 
-static int build_prefill(const struct tokens *t, json_t **ret)
+static int build_prefill(const struct tokens *t, const json_t *roofline, json_t **ret)
 {
         _cleanup_(json_decrefp) json_t *o = json_object(), *ops = NULL;
         uint64_t calls = 0, tokens = 0, ns = 0, unused = 0;
@@ -141,7 +140,7 @@ static int build_prefill(const struct tokens *t, json_t **ret)
         report_set(o, "time_ns", report_integer_or_null(calls, ns));
         report_set(o, "per_second", report_fraction(known ? per_second(tokens, ns) : NAN));
         report_set(o, "first_token", r ? json_null() : build_spread(&first));
-        report_set(o, "bound", json_null());
+        report_set(o, "bound", tokens_build_bound(roofline, "prefill"));
         report_set(o, "ops", json_incref(ops));
         spread_done(&first);
         if (!r)
@@ -149,7 +148,7 @@ static int build_prefill(const struct tokens *t, json_t **ret)
         return r;
 }
 
-static int build_decode(const struct tokens *t, json_t **ret)
+static int build_decode(const struct tokens *t, const json_t *roofline, json_t **ret)
 {
         _cleanup_(json_decrefp) json_t *o = json_object(), *ops = NULL;
         const struct model *m = &t->w->model;
@@ -167,7 +166,7 @@ static int build_decode(const struct tokens *t, json_t **ret)
         report_set(o, "time_ns", report_integer_or_null(token.count, ns));
         report_set(o, "per_second", report_fraction(per_second(tokens, ns)));
         report_set(o, "token", r ? json_null() : build_spread(&token));
-        report_set(o, "bound", json_null());
+        report_set(o, "bound", tokens_build_bound(roofline, "decode"));
         report_set(o, "ops", json_incref(ops));
         spread_done(&token);
         if (!r)
@@ -178,14 +177,16 @@ static int build_decode(const struct tokens *t, json_t **ret)
 static int build(struct work *w, json_t **ret)
 {
         _cleanup_(json_decrefp) json_t *o = work_head(w, TOKENS_SCHEMA), *notes = work_notes(w);
-        json_t *prefill = NULL, *decode = NULL, *kv = NULL;
+        json_t *prefill = NULL, *decode = NULL, *kv = NULL, *roofline = NULL;
         struct tokens t;
         int r = tokens_load(&t, w);
 
         if (!r)
-                r = build_prefill(&t, &prefill);
+                r = report_roofline_new(&roofline, w->rf, &w->why);
         if (!r)
-                r = build_decode(&t, &decode);
+                r = build_prefill(&t, roofline, &prefill);
+        if (!r)
+                r = build_decode(&t, roofline, &decode);
         if (!r)
                 r = tokens_build_kv(&t, notes, &kv);
         if (!r) {
@@ -200,6 +201,7 @@ static int build(struct work *w, json_t **ret)
                 json_decref(decode);
         }
         tokens_done(&t);
+        json_decref(roofline);
         return r;
 }
 

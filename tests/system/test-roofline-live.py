@@ -55,6 +55,15 @@ def of_the_real_llama(s):
         check(prefill and all(r["bound"] in ("compute", "waiting", "overhead", "L2", "L3") for r in prefill), [r["bound"] for r in prefill])
         op = next(op for op in report["ops"] if op["name"] == "MUL_MAT")
         check(op["bound"] in BOUNDS and 0 < op["roof_share"] <= 1.1, (op["bound"], op["roof_share"]))
+    tokens = json.loads(s.infprof("tokens", "--json").stdout)
+    s.validate(tokens, "doc/tokens.schema.json")
+    for phase in ("prefill", "decode"):
+        rows, bound = [r for r in doc["rows"] if r["phase"] == phase], tokens[phase]["bound"]
+        by = {}
+        for r in judged({"rows": rows}):
+            by[r["bound"]] = by.get(r["bound"], 0) + r["wall_ns"]
+        equal(bound["by"], max(by, key=by.get), f"what binds {phase}")
+        near(bound["share"], by[bound["by"]] / sum(r["wall_ns"] for r in rows), 1e-6, f"for how much of {phase}")
     text = s.infprof("report", "--by", "shape").stdout
     check("of roof" in text and "bound" in text, text)
 

@@ -353,6 +353,31 @@ static void variant(void **state)
         unknown("slower-variant", f, BUILT("haswell"), "{}");
 }
 
+#define ALIGNED(type, bytes, ns)                                                                   \
+        "{\"ops\": [{\"name\": \"ADD\", \"kind\": \"node\", \"shapes\": [{\"shape\": "             \
+        "\"f32[7,1]\", "                                                                           \
+        "\"operands\": [null, {\"type\": \"" type "\", \"alignment\": " #bytes                     \
+        "}], \"phases\": {\"decode\": {\"total_ns\": " #ns "}}}]}]}"
+
+static void unaligned(void **state)
+{
+        struct facts f = a_run();
+
+        (void)state;
+        f.machine = parse("{\"isa\": {\"features\": [\"avx512f\", \"avx512bw\"]}}");
+        fires("unaligned", f, ALIGNED("f32", 16, 200000000), "{}", 0);
+        silent("unaligned", f, ALIGNED("f32", 64, 200000000), "{}");
+        silent("unaligned", f, ALIGNED("f32", 16, 20000000), "{}");
+        unknown("unaligned", f, ALIGNED("q8_0", 16, 200000000), "{}");
+        unknown("unaligned", f, ALIGNED("f32", null, 200000000), "{}");
+        json_decref(f.machine);
+        f.machine = parse("{\"isa\": {\"features\": [\"avx2\", \"fma\"]}}");
+        silent("unaligned", f, ALIGNED("f32", 16, 200000000), "{}");
+        json_decref(f.machine);
+        f.machine = NULL;
+        unknown("unaligned", f, ALIGNED("f32", 16, 200000000), "{}");
+}
+
 /* Members of other types than they should be, as of a document that another version wrote. */
 static void what_makes_no_sense_is_not_found(void **state)
 {
@@ -397,6 +422,7 @@ int main(void)
                 cmocka_unit_test(beyond_cache),
                 cmocka_unit_test(batch_overflow),
                 cmocka_unit_test(variant),
+                cmocka_unit_test(unaligned),
                 cmocka_unit_test(what_makes_no_sense_is_not_found),
         };
 
