@@ -5,17 +5,20 @@
  * A published rule takes as many threads as the work has cache lines, if that is fewer than there
  * are cores: min(cores, work / cache line), where less than a line each only moves lines between
  * cores. PLUMED has it in its code (plumed2, src/tools/OpenMP.h, getGoodNumThreads: bytes / (2 x
- * cache line), the 2 for data that is not aligned). The bytes of an op are not known here, so its
- * time stands in: what a thread works between two meetings, against what it waits there; or, where
- * threads are made for the op, what one computes against what making it takes.
+ * cache line), the 2 for data that is not aligned). Bytes are not known of every op, and say
+ * nothing of what meeting takes, so time decides: what a thread works between two meetings, against
+ * what it waits there; or, where threads are made for the op, what one computes against what making
+ * it takes. Where an op's shapes were seen, its bytes and the threads by that rule are told.
  *
  * It takes a part of a microsecond to meet where all come at the same time, and several where they
  * sleep; so work of 20 us and more is not small, whatever the waiting is for.
  */
 #include <math.h>
+#include <string.h>
 
 #include "common/report-explain-private.h"
 
+#define CACHE_LINE     64.0
 #define UNIT_MAX_NS    20000.0
 #define MEETING_MAX_NS 20000.0 /* who waits longer, waits for something else, too */
 #define UNIT_TINY_NS   3000.0
@@ -73,6 +76,41 @@ static bool is_tiny(const struct facts *f, const struct units *u)
         return u->n > 0 && u->busy / u->n < UNIT_TINY_NS && !(f->cpus && f->team > (double)f->cpus);
 }
 
+/* What one thread's part of that op works on, on average; NaN: no shapes were seen. */
+static double bytes_of(const struct facts *f, const char *name)
+{
+        const json_t *op;
+        double bytes = 0, calls = 0;
+        size_t i;
+
+        json_array_foreach(json_object_get(f->report, "ops"), i, op)
+        {
+                const char *is = json_string_value(json_object_get(op, "name"));
+
+                if (!is || strcmp(is, name) != 0 || !json_is_integer(json_object_get(op, "bytes")))
+                        continue;
+                bytes += json_number_value(json_object_get(op, "bytes"));
+                calls += json_number_value(json_object_get(op, "shaped_calls"));
+        }
+        return calls > 0 ? bytes / calls : NAN;
+}
+
+/* False: they are not known. */
+static bool tell_bytes(const struct facts *f, struct judgement *j, const struct barrier *b)
+{
+        double bytes = b->op ? bytes_of(f, b->op->name) : NAN, by_rule;
+
+        if (isnan(bytes))
+                return false;
+        by_rule = fmax(1, floor(bytes * (double)b->threads / (2 * CACHE_LINE)));
+        judge_evidence(j, bytes, "bytes", "that part works on: %.1f cache lines",
+                       bytes / CACHE_LINE);
+        if (f->cpus)
+                judge_evidence(j, fmin(by_rule, (double)f->cpus), "count",
+                               "threads are enough for it by that rule");
+        return true;
+}
+
 #define CPUS_NOT_KNOWN "not known: how many CPUs the process may use is not known"
 
 static void tell_meetings(const struct facts *f, struct judgement *j, const struct units *u)
@@ -80,6 +118,7 @@ static void tell_meetings(const struct facts *f, struct judgement *j, const stru
         double unit = u->busy / u->n, wait = u->waits / u->n, share = u->waits / f->threads_ns;
         const char *op = u->worst->op ? u->worst->op->name : "the work between two meetings";
         char a[FMT_SIZE], b[FMT_SIZE];
+        bool bytes_known;
 
         judge_yes(j, "a thread works %s between meetings and waits %s at them", explain_ns(a, unit),
                   explain_ns(b, wait));
@@ -89,6 +128,7 @@ static void tell_meetings(const struct facts *f, struct judgement *j, const stru
         judge_evidence(j, wait, "ns", "of waiting at each");
         judge_evidence(j, u->n / f->tokens, "1/token", "such parts");
         judge_evidence(j, unit_of(u->worst), "ns", "a part of %s, which is waited for most", op);
+        bytes_known = tell_bytes(f, j, u->worst);
         judge_cost(j, f, u->waits, share,
                    "%s of thread time a token, %s of it, is waiting after "
                    "small parts",
@@ -109,9 +149,11 @@ static void tell_meetings(const struct facts *f, struct judgement *j, const stru
         else
                 judge_gain(j, f, f->texts,
                            "all together, if each CPU worked at a text of its own and nobody "
-                           "waited: what a token takes of one thread, over %llu; bytes of ops are "
-                           "not known, so this goes by time alone",
-                           (unsigned long long)f->cpus);
+                           "waited: what a token takes of one thread, over %llu%s",
+                           (unsigned long long)f->cpus,
+                           bytes_known
+                                   ? ""
+                                   : "; bytes of ops are not known, so this goes by time alone");
         judge_confidence(j, f, f->short_of_cpus ? CONFIDENCE_LOW : CONFIDENCE_MEDIUM);
 }
 

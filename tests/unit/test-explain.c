@@ -272,6 +272,8 @@ static void work_that_is_too_small(void **state)
         f = finding(o, "small-work-units");
         is_about(evidence(f, "of work between two meetings"), 2000);
         is_about(evidence(f, "of waiting at each"), 6000);
+        is_about(evidence(f, "that part works on"), 100);
+        is_about(evidence(f, "by that rule"), 1); /* 200 bytes / 128 */
         is(f, "gain.factor", 100 / ((10 + 1 + 40) / 2.0));
         json_decref(o);
 }

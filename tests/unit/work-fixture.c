@@ -613,10 +613,40 @@ static const struct way {
                                  {40, 120, 0, 20, 1, 0, 0, 1, 0, 10, 5, 3}}},
 };
 
+/* MUL_MAT of 16 x 2 by 16, f32, which two threads do together: 200 bytes. */
+static int put_small_shape(struct runfile *rf)
+{
+        static const uint64_t extents[3][2] = {{2, 1}, {16, 2}, {16, 1}};
+        int r = runfile_put_shape(
+                rf, &(struct runfile_shape){.op = OP_MUL_MAT, .shape = 1, .parts = 2});
+
+        for (uint32_t i = 0; i < 3; i++)
+                r |= runfile_put_operand(rf, &(struct runfile_operand){.shape = 1,
+                                                                       .position = i,
+                                                                       .type = "f32",
+                                                                       .block = 1,
+                                                                       .block_bytes = 4,
+                                                                       .ne0 = extents[i][0],
+                                                                       .ne1 = extents[i][1],
+                                                                       .ne2 = 1,
+                                                                       .ne3 = 1});
+        r |= runfile_put_op_phase(rf, &(struct runfile_op_phase){.op = OP_MUL_MAT,
+                                                                 .phase = IFP_PHASE_DECODE,
+                                                                 .timed = 2000,
+                                                                 .total_ns = 4 * MS,
+                                                                 .min_ns = 2 * US,
+                                                                 .max_ns = 2 * US});
+        return r |
+               runfile_put_shape_phase(rf, &(struct runfile_shape_phase){.shape = 1,
+                                                                         .phase = IFP_PHASE_DECODE,
+                                                                         .calls = 2000,
+                                                                         .total_ns = 4 * MS});
+}
+
 static int put_way(struct runfile *rf, enum work_fixture which)
 {
-        return put_process(rf, 0, TOKENS, 2000) | put_team(rf, &ways[which].team) |
-               put_ledger(rf, TOKENS, true, ways[which].rows);
+        return (which == WORK_SMALL ? put_small_shape(rf) : 0) | put_process(rf, 0, TOKENS, 2000) |
+               put_team(rf, &ways[which].team) | put_ledger(rf, TOKENS, true, ways[which].rows);
 }
 
 /* A thread that comes and goes, of the one place there is. */
