@@ -135,6 +135,10 @@ static int parse(int argc, char **argv, struct request *r)
                 cmd_error("roofline", "--levels and --cache are of single shapes: leave --by out");
                 return 1 + CMD_USAGE;
         }
+        if (r->svg && r->as_json) {
+                cmd_error("roofline", "--svg and --json do not go together: ask for one of them");
+                return 1 + CMD_USAGE;
+        }
         return cmd_operand(argc, argv, &r->run) ? 1 + CMD_USAGE : 0;
 }
 

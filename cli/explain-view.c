@@ -147,6 +147,18 @@ static bool is_not_known(const json_t *found)
         return !json_is_boolean(found);
 }
 
+static size_t count_unknown(const json_t *document)
+{
+        const json_t *l;
+        size_t i, n = 0;
+
+        json_array_foreach(json_object_get(document, "looked_at"), i, l)
+        {
+                n += is_not_known(json_object_get(l, "found"));
+        }
+        return n;
+}
+
 bool explain_print(const struct page *p)
 {
         const json_t *findings = json_object_get(p->document, "findings");
@@ -155,6 +167,12 @@ bool explain_print(const struct page *p)
         view_run(&p->v, json_object_get(p->document, "run"));
         if (n)
                 view_heading(&p->v, "%zu finding%s", n, n == 1 ? "" : "s");
+        else if (count_unknown(p->document) > 0)
+                view_heading(&p->v,
+                             "nothing wrong was found in the figures of this run: nothing to fix "
+                             "above 3 %%, but %zu of %zu could not be looked at",
+                             count_unknown(p->document),
+                             json_array_size(json_object_get(p->document, "looked_at")));
         else
                 view_heading(&p->v, "nothing wrong was found in the figures of this run: nothing "
                                     "to fix above 3 %%");

@@ -42,7 +42,8 @@ static void usage(const struct run_verb *verb)
         printf("  -j, --json     the whole document (%s)\n"
                "  -h, --help     this help\n"
                "\n"
-               "Exit codes: 0 done, 2 usage, 3 there is no such run, or it cannot be read.\n",
+               "Exit codes: 0 done, 1 it could not be written, 2 usage, 3 there is no such run, or "
+               "it cannot be read.\n",
                verb->schema);
 }
 
@@ -87,6 +88,10 @@ static int parse(const struct run_verb *verb, int argc, char **argv, struct requ
                 default:
                         return 1 + cmd_bad_option(argc, argv, o);
                 }
+        }
+        if (ret->svg && ret->as_json) {
+                cmd_error(verb->name, "--svg and --json do not go together: ask for one of them");
+                return 1 + CMD_USAGE;
         }
         return cmd_operand(argc, argv, &ret->run) ? 1 + CMD_USAGE : 0;
 }

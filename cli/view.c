@@ -166,7 +166,8 @@ static void print_processes(const struct view *v, const json_t *run)
         }
         if (n_trivial)
                 view_say(v, n - n_trivial < 2 ? "processes" : "",
-                         "and %zu more that did nothing worth a line", n_trivial);
+                         "%s%zu %s that did nothing worth a line", n - n_trivial < 2 ? "" : "and ",
+                         n_trivial, n - n_trivial < 2 ? "beside it" : "more");
 }
 
 void view_run(const struct view *v, const json_t *run)

@@ -40,9 +40,12 @@ static bool roofs_known(struct look *l)
                 return false;
         }
         json_array_foreach(json_object_get(l->f->roofline, "rows"), i, row) known |= is_known(row);
-        if (!known)
-                judge_unknown(l->j, "what the machine can do, or what the ops had to do, is not "
-                                    "known: infprof machine, once, before the run");
+        if (!known && *look_text(json_object_get(l->f->roofline, "machine"), "ceilings_from"))
+                judge_unknown(l->j, "what the ops had to do is not known: their operands were not "
+                                    "read (INFPROF_SHAPES=off), or there is no formula for them");
+        else if (!known)
+                judge_unknown(l->j, "what the machine can do is not known: infprof machine, once, "
+                                    "before the run");
         return known;
 }
 
@@ -116,8 +119,10 @@ static void tell_use(struct look *l, const json_t *row)
 {
         judge_evidence(l->j, look_number(row, "gflops"), "GFLOP/s", "it does, on %s",
                        look_text(row, "shape"));
-        judge_evidence(l->j, look_number(row, "compute_gflops"), "GFLOP/s", "there could be (%s)",
-                       look_text(row, "compute_type"));
+        judge_evidence(l->j, look_number(row, "roof_gflops"), "GFLOP/s",
+                       "is its roof, at its FLOPs a byte");
+        judge_evidence(l->j, look_number(row, "compute_gflops"), "GFLOP/s",
+                       "is the ceiling of arithmetic (%s)", look_text(row, "compute_type"));
         judge_evidence(l->j, look_number(row, "gbps"), "GB/s", "it moves");
         judge_evidence(l->j, look_number(row, "level_gbps"), "GB/s", "come from %s at most",
                        look_text(row, "level"));
@@ -177,9 +182,12 @@ static bool at_ceiling(struct look *l, bool (*counts)(const char *bound), const 
         *ret = sum_of(l->f->roofline, "decode", NULL, counts);
         if (!ret->longest || ret->wall < DECODE_SHARE * l->f->wall ||
             ret->at_roof < NEAR_SHARE * ret->wall) {
-                judge_no(l->j, "ops that %s binds take %s of decode, and reach %s of it", what,
-                         fmt_share(a, part_of(l, ret->wall)),
-                         ret->wall > 0 ? fmt_share(b, ret->at_roof / ret->wall) : "nothing");
+                if (ret->wall > 0)
+                        judge_no(l->j, "ops that %s binds take %s of decode, and reach %s of it",
+                                 what, fmt_share(a, part_of(l, ret->wall)),
+                                 fmt_share(b, ret->at_roof / ret->wall));
+                else
+                        judge_no(l->j, "no op in decode is bound by %s", what);
                 return false;
         }
         return true;

@@ -432,8 +432,8 @@ static void look_batch(struct look *l)
         }
         if (best < BATCH_FASTER) {
                 judge_no(l->j,
-                         "%s is multiplied %.1f times as fast with %.0f columns as with %.0f: "
-                         "arithmetic takes the time",
+                         "%s is multiplied %.1f times as fast with %.0f columns as with %.0f, not "
+                         "three times",
                          few->weights, best, many->columns, few->columns);
                 return;
         }
@@ -501,8 +501,9 @@ static const struct rule {
         {"far-from-roof", look_far_from_roof, CONFIDENCE_MEDIUM,
          "neither bandwidth nor arithmetic is used up: code that does not use the widest "
          "instructions, works at one element after the other, or waits for single accesses",
-         "another kernel for this op (for llama.cpp's FLASH_ATTN_EXT: -fa off and back, other "
-         "types for keys and values), a library built for this CPU, or more threads for it",
+         "another kernel for this op (where it is attention in llama.cpp: -fa on or off, other "
+         "types "
+         "for keys and values), a library built for this CPU, or more threads for it",
          "at most: if it met its roof"},
         {"memory-bound", look_memory_bound, CONFIDENCE_HIGH,
          "the bytes come no faster: arithmetic waits for them",
@@ -568,7 +569,7 @@ void explain_rule(size_t rule, const struct facts *f, struct judgement *j)
                 snprintf(title, sizeof(title), "%s", j->why);
                 json_decref(j->finding);
                 j->finding = j->evidence = NULL;
-                judge_no(j, "%.180s; that is less than 3 %%", title);
+                judge_no(j, "%.170s; mending it would bring less than 3 %%", title);
                 return;
         }
         judge_cost(j, f, l.cost_ns, l.share, "%s", l.cost);

@@ -124,6 +124,10 @@ def a_picture(s):
 
 @case
 def what_is_typed_wrongly(s):
+    for verb in ("roofline", "layers"):
+        got = s.infprof(verb, "--svg", "-", "--json", fixture(s), code=None)
+        equal(got.returncode, 2, f"{verb}: a picture and a document at once")
+        one_line(got.stderr, verb)
     path = fixture(s)
     for args in (["--by", "thread"], ["--phase", "decoding"], ["--levels", "--by", "op", path], ["--cache", "--by", "phase", path],
                  ["-n", "x"], ["--svg"], ["--bogus"], [path, path]):

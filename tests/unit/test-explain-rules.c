@@ -272,6 +272,8 @@ static void far_from_roof(void **state)
         silent("far-from-roof", f, "{}", "{}");
         with("{\"rows\": []}");
         unknown("far-from-roof", f, "{}", "{}");
+        with("{\"rows\": [], \"machine\": {\"ceilings_from\": \"run\"}}");
+        unknown("far-from-roof", f, "{}", "{}");
         f.wall = NAN;
         unknown("far-from-roof", f, "{}", "{}");
 }
