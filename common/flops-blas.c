@@ -71,6 +71,12 @@ static uint64_t sum3(uint64_t a, uint64_t b, uint64_t c)
         return amount_add(amount_add(a, b), c);
 }
 
+static bool has_m(unsigned what)
+{
+        return what == BLAS_GEMM || what == BLAS_SYMM || what == BLAS_TRMM || what == BLAS_GEMV ||
+               what == BLAS_GBMV || what == BLAS_GER;
+}
+
 /*
  * What is only read or only written is one element, what is changed in place two. Whether C or y is
  * read for beta is not known, and not counted; of what is symmetric or triangular, one half is.
@@ -79,6 +85,8 @@ static struct count count(unsigned what, uint64_t m, uint64_t n, uint64_t k, uin
 {
         uint64_t order = fourth ? n : m, other = fourth ? m : n, mn = amount_mul(m, n), in;
 
+        if (!n || (!m && has_m(what))) /* the reference returns at once */
+                return (struct count){0};
         switch (what) {
         case BLAS_GEMM:
                 return (struct count){amount_mul(mn, k), amount_mul(mn, k),

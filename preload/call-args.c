@@ -27,19 +27,19 @@ struct seen {
 _Static_assert(sizeof(struct seen) == sizeof(((struct ifp_lane *)0)->calls_seen[0]),
                "as the lane has them");
 
-/* Somebody else says that `bytes` lie there. Asked again for each page. */
+/* Somebody else says that `bytes` lie there. A thread asks again for each page. */
 static bool is_readable(uint64_t at, uint64_t bytes)
 {
-        static uint64_t known;
+        uint64_t *known = &ifp_tls.lane->readable;
         uint64_t page = at & ~4095ull;
 
         if (at % bytes)
                 return false;
-        if (IFP_LIKELY(page == *(volatile uint64_t *)&known))
+        if (IFP_LIKELY(page == *known))
                 return true;
         if (IFP_SYS(rt_sigprocmask, -1, page, NULL, 8) == -EFAULT)
                 return false;
-        *(volatile uint64_t *)&known = page;
+        *known = page;
         return true;
 }
 

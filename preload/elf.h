@@ -47,6 +47,13 @@ uint32_t ifp_elf_n_symbols(const struct ifp_elf *e);
  */
 const ElfW(Sym) * ifp_elf_find(const struct ifp_elf *e, const char *name, const char *version);
 
+/* Points `field` at the object's function `symbol`; NULL: it has none. */
+#define IFP_ELF_FUNCTION(e, field, symbol)                                                         \
+        do {                                                                                       \
+                const ElfW(Sym) *s_ = ifp_elf_find(e, symbol, NULL);                               \
+                field = s_ ? (__typeof__(field))(uintptr_t)((e)->base + s_->st_value) : NULL;      \
+        } while (0)
+
 /* The version that reference `index` of the symbol table asks for; NULL: none. */
 const char *ifp_elf_wanted_version(const struct ifp_elf *e, uint32_t index);
 

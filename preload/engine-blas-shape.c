@@ -11,6 +11,7 @@ struct operands {
         const struct ifp_blas *r;
         int64_t m, n, k, below, above, ld[3], inc[2];
         bool row_major, ta, tb, right, has_m;
+        bool refused; /* a leading dimension is too small: BLAS does nothing */
         uint32_t n_ld, n_inc;
         struct ifp_shape *to;
 };
@@ -73,6 +74,9 @@ static void array(struct operands *b, int64_t inner, int64_t outer, uint64_t str
 
 static void matrix(struct operands *b, int64_t n_rows, int64_t n_columns, int64_t ld)
 {
+        int64_t inner = b->row_major ? n_columns : n_rows;
+
+        b->refused |= ld < (inner > 1 ? inner : 1);
         array(b, b->row_major ? n_columns : n_rows, b->row_major ? n_rows : n_columns, b->r->bytes,
               (uint64_t)ld * b->r->bytes);
 }
@@ -80,6 +84,7 @@ static void matrix(struct operands *b, int64_t n_rows, int64_t n_columns, int64_
 /* The diagonals of a band lie side by side. */
 static void band(struct operands *b, int64_t n_diagonals, int64_t n, int64_t ld)
 {
+        b->refused |= ld < n_diagonals;
         array(b, n_diagonals, n, b->r->bytes, (uint64_t)ld * b->r->bytes);
 }
 
@@ -224,6 +229,8 @@ bool ifp_blas_shape(const struct ifp_call *call, const int64_t *args, struct ifp
                 put_vectors(&b);
         else
                 put_matrix_and_vectors(&b);
+        if (b.refused)
+                return false;
         ret->formula = r->formula;
         ret->n_params = 4;
         ret->params[0] = b.m;

@@ -117,6 +117,15 @@ static const char *form_of(const struct ifp_blas_row *row, const char *name, uin
         return behind(name, row->name);
 }
 
+/* All forms are one to three letters; most names are told apart by what would be behind these. */
+static bool may_be(const struct ifp_blas_row *row, const char *name)
+{
+        for (uint32_t i = 0; i < 3 && name[i]; i++)
+                if (ifp_starts(name + i + 1, row->name))
+                        return true;
+        return false;
+}
+
 static char letter_of(const struct ifp_blas_row *row, uint32_t form)
 {
         const char *f = row->forms;
@@ -202,7 +211,7 @@ static struct ifp_want *choose(const struct ifp_want *as, const char *object, co
         if (*name != 's' && *name != 'd' && *name != 'c' && *name != 'z' && *name != 'i')
                 return NULL;
         for (uint32_t i = 0; i < N_ROWS; i++)
-                for (uint32_t form = 0; form < MAX_FORMS; form++) {
+                for (uint32_t form = 0; form < MAX_FORMS && may_be(&rows[i], name); form++) {
                         rest = form_of(&rows[i], name, form);
                         if (!rest || !take_suffix(rest, cblas, &wide) ||
                             is_doubtful(&rows[i], cblas, object))

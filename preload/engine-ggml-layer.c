@@ -114,13 +114,10 @@ uint32_t ifp_ggml_layer(uint32_t op, const void *const *tensors, uint32_t n)
 }
 
 /* ggml_get_name answers where the name lies in a tensor. */
-bool ifp_ggml_find_name(const void *tensor)
+void ifp_ggml_find_name(const void *tensor)
 {
         const char *name = ifp_ggml.get_name ? ifp_ggml.get_name(tensor) : NULL;
         uint64_t at = (uint64_t)(uintptr_t)name - (uint64_t)(uintptr_t)tensor;
 
-        if (!name || at >= 1024 || at & 7)
-                return false;
-        ifp_ggml_layout.name = (uint32_t)at;
-        return true;
+        ifp_ggml_layout.name = name && at < 1024 && !(at & 7) ? (uint32_t)at : 0;
 }

@@ -112,9 +112,8 @@ static bool find_operands(void *ctx)
         for (l->src = 0; l->src < 256; l->src += 8)
                 if (sources_at(sqr, l->src, plain, NULL) && sources_at(mul, l->src, plain, other))
                         break;
-        l->name = 0;
-        return l->type < 128 && l->nb < 128 && l->src < 256 &&
-               (ifp_ggml_find_name(plain) || true); /* without it layers are not known */
+        ifp_ggml_find_name(plain);
+        return l->type < 128 && l->nb < 128 && l->src < 256;
 }
 
 /* Where a tensor says where its elements are: these have some. */
@@ -303,15 +302,13 @@ static uint32_t find(uint32_t op, uint32_t parts, const void *const *tensors, ui
         for (i = 0; i < n; i++) {
                 struct ifp_operand *o = &shape.at[i];
 
-                if (!tensors[i]) {
-                        *o = (struct ifp_operand){0};
+                *o = (struct ifp_operand){0};
+                if (!tensors[i])
                         continue;
-                }
                 ifp_copy(o->ne, ifp_words_at(tensors[i], ifp_ggml_layout.ne), sizeof(o->ne));
                 ifp_copy(o->nb, ifp_words_at(tensors[i], ifp_ggml_layout.nb), sizeof(o->nb));
                 o->type = type_of(tensors[i]);
                 o->align = align_of(tensors[i]);
-                ifp_copy(o->reserved, (const uint8_t[sizeof(o->reserved)]){0}, sizeof(o->reserved));
         }
         return ifp_shape(&shape);
 }

@@ -76,8 +76,8 @@ struct ifp_ggml_node ifp_ggml_shape(const struct ifp_tls *tls, uint32_t op,
 struct ifp_ggml_node ifp_ggml_node_shape(const struct ifp_tls *tls, uint32_t op,
                                          const void *tensor);
 
-/* Finds where a tensor keeps its name; false: it cannot be known. */
-bool ifp_ggml_find_name(const void *tensor);
+/* Finds where a tensor keeps its name. Without it layers are not known. */
+void ifp_ggml_find_name(const void *tensor);
 /* By the names of an op's tensors; 0: no room. */
 uint32_t ifp_ggml_layer(uint32_t op, const void *const *tensors, uint32_t n);
 

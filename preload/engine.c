@@ -3,11 +3,13 @@
 #include "preload/engine.h"
 
 #pragma GCC visibility push(hidden)
-extern const struct ifp_engine ifp_engine_blas, ifp_engine_ggml, ifp_engine_openmp;
+extern const struct ifp_engine ifp_engine_blas, ifp_engine_ggml, ifp_engine_llama,
+        ifp_engine_openmp;
 #pragma GCC visibility pop
 
 const struct ifp_engine *const ifp_engines[] = {
         &ifp_engine_ggml,
+        &ifp_engine_llama,
         &ifp_engine_openmp,
         &ifp_engine_blas,
 };

@@ -32,7 +32,7 @@ struct ifp_tls {
         uint64_t paired_end;   /* of the paired span: the last mark that may be its end; 0 = none */
         uint64_t paired_child; /* its children up to then */
         const void *paired_of; /* what it is a span of, for the engine */
-        uint64_t call_ctx;     /* engine-ggml: context of the llama_decode under way */
+        uint64_t call_ctx;     /* engine-llama: context of the llama_decode under way */
         uint32_t paired;       /* offset of its open entry; 0 = none */
         uint32_t seed;         /* of the random gaps */
         uint16_t busy;         /* inside the shim: record nothing */

@@ -779,7 +779,7 @@ struct ifp_lane {
         uint64_t n_left;   /* spans that did not return */
         uint64_t n_folded; /* spans whose record went to the fold table */
         uint64_t top;      /* innermost open op: offset of its entry in `open`; 0 = none */
-        uint64_t reserved;
+        uint64_t readable; /* a page that could be read: call-args.c. Shim's own */
 
         /* line 2: the reader's. Daemon */
         struct ifp_ring_reader reader;
