@@ -5,18 +5,15 @@ against a fake daemon, and on real programs.
 The pictures are in screens/. INFPROF_TEST_PAINT=1 paints them anew: look at the difference before it is
 committed."""
 
-import fcntl
 import json
 import os
-import pty
 import sqlite3
-import struct
 import subprocess
-import termios
 
 import memory_docs
 from fake_api import FakeApi
 from harness import case, check, equal, main, one_line, skip, wait_until
+from pictures import on_terminal, picture
 
 RUN = "20261121-090000-5001"
 PACKAGES = {"jemalloc": "libjemalloc.so.2", "mimalloc": "libmimalloc.so.2", "tcmalloc": "libtcmalloc"}
@@ -44,34 +41,6 @@ def refused(s, code, *args, env=None):
     one_line(run.stderr, " ".join(args))
     equal(run.stdout, "", "stdout")
     return run.stderr
-
-
-def picture(s, name, got):
-    path = s.source(f"tests/system/screens/{name}.txt")
-    if os.environ.get("INFPROF_TEST_PAINT"):
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(got)
-    with open(path, encoding="utf-8") as f:
-        wanted = f.read()
-    check(got == wanted, f"{name} is not as in {path}:\n{got}")
-
-
-def on_terminal(s, columns, *args, **env):
-    """What a terminal of so many columns is sent."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    with subprocess.Popen([s.cli, *args], stdout=theirs, stdin=subprocess.DEVNULL,
-                          env=s.env(extra={"TZ": "UTC", **env})) as popen:
-        os.close(theirs)
-        got = b""
-        try:
-            while chunk := os.read(ours, 65536):
-                got += chunk
-        except OSError:
-            pass  # the other side is closed
-        os.close(ours)
-        equal(popen.wait(), 0, "exit code")
-    return got.decode().replace("\r\n", "\n")
 
 
 # What is printed.

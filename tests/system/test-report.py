@@ -5,18 +5,15 @@ The pictures are in screens/. INFPROF_TEST_PAINT=1 paints them anew: look at the
 committed."""
 
 import csv
-import fcntl
 import io
 import json
 import os
-import pty
 import sqlite3
-import struct
 import subprocess
-import termios
 
 from fake_api import FakeApi
 from harness import case, check, equal, main, near, one_line
+from pictures import on_terminal, picture
 
 RUN = "20261120-194500-4711"
 FIELDS = ["self", "total", "calls", "mean", "min", "max", "median", "p95", "p99", "stddev", "share",
@@ -49,40 +46,12 @@ def refused(s, code, *args, env=None):
     return run.stderr
 
 
-def picture(s, name, got):
-    path = s.source(f"tests/system/screens/report-{name}.txt")
-    if os.environ.get("INFPROF_TEST_PAINT"):
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(got)
-    with open(path, encoding="utf-8") as f:
-        wanted = f.read()
-    check(got == wanted, f"{name} is not as in {path}:\n{got}")
-
-
-def on_terminal(s, columns, *args):
-    """What a terminal of so many columns is sent."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    with subprocess.Popen([s.cli, *args], stdout=theirs, stdin=subprocess.DEVNULL,
-                          env=s.env(extra={"TZ": "UTC"})) as popen:
-        os.close(theirs)
-        got = b""
-        try:
-            while chunk := os.read(ours, 65536):
-                got += chunk
-        except OSError:
-            pass  # the other side is closed
-        os.close(ours)
-        equal(popen.wait(), 0, "exit code")
-    return got.decode().replace("\r\n", "\n")
-
-
 # What is printed.
 
 @case
 def whole_report_as_printed(s):
     make_run(s)
-    picture(s, "piped", report(s).stdout)
+    picture(s, "report-piped", report(s).stdout)
     equal(report(s, "latest").stdout, report(s).stdout, "latest is the default")
     equal(report(s, RUN).stdout, report(s).stdout, "by id")
     equal(report(s, s.path(f"state/infprof/runs/{RUN}.infprof")).stdout, report(s).stdout, "by file")
@@ -91,9 +60,9 @@ def whole_report_as_printed(s):
 @case
 def it_fits_a_terminal(s):
     make_run(s)
-    picture(s, "80", on_terminal(s, 80, "report"))
-    picture(s, "80-thread", on_terminal(s, 80, "report", "--by", "thread"))
-    picture(s, "132-phase", on_terminal(s, 132, "report", "--by", "phase"))
+    picture(s, "report-80", on_terminal(s, 80, "report"))
+    picture(s, "report-80-thread", on_terminal(s, 80, "report", "--by", "thread"))
+    picture(s, "report-132-phase", on_terminal(s, 132, "report", "--by", "phase"))
     for columns in (40, 60, 80, 100, 132, 200):
         for by in ("op", "thread", "phase"):
             lines = on_terminal(s, columns, "report", "--by", by).splitlines()
@@ -300,7 +269,7 @@ def runs_are_listed_newest_first(s):
     equal([r["id"] for r in doc["runs"]], ["20261120-200000-5000", RUN], "order")
     equal(doc["runs"][0]["exit"], {"signal": 9, "name": "SIGKILL"}, "exit")
     equal([r["live"] for r in doc["runs"]], [False, False], "live")
-    picture(s, "runs", s.infprof("runs", env={"TZ": "UTC"}).stdout)
+    picture(s, "report-runs", s.infprof("runs", env={"TZ": "UTC"}).stdout)
     equal(json.loads(report(s, "--json").stdout)["run"]["id"], "20261120-200000-5000", "the latest")
 
 

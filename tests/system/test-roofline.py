@@ -5,17 +5,13 @@ that of real runs see test-roofline-live.py.
 The pictures are in screens/. INFPROF_TEST_PAINT=1 paints them anew: look at the difference before it is
 committed."""
 
-import fcntl
 import json
 import os
-import pty
 import sqlite3
-import struct
-import subprocess
-import termios
 import xml.etree.ElementTree
 
 from harness import case, check, equal, main, near, one_line
+from pictures import on_terminal, picture
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -31,32 +27,6 @@ def document(s, *args):
     doc = json.loads(s.infprof("roofline", "--json", *args).stdout)
     s.validate(doc, "doc/roofline.schema.json")
     return doc
-
-
-def on_terminal(s, columns, *args, **env):
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    with subprocess.Popen([s.cli, *args], stdout=theirs, stdin=subprocess.DEVNULL,
-                          env=s.env(extra={"TZ": "UTC", "LC_ALL": "C.UTF-8", **env})) as popen:
-        os.close(theirs)
-        got = b""
-        try:
-            while chunk := os.read(ours, 65536):
-                got += chunk
-        except OSError:
-            pass  # the other side is closed
-        os.close(ours)
-        equal(popen.wait(), 0, "exit code")
-    return got.decode().replace("\r\n", "\n")
-
-
-def picture(s, name, got):
-    path = s.source(f"tests/system/screens/{name}.txt")
-    if os.environ.get("INFPROF_TEST_PAINT"):
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(got)
-    with open(path, encoding="utf-8") as f:
-        check(got == f.read(), f"{name} is not as in {path}:\n{got}")
 
 
 def refused(s, code, *args):

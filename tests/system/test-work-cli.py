@@ -6,19 +6,16 @@ The pictures are in screens/. INFPROF_TEST_PAINT=1 paints them anew: look at the
 committed."""
 
 import copy
-import fcntl
 import json
 import os
-import pty
 import re
 import sqlite3
-import struct
 import subprocess
-import termios
 
 import wait_docs
 from fake_api import FakeApi
 from harness import case, check, equal, main, one_line
+from pictures import on_terminal, picture
 
 VERBS = ("threads", "waits", "spawns", "ledger", "explain")
 
@@ -30,34 +27,6 @@ def fake(s, **documents):
         name, verb = key.rsplit("_", 1)
         api.answers[f"GET /v1/runs/{name}/{verb}"] = document
     return api
-
-
-def picture(s, name, got):
-    path = s.source(f"tests/system/screens/{name}.txt")
-    if os.environ.get("INFPROF_TEST_PAINT"):
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(got)
-    with open(path, encoding="utf-8") as f:
-        wanted = f.read()
-    check(got == wanted, f"{name} is not as in {path}:\n{got}")
-
-
-def on_terminal(s, columns, *args, **env):
-    """What a terminal of so many columns is sent."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    with subprocess.Popen([s.cli, *args], stdout=theirs, stdin=subprocess.DEVNULL,
-                          env=s.env(extra={"TZ": "UTC", "LC_ALL": "C.UTF-8", **env})) as popen:
-        os.close(theirs)
-        got = b""
-        try:
-            while chunk := os.read(ours, 65536):
-                got += chunk
-        except OSError:
-            pass  # the other side is closed
-        os.close(ours)
-        equal(popen.wait(), 0, "exit code")
-    return got.decode().replace("\r\n", "\n")
 
 
 def printed(s, *args):
