@@ -203,6 +203,7 @@ int cmd_roofline(int argc, char **argv)
                                       .document = document,
                                       .rows = rows,
                                       .n_most = request.rows,
+                                      .phase = request.phase,
                                       .levels = request.levels,
                                       .cache = request.cache,
                                       .by = request.by};

@@ -26,39 +26,6 @@ static json_t *named(const json_t *row)
 
 /* ---- tiers ------------------------------------------------------------------------------ */
 
-static void put_tier(json_t *to, const json_t *tier)
-{
-        static const char *const members[] = {"intensity_at_most", "roof_gflops", "efficiency",
-                                              "level"};
-        char key[64];
-
-        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-                snprintf(key, sizeof(key), "%s.%s", text_string(tier, "tier", "?"), members[i]);
-                json_object_set(to, key, json_object_get(tier, members[i]));
-        }
-}
-
-/* Members whose names have dots: rows_member() would look into them. */
-static void flatten(json_t *to)
-{
-        static const char *const tiers[] = {"micro", "midi", "macro"};
-        static const char *const members[] = {"intensity_at_most", "roof_gflops", "efficiency",
-                                              "level"};
-
-        for (size_t t = 0; t < 3; t++) {
-                json_t *o = json_object();
-
-                for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-                        char key[64];
-
-                        snprintf(key, sizeof(key), "%s.%s", tiers[t], members[i]);
-                        json_object_set(o, members[i], json_object_get(to, key));
-                        json_object_del(to, key);
-                }
-                json_object_set_new(to, tiers[t], o);
-        }
-}
-
 bool roofline_print_levels(const struct roofline_view *r)
 {
         static const struct rows_column columns[] = {
@@ -94,9 +61,8 @@ bool roofline_print_levels(const struct roofline_view *r)
                 }
                 json_array_foreach(json_object_get(row, "levels"), k, tier)
                 {
-                        put_tier(o, tier);
+                        json_object_set(o, text_string(tier, "tier", "?"), (json_t *)tier);
                 }
-                flatten(o);
                 json_array_append_new(list, o);
         }
         view_heading(
@@ -109,7 +75,9 @@ bool roofline_print_levels(const struct roofline_view *r)
         view_line(&r->v, "%s",
                   "micro, midi, macro: GFLOP/s as a share of that tier's roof, which is in GFLOP/s "
                   "at its "
-                  "flop/byte; these are at most, by the least that has to be moved. Works in: the "
+                  "flop/byte; these are at most, by the least that has to be moved; -: faster than "
+                  "that "
+                  "tier allows, so the data came from nearer. Works in: the "
                   "tier "
                   "that holds its operands");
         return true;

@@ -71,8 +71,9 @@ static bool write_at(struct canvas *c, unsigned x, unsigned y, const char *s)
         return true;
 }
 
-/* Rows come in the order of their time, so what hides another took longer. */
-static void put_rows(struct canvas *c, const json_t *rows)
+/* Rows come in the order of their time, so what hides another took longer. Those that the table
+ * below does not show are points. */
+static void put_rows(struct canvas *c, const json_t *rows, size_t n_shown)
 {
         const json_t *row;
         double x, y;
@@ -91,7 +92,7 @@ static void put_rows(struct canvas *c, const json_t *rows)
                         continue;
                 at = &c->letters[(unsigned)y * c->width + (unsigned)x];
                 c->hidden += *at != 0;
-                *at = *at ? *at : *mark;
+                *at = *at ? *at : (char)(i < n_shown ? *mark : '.');
         }
 }
 
@@ -231,7 +232,7 @@ static void say_rest(const struct view *v, const struct canvas *c)
                           f->n_not == 1 ? " has" : "s have");
 }
 
-bool roofline_plot(const struct view *v, const json_t *document, const json_t *rows)
+bool roofline_plot(const struct view *v, const json_t *document, const json_t *rows, size_t n_most)
 {
         unsigned width = v->width ? v->width : USUAL;
         struct roofline_frame frame;
@@ -249,7 +250,7 @@ bool roofline_plot(const struct view *v, const json_t *document, const json_t *r
         ok = c.dots && c.letters;
         if (ok) {
                 top = top_of(&frame);
-                put_rows(&c, rows);
+                put_rows(&c, rows, view_shown(n_most, json_array_size(rows)));
                 for (int t = 0; t < CEILING_N_TYPES; t++)
                         put_flat(&c, (enum ceiling_type)t);
                 for (int l = 0; top > 0 && l < CEILING_N_LEVELS; l++)

@@ -76,10 +76,6 @@ static bool print_table(const struct roofline_view *r)
                 put_bound(row);
                 put_op(row);
         }
-        if (!n) {
-                view_heading(&r->v, "no op whose operands were seen");
-                return true;
-        }
         view_heading(&r->v, "ops against their roofs");
         if (!ROWS_PRINT(&r->v, r->rows, view_shown(r->n_most, n), columns))
                 return false;
@@ -94,11 +90,14 @@ static bool print_table(const struct roofline_view *r)
 bool roofline_print(const struct roofline_view *r)
 {
         print_head(r);
-        if (r->levels || r->cache) {
+        if (!json_array_size(r->rows)) {
+                view_heading(&r->v, "no op whose operands were seen%s%s",
+                             r->phase ? " in phase " : "", r->phase ? r->phase : "");
+        } else if (r->levels || r->cache) {
                 if ((r->levels && !roofline_print_levels(r)) ||
                     (r->cache && !roofline_print_cache(r)))
                         return false;
-        } else if (!roofline_plot(&r->v, r->document, r->rows) || !print_table(r)) {
+        } else if (!roofline_plot(&r->v, r->document, r->rows, r->n_most) || !print_table(r)) {
                 return false;
         }
         view_notes(&r->v, r->document);

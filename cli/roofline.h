@@ -15,8 +15,9 @@ enum roofline_by { ROOFLINE_BY_SHAPE, ROOFLINE_BY_OP, ROOFLINE_BY_PHASE };
 struct roofline_view {
         struct view v;
         const json_t *document;
-        json_t *rows;  /* to be shown, with `mark`: a letter that stands for it in the plot */
-        size_t n_most; /* rows of each table; 0: all */
+        json_t *rows;      /* to be shown, with `mark`: a letter that stands for it in the plot */
+        size_t n_most;     /* rows of each table; 0: all */
+        const char *phase; /* that rows are of; NULL: all */
         bool levels, cache;
         enum roofline_by by;
 };
@@ -45,6 +46,6 @@ bool roofline_place(const json_t *row, double *ret_x, double *ret_y);
 /* 10 to that power, briefly, in buf[TEXT_CELL]. */
 const char *roofline_power(char *buf, int decade);
 
-/* Nothing where no row can be drawn. */
-bool roofline_plot(const struct view *v, const json_t *document, const json_t *rows);
+/* Nothing where no row can be drawn; the first `n_most` rows (0: all) with their letters. */
+bool roofline_plot(const struct view *v, const json_t *document, const json_t *rows, size_t n_most);
 int roofline_svg(FILE *out, const json_t *document, const json_t *rows);

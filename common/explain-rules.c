@@ -101,6 +101,11 @@ static void look_variance(struct look *l)
                 return;
         p50 = look_number(tokens, "p50_ns");
         p95 = look_number(tokens, "p95_ns");
+        if (look_number(tokens, "p99_ns") >= TAIL_MIN * p50) {
+                judge_no(l->j, "p95 of a token is %.2f times its p50; tail-latency says more",
+                         p95 / p50);
+                return;
+        }
         if (!(p95 >= SPREAD_MIN * p50)) {
                 judge_no(l->j, "p95 of a token is %.2f times its p50", p95 / p50);
                 return;

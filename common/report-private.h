@@ -85,6 +85,10 @@ void report_put_distribution(json_t *o, const struct summary *s);
 void report_put_alloc(json_t *o, const struct runfile_alloc *a);
 int64_t report_net_bytes(const struct runfile_alloc *a);
 
+/* Loads a run, has `make` build a document of it, and lets it go. */
+int report_with(struct runfile *rf, int (*make)(struct report *r, json_t **ret), json_t **ret,
+                char **ret_why);
+
 int report_build_ops(const struct report *r, json_t **ret);
 int report_compare_ops(const void *a, const void *b);
 

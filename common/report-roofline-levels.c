@@ -21,8 +21,10 @@ static json_t *build_tier(const struct roof_at_tier *t, enum roof_tier tier, dou
         report_set(o, "bytes_at_least", whole(t->known ? t->bytes : NAN));
         report_set(o, "intensity_at_most", report_fraction(t->known ? t->intensity : NAN));
         report_set(o, "roof_gflops", report_fraction(t->known ? t->roof_gflops : NAN));
+        /* what is faster than a tier allows had its data from nearer */
         report_set(o, "efficiency",
-                   report_fraction(t->known && t->roof_gflops > 0 ? gflops / t->roof_gflops : NAN));
+                   report_fraction(t->known && gflops <= t->roof_gflops ? gflops / t->roof_gflops
+                                                                        : NAN));
         return o;
 }
 
@@ -32,13 +34,14 @@ void roofline_put_levels(json_t *o, const struct report_roof *r, const struct re
         uint32_t threads = roof ? roof->threads : s->parts;
         struct roof_work work = {.shape = &s->is, .amount = *each, .threads = threads};
         struct roof_at_tier tiers[ROOF_N_TIERS] = {0};
-        bool sized = each->bytes_known && !each->saturated && r->ceilings.cache[0].bytes;
+        bool known = each->bytes_known && !each->saturated;
+        bool sized = known && r->ceilings.cache[0].bytes;
+        double bytes = known ? roof_footprint(&s->is, each) : NAN;
         enum ceiling_level own =
-                sized ? ceilings_holds(&r->ceilings, (double)each->bytes, threads) : CEILING_MEMORY;
+                sized ? ceilings_holds(&r->ceilings, bytes, threads) : CEILING_MEMORY;
         json_t *set = json_object(), *list = json_array();
 
-        report_set(set, "bytes",
-                   report_integer_or_null(each->bytes_known && !each->saturated, each->bytes));
+        report_set(set, "bytes", whole(bytes));
         report_set(set, "level", sized ? json_string(ceiling_levels[own]) : json_null());
         report_set(set, "tier", sized ? json_string(roof_tiers[roof_tier_of(own)]) : json_null());
         report_set(o, "working_set", set);

@@ -260,23 +260,7 @@ static int build(struct report *r, json_t **ret)
 
 int report_roofline_new(json_t **ret, struct runfile *rf, char **ret_why)
 {
-        struct report r = {0};
-        int e = model_load(&r.model, rf, ret_why);
-
-        if (!e)
-                e = report_shapes_load(&r.shapes, &r.model, rf, ret_why);
-        if (!e)
-                e = report_roof_load(&r.roof, &r.model, &r.shapes, rf, ret_why);
-        r.shapes.roof = &r.roof;
-        if (!e) {
-                e = build(&r, ret);
-                if (e)
-                        runfile_explain(ret_why, e, "%s", strerror(-e));
-        }
-        report_roof_done(&r.roof);
-        report_shapes_done(&r.shapes);
-        model_done(&r.model);
-        return e;
+        return report_with(rf, build, ret, ret_why);
 }
 
 int report_roofline_file(json_t **ret, const char *path, char **ret_why)

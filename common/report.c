@@ -438,7 +438,8 @@ static int build(struct report *r, json_t **ret)
         return 0;
 }
 
-int report_build(struct runfile *rf, json_t **ret, char **ret_why)
+int report_with(struct runfile *rf, int (*make)(struct report *r, json_t **ret), json_t **ret,
+                char **ret_why)
 {
         struct report r = {0};
         int e = model_load(&r.model, rf, ret_why);
@@ -449,7 +450,7 @@ int report_build(struct runfile *rf, json_t **ret, char **ret_why)
                 e = report_roof_load(&r.roof, &r.model, &r.shapes, rf, ret_why);
         r.shapes.roof = &r.roof;
         if (!e) {
-                e = build(&r, ret);
+                e = make(&r, ret);
                 if (e)
                         runfile_explain(ret_why, e, "%s", strerror(-e));
         }
@@ -457,6 +458,11 @@ int report_build(struct runfile *rf, json_t **ret, char **ret_why)
         report_shapes_done(&r.shapes);
         model_done(&r.model);
         return e;
+}
+
+int report_build(struct runfile *rf, json_t **ret, char **ret_why)
+{
+        return report_with(rf, build, ret, ret_why);
 }
 
 int report_build_file(const char *path, json_t **ret, char **ret_why)

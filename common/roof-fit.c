@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/roof.h"
+
 static double elements(const struct shape_operand *o)
 {
         return (double)o->ne[0] * (double)o->ne[1] * (double)o->ne[2] * (double)o->ne[3];
@@ -57,7 +59,7 @@ static bool has_weights(const struct shape *s)
 
 bool roof_parts_of(struct roof_parts *ret, const struct shape *s, const struct work_amount *a)
 {
-        struct roof_parts p = {.whole = (double)a->bytes};
+        struct roof_parts p = {.whole = roof_footprint(s, a)};
 
         if (!a->bytes_known || a->saturated || s->n < 2)
                 return false;

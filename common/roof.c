@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+#include "common/amount.h"
+
 const char *const roof_bounds[ROOF_N_BOUNDS] = {"L1",      "L2",       "L3",     "memory",
                                                 "compute", "overhead", "waiting"};
 
@@ -49,6 +51,16 @@ bool roof_streams(const struct shape *s)
         return is_product(s) || !strcmp(s->op, "GET_ROWS");
 }
 
+double roof_footprint(const struct shape *s, const struct work_amount *a)
+{
+        uint64_t all = 0;
+
+        for (uint32_t i = 0; i < s->n; i++)
+                if (shape_at(s, i))
+                        all = amount_add(all, shape_bytes(shape_at(s, i)));
+        return (double)(all && all < a->bytes ? all : a->bytes);
+}
+
 static bool is_over(const struct roof *r, double wall_ns)
 {
         return r->least_ns > wall_ns;
@@ -73,7 +85,7 @@ static bool hold(struct roof *r, const struct ceilings *c, const struct roof_wor
 /* From where its data should come to where it can come from. */
 static bool find_level(struct roof *r, const struct ceilings *c, const struct roof_work *w)
 {
-        double bytes = (double)w->amount.bytes;
+        double bytes = roof_footprint(w->shape, &w->amount);
         bool streams = roof_streams(w->shape) && w->pass_bytes > bytes;
         enum ceiling_level from;
         bool found = false;

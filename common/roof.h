@@ -58,6 +58,10 @@ struct roof {
 /* False: not known, for one of all that is needed is not. */
 bool roof_of(struct roof *ret, const struct ceilings *c, const struct roof_work *w);
 
+/* Bytes that an op's operands take: no more than it moves, for of a table it may touch a part, and
+ * no more than there are, for what it changes in place it moves twice. */
+double roof_footprint(const struct shape *s, const struct work_amount *a);
+
 /* The type of multiply-adds an op is made of. */
 enum ceiling_type roof_type(const struct shape *s);
 

@@ -127,6 +127,7 @@ static void variance(void **state)
         fires("variable-latency", a_run(), TOKENS(800000, 1700000, 2000000, 1000000), "{}",
               1e9 / 0.8e9);
         silent("variable-latency", a_run(), TOKENS(1000000, 1900000, 2000000, 1000000), "{}");
+        silent("variable-latency", a_run(), TOKENS(800000, 1700000, 2400000, 1000000), "{}");
         unknown("variable-latency", a_run(), "{}", "{}");
 }
 
