@@ -194,7 +194,8 @@ static json_t *build_notes(const struct report *r, const json_t *rows, size_t le
         report_note_processes(notes, &r->model);
         if (!r->shapes.n)
                 report_note(notes,
-                            "no shapes were seen in this run, so nothing is known of the work "
+                            "no shapes were seen in this run (none of its ops has operands that "
+                            "can be read, or INFPROF_SHAPES=off), so nothing is known of the work "
                             "of its ops");
         if (roof->why)
                 report_note(notes, "%s", roof->why);
