@@ -186,6 +186,7 @@ static void find_runnable(struct facts *f)
 {
         const struct work *w = f->w;
         uint64_t running = 0, runnable = 0;
+        double computed = 0;
 
         f->runnable = NAN;
         if (f->has_kernel) {
@@ -203,10 +204,13 @@ static void find_runnable(struct facts *f)
                 if (t->running_ns == RUNFILE_NOT_TOLD || t->runnable_ns == RUNFILE_NOT_TOLD ||
                     !(compute_of(f, i) > 0))
                         continue;
+                computed += compute_of(f, i);
                 running = sum_u64(running, t->running_ns);
                 runnable = sum_u64(runnable, t->runnable_ns);
         }
-        if (running)
+        /* /proc has been asked last some time before a thread's end, in a short run long before:
+         * what is less than they computed is not the whole of it */
+        if (running && (double)running + (double)runnable >= WATCHED_MIN * computed)
                 f->runnable = (double)runnable / ((double)running + (double)runnable);
 }
 
@@ -264,10 +268,13 @@ static void find_ideal(struct facts *f)
 {
         double wide, cpus = f->cpus ? (double)f->cpus : NAN;
 
-        f->demand = f->compute_cpu = f->serial = f->ideal = f->texts = NAN;
+        f->demand = f->demand_most = f->compute_cpu = f->serial = f->ideal = f->texts = NAN;
         if (!f->has_ledger)
                 return;
-        f->demand = (f->threads_ns - f->all[IFP_LEDGER_UNACCOUNTED] - f->asleep_ns) / f->wall;
+        f->demand_most = (f->threads_ns - f->all[IFP_LEDGER_UNACCOUNTED]) / f->wall;
+        f->demand = f->demand_most - f->asleep_ns / f->wall;
+        if (f->has_kernel)
+                f->demand_most = f->demand;
         f->compute_cpu = f->all[IFP_LEDGER_COMPUTE];
         if (!f->has_kernel) {
                 f->compute_cpu *= part_of_calls(f);

@@ -19,11 +19,11 @@ static bool is_proven(const struct facts *f, struct judgement *j)
 {
         char a[FMT_SIZE];
 
-        if (f->passing > 0 && f->demand < (double)f->cpus) {
+        if (f->passing > 0 && f->demand_most < (double)f->cpus) {
                 judge_no(j,
                          "as many as %.0f threads have computed at a time on %s, but on average "
                          "only %.1f want one: they come and go",
-                         f->team, explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE), f->demand);
+                         f->team, explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE), f->demand_most);
                 return false;
         }
         if (!isnan(f->runnable)) {
@@ -46,8 +46,17 @@ static bool is_proven(const struct facts *f, struct judgement *j)
         }
         if (f->demand >= DEMAND_MIN * (double)f->cpus)
                 return true;
+        if (f->demand_most >= DEMAND_MIN * (double)f->cpus) {
+                judge_unknown(j,
+                              "%.0f threads compute on %s; on average %.1f to %.1f want one: how "
+                              "long threads that wait for others stand in line for a CPU, only "
+                              "the kernel's view tells",
+                              f->team, explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE), f->demand,
+                              f->demand_most);
+                return false;
+        }
         judge_no(j, "%.0f threads compute on %s, but on average only %.1f want one", f->team,
-                 explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE), f->demand);
+                 explain_cpus(f, (char[FMT_SIZE]){0}, FMT_SIZE), f->demand_most);
         return false;
 }
 

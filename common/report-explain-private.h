@@ -26,10 +26,11 @@ struct facts {
         double own[IFP_N_LEDGER], all[IFP_N_LEDGER]; /* of the thread that decodes; of all */
         double threads_ns;                           /* all of ALL */
         uint64_t cpus;                               /* that the process may use; 0: not known */
-        double team;     /* threads that compute in the same phase, at one time */
-        double passing;  /* of these: threads that come and go; how many live at a time is seldom so
-                          */
-        double demand;   /* CPUs they would have used, on average, had there been enough */
+        double team;    /* threads that compute in the same phase, at one time */
+        double passing; /* of these: threads that come and go; how many live at a time is seldom so
+                         */
+        double demand;  /* CPUs they would have used, on average, had there been enough: at least */
+        double demand_most; /* and at most: without the kernel's word a wait may be for a CPU */
         double watched;  /* part of the lives of threads that compute that the kernel's view saw */
         double runnable; /* share of the time they wanted a CPU that they did not have one */
         bool short_of_cpus;      /* so that who waits may wait for a thread that has none */

@@ -2,12 +2,14 @@
 """What infprof explain makes of runs that are known to be well or badly cut: the right finding, with numbers that are
 the engine's own, and none on a healthy run."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 
 from harness import case, check, equal, main, near, skip
+from kernel_view import watched
 from work import OUTER, PHASES, work
 
 # what the machine does beside the test may well be found, and rightly
@@ -16,10 +18,11 @@ CPUS = len(os.sched_getaffinity(0))
 MEETS = ["--dim", "512", "--layers", "2"]  # ops of some size
 
 
-def explained(s, *args, before=(), env=None):
+def explained(s, *args, before=(), env=None, attached=None):
     """(findings by id, document, the engine's own counts)"""
-    run = s.run([*before, s.tinyengine, "--truth", s.path("truth.json"), "--ledger", s.path("ledger.json"), *args],
-                kernels=PHASES + OUTER, env=env)
+    with attached(s) if attached else contextlib.nullcontext():
+        run = s.run([*before, s.tinyengine, "--truth", s.path("truth.json"), "--ledger", s.path("ledger.json"), *args],
+                    kernels=PHASES + OUTER, env=env)
     doc = work(s, "explain", run)
     return sound(doc), doc, s.json("truth.json")
 
@@ -61,7 +64,7 @@ def a_healthy_run(s):
 @case
 def more_threads_than_cpus(s):
     for threads in (4 * CPUS, 2 * CPUS, 1):
-        found, doc, _ = explained(s, "--threads", threads, "--tokens", "200", *MEETS)
+        found, doc, _ = explained(s, "--threads", threads, "--tokens", "200", *MEETS, attached=watched)
         why = next(x["why"] for x in doc["looked_at"] if x["id"] == "oversubscribed")
         equal("oversubscribed" in found, threads > 1, f"oversubscribed at {threads} threads on {CPUS} CPUs: {why}")
         none_of(found, "spawn-churn", "lock-convoy")
@@ -73,6 +76,7 @@ def more_threads_than_cpus_without_the_kernels_view(s):
         found, doc, _ = explained(s, "--threads", threads, "--tokens", "100", *MEETS, env={"INFPROF_KERNEL": "off"})
         looked = {x["id"]: x["found"] for x in doc["looked_at"]}
         equal(looked["preempted"], None, "who preempts is not known")
+        check(looked["oversubscribed"] is not (threads == 1), "what only the kernel knows is unknown, not denied")
         if threads == 1:
             none_of(found, "oversubscribed")
 

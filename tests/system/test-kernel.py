@@ -3,7 +3,6 @@
 these cases say why they are skipped. Read from the run file, where all of it is."""
 
 import contextlib
-import glob
 import json
 import os
 import re
@@ -12,21 +11,12 @@ import sqlite3
 import subprocess
 
 from harness import Failed, between, case, check, equal, main, near, skip, wait_until
+from kernel_view import rows, run_files, view_is_up, watched
 from victims import victim
 
 GETPPID, CLOSE, PREAD64, BPF, PERF_EVENT_OPEN = 110, 3, 17, 321, 298
 BLOCKS = ("futex", "io", "fault", "sleep", "poll", "other")
 LATE = 3  # what a thread still does between its own last look and its end
-
-
-def run_files(s):
-    return glob.glob(s.path("state/infprof/runs/*.infprof"))
-
-
-def rows(path, sql, *arguments):
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as db:
-        db.row_factory = sqlite3.Row
-        return [dict(row) for row in db.execute(sql, arguments)]
 
 
 def file_of(s, pid):
@@ -80,36 +70,6 @@ def whole(view, fraction=0.01, at_least_ns=100_000_000):
             continue  # before it said hello nobody looked
         near(told, life, fraction,
              f"running {t['running_ns']} + runnable {t['runnable_ns']} + blocked {blocked(t)} of {t['name']}")
-
-
-def view_is_up(s, env=None):
-    """A process that keeps the programs attached; skips where they cannot be."""
-    keeper = s.start([victim(s, "kernel-days"), "wait", "600"], env=env)
-
-    def told():
-        for path in run_files(s):
-            with contextlib.suppress(sqlite3.Error):
-                for row in rows(path, "SELECT view, why, events FROM kernel JOIN process USING (process) WHERE pid = ?",
-                                keeper.pid):
-                    if row["view"] != 2 or row["events"]:
-                        return row
-        return None
-    row = wait_until(told, 30, "the view of the keeper")
-    if row["view"] != 2:
-        keeper.kill()
-        keeper.wait()
-        skip(row["why"])
-    return keeper
-
-
-@contextlib.contextmanager
-def watched(s, env=None):
-    keeper = view_is_up(s, env)
-    try:
-        yield keeper
-    finally:
-        keeper.kill()
-        keeper.wait()
 
 
 def profiled(s, *args, env=None, timeout=120, before=()):

@@ -2,7 +2,7 @@
 /*
  * What a victim that waits knows of its waits: how many of each kind, and how long by its own
  * stopwatch. Printed at the end as one line of JSON: {"waits": {KIND: {"count": n, "total_ns":
- * ns}}, "values": {NAME: n}}.
+ * ns, "in_line_ns": ns}}, "values": {NAME: n}}.
  *
  * What only arranges that somebody waits must not be a wait itself, for whoever watches: naps and
  * looks at threads are system calls without libc.
@@ -127,7 +127,7 @@ __attribute__((unused)) static void until_joined(void)
 struct told_wait {
         const char *kind;
         _Atomic long count;
-        _Atomic uint64_t ns;
+        _Atomic uint64_t ns, in_line_ns;
 };
 static struct told_wait told_waits[WAITS_MAX];
 static struct {
@@ -149,11 +149,33 @@ static inline struct told_wait *told_of(const char *kind)
         return &told_waits[i];
 }
 
+/* How long this thread has stood in line for a CPU since it was asked last; ns. What of it lies
+ * between the stopwatch and the call is no wait, and which part that is nobody knows. */
+static inline uint64_t stood_in_line(void)
+{
+        static __thread unsigned long long before;
+        unsigned long long ran = 0, all = before, since;
+        char text[96];
+        long fd = bare_syscall(SYS_openat, -100, (long)"/proc/thread-self/schedstat", 0, 0, 0, 0);
+
+        if (fd >= 0) {
+                long n = bare_syscall(SYS_read, fd, (long)text, sizeof(text) - 1, 0, 0, 0);
+
+                bare_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
+                text[n > 0 ? n : 0] = 0;
+                (void)sscanf(text, "%llu %llu", &ran, &all);
+        }
+        since = all - before;
+        before = all;
+        return since;
+}
+
 static inline void told(const char *kind, uint64_t since)
 {
         uint64_t ns = now_ns() - since;
         struct told_wait *w = told_of(kind);
 
+        atomic_fetch_add(&w->in_line_ns, stood_in_line());
         atomic_fetch_add(&w->count, 1);
         atomic_fetch_add(&w->ns, ns);
 }
@@ -180,9 +202,10 @@ static inline void told_print(void)
 {
         printf("{\"waits\": {");
         for (int i = 0; told_waits[i].kind; i++)
-                printf("%s\"%s\": {\"count\": %ld, \"total_ns\": %llu}", i ? ", " : "",
-                       told_waits[i].kind, told_waits[i].count,
-                       (unsigned long long)told_waits[i].ns);
+                printf("%s\"%s\": {\"count\": %ld, \"total_ns\": %llu, \"in_line_ns\": %llu}",
+                       i ? ", " : "", told_waits[i].kind, told_waits[i].count,
+                       (unsigned long long)told_waits[i].ns,
+                       (unsigned long long)told_waits[i].in_line_ns);
         printf("}, \"values\": {");
         for (int i = 0; told_values[i].name; i++)
                 printf("%s\"%s\": %lld", i ? ", " : "", told_values[i].name, told_values[i].n);
