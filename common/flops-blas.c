@@ -120,6 +120,8 @@ static struct count count(unsigned what, uint64_t m, uint64_t n, uint64_t k, uin
                 return (struct count){n, 0, amount_mul(2, n)};
         case BLAS_COPY:
                 return (struct count){0, 0, amount_mul(2, n)};
+        case BLAS_ZERO:
+                return (struct count){0, 0, n};
         case BLAS_GEMMT:
                 return (struct count){amount_mul(k, half(n)), amount_mul(k, half(n)),
                                       amount_add(amount_mul3(2, n, k), half(n))};

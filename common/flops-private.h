@@ -119,6 +119,7 @@ enum {
         BLAS_DOT,
         BLAS_SCAL,
         BLAS_COPY,
+        BLAS_ZERO,
         BLAS_SUM,
         BLAS_GEMMT,
         BLAS_GBMV,

@@ -270,6 +270,9 @@ static const struct flops_row table[] = {
         BLAS("copy", BLAS_COPY,
              "Lawson et al., BLAS, TOMS 5(3), 1979; bytes: McCalpin, STREAM, "
              "1995"),
+        BLAS("zero", BLAS_ZERO,
+             "Dongarra et al., BLAS 3, TOMS 16(1), 1990: where alpha and beta are 0 the result is "
+             "set to 0"),
         BLAS("gemmt", BLAS_GEMMT, "as LAWN 41 of syrk: k n (n + 1) / 2 products and sums"),
         {"gbmv", BLAS_GBMV, fits_blas, flops_blas, bytes_blas, NULL,
          "LAWN 41: a product and a sum an element of the band; what alpha and beta cost is left "

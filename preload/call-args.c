@@ -88,7 +88,65 @@ static inline bool is_inside(struct ifp_lane *lane, const struct ifp_open *o)
         return false;
 }
 
-static uint32_t make(const struct ifp_call *call, uint32_t op, const int64_t *args)
+/*
+ * The bits of a scalar; of a complex one both parts. Vector registers are as the caller left them:
+ * neither the way here nor anything on it touches them.
+ */
+static inline bool scalar_bits(const struct ifp_scalar *s, uint64_t sp, uint64_t ret[2])
+{
+        bool wide = s->type == IFP_SCALAR_F64 || s->type == IFP_SCALAR_CF64;
+        uint64_t word;
+
+        ret[1] = 0;
+        if (!s->at) {
+                ret[0] = s->vector ? ifp_vector_argument_1() : ifp_vector_argument_0();
+                if (!wide)
+                        ret[0] &= UINT32_MAX;
+                return true;
+        }
+        word = *(const uint64_t *)(sp + (uint64_t)(int64_t)s->at);
+        if (word < 4096)
+                return false;
+        ret[0] = wide ? *(const uint64_t *)word : *(const uint32_t *)word;
+        if (s->type == IFP_SCALAR_CF64)
+                ret[1] = ((const uint64_t *)word)[1];
+        else if (s->type == IFP_SCALAR_CF32)
+                ret[1] = ((const uint32_t *)word)[1];
+        return true;
+}
+
+/* Zero of either sign, in both parts. */
+static inline bool is_zero(const struct ifp_scalar *s, uint64_t sp)
+{
+        uint64_t bits[2];
+
+        if (!scalar_bits(s, sp, bits))
+                return false;
+        bits[0] |= bits[1];
+        return !(s->type == IFP_SCALAR_F64 || s->type == IFP_SCALAR_CF64 ? bits[0] << 1
+                                                                         : (uint32_t)bits[0] << 1);
+}
+
+static bool is_one(const struct ifp_scalar *s, uint64_t sp)
+{
+        bool wide = s->type == IFP_SCALAR_F64 || s->type == IFP_SCALAR_CF64;
+        uint64_t bits[2];
+
+        return scalar_bits(s, sp, bits) && bits[0] == (wide ? 0x3ff0000000000000 : 0x3f800000) &&
+               !(wide ? bits[1] << 1 : (uint32_t)bits[1] << 1);
+}
+
+static enum ifp_scaled scaled_by(const struct ifp_call *call, uint64_t sp)
+{
+        if (!call->beta.type)
+                return call->no_beta;
+        return is_zero(&call->beta, sp)  ? IFP_ZEROED
+               : is_one(&call->beta, sp) ? IFP_LEFT_ALONE
+                                         : IFP_SCALED;
+}
+
+static uint32_t make(const struct ifp_call *call, uint32_t op, const int64_t *args,
+                     enum ifp_scaled scaled)
 {
         struct ifp_shape shape;
 
@@ -98,7 +156,7 @@ static uint32_t make(const struct ifp_call *call, uint32_t op, const int64_t *ar
         shape.n_operands = shape.n_params = 0;
         for (uint32_t i = 0; i < IFP_SHAPE_OPERANDS; i++)
                 shape.at[i] = (struct ifp_operand){0};
-        return call->shape(call, args, &shape) ? ifp_shape(&shape) : 0;
+        return call->shape(call, args, scaled, &shape) ? ifp_shape(&shape) : 0;
 }
 
 /* The number of the shape of a call that is open as `o`; 0: none. */
@@ -122,6 +180,8 @@ static inline uint32_t shape_of(struct ifp_tls *tls, const struct ifp_call *call
                         return 0;
                 mixed += (uint64_t)args[i] * spread[i];
         }
+        if (call->alpha.type && IFP_UNLIKELY(is_zero(&call->alpha, sp)))
+                return make(call, op, args, scaled_by(call, sp)); /* seldom: not remembered */
         s = (struct seen *)(void *)tls->lane->calls_seen[(mixed >> 32) % N_SEEN];
         shape = *(volatile uint16_t *)&s->shape;
         if (IFP_LIKELY(shape && s->op == op && s->thread == thread)) {
@@ -131,7 +191,7 @@ static inline uint32_t shape_of(struct ifp_tls *tls, const struct ifp_call *call
                 if (IFP_LIKELY(!differ && *(volatile uint16_t *)&s->shape == shape))
                         return shape;
         }
-        shape = make(call, op, args);
+        shape = make(call, op, args, IFP_NOT_SCALED);
         if (!shape || *(volatile uint32_t *)&s->claim)
                 return shape;
         s->claim = 1;

@@ -33,14 +33,74 @@ static inline int16_t ifp_arg_offset(uint32_t i)
         return (int16_t)(i < 6 ? -8 * (int)(i + 1) : 16 + 8 * (int)(i - 6)); /* stub-*.S */
 }
 
+/* The bits of the first two floating-point arguments. The shim's own code has no vector registers,
+ * so that they are there until somebody else's is called. */
+#if defined(__x86_64__)
+static inline uint64_t ifp_vector_argument_0(void)
+{
+        uint64_t bits;
+
+        __asm__ volatile("movq %%xmm0, %0" : "=r"(bits));
+        return bits;
+}
+
+static inline uint64_t ifp_vector_argument_1(void)
+{
+        uint64_t bits;
+
+        __asm__ volatile("movq %%xmm1, %0" : "=r"(bits));
+        return bits;
+}
+#elif defined(__aarch64__)
+static inline uint64_t ifp_vector_argument_0(void)
+{
+        uint64_t bits;
+
+        __asm__ volatile("fmov %0, d0" : "=r"(bits));
+        return bits;
+}
+
+static inline uint64_t ifp_vector_argument_1(void)
+{
+        uint64_t bits;
+
+        __asm__ volatile("fmov %0, d1" : "=r"(bits));
+        return bits;
+}
+#else
+#error "which registers have floating-point arguments?"
+#endif
+
+enum ifp_scalar_type {
+        IFP_SCALAR_NONE,
+        IFP_SCALAR_F32,
+        IFP_SCALAR_F64,
+        IFP_SCALAR_CF32,
+        IFP_SCALAR_CF64
+};
+
+/* A floating-point argument. */
+struct ifp_scalar {
+        uint8_t type;   /* enum ifp_scalar_type */
+        uint8_t vector; /* number of the register that has it, 0 or 1, if at is 0 */
+        int16_t at;     /* as of ifp_arg: what lies there says where it lies */
+};
+
+/* What becomes of the result where a product counts for nothing: by the second factor. */
+enum ifp_scaled { IFP_NOT_SCALED, IFP_SCALED, IFP_ZEROED, IFP_LEFT_ALONE };
+
 /* Embedded in what an engine knows of a kernel: its want has the address of `hook`. */
 struct ifp_call {
         struct ifp_hook hook; /* enter is ifp_call_enter */
         uint8_t n;
         bool plain; /* all are i32, and lie there themselves: the most frequent case */
         struct ifp_arg at[IFP_ARGS_MAX];
+        /* The factor of a product, which is not made where it is 0, and of what is there before. */
+        struct ifp_scalar alpha, beta;
+        uint8_t no_beta; /* enum ifp_scaled: what becomes of the result where there is none */
         /* What the op was done on, all but its op and parts; false: that cannot be. */
-        bool (*shape)(const struct ifp_call *call, const int64_t *args, struct ifp_shape *ret);
+        bool (*shape)(const struct ifp_call *call, const int64_t *args, enum ifp_scaled scaled,
+                      struct ifp_shape *ret);
 };
 
 /* Another one that is looked at. */

@@ -24,10 +24,12 @@ static struct declared {
 static uint32_t n_declared;
 static char text[IFP_DECLARED_BYTES];
 
-static bool shape_of(const struct ifp_call *call, const int64_t *args, struct ifp_shape *ret)
+static bool shape_of(const struct ifp_call *call, const int64_t *args, enum ifp_scaled scaled,
+                     struct ifp_shape *ret)
 {
         const struct declared *d = (const void *)call; /* its first member */
 
+        (void)scaled; /* a declaration has no scalars */
         ret->formula = d->formula;
         ret->n_params = call->n;
         for (uint32_t i = 0; i < call->n; i++)

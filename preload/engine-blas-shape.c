@@ -207,7 +207,40 @@ static void put_vectors(struct operands *b)
         }
 }
 
-bool ifp_blas_shape(const struct ifp_call *call, const int64_t *args, struct ifp_shape *ret)
+/* How many elements of the result beta is a factor of. */
+static int64_t n_results(const struct operands *b)
+{
+        switch (b->r->row->what) {
+        case IFP_BLAS_GEMM:
+        case IFP_BLAS_SYMM:
+        case IFP_BLAS_TRMM:
+                return b->n && b->m > INT64_MAX / b->n ? INT64_MAX : b->m * b->n;
+        case IFP_BLAS_GEMMT:
+        case IFP_BLAS_SYRK:
+        case IFP_BLAS_SYR2K:
+                return b->n < INT32_MAX ? b->n * (b->n + 1) / 2 : INT64_MAX;
+        case IFP_BLAS_GEMV:
+        case IFP_BLAS_GBMV:
+                return b->ta ? b->n : b->m;
+        default:
+                return b->n;
+        }
+}
+
+/* Of a product by 0 there is no more than what becomes of the result. */
+static void put_scaled(const struct operands *b, enum ifp_scaled scaled)
+{
+        struct ifp_shape *to = b->to;
+
+        to->n_operands = 1;
+        to->formula = scaled == IFP_ZEROED ? b->r->zeroed : b->r->scaled;
+        to->n_params = 2;
+        to->params[0] = 0;
+        to->params[1] = scaled == IFP_LEFT_ALONE ? 0 : n_results(b);
+}
+
+bool ifp_blas_shape(const struct ifp_call *call, const int64_t *args, enum ifp_scaled scaled,
+                    struct ifp_shape *ret)
 {
         const struct ifp_blas *r = (const void *)call; /* its first member */
         struct operands b = {.r = r, .to = ret};
@@ -231,6 +264,10 @@ bool ifp_blas_shape(const struct ifp_call *call, const int64_t *args, struct ifp
                 put_matrix_and_vectors(&b);
         if (b.refused)
                 return false;
+        if (scaled) {
+                put_scaled(&b, scaled);
+                return true;
+        }
         ret->formula = r->formula;
         ret->n_params = 4;
         ret->params[0] = b.m;

@@ -139,19 +139,47 @@ static char letter_of(const struct ifp_blas_row *row, uint32_t form)
         return letter;
 }
 
+/* Is the first of its scalars the factor of a product? */
+static bool has_alpha(const struct ifp_blas_row *row)
+{
+        return !ifp_blas_is_vector(row) || ifp_starts(row->name, "axp");
+}
+
+/* The next scalar, alpha or beta: `letter` a or r, in vector register number `vector` or at the
+ * address that is argument `at`. */
+static void add_scalar(struct ifp_blas *r, char letter, bool by_address, uint32_t vector,
+                       uint32_t at)
+{
+        struct ifp_scalar *s = r->call.alpha.type ? &r->call.beta : &r->call.alpha;
+        bool wide = r->bytes == (r->complex ? 16 : 8);
+
+        s->type = letter == 'a' && r->complex ? (wide ? IFP_SCALAR_CF64 : IFP_SCALAR_CF32)
+                                              : (wide ? IFP_SCALAR_F64 : IFP_SCALAR_F32);
+        s->vector = (uint8_t)vector;
+        s->at = by_address ? ifp_arg_offset(at) : 0;
+}
+
 static void make_call(struct ifp_blas *r, bool wide)
 {
         uint8_t integer = wide ? IFP_ARG_64 : IFP_ARG_I32;
-        uint32_t at = 0, lengths = 0;
+        uint32_t at = 0, lengths = 0, vector = 0;
         struct ifp_call *c = &r->call;
+
+        c->alpha.type = c->beta.type = IFP_SCALAR_NONE;
+        c->no_beta = r->row->what == IFP_BLAS_TRMM ? IFP_ZEROED : IFP_LEFT_ALONE;
 
         if (r->cblas && !ifp_blas_is_vector(r->row))
                 ifp_call_add(c, ifp_arg_offset(at++), IFP_ARG_I32);
         for (const char *a = r->row->args; *a; a++) {
                 bool flag = *a == 's' || *a == 't' || *a == 'T' || *a == 'x';
 
-                if (r->cblas && (*a == 'r' || (*a == 'a' && !r->complex)))
-                        continue; /* in a vector register */
+                bool in_vector = r->cblas && (*a == 'r' || (*a == 'a' && !r->complex));
+
+                if ((*a == 'r' || *a == 'a') && has_alpha(r->row))
+                        add_scalar(r, *a, !in_vector, vector, at);
+                vector += in_vector;
+                if (in_vector)
+                        continue;
                 if (ifp_blas_keeps(*a) && r->cblas)
                         ifp_call_add(c, ifp_arg_offset(at), flag ? IFP_ARG_I32 : integer);
                 else if (ifp_blas_keeps(*a))
@@ -188,6 +216,11 @@ static void make(struct ifp_blas *r, const struct ifp_blas_row *row, const struc
         r->call.n = 0;
         make_call(r, wide);
         r->formula = ifp_name(row->formula);
+        r->scaled = ifp_name(r->complex && (r->call.beta.type == IFP_SCALAR_F32 ||
+                                            r->call.beta.type == IFP_SCALAR_F64)
+                                     ? "rscal"
+                                     : "scal");
+        r->zeroed = ifp_name("zero");
         r->type = (uint16_t)ifp_type(types[i].name, 1, types[i].bytes);
 }
 

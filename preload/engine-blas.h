@@ -53,9 +53,9 @@ struct ifp_blas {
         struct ifp_call call; /* keeps storage order, flags but x, and integers */
         struct ifp_want want;
         const struct ifp_blas_row *row;
-        uint32_t formula; /* into names */
-        uint16_t type;    /* in the segment; 0: routine not made yet */
-        uint8_t bytes;    /* of an element */
+        uint32_t formula, scaled, zeroed; /* into names */
+        uint16_t type;                    /* in the segment; 0: routine not made yet */
+        uint8_t bytes;                    /* of an element */
         bool cblas, complex;
 };
 
@@ -71,6 +71,7 @@ static inline bool ifp_blas_keeps(char letter)
 }
 
 /* As struct ifp_call has it, of one inside a struct ifp_blas. */
-bool ifp_blas_shape(const struct ifp_call *call, const int64_t *args, struct ifp_shape *ret);
+bool ifp_blas_shape(const struct ifp_call *call, const int64_t *args, enum ifp_scaled scaled,
+                    struct ifp_shape *ret);
 
 #pragma GCC visibility pop

@@ -9,6 +9,11 @@ from harness import case, check, equal, main, skip
 M, N, K, BELOW, ABOVE = 7, 5, 3, 1, 2
 TIMES = 3
 BYTES = {"s": 4, "d": 8, "c": 8, "z": 16}
+NO_PRODUCT = None  # or beta, where alpha is 0
+SAME = {"gemm3m": "gemm", "hemm": "symm", "herk": "syrk", "her2k": "syr2k", "trsm": "trmm", "trsv": "trmv",
+        "tpmv": "trmv", "tpsv": "trmv", "hemv": "symv", "spmv": "symv", "hpmv": "symv", "hbmv": "sbmv",
+        "tbsv": "tbmv", "geru": "ger", "gerc": "ger", "her": "syr", "spr": "syr", "hpr": "syr", "her2": "syr2",
+        "spr2": "syr2", "hpr2": "syr2", "dotu": "dot", "dotc": "dot", "asum": "nrm2", "amax": "nrm2"}
 
 
 def band(rows, columns, below, above):
@@ -49,17 +54,32 @@ def work(base, right=False):
         "copy": (0, 0, 2 * N),
         "swap": (0, 0, 4 * N),
     }
-    same = {"gemm3m": "gemm", "hemm": "symm", "herk": "syrk", "her2k": "syr2k", "trsm": "trmm", "trsv": "trmv",
-            "tpmv": "trmv", "tpsv": "trmv", "hemv": "symv", "spmv": "symv", "hpmv": "symv", "hbmv": "sbmv",
-            "tbsv": "tbmv", "geru": "ger", "gerc": "ger", "her": "syr", "spr": "syr", "hpr": "syr", "her2": "syr2",
-            "spr2": "syr2", "hpr2": "syr2", "dotu": "dot", "dotc": "dot", "asum": "nrm2", "amax": "nrm2"}
-    return table[same.get(base, base)]
+    return table[SAME.get(base, base)]
+
+
+def without_product(base, beta, transposed):
+    """As work(), of one call with alpha = 0: by the reference there is no product, and the result is what beta makes
+    of it. None: alpha has no part in it."""
+    results = {"gemm": M * N, "symm": M * N, "trmm": M * N, "syrk": half(N), "syr2k": half(N), "gemv": N if transposed else M,
+               "gbmv": M, "symv": N, "sbmv": N, "ger": 0, "syr": 0, "syr2": 0, "axpy": 0, "axpby": N}
+    n = results.get(SAME.get(base, base))
+    if n is None or base in ("trmv", "trsv", "tpmv", "tpsv"):
+        return None
+    if beta == 1 and base not in ("trmm", "trsm") or not n:
+        return (0, 0, 0)
+    if beta == 0 or base in ("trmm", "trsm"):
+        return (0, 0, n)
+    return (0, n, 2 * n) if base in ("herk", "her2k") else (n, 0, 2 * n)
 
 
 def routine(name, letter, base, sides=(False,)):
     """(name, (calls, flops, bytes)) of a routine that is called once for each of `sides`."""
     product, total = (6, 2) if letter in "cz" else (1, 1)
     each = [work(base, right) for right in sides]
+    if NO_PRODUCT is not None:
+        # of two calls of gemv the second is of the transposed; Fortran's is
+        turned = [i == 1 or name.endswith("_") for i in range(len(sides))]
+        each = [without_product(base, NO_PRODUCT, t) or e for t, e in zip(turned, each)]
     return name, (TIMES * len(each), TIMES * sum(product * p + total * s for p, s, _ in each),
                   TIMES * BYTES[letter] * sum(e for _, _, e in each))
 
@@ -127,6 +147,17 @@ def each_routine_is_what_its_arguments_say(s):
     for op in doc["ops"]:
         if op["kind"] == "kernel":
             equal(op["shaped_calls"], op["calls"], f"calls of {op['name']} with a shape")
+
+
+@case
+def a_product_by_zero_is_none(s):
+    global NO_PRODUCT
+    for beta in (0, 1, 2):
+        NO_PRODUCT = beta
+        doc = s.report(s.run([openblas(s), TIMES, 0, beta], env={"OPENBLAS_NUM_THREADS": "1"}))
+        want = dict(truth())
+        NO_PRODUCT = None
+        equal(measured(doc), want, f"calls, FLOPs and bytes, beta = {beta}")
 
 
 @case

@@ -319,6 +319,7 @@ static const struct golden golden[] = {
         {"scal", "f64[1]", 5, 80, false, 2, {0, 5}},
         {"scal", "cf64[1]", 30, 160, false, 2, {0, 5}}, /* 6*5 */
         {"copy", "f64[1]", 0, 80, false, 2, {0, 5}},
+        {"zero", "f64[1]", 0, 40, false, 2, {0, 5}},
         {"nrm2", "f64[1]", 10, 40, false, 2, {0, 5}},
         {"nrm2", "cf64[1]", 20, 80, false, 2, {0, 5}},
         {"asum", "f64[1]", 10, 40, false, 2, {0, 5}},

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * blas TIMES: calls OpenBLAS by CBLAS and by Fortran, each routine of each type TIMES times, with
- * m, n, k = 7, 5, 3 and one band below, two above. What that is in numbers, the test works out.
+ * blas TIMES [ALPHA BETA]: calls OpenBLAS by CBLAS and by Fortran, each routine of each type TIMES
+ * times, with m, n, k = 7, 5, 3 and one band below, two above. What that is in numbers, the test
+ * works out.
  */
 #include <cblas.h>
 #include <f77blas.h>
@@ -9,6 +10,7 @@
 
 #define LD 16
 
+static double alpha = 1, beta;
 static blasint m = 7, n = 5, k = 3, below = 1, above = 2, ld = LD, one = 1, two = 2;
 static char N[] = "N", T[] = "T", C[] = "C", U[] = "U", L[] = "L", R[] = "R";
 
@@ -26,7 +28,8 @@ static char N[] = "N", T[] = "T", C[] = "C", U[] = "U", L[] = "L", R[] = "R";
 /* The arrays are as large as any routine asks for, and hold what keeps all results finite. */
 #define ARRAYS(type)                                                                               \
         static type a[2 * LD * LD], b[2 * LD * LD], c[2 * LD * LD], x[2 * LD], y[2 * LD],          \
-                p[2 * LD * LD], al[2] = {1}, be[2] = {0}, res[2], r1 = 1, r0 = 0;                  \
+                p[2 * LD * LD];                                                                    \
+        type al[2] = {(type)alpha}, be[2] = {(type)beta}, res[2], r1 = al[0], r0 = be[0];          \
         for (int i = 0; i < 2 * LD * LD; i++)                                                      \
         a[i] = p[i] = i % (2 * LD + 2) ? 0 : 1
 
@@ -61,19 +64,19 @@ static char N[] = "N", T[] = "T", C[] = "C", U[] = "U", L[] = "L", R[] = "R";
 
 #define CBLAS_REAL(t)                                                                              \
         do {                                                                                       \
-                CBLAS_BOTH(t, 1, 0);                                                               \
-                cblas_##t##symv(COL, UP, n, 1, a, LD, x, 1, 0, y, 1);                              \
-                cblas_##t##sbmv(COL, UP, n, above, 1, a, LD, x, 1, 0, y, 1);                       \
-                cblas_##t##spmv(COL, UP, n, 1, p, x, 1, 0, y, 1);                                  \
-                cblas_##t##ger(COL, m, n, 1, x, 1, y, 1, c, LD);                                   \
-                cblas_##t##syr(ROW, UP, n, 1, x, 1, c, LD);                                        \
-                cblas_##t##spr(COL, UP, n, 1, x, 1, b);                                            \
-                cblas_##t##syr2(COL, UP, n, 1, x, 1, y, 1, c, LD);                                 \
-                cblas_##t##spr2(COL, UP, n, 1, x, 1, y, 1, b);                                     \
+                CBLAS_BOTH(t, r1, r0);                                                             \
+                cblas_##t##symv(COL, UP, n, r1, a, LD, x, 1, r0, y, 1);                            \
+                cblas_##t##sbmv(COL, UP, n, above, r1, a, LD, x, 1, r0, y, 1);                     \
+                cblas_##t##spmv(COL, UP, n, r1, p, x, 1, r0, y, 1);                                \
+                cblas_##t##ger(COL, m, n, r1, x, 1, y, 1, c, LD);                                  \
+                cblas_##t##syr(ROW, UP, n, r1, x, 1, c, LD);                                       \
+                cblas_##t##spr(COL, UP, n, r1, x, 1, b);                                           \
+                cblas_##t##syr2(COL, UP, n, r1, x, 1, y, 1, c, LD);                                \
+                cblas_##t##spr2(COL, UP, n, r1, x, 1, y, 1, b);                                    \
                 cblas_##t##dot(n, x, 1, y, 1);                                                     \
                 cblas_##t##nrm2(n, x, 1);                                                          \
                 cblas_##t##asum(n, x, 1);                                                          \
-                cblas_##t##rot(n, x, 1, y, 1, 1, 0);                                               \
+                cblas_##t##rot(n, x, 1, y, 1, r1, r0);                                             \
         } while (0)
 
 #define CBLAS_COMPLEX(t, r)                                                                        \
@@ -81,22 +84,22 @@ static char N[] = "N", T[] = "T", C[] = "C", U[] = "U", L[] = "L", R[] = "R";
                 CBLAS_BOTH(t, al, be);                                                             \
                 cblas_##t##gemm3m(COL, NO, NO, m, n, k, al, a, LD, b, LD, be, c, LD);              \
                 cblas_##t##hemm(COL, RI, UP, m, n, al, a, LD, b, LD, be, c, LD);                   \
-                cblas_##t##herk(COL, UP, NO, n, k, 1, a, LD, 0, c, LD);                            \
-                cblas_##t##her2k(COL, UP, NO, n, k, al, a, LD, b, LD, 0, c, LD);                   \
+                cblas_##t##herk(COL, UP, NO, n, k, r1, a, LD, r0, c, LD);                          \
+                cblas_##t##her2k(COL, UP, NO, n, k, al, a, LD, b, LD, r0, c, LD);                  \
                 cblas_##t##hemv(COL, UP, n, al, a, LD, x, 1, be, y, 1);                            \
                 cblas_##t##hbmv(COL, UP, n, above, al, a, LD, x, 1, be, y, 1);                     \
                 cblas_##t##hpmv(COL, UP, n, al, p, x, 1, be, y, 1);                                \
                 cblas_##t##geru(COL, m, n, al, x, 1, y, 1, c, LD);                                 \
                 cblas_##t##gerc(ROW, m, n, al, x, 1, y, 1, c, LD);                                 \
-                cblas_##t##her(COL, UP, n, 1, x, 1, c, LD);                                        \
-                cblas_##t##hpr(COL, UP, n, 1, x, 1, b);                                            \
+                cblas_##t##her(COL, UP, n, r1, x, 1, c, LD);                                       \
+                cblas_##t##hpr(COL, UP, n, r1, x, 1, b);                                           \
                 cblas_##t##her2(COL, UP, n, al, x, 1, y, 1, c, LD);                                \
                 cblas_##t##hpr2(COL, UP, n, al, x, 1, y, 1, b);                                    \
                 cblas_##t##dotu_sub(n, x, 1, y, 1, res);                                           \
                 cblas_##t##dotc_sub(n, x, 1, y, 1, res);                                           \
                 cblas_##r##t##nrm2(n, x, 1);                                                       \
                 cblas_##r##t##asum(n, x, 1);                                                       \
-                cblas_##t##r##scal(n, 1, x, 1);                                                    \
+                cblas_##t##r##scal(n, r1, x, 1);                                                   \
         } while (0)
 
 #define FORTRAN_BOTH(t)                                                                            \
@@ -175,6 +178,10 @@ static void doubles(void)
 
 int main(int argc, char **argv)
 {
+        if (argc > 3) {
+                alpha = atof(argv[2]);
+                beta = atof(argv[3]);
+        }
         for (int i = argc > 1 ? atoi(argv[1]) : 1; i > 0; i--) {
                 singles();
                 doubles();
