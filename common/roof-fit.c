@@ -65,8 +65,13 @@ bool roof_parts_of(struct roof_parts *ret, const struct shape *s, const struct w
                 return false;
         for (uint32_t i = has_weights(s) ? 2 : 1; i < s->n; i++)
                 p.activations += bytes(&s->at[i]);
+        if (roof_is_in_place(s))
+                p.activations -= bytes(&s->at[0]);
         /* what is put into a table is no more than the rows that are put */
         p.intermediate = strcmp(s->op, "SET_ROWS") ? bytes(&s->at[0]) : p.whole - p.activations;
+        /* of a triangular or symmetric one half is touched */
+        if (!has_weights(s) && p.activations + p.intermediate > p.whole)
+                p.activations = fmax(0, p.whole - p.intermediate);
         p.weights = has_weights(s) ? p.whole - p.activations - p.intermediate : 0;
         if (!(p.weights >= 0 && p.intermediate >= 0 && p.activations >= 0))
                 return false;

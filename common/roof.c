@@ -51,13 +51,28 @@ bool roof_streams(const struct shape *s)
         return is_product(s) || !strcmp(s->op, "GET_ROWS");
 }
 
+bool roof_is_in_place(const struct shape *s)
+{
+        static const char *const names[] = {"trmm", "trsm", "trmv",  "trsv", "tbmv",
+                                            "tbsv", "axpy", "axpby", "swap", "rot"};
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (!strcmp(s->op, names[i]))
+                        return true;
+        return false;
+}
+
 double roof_footprint(const struct shape *s, const struct work_amount *a)
 {
-        uint64_t all = 0;
+        uint64_t all = 0, twice = 0;
 
-        for (uint32_t i = 0; i < s->n; i++)
+        for (uint32_t i = roof_is_in_place(s); i < s->n; i++)
                 if (shape_at(s, i))
                         all = amount_add(all, shape_bytes(shape_at(s, i)));
+        if (roof_is_in_place(s) && shape_at(s, 0))
+                twice = shape_bytes(shape_at(s, 0));
+        if (twice < a->bytes && a->bytes - twice < all)
+                return (double)(a->bytes - twice);
         return (double)(all && all < a->bytes ? all : a->bytes);
 }
 

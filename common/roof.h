@@ -62,6 +62,9 @@ bool roof_of(struct roof *ret, const struct ceilings *c, const struct roof_work 
  * no more than there are, for what it changes in place it moves twice. */
 double roof_footprint(const struct shape *s, const struct work_amount *a);
 
+/* Is the result of that routine of the BLAS one of its sources, which has it a second time? */
+bool roof_is_in_place(const struct shape *s);
+
 /* The type of multiply-adds an op is made of. */
 enum ceiling_type roof_type(const struct shape *s);
 

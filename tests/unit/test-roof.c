@@ -379,6 +379,41 @@ static void what_fits_of_others(void **state)
         assert_true(isnan(e.batch));
 }
 
+/* Once each: what is changed in place is moved twice, but lies in one place. */
+static void room_of_what_is_changed_in_place(void **state)
+{
+        const struct {
+                const char *op;
+                struct shape_operand at[4];
+                uint32_t n, n_params;
+                int64_t params[4];
+                double whole, activations, intermediate;
+        } rows[] = {
+                {"axpy", {F32(5, 1), F32(5, 1), F32(5, 1)}, 3, 2, {0, 5}, 40, 20, 20},
+                {"swap", {F32(5, 1), F32(5, 1), F32(5, 1)}, 3, 2, {0, 5}, 40, 20, 20},
+                {"rot", {F32(5, 1), F32(5, 1), F32(5, 1)}, 3, 2, {0, 5}, 40, 20, 20},
+                {"trmm", {F32(7, 5), F32(7, 7), F32(7, 5)}, 3, 4, {7, 5, 0, 0}, 252, 112, 140},
+                {"trsv", {F32(5, 1), F32(5, 5), F32(5, 1)}, 3, 2, {0, 5}, 80, 60, 20},
+                {"copy", {F32(5, 1), F32(5, 1)}, 2, 2, {0, 5}, 40, 20, 20},
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct shape s = {.n = rows[i].n, .n_params = rows[i].n_params};
+                struct work_amount a;
+                struct roof_parts p;
+
+                strcpy(s.op, rows[i].op);
+                memcpy(s.at, rows[i].at, sizeof(rows[i].at));
+                memcpy(s.params, rows[i].params, sizeof(rows[i].params));
+                a = flops_of(&s);
+                assert_true(roof_parts_of(&p, &s, &a));
+                near(p.whole, rows[i].whole);
+                near(p.activations, rows[i].activations);
+                near(p.intermediate, rows[i].intermediate);
+                near(p.weights, 0);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -399,6 +434,7 @@ int main(void)
                 cmocka_unit_test_setup(what_fits_of_a_product, set_up),
                 cmocka_unit_test_setup(what_fits_of_an_attention, set_up),
                 cmocka_unit_test_setup(what_fits_of_others, set_up),
+                cmocka_unit_test_setup(room_of_what_is_changed_in_place, set_up),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
