@@ -294,6 +294,7 @@ int facts_find(struct facts *f, struct work *w)
         *f = (struct facts){.w = w};
         if (!work_pace(w, &f->tokens, &f->wall))
                 f->tokens = f->wall = NAN;
+        f->run_ns = (double)w->model.run.duration_ns;
         for (size_t i = 0; i < w->model.n_processes; i++) {
                 if (w->processes[i].cpus > f->cpus)
                         f->cpus = w->processes[i].cpus;

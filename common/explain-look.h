@@ -10,6 +10,7 @@ struct look {
         struct judgement *j;
         double wall;    /* of all decode steps, were it mended; NaN: not known */
         double cost_ns; /* of all decode steps; NaN: not known */
+        bool whole;     /* both are of the whole run, in which no token was decoded */
         double share;   /* of what the text says; NaN: not known */
         char cost[EXPLAIN_TEXT];
 };

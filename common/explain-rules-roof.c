@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Rules that go by how ops stand against the ceilings of their machine. */
+/*
+ * Rules that go by how ops stand against the ceilings of their machine: in decode, or, where no
+ * token was decoded, in all of the run. There ops may run on several threads at a time, each at its
+ * own; together they count as no more than the run took.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -18,9 +22,18 @@ struct sum {
         double wall, at_roof, longest_wall;
 };
 
+/* What shares are of. */
+struct scope {
+        const char *phase; /* NULL: any */
+        const char *name, *each;
+        double wall, n; /* of how many tokens; 1 where there are none */
+        double part;    /* of a row's time that counts */
+};
+
 static bool is_in(const json_t *row, const char *phase)
 {
-        return !strcmp(look_text(row, "phase"), phase) && look_number(row, "wall_ns") > 0;
+        return (!phase || !strcmp(look_text(row, "phase"), phase)) &&
+               look_number(row, "wall_ns") > 0;
 }
 
 static bool is_known(const json_t *row)
@@ -35,10 +48,6 @@ static bool roofs_known(struct look *l)
         bool known = false;
         size_t i;
 
-        if (isnan(l->f->wall)) {
-                judge_unknown(l->j, "no token was decoded");
-                return false;
-        }
         json_array_foreach(json_object_get(l->f->roofline, "rows"), i, row) known |= is_known(row);
         if (!known && *look_text(json_object_get(l->f->roofline, "machine"), "ceilings_from"))
                 judge_unknown(l->j, "what the ops had to do is not known: their operands were not "
@@ -64,9 +73,20 @@ static double time_in(const json_t *roofline, const char *phase)
         return sum;
 }
 
-/* Those rows of an op in a phase whose bound is one of `bounds`; NULL: any but overhead, waiting.
- */
-static struct sum sum_of(const json_t *roofline, const char *phase, const char *op,
+static struct scope scope_of(struct look *l)
+{
+        double all;
+
+        if (!isnan(l->f->wall))
+                return (struct scope){"decode", "decode", "a token", l->f->wall, l->f->tokens, 1};
+        all = time_in(l->f->roofline, NULL);
+        l->whole = true;
+        return (struct scope){NULL,         "the run", "the run",
+                              l->f->run_ns, 1,         all > l->f->run_ns ? l->f->run_ns / all : 1};
+}
+
+/* Those rows of an op in that phase whose bound `counts`; op NULL: of any. */
+static struct sum sum_of(const json_t *roofline, const struct scope *in, const char *op,
                          bool (*counts)(const char *bound))
 {
         struct sum s = {.op = op};
@@ -77,12 +97,12 @@ static struct sum sum_of(const json_t *roofline, const char *phase, const char *
         {
                 double wall = look_number(row, "wall_ns");
 
-                if (!is_in(row, phase) || !is_known(row) ||
+                if (!is_in(row, in->phase) || !is_known(row) ||
                     (op && strcmp(look_text(row, "op"), op) != 0) ||
                     !counts(look_text(row, "bound")))
                         continue;
-                s.wall += wall;
-                s.at_roof += fmin(look_number(row, "at_roof_ns"), wall);
+                s.wall += wall * in->part;
+                s.at_roof += fmin(look_number(row, "at_roof_ns"), wall) * in->part;
                 if (wall > s.longest_wall) {
                         s.longest_wall = wall;
                         s.longest = row;
@@ -129,65 +149,65 @@ static void tell_use(struct look *l, const json_t *row)
 }
 
 /* Of a token's time, which rows of ops that are not only nodes may exceed. */
-static double part_of(const struct look *l, double wall)
+static double part_of(const struct scope *of, double wall)
 {
-        return fmin(wall / l->f->wall, 1);
+        return fmin(wall / of->wall, 1);
 }
 
 void look_far_from_roof(struct look *l)
 {
         struct sum best = {0};
+        struct scope in;
         const json_t *row;
         char a[FMT_SIZE], b[FMT_SIZE];
         size_t i;
 
         if (!roofs_known(l))
                 return;
+        in = scope_of(l);
         json_array_foreach(json_object_get(l->f->roofline, "rows"), i, row)
         {
-                struct sum s = sum_of(l->f->roofline, "decode", look_text(row, "op"), is_either);
+                struct sum s = sum_of(l->f->roofline, &in, look_text(row, "op"), is_either);
 
                 if (s.wall > 0 && s.at_roof < FAR_SHARE * s.wall &&
                     s.wall - s.at_roof > best.wall - best.at_roof)
                         best = s;
         }
         if (!best.longest) {
-                judge_no(l->j,
-                         "no op whose time is not overhead stays below %s of its roof in "
-                         "decode",
-                         fmt_share(a, FAR_SHARE));
+                judge_no(l->j, "no op whose time is not overhead stays below %s of its roof in %s",
+                         fmt_share(a, FAR_SHARE), in.name);
                 return;
         }
         judge_yes(l->j, "%s reaches %s of what this machine can do", best.op,
                   fmt_share(a, best.at_roof / best.wall));
         judge_evidence(l->j, best.at_roof / best.wall, "share", "of its roof, all shapes");
-        judge_evidence(l->j, best.wall / l->f->tokens, "ns", "of a token");
+        judge_evidence(l->j, best.wall / in.n, "ns", "of %s", in.each);
         tell_use(l, best.longest);
         l->cost_ns = best.wall - best.at_roof;
-        l->share = part_of(l, l->cost_ns);
-        l->wall = l->f->wall - l->cost_ns;
-        snprintf(l->cost, sizeof(l->cost), "it takes %s a token, and at its roof would take %s",
-                 explain_ns(a, best.wall / l->f->tokens),
-                 explain_ns(b, best.at_roof / l->f->tokens));
+        l->share = part_of(&in, l->cost_ns);
+        l->wall = in.wall - l->cost_ns;
+        snprintf(l->cost, sizeof(l->cost), "it takes %s of %s, and at its roof would take %s",
+                 explain_ns(a, best.wall / in.n), in.each, explain_ns(b, best.at_roof / in.n));
 }
 
 /* An op in decode at its ceiling; false: there is none, and that is said. */
 static bool at_ceiling(struct look *l, bool (*counts)(const char *bound), const char *what,
-                       struct sum *ret)
+                       struct scope *in, struct sum *ret)
 {
         char a[FMT_SIZE], b[FMT_SIZE];
 
         if (!roofs_known(l))
                 return false;
-        *ret = sum_of(l->f->roofline, "decode", NULL, counts);
-        if (!ret->longest || ret->wall < DECODE_SHARE * l->f->wall ||
+        *in = scope_of(l);
+        *ret = sum_of(l->f->roofline, in, NULL, counts);
+        if (!ret->longest || ret->wall < DECODE_SHARE * in->wall ||
             ret->at_roof < NEAR_SHARE * ret->wall) {
                 if (ret->wall > 0)
-                        judge_no(l->j, "ops that %s binds take %s of decode, and reach %s of it",
-                                 what, fmt_share(a, part_of(l, ret->wall)),
+                        judge_no(l->j, "ops that %s binds take %s of %s, and reach %s of it", what,
+                                 fmt_share(a, part_of(in, ret->wall)), in->name,
                                  fmt_share(b, ret->at_roof / ret->wall));
                 else
-                        judge_no(l->j, "no op in decode is bound by %s", what);
+                        judge_no(l->j, "no op in %s is bound by %s", in->name, what);
                 return false;
         }
         return true;
@@ -195,41 +215,43 @@ static bool at_ceiling(struct look *l, bool (*counts)(const char *bound), const 
 
 void look_memory_bound(struct look *l)
 {
+        struct scope in;
         struct sum s;
         char a[FMT_SIZE], b[FMT_SIZE];
 
-        if (!at_ceiling(l, is_level, "bandwidth", &s))
+        if (!at_ceiling(l, is_level, "bandwidth", &in, &s))
                 return;
-        judge_yes(l->j, "%s of decode waits for bytes from %s", fmt_share(a, part_of(l, s.wall)),
-                  s.bound);
+        judge_yes(l->j, "%s of %s waits for bytes from %s", fmt_share(a, part_of(&in, s.wall)),
+                  in.name, s.bound);
         judge_evidence(l->j, s.at_roof / s.wall, "share", "of the bandwidth there is");
-        judge_evidence(l->j, s.wall / l->f->tokens, "ns", "of a token in such ops, %s the longest",
+        judge_evidence(l->j, s.wall / in.n, "ns", "of %s in such ops, %s the longest", in.each,
                        s.op);
         tell_use(l, s.longest);
         l->cost_ns = s.wall;
-        l->share = part_of(l, s.wall);
-        l->wall = l->f->wall - fmin(s.wall, l->f->wall) / 2;
-        snprintf(l->cost, sizeof(l->cost), "such ops take %s a token, %s of its time",
-                 explain_ns(a, s.wall / l->f->tokens), fmt_share(b, l->share));
+        l->share = part_of(&in, s.wall);
+        l->wall = in.wall - fmin(s.wall, in.wall) / 2;
+        snprintf(l->cost, sizeof(l->cost), "such ops take %s of %s, %s of its time",
+                 explain_ns(a, s.wall / in.n), in.each, fmt_share(b, l->share));
 }
 
 void look_compute_bound(struct look *l)
 {
+        struct scope in;
         struct sum s;
         char a[FMT_SIZE], b[FMT_SIZE];
 
-        if (!at_ceiling(l, is_compute, "arithmetic", &s))
+        if (!at_ceiling(l, is_compute, "arithmetic", &in, &s))
                 return;
-        judge_yes(l->j, "%s of decode is arithmetic at the CPU's ceiling",
-                  fmt_share(a, part_of(l, s.wall)));
+        judge_yes(l->j, "%s of %s is arithmetic at the CPU's ceiling",
+                  fmt_share(a, part_of(&in, s.wall)), in.name);
         judge_evidence(l->j, s.at_roof / s.wall, "share", "of the ceiling");
-        judge_evidence(l->j, s.wall / l->f->tokens, "ns", "of a token in such ops, %s the longest",
+        judge_evidence(l->j, s.wall / in.n, "ns", "of %s in such ops, %s the longest", in.each,
                        s.op);
         tell_use(l, s.longest);
         l->cost_ns = s.wall;
-        l->share = part_of(l, s.wall);
-        snprintf(l->cost, sizeof(l->cost), "such ops take %s a token, %s of its time",
-                 explain_ns(a, s.wall / l->f->tokens), fmt_share(b, l->share));
+        l->share = part_of(&in, s.wall);
+        snprintf(l->cost, sizeof(l->cost), "such ops take %s of %s, %s of its time",
+                 explain_ns(a, s.wall / in.n), in.each, fmt_share(b, l->share));
 }
 
 /* ---- caches ----------------------------------------------------------------------- */
@@ -263,39 +285,44 @@ static double bandwidth_of(const json_t *roofline, const char *level)
 
 void look_beyond_cache(struct look *l)
 {
+        struct scope in;
         struct sum s;
         double weights, room, faster;
         char a[FMT_SIZE], b[FMT_SIZE];
 
         if (!roofs_known(l))
                 return;
-        s = sum_of(l->f->roofline, "decode", NULL, is_memory);
-        if (!s.longest || s.wall < DECODE_SHARE * l->f->wall) {
-                judge_no(l->j, "ops whose operands come from memory take %s of decode",
-                         fmt_share(a, part_of(l, s.wall)));
+        in = scope_of(l);
+        s = sum_of(l->f->roofline, &in, NULL, is_memory);
+        if (!s.longest || s.wall < DECODE_SHARE * in.wall) {
+                judge_no(l->j, "ops whose operands come from memory take %s of %s",
+                         fmt_share(a, part_of(&in, s.wall)), in.name);
                 return;
         }
         weights = look_number(json_object_get(s.longest, "cache"), "weights_bytes");
         room = look_number(cache_level(s.longest, "L3"), "room_bytes");
         faster = bandwidth_of(l->f->roofline, "L3") / look_number(s.longest, "level_gbps");
-        judge_yes(l->j, "weights come from memory for each token: %s of decode",
-                  fmt_share(a, part_of(l, s.wall)));
-        judge_evidence(l->j, s.wall / l->f->tokens, "ns", "of a token in such ops, %s the longest",
+        judge_yes(l->j, "%s: %s of %s",
+                  in.phase ? "weights come from memory for each token"
+                           : "operands come from memory each time",
+                  fmt_share(a, part_of(&in, s.wall)), in.name);
+        judge_evidence(l->j, s.wall / in.n, "ns", "of %s in such ops, %s the longest", in.each,
                        s.op);
         judge_evidence(l->j, weights, "bytes", "of weights in one %s, on %s", s.op,
                        look_text(s.longest, "shape"));
         judge_evidence(l->j, room, "bytes", "in the last cache");
         tell_use(l, s.longest);
         l->cost_ns = s.wall;
-        l->share = part_of(l, s.wall);
+        l->share = part_of(&in, s.wall);
         if (faster > BEYOND_GAIN)
-                l->wall = l->f->wall - fmin(s.wall, l->f->wall) * (1 - 1 / faster);
-        snprintf(l->cost, sizeof(l->cost), "such ops take %s a token, %s of its time",
-                 explain_ns(a, s.wall / l->f->tokens), fmt_share(b, l->share));
+                l->wall = in.wall - fmin(s.wall, in.wall) * (1 - 1 / faster);
+        snprintf(l->cost, sizeof(l->cost), "such ops take %s of %s, %s of its time",
+                 explain_ns(a, s.wall / in.n), in.each, fmt_share(b, l->share));
 }
 
 void look_batch_overflow(struct look *l)
 {
+        const struct scope in = {.phase = "prefill", .part = 1};
         double all, batch, whole, room;
         struct sum s;
         const json_t *level;
@@ -308,7 +335,7 @@ void look_batch_overflow(struct look *l)
                 judge_unknown(l->j, "no prompt was taken in");
                 return;
         }
-        s = sum_of(l->f->roofline, "prefill", NULL, is_level);
+        s = sum_of(l->f->roofline, &in, NULL, is_level);
         level = s.longest ? cache_level(s.longest, "L2") : NULL;
         batch = look_number(json_object_get(level, "fits_up_to"), "batch");
         whole = look_number(json_object_get(s.longest, "cache"), "whole_bytes");

@@ -570,7 +570,7 @@ void explain_rule(size_t rule, const struct facts *f, struct judgement *j)
         r->look(&l);
         if (j->judged != JUDGED_YES)
                 return;
-        if (f->wall / l.wall < GAIN_MIN) {
+        if ((l.whole ? f->run_ns : f->wall) / l.wall < GAIN_MIN) {
                 snprintf(title, sizeof(title), "%s", j->why);
                 json_decref(j->finding);
                 j->finding = j->evidence = NULL;

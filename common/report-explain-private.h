@@ -25,6 +25,7 @@ struct facts {
         double tokens, wall;                         /* NaN: no token was decoded */
         double own[IFP_N_LEDGER], all[IFP_N_LEDGER]; /* of the thread that decodes; of all */
         double threads_ns;                           /* all of ALL */
+        double run_ns;                               /* from the first to the last of the run */
         uint64_t cpus;                               /* that the process may use; 0: not known */
         double team;    /* threads that compute in the same phase, at one time */
         double passing; /* of these: threads that come and go; how many live at a time is seldom so

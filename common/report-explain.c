@@ -179,7 +179,8 @@ void judge_cost(struct judgement *j, const struct facts *f, double ns, double sh
 void judge_gain(struct judgement *j, const struct facts *f, double wall, const char *format, ...)
 {
         json_t *o = json_object(), *cost = json_object_get(j->finding, "cost");
-        double factor = f->wall / wall, lost = rate(f, wall) - rate(f, f->wall);
+        double factor = (isnan(f->wall) ? f->run_ns : f->wall) / wall,
+               lost = rate(f, wall) - rate(f, f->wall);
         va_list ap;
 
         if (!(factor >= 1) || !isfinite(factor)) {

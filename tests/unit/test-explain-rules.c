@@ -279,6 +279,31 @@ static void far_from_roof(void **state)
         unknown("far-from-roof", f, "{}", "{}");
 }
 
+/* Of a second in all. */
+static void rules_of_roofs_without_tokens(void **state)
+{
+        struct facts f = a_run();
+
+        (void)state;
+        f.wall = f.tokens = NAN;
+        f.run_ns = 1e9;
+        with(ROWS(ROW("unknown", "compute", 500000000, 50000000)));
+        fires("far-from-roof", f, "{}", "{}", 1 / 0.55);
+        silent("memory-bound", f, "{}", "{}");
+        with(ROWS(ROW("unknown", "memory", 800000000, 640000000)));
+        fires("memory-bound", f, "{}", "{}", 1 / 0.6);
+        silent("far-from-roof", f, "{}", "{}");
+        fires("beyond-cache", f, "{}", "{}", 0);
+        with(ROWS(ROW("prefill", "compute", 800000000, 640000000)));
+        fires("compute-bound", f, "{}", "{}", 0);
+        /* on more threads than one: two seconds of ops in one of the run, and 0.8 of them in these */
+        with(ROWS(ROW("unknown", "memory", 1600000000, 1600000000) ", " ROW("unknown", "compute",
+                                                                            400000000, 400000000)));
+        fires("memory-bound", f, "{}", "{}", 1 / 0.6);
+        f.run_ns = 0;
+        silent("far-from-roof", f, "{}", "{}");
+}
+
 static void memory_bound(void **state)
 {
         (void)state;
@@ -420,6 +445,7 @@ int main(void)
                 cmocka_unit_test(fusion),
                 cmocka_unit_test(batch),
                 cmocka_unit_test(far_from_roof),
+                cmocka_unit_test(rules_of_roofs_without_tokens),
                 cmocka_unit_test(memory_bound),
                 cmocka_unit_test(compute_bound),
                 cmocka_unit_test(beyond_cache),
