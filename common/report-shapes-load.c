@@ -101,7 +101,8 @@ static bool is_contiguous(const struct runfile_operand *o)
 
 static struct report_memory memory_of(const struct runfile_operand *o)
 {
-        struct report_memory m = {MEMORY_UNKNOWN, o->align};
+        struct report_memory m = {
+                MEMORY_UNKNOWN, o->align, {o->nb0, o->nb1, o->nb2, o->nb3}, false};
 
         if (o->block && o->block_bytes)
                 m.is = is_contiguous(o) ? MEMORY_CONTIGUOUS : MEMORY_SCATTERED;

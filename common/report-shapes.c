@@ -101,7 +101,32 @@ static struct report_memory both(struct report_memory a, struct report_memory b)
                 a.is = b.is;
         if (b.align < a.align)
                 a.align = b.align;
+        a.differ |= b.differ || memcmp(a.strides, b.strides, sizeof(a.strides)) != 0;
         return a;
+}
+
+static json_t *build_integers(const uint64_t *v, size_t n)
+{
+        json_t *list = json_array();
+
+        for (size_t i = 0; i < n; i++)
+                json_array_append_new(list, report_integer(v[i]));
+        return list;
+}
+
+/* null: rows [s, end) differ in them */
+static json_t *build_params(const struct report_shape *s, const struct report_shape *end)
+{
+        json_t *list;
+
+        for (const struct report_shape *more = s + 1; more < end; more++)
+                if (more->is.n_params != s->is.n_params ||
+                    memcmp(more->is.params, s->is.params, sizeof(s->is.params)) != 0)
+                        return json_null();
+        list = json_array();
+        for (uint32_t i = 0; i < s->is.n_params && i < SHAPE_PARAMS; i++)
+                json_array_append_new(list, json_integer(s->is.params[i]));
+        return list;
 }
 
 /* Those that are there, of the rows [s, end). */
@@ -112,19 +137,17 @@ static json_t *build_operands(const struct report_shape *s, const struct report_
         for (uint32_t i = 0; i < s->is.n; i++) {
                 const struct shape_operand *o = shape_at(&s->is, i);
                 struct report_memory m = s->memory[i];
-                json_t *item, *extents;
+                json_t *item;
 
                 if (!o)
                         continue;
                 for (const struct report_shape *more = s + 1; more < end; more++)
                         m = both(m, more->memory[i]);
                 item = json_object();
-                extents = json_array();
                 report_set(item, "role", json_string(i ? "source" : "result"));
                 report_set(item, "type", report_text(o->type[0] ? o->type : NULL));
-                for (int k = 0; k < 4; k++)
-                        json_array_append_new(extents, report_integer(o->ne[k]));
-                report_set(item, "extents", extents);
+                report_set(item, "extents", build_integers(o->ne, 4));
+                report_set(item, "strides", m.differ ? json_null() : build_integers(m.strides, 4));
                 report_set(item, "contiguous",
                            m.is == MEMORY_UNKNOWN ? json_null()
                                                   : json_boolean(m.is == MEMORY_CONTIGUOUS));
@@ -158,6 +181,7 @@ static json_t *build_shape(const struct report_shape *s, const struct report_sha
                 report_set(by_phase, report_phase_names[p], phase);
         }
         report_set(o, "operands", build_operands(s, end));
+        report_set(o, "params", build_params(s, end));
         report_set(o, "phases", by_phase);
         return o;
 }

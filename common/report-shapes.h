@@ -24,7 +24,9 @@ struct report_formula {
 /* How an operand lies in memory. */
 struct report_memory {
         enum { MEMORY_UNKNOWN, MEMORY_CONTIGUOUS, MEMORY_SCATTERED } is;
-        uint32_t align; /* 0: not known */
+        uint32_t align;      /* 0: not known */
+        uint64_t strides[4]; /* bytes */
+        bool differ;         /* these, among shapes that read the same */
 };
 
 /* One row of table shape. */

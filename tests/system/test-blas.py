@@ -180,6 +180,10 @@ def shapes_are_as_they_are_stored(s):
     equal(how["ddot_"], [(True, None)] * 3, "of two vectors")
     equal(how["cblas_dspmv"], [(True, None)] * 3, "of what is packed")
     equal(shapes["cblas_dspmv"], ["f64[15,1] x f64[5,1]"], "of half a matrix")
+    lies = {op["name"]: (op["shapes"][0]["params"], [x["strides"][:2] for x in op["shapes"][0]["operands"]]) for op in doc["ops"]}
+    equal(lies["dgemv_"], ([M, N, 0, 0], [[16, 16 * N], [8, 8 * 16], [8, 8 * M]]), "m and n; bytes between elements of y, A, x")
+    equal(lies["dgbmv_"][0], [M, N, BELOW, ABOVE], "m, n and the bands")
+    equal(lies["cblas_dtrsm"][0], [M, N, 0, 1], "m, n, and from the right")
 
 
 @case
