@@ -10,7 +10,7 @@
 #include "common/explain-look.h"
 
 #define FAR_SHARE     0.2 /* of its roof, and less */
-#define NEAR_SHARE    0.6 /* of its roof, and more */
+#define NEAR_SHARE    0.5 /* of its roof, and more */
 #define DECODE_SHARE  0.3 /* of decode; less is not what binds it */
 #define PREFILL_SHARE 0.3 /* of prefill */
 #define BEYOND_GAIN   1.1

@@ -25,7 +25,7 @@
 #define ALLOC_SHARE_MIN 0.03 /* of the thread that decodes */
 #define GROWTH_MIN      0.25 /* of what is live at the end */
 #define GROWTH_FIT_MIN  0.8  /* R2 */
-#define MANY_THREADS    3.0
+#define MANY_THREADS    2.0
 #define OVERHEAD_MIN    1.5 /* thread time over compute */
 #define BATCH_MORE      4.0 /* times as many columns */
 #define BATCH_FASTER    3.0 /* times as many GFLOP/s with them */

@@ -32,6 +32,9 @@ static const char usage[] =
         "  --imbalance N          worker 0 does its part of each tk_matmul N times over (1)\n"
         "  --mixed N              with mixed: so many blocks with each token (200)\n"
         "  --kv fixed|grow        grow: a block is kept for each token (fixed)\n"
+        "  --hiccup N:PERCENT     each Nth token does so many of its ops once more (100: all; 200: "
+        "all\n"
+        "                         of them twice more)\n"
         "  --pace MS              sleep after each token (0)\n"
         "  --repeat-kernel K:N    generate nothing; each worker calls kernel K N times\n"
         "  --truth FILE           write what was counted, as JSON\n"
@@ -86,6 +89,17 @@ static void parse_repeat(struct tiny_options *o, char *text)
         o->repeat = (uint64_t)number("repeat-kernel", colon + 1, 1, LONG_MAX);
 }
 
+static void parse_hiccup(struct tiny_options *o, char *text)
+{
+        char *colon = strchr(text, ':');
+
+        if (!colon)
+                bad("--hiccup wants N:PERCENT", text);
+        *colon = 0;
+        o->hiccup = (int)number("hiccup", text, 1, 10000000);
+        o->hiccup_percent = (int)number("hiccup", colon + 1, 1, 1000000);
+}
+
 void tiny_options_parse(struct tiny_options *o, int argc, char **argv)
 {
         static const char *const spawns[] = {"pool", "op", NULL};
@@ -93,18 +107,31 @@ void tiny_options_parse(struct tiny_options *o, int argc, char **argv)
         static const char *const allocs[] = {"none", "op", "arena", "mixed", NULL};
         static const char *const kvs[] = {"fixed", "grow", NULL};
         static const struct option longs[] = {
-                {"threads", 1, NULL, 'j'},     {"tokens", 1, NULL, 'n'},
-                {"layers", 1, NULL, 'l'},      {"dim", 1, NULL, 'd'},
-                {"spawn", 1, NULL, 'S'},       {"alloc", 1, NULL, 'A'},
-                {"truth", 1, NULL, 't'},       {"spans", 1, NULL, 's'},
-                {"seed", 1, NULL, 'r'},        {"prompt", 1, NULL, 'p'},
-                {"pace", 1, NULL, 'P'},        {"repeat-kernel", 1, NULL, 'R'},
-                {"keep", 1, NULL, 'k'},        {"fail", 1, NULL, 'f'},
-                {"mixed", 1, NULL, 'm'},       {"kv", 1, NULL, 'K'},
-                {"texts", 1, NULL, 'T'},       {"work", 1, NULL, 'w'},
-                {"lock", 1, NULL, 'L'},        {"imbalance", 1, NULL, 'i'},
-                {"alloc-bytes", 1, NULL, 'B'}, {"ledger", 1, NULL, 'g'},
-                {"help", 0, NULL, 'h'},        {0},
+                {"threads", 1, NULL, 'j'},
+                {"tokens", 1, NULL, 'n'},
+                {"layers", 1, NULL, 'l'},
+                {"dim", 1, NULL, 'd'},
+                {"spawn", 1, NULL, 'S'},
+                {"alloc", 1, NULL, 'A'},
+                {"truth", 1, NULL, 't'},
+                {"spans", 1, NULL, 's'},
+                {"seed", 1, NULL, 'r'},
+                {"prompt", 1, NULL, 'p'},
+                {"pace", 1, NULL, 'P'},
+                {"repeat-kernel", 1, NULL, 'R'},
+                {"keep", 1, NULL, 'k'},
+                {"fail", 1, NULL, 'f'},
+                {"mixed", 1, NULL, 'm'},
+                {"kv", 1, NULL, 'K'},
+                {"texts", 1, NULL, 'T'},
+                {"work", 1, NULL, 'w'},
+                {"lock", 1, NULL, 'L'},
+                {"imbalance", 1, NULL, 'i'},
+                {"alloc-bytes", 1, NULL, 'B'},
+                {"ledger", 1, NULL, 'g'},
+                {"hiccup", 1, NULL, 'H'},
+                {"help", 0, NULL, 'h'},
+                {0},
         };
         enum { MIXED = TK_ALLOC_ARENA + 1 };
         int c, alloc = TK_ALLOC_NONE, mixed = 200;
@@ -179,6 +206,9 @@ void tiny_options_parse(struct tiny_options *o, int argc, char **argv)
                         break;
                 case 'R':
                         parse_repeat(o, optarg);
+                        break;
+                case 'H':
+                        parse_hiccup(o, optarg);
                         break;
                 case 'h':
                         fputs(usage, stdout);

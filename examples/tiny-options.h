@@ -13,6 +13,7 @@ enum tiny_work {
 
 struct tiny_options {
         int threads, tokens, layers, dim, prompt, pace_ms;
+        int hiccup, hiccup_percent; /* 0: none */
         int texts;
         int locks; /* times that each worker takes the shared mutex after each op; 0: no mutex */
         int mixed; /* blocks a token; 0: none */

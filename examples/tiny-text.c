@@ -85,27 +85,48 @@ static void put_token(struct writer *w, int token, int i)
 
 struct pass {
         struct writer *w;
+        const int *batch;
+        int n_batch, pos;
         const struct tiny_op *ops;
         int n_ops;
+        int again; /* percent of its ops, before it begins anew and is done whole */
 };
+
+static void build(struct pass *p)
+{
+        p->n_ops = tiny_model_graph(p->w->model, p->batch, p->n_batch, p->pos, &p->ops);
+}
+
+static void run_part(const struct pass *p, int percent)
+{
+        int n = (int)((long)p->n_ops * percent / 100);
+
+        if (p->w->alone)
+                tiny_pool_alone(p->w->pool, p->w->ith, p->ops, n);
+        else
+                tiny_pool_run(p->w->pool, p->ops, n, 1);
+}
 
 static void run_pass(void *arg)
 {
         struct pass *p = arg;
 
-        if (p->w->alone)
-                tiny_pool_alone(p->w->pool, p->w->ith, p->ops, p->n_ops);
-        else
-                tiny_pool_run(p->w->pool, p->ops, p->n_ops, 1);
+        for (int left = p->again; left > 0; left -= 100) {
+                run_part(p, left < 100 ? left : 100);
+                build(p);
+        }
+        run_part(p, 100);
 }
 
 /* Pass `i` of a text, the pass'th of all. */
 static void do_pass(struct writer *w, const int *batch, int n_batch, int pos, int i, int pass)
 {
         struct tiny_ledger *l = w->pool->ledger;
-        struct pass p = {.w = w};
+        struct pass p = {.w = w, .batch = batch, .n_batch = n_batch, .pos = pos};
 
-        p.n_ops = tiny_model_graph(w->model, batch, n_batch, pos, &p.ops);
+        if (w->o->hiccup && i && i % w->o->hiccup == 0)
+                p.again = w->o->hiccup_percent;
+        build(&p);
         tk_turn(w->alone ? &l->clocks[w->ith] : tiny_clock, TK_ROW_PASS);
         (i ? tp_decode : tp_prefill)(run_pass, &p);
         if (w->alone)

@@ -311,13 +311,24 @@ def one_kernel_can_be_repeated(s):
 
 
 @case
+def a_hiccup_does_ops_again_and_changes_nothing(s):
+    plain, before = engine(s, "--tokens", "9", "--threads", "2")
+    again, after = engine(s, "--tokens", "9", "--threads", "2", "--hiccup", "4:200")
+    equal(again.stdout, plain.stdout, "output")
+    calls = {k: (after["kernels"][k]["calls"], before["kernels"][k]["calls"]) for k in ("tk_rmsnorm", "tk_add", "tk_matmul")}
+    # of nine passes two, the fourth and the eighth token's, are done twice more
+    equal({k: a * 9 for k, (a, b) in calls.items()}, {k: b * (9 + 4) for k, (a, b) in calls.items()}, "calls")
+
+
+@case
 def bad_options_get_one_line(s):
     for args in (["--threads", "0"], ["--threads", "two"], ["--tokens", "-1"], ["--dim", "40"], ["--dim"],
                  ["--spawn", "fork"], ["--alloc", "none "], ["--what"], ["--keep", "0"],
                  ["--kv", "shrink"], ["--fail", "x"], ["--mixed", "-3"], ["more"],
                  ["--repeat-kernel", "tk_nop"], ["--repeat-kernel", "tk_none:1"], ["--seed", "1x"],
                  ["--repeat-kernel", "tk_nop:0"], ["--texts", "0"], ["--work", "some"], ["--imbalance", "0"],
-                 ["--work", "coarse", "--spawn", "op"], ["--work", "coarse", "--kv", "grow"], ["--lock", "-1"]):
+                 ["--work", "coarse", "--spawn", "op"], ["--work", "coarse", "--kv", "grow"], ["--lock", "-1"],
+                 ["--hiccup", "8"], ["--hiccup", "0:100"], ["--hiccup", "8:x"]):
         run = s.run([s.tinyengine, *args], preload=False, code=2)
         one_line(run.stderr, f"message for {args}")
         equal(run.stdout, "", f"output for {args}")

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""Each rule of infprof explain on a run made to show it, where it is found, and on one made not to, where it was looked
+for and is not: tinyengine with options, the real ggml with graphs of tests/victims/ggml-steps.c, BLAS, llama.cpp.
+
+What is found goes by times, and others may take the CPU in the midst of a run: one of a few is enough.
+"""
+
+import os
+
+from harness import Failed, case, llama_libraries, main, skip
+from work import OUTER, PHASES, work
+
+TRIES = 5
+MEETS = ["--dim", "512", "--layers", "2"]
+LONG = ["--dim", "1024", "--layers", "2", "--tokens", "110"]  # tokens so long that a time slice of others is no tail
+
+
+def looked_at(s, command, rule, kernels, env):
+    run = s.run(command, kernels=kernels, env=env, timeout=120)
+    doc = work(s, "explain", run)
+    return next(x for x in doc["looked_at"] if x["id"] == rule)
+
+
+def comes_out(s, found, rule, command, kernels=PHASES + OUTER, env=None):
+    why = []
+    for _ in range(TRIES):
+        x = looked_at(s, command, rule, kernels, env)
+        if x["found"] is found:
+            return
+        why.append(f"found: {x['found']}: {x['why']}")
+    raise Failed(f"{rule} should be {'found' if found else 'looked for, and not found'}: " + "; ".join(why))
+
+
+def tiny(s, rule, shows, does_not):
+    comes_out(s, True, rule, [s.tinyengine, *map(str, shows)])
+    comes_out(s, False, rule, [s.tinyengine, *map(str, does_not)])
+
+
+def ggml(s, way, steps, lies_at=0, variant="haswell"):
+    folder = llama_libraries()
+    if variant == "haswell" and "avx2" not in flags():
+        skip("the CPU has no AVX2")
+    return [s.built("tests/victims/ggml-steps"), f"{folder}/libggml-base.so", f"{folder}/libggml-cpu-{variant}.so", way,
+            str(steps), str(lies_at)]
+
+
+def steps(s, rule, shows, does_not):
+    """Of ggml; pairs of a way and a number of steps."""
+    comes_out(s, True, rule, ggml(s, *shows), kernels=PHASES.rstrip(","))
+    comes_out(s, False, rule, ggml(s, *does_not), kernels=PHASES.rstrip(","))
+
+
+def flags():
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        return next((line.split() for line in f if line.startswith("flags")), [])
+
+
+def measured(s):
+    s.infprof("machine", "--quick", "--force", timeout=120)
+
+
+@case
+def thread_overhead(s):
+    # one thread allocates, between tokens, while the other waits
+    tiny(s, "thread-overhead",
+         [*MEETS, "--tokens", 60, "--threads", 2, "--alloc", "mixed", "--mixed", 20000],
+         [*MEETS, "--tokens", 60, "--threads", 1])
+
+
+@case
+def tail_latency(s):
+    tiny(s, "tail-latency", [*LONG, "--hiccup", "40:1500"], LONG)
+
+
+@case
+def variable_latency(s):
+    tiny(s, "variable-latency", [*LONG, "--hiccup", "8:150"], LONG)
+
+
+@case
+def slow_first_token(s):
+    tiny(s, "slow-first-token", ["--tokens", 40, "--prompt", 400], ["--tokens", 40])
+
+
+@case
+def decode_allocations(s):
+    tiny(s, "decode-allocations", ["--tokens", 100, "--alloc", "mixed", "--mixed", 2000], [*MEETS, "--tokens", 100])
+
+
+@case
+def memory_grows(s):
+    tiny(s, "memory-grows", ["--tokens", 2000, "--kv", "grow"],
+         # what it grows by is little beside what is there from the beginning
+         ["--tokens", 500, "--layers", 1, "--kv", "grow"])
+
+
+@case
+def batch(s):
+    steps(s, "batch", ("alone-and-together", 40), ("together-both", 100))
+
+
+@case
+def far_from_roof(s):
+    measured(s)
+    steps(s, "far-from-roof", ("attention", 60), ("weights-from-memory", 60))
+
+
+@case
+def memory_bound(s):
+    measured(s)
+    steps(s, "memory-bound", ("weights-from-memory", 60), ("many-columns", 40))
+
+
+@case
+def beyond_cache(s):
+    measured(s)
+    steps(s, "beyond-cache", ("weights-from-memory", 60), ("weights-from-l2", 300))
+
+
+@case
+def compute_bound(s):
+    program = s.built("tests/victims/blas-loop")
+    if not os.path.exists(program):
+        skip("OpenBLAS is not installed")
+    measured(s)
+    alone = {"OPENBLAS_NUM_THREADS": "1"}
+    comes_out(s, True, "compute-bound", [program, "gemm", "1024", "60"], env=alone)
+    comes_out(s, False, "compute-bound", [program, "gemv", "4096", "100"], env=alone)
+
+
+@case
+def batch_overflow(s):
+    measured(s)
+    steps(s, "batch-overflow", ("wide-prompt", 100), ("narrow-prompt", 100))
+
+
+@case
+def unaligned(s):
+    if "avx512f" not in flags():
+        skip("the CPU has no AVX-512")
+    steps(s, "unaligned", ("no-gate", 200, 32), ("no-gate", 200, 0))
+
+
+@case
+def slower_variant(s):
+    if "avx" not in flags():
+        skip("the CPU has nothing wider than 128 bits")
+    comes_out(s, True, "slower-variant", ggml(s, "no-gate", 50, 0, "x64"), kernels=PHASES.rstrip(","))
+    comes_out(s, False, "slower-variant", s.llama("--model", s.model("tiny"), "--tokens", "10"), kernels=None)
+
+
+@case
+def fusion(s):
+    steps(s, "fusion", ("gate", 200), ("no-gate", 200))
+
+
+main()
