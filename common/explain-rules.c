@@ -30,6 +30,7 @@
 #define BATCH_MORE      4.0 /* times as many columns */
 #define BATCH_FASTER    3.0 /* times as many GFLOP/s with them */
 #define FORECAST_TOKENS 32768.0
+#define BATCH_FLAT      1.3
 #define MAX_BATCHES     64
 
 double look_number(const json_t *o, const char *name)
@@ -438,8 +439,9 @@ static void look_batch(struct look *l)
         if (best < BATCH_FASTER) {
                 judge_no(l->j,
                          "%s is multiplied %.1f times as fast with %.0f columns as with %.0f, not "
-                         "three times",
-                         few->weights, best, many->columns, few->columns);
+                         "three times%s",
+                         few->weights, best, many->columns, few->columns,
+                         best < BATCH_FLAT ? ": arithmetic binds it with few as with many" : "");
                 return;
         }
         slow_ns /= threads > 1 && l->f->team > 1 ? fmin(threads, l->f->team) : 1;
