@@ -299,6 +299,8 @@ int facts_find(struct facts *f, struct work *w)
                 if (w->processes[i].cpus > f->cpus)
                         f->cpus = w->processes[i].cpus;
                 f->waits_known |= w->processes[i].waits_known;
+                if (!f->blas_core)
+                        f->blas_core = w->model.processes[i].blas_core;
         }
         take_ledger(f);
         r = work_barriers(w, &f->barriers);

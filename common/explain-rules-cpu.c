@@ -2,6 +2,7 @@
 /* Rules on what the CPU has and the engine does not use. */
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/explain-look.h"
 
@@ -21,6 +22,22 @@ static const struct {
         {"cascadelake", WIDTH_512}, {"icelake", WIDTH_512},        {"cooperlake", WIDTH_512},
         {"zen4", WIDTH_512},        {"sapphirerapids", WIDTH_512},
 };
+
+/* What OpenBLAS calls the CPUs it has kernels for (driver/others/dynamic.c), those of x86-64. */
+static const struct {
+        const char *name;
+        enum width width;
+} cores[] = {
+        {"Prescott", WIDTH_128},       {"Core2", WIDTH_128},     {"Penryn", WIDTH_128},
+        {"Dunnington", WIDTH_128},     {"Nehalem", WIDTH_128},   {"Atom", WIDTH_128},
+        {"Athlon", WIDTH_128},         {"Opteron", WIDTH_128},   {"Opteron(SSE3)", WIDTH_128},
+        {"Barcelona", WIDTH_128},      {"Bobcat", WIDTH_128},    {"Nano", WIDTH_128},
+        {"Sandybridge", WIDTH_AVX},    {"Bulldozer", WIDTH_AVX}, {"Piledriver", WIDTH_AVX},
+        {"Steamroller", WIDTH_AVX},    {"Haswell", WIDTH_AVX2},  {"Excavator", WIDTH_AVX2},
+        {"Zen", WIDTH_AVX2},           {"SkylakeX", WIDTH_512},  {"Cooperlake", WIDTH_512},
+        {"SapphireRapids", WIDTH_512},
+};
+#define N_CORES (sizeof(cores) / sizeof(cores[0]))
 
 static const char *const width_names[] = {"128 bits", "AVX", "AVX2 and FMA", "AVX-512"};
 
@@ -67,6 +84,38 @@ static size_t variant_of(const json_t *report)
         return SIZE_MAX;
 }
 
+/* The core that the BLAS computes for; N_CORES: it did not say, or it is none of these. */
+static size_t core_of(const struct facts *f)
+{
+        for (size_t i = 0; f->blas_core && i < N_CORES; i++)
+                if (!strcasecmp(f->blas_core, cores[i].name))
+                        return i;
+        return N_CORES;
+}
+
+/* False: no BLAS said for which CPU it computes. */
+static bool judge_core(struct look *l)
+{
+        size_t c = core_of(l->f);
+        enum width most = width_of(l->f->machine);
+
+        if (c == N_CORES)
+                return false;
+        if (cores[c].width >= most) {
+                judge_no(l->j, "OpenBLAS computes for '%s', which is as wide as the CPU (%s)",
+                         cores[c].name, width_names[most]);
+                return true;
+        }
+        judge_yes(l->j, "OpenBLAS computes for '%s', where the CPU has %s", cores[c].name,
+                  width_names[most]);
+        judge_evidence(l->j, (double)(most - cores[c].width), "count",
+                       "steps from %s, which it uses, to %s, which there is",
+                       width_names[cores[c].width], width_names[most]);
+        snprintf(l->cost, sizeof(l->cost),
+                 "each instruction does a part of what it could, in ops that compute");
+        return true;
+}
+
 void look_variant(struct look *l)
 {
         size_t v = variant_of(l->f->report);
@@ -76,9 +125,10 @@ void look_variant(struct look *l)
                 judge_unknown(l->j, "what the machine's CPU can do is not in the run's file");
                 return;
         }
+        if (v == SIZE_MAX && judge_core(l))
+                return;
         if (v == SIZE_MAX) {
-                judge_unknown(l->j, "no op is in a library whose name tells for which CPUs it was "
-                                    "built");
+                judge_unknown(l->j, "no op is in a library that tells for which CPUs it was built");
                 return;
         }
         most = width_of(l->f->machine);

@@ -25,7 +25,7 @@
 #define ALLOC_SHARE_MIN 0.03 /* of the thread that decodes */
 #define GROWTH_MIN      0.25 /* of what is live at the end */
 #define GROWTH_FIT_MIN  0.8  /* R2 */
-#define MANY_THREADS    2.0
+#define MANY_THREADS    3.0
 #define OVERHEAD_MIN    1.5 /* thread time over compute */
 #define BATCH_MORE      4.0 /* times as many columns */
 #define BATCH_FASTER    3.0 /* times as many GFLOP/s with them */
@@ -547,7 +547,7 @@ static const struct rule {
          "for",
          "build for this machine (llama.cpp: GGML_NATIVE, or GGML_CPU_ALL_VARIANTS with "
          "GGML_BACKEND_DL), and look which libggml-cpu-*.so there are beside the one that was "
-         "loaded",
+         "loaded; OpenBLAS: a newer one, or OPENBLAS_CORETYPE=SkylakeX where the CPU has AVX-512",
          "not known: at most twice a step in ops that compute, nothing where memory is waited for"},
         {"fusion", look_fusion, CONFIDENCE_LOW,
          "what the first writes is read by the second alone, and travels through the caches for "

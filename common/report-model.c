@@ -151,7 +151,7 @@ static int load_process(const struct runfile_process *row, void *userdata)
         *p = *row;
         p->uuid = NULL;
         return copy_text(&p->command) | copy_text(&p->exe) | copy_text(&p->reason) |
-                               copy_text(&p->allocator_library)
+                               copy_text(&p->allocator_library) | copy_text(&p->blas_core)
                        ? -ENOMEM
                        : 0;
 }
@@ -481,6 +481,7 @@ void model_done(struct model *m)
                 free((char *)m->processes[i].exe);
                 free((char *)m->processes[i].reason);
                 free((char *)m->processes[i].allocator_library);
+                free((char *)m->processes[i].blas_core);
         }
         for (size_t i = 0; i < m->n_ops; i++) {
                 struct model_op *op = m->ops[i];

@@ -13,6 +13,8 @@
 #include "common/runfile-schema.h"
 #include "common/runfile.h"
 
+#define RUNFILE_TEXTS 8 /* of a row that is kept; no such table has more */
+
 struct runfile {
         sqlite3 *db;
         char *path;
@@ -23,10 +25,10 @@ struct runfile {
         char *why; /* of the last failed read */
         sqlite3_stmt *put[N_TABLES];
         struct runfile_process found; /* and its strings, as runfile_find_process gave them */
-        char *found_text[5];
+        char *found_text[RUNFILE_TEXTS];
         struct runfile_run run;
         bool has_run;
-        char *run_text[4];
+        char *run_text[RUNFILE_TEXTS];
         uint32_t n_hists;                      /* of the row being read, so far */
         uint64_t buckets[2][IFP_HIST_BUCKETS]; /* of the row last read: it has at most two
                                                   histograms */

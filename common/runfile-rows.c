@@ -325,6 +325,8 @@ static int keep_text(const struct table *t, void *row, char **texts)
 
                 if (c->type != COLUMN_TEXT && c->type != COLUMN_TEXT_OR_NONE)
                         continue;
+                if (n == RUNFILE_TEXTS)
+                        return -EOVERFLOW;
                 free(texts[n]);
                 texts[n] = NULL;
                 if (*field && !(texts[n] = strdup(*field)))

@@ -125,6 +125,7 @@ static const struct column process_columns[] = {
         COL(allocator_library, TEXT_OR_NONE, "path of the object that serves malloc"),
         COL(allocator_cost_ns, U64, "time it took to ask the allocator for its figures"),
         COL(allocator_looks, U64, "times it was asked"),
+        COL(blas_core, TEXT_OR_NONE, "CPU for which the BLAS computes, by its own word"),
 };
 _Static_assert(IFP_N_PHASES == 5, "a column for each phase");
 #undef ROW

@@ -94,6 +94,7 @@ struct runfile_process {
         uint64_t unmaps, unmapped_bytes, maps_failed;
         uint32_t allocator;            /* enum ifp_allocator_kind */
         const char *allocator_library; /* NULL: not known */
+        const char *blas_core;         /* NULL: not known */
         uint64_t allocator_cost_ns, allocator_looks;
 };
 

@@ -84,6 +84,7 @@ static int put_process(struct run *run, const struct process *p)
 
         memcpy(row.phase_ns, g->phase_ns, sizeof(row.phase_ns));
         flush_heap_process(p, &row);
+        row.blas_core = p->shapes.blas_core;
         return runfile_put_process(run->file, &row);
 }
 

@@ -136,13 +136,29 @@ static struct shape_sums *sums_of(void *list, uint32_t number, uint32_t phase)
         return &s[number].phase[phase];
 }
 
+static int take_core(struct process *p, const char **ret_why)
+{
+        uint32_t at = __atomic_load_n(&p->segment.map->live.blas_core, __ATOMIC_ACQUIRE);
+        int r;
+
+        if (!at || p->shapes.blas_core)
+                return 0;
+        r = segment_count(&p->segment, &p->counts, ret_why); /* the name may be newer */
+        if (!r)
+                r = segment_name(&p->segment, &p->counts, at, &p->shapes.blas_core, ret_why);
+        p->dirty |= !r;
+        return r;
+}
+
 int shapes_take(struct process *p, const char **ret_why)
 {
         struct shapes *s = &p->shapes;
         int r;
 
         s->state = __atomic_load_n(&p->segment.map->live.shapes, __ATOMIC_RELAXED);
-        r = take_new(p, ret_why);
+        r = take_core(p, ret_why);
+        if (!r)
+                r = take_new(p, ret_why);
         if (r)
                 return r;
         for (uint32_t i = 1; i < s->n; i++)
@@ -176,6 +192,7 @@ void shapes_done(struct shapes *s)
 {
         for (uint32_t i = 0; i < IFP_MAX_TYPES; i++)
                 free(s->types[i]);
+        free(s->blas_core);
         for (uint32_t i = 0; i < s->room; i++)
                 free(s->list[i].formula);
         free(s->list);

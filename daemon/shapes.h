@@ -29,8 +29,9 @@ struct shapes {
         char *types[IFP_MAX_TYPES]; /* their names; [0] NULL */
         struct ifp_type type[IFP_MAX_TYPES];
         uint32_t n_types;
-        uint32_t state; /* enum ifp_shapes_state */
-        bool full;      /* some found no room */
+        uint32_t state;  /* enum ifp_shapes_state */
+        char *blas_core; /* live.blas_core; NULL: not told */
+        bool full;       /* some found no room */
 };
 
 typedef struct shape_sums *(*shape_sums_fn)(void *userdata, uint32_t number, uint32_t phase);

@@ -247,6 +247,7 @@ bool ifp_blas_shape(const struct ifp_call *call, const int64_t *args, enum ifp_s
         enum ifp_blas_what what = r->row->what;
         uint32_t i = 0;
 
+        ifp_blas_ask();
         if (r->cblas && !ifp_blas_is_vector(r->row))
                 b.row_major = args[i++] == 101;
         for (const char *letter = r->row->args; *letter; letter++)

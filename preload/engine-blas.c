@@ -257,6 +257,55 @@ static struct ifp_want *choose(const struct ifp_want *as, const char *object, co
         return NULL;
 }
 
+/* ---- what the library says of itself --------------------------------------------------- */
+
+static struct {
+        uint64_t base; /* of the object that it is in */
+        const char *(*corename)(void);
+} openblas;
+
+static uint64_t ask(void *unused)
+{
+        const char *name;
+
+        (void)unused;
+        ifp_tls.busy++;
+        ifp_tls.fast = NULL;
+        name = openblas.corename();
+        if (name)
+                __atomic_store_n(&ifp_seg->live.blas_core, ifp_name(name), __ATOMIC_RELEASE);
+        ifp_fast_again(&ifp_tls);
+        ifp_tls.busy--;
+        return 0;
+}
+
+void ifp_blas_ask(void)
+{
+        if (openblas.corename && !ifp_seg->live.blas_core)
+                ifp_call_saved(ask, NULL);
+}
+
+static void opened(const struct ifp_elf *e)
+{
+        static const char *const names[] = {"openblas_get_corename", "openblas_get_corename64_",
+                                            "scipy_openblas_get_corename",
+                                            "scipy_openblas_get_corename64_"};
+
+        for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                if (!ifp_elf_find(e, names[i], NULL))
+                        continue;
+                IFP_ELF_FUNCTION(e, openblas.corename, names[i]);
+                openblas.base = e->base;
+                return;
+        }
+}
+
+static void closed(const struct ifp_elf *e)
+{
+        if (openblas.base == e->base)
+                openblas.corename = NULL;
+}
+
 /* ---- the table ----------------------------------------------------------------------- */
 
 #define BLAS(object)                                                                               \
@@ -274,4 +323,6 @@ const struct ifp_engine ifp_engine_blas = {
         .name = "blas",
         .wants = wants,
         .n_wants = sizeof(wants) / sizeof(wants[0]),
+        .opened = opened,
+        .closed = closed,
 };

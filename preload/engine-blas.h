@@ -70,6 +70,9 @@ static inline bool ifp_blas_keeps(char letter)
         return letter != 'x' && letter != 'a' && letter != 'r' && letter != 'p';
 }
 
+/* Has the library said for which CPU it computes? It is asked when the first shape is made. */
+void ifp_blas_ask(void);
+
 /* As struct ifp_call has it, of one inside a struct ifp_blas. */
 bool ifp_blas_shape(const struct ifp_call *call, const int64_t *args, enum ifp_scaled scaled,
                     struct ifp_shape *ret);

@@ -189,6 +189,8 @@ struct ifp_live {
                                        IFP_MAX_SHAPES: then some were refused. See hash */
         uint32_t shapes;            /* enum ifp_shapes_state */
         uint32_t n_layers;          /* as n_shapes */
+        uint32_t blas_core;         /* into names: the CPU that the BLAS takes this one for, by its
+                                       own word; 0 = not known */
 };
 
 /* Can the operands of an engine's ops be read? */

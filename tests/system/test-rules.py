@@ -61,9 +61,9 @@ def measured(s):
 
 @case
 def thread_overhead(s):
-    # one thread allocates, between tokens, while the other waits
+    # one thread allocates, between tokens, while the others wait
     tiny(s, "thread-overhead",
-         [*MEETS, "--tokens", 60, "--threads", 2, "--alloc", "mixed", "--mixed", 20000],
+         ["--dim", 256, "--layers", 1, "--tokens", 30, "--threads", 3, "--alloc", "mixed", "--mixed", 20000],
          [*MEETS, "--tokens", 60, "--threads", 1])
 
 
@@ -147,6 +147,18 @@ def slower_variant(s):
         skip("the CPU has nothing wider than 128 bits")
     comes_out(s, True, "slower-variant", ggml(s, "no-gate", 50, 0, "x64"), kernels=PHASES.rstrip(","))
     comes_out(s, False, "slower-variant", s.llama("--model", s.model("tiny"), "--tokens", "10"), kernels=None)
+
+
+@case
+def slower_variant_of_a_blas(s):
+    program = s.built("tests/victims/blas-loop")
+    if not os.path.exists(program):
+        skip("OpenBLAS is not installed")
+    best = next((core for flag, core in (("avx512bw", "SkylakeX"), ("avx2", "Haswell")) if flag in flags()), None)
+    if not best:
+        skip("the CPU has no AVX2")
+    for found, core in ((True, "Nehalem"), (False, best)):
+        comes_out(s, found, "slower-variant", [program, "gemm", "256", "20"], env={"OPENBLAS_CORETYPE": core})
 
 
 @case

@@ -373,6 +373,14 @@ static void variant(void **state)
         fires("slower-variant", f, BUILT("sandybridge"), "{}", 0);
         silent("slower-variant", f, BUILT("zen4"), "{}");
         unknown("slower-variant", f, BUILT("haswellx"), "{}");
+        f.blas_core = "Haswell";
+        fires("slower-variant", f, BUILT("haswellx"), "{}", 0);
+        silent("slower-variant", f, BUILT("zen4"), "{}");
+        f.blas_core = "skylakex"; /* OPENBLAS_CORETYPE may be written so */
+        silent("slower-variant", f, BUILT("haswellx"), "{}");
+        f.blas_core = "Unknown";
+        unknown("slower-variant", f, BUILT("haswellx"), "{}");
+        f.blas_core = NULL;
         json_decref(f.machine);
         f.machine = parse("{\"isa\": {\"features\": [\"avx\", \"avx2\", \"fma\", 7]}}");
         silent("slower-variant", f, BUILT("haswell"), "{}");
