@@ -10,7 +10,8 @@ import os
 from harness import Failed, case, llama_libraries, main, skip
 from work import OUTER, PHASES, work
 
-TRIES = 5
+TRIES = 6
+AT_CEILING = ("memory-bound", "compute-bound")
 MEETS = ["--dim", "512", "--layers", "2"]
 LONG = ["--dim", "1024", "--layers", "2", "--tokens", "110"]  # tokens so long that a time slice of others is no tail
 
@@ -23,7 +24,9 @@ def looked_at(s, command, rule, kernels, env):
 
 def comes_out(s, found, rule, command, kernels=PHASES + OUTER, env=None):
     why = []
-    for _ in range(TRIES):
+    for i in range(TRIES):
+        if i and rule in AT_CEILING:  # the machine may have been another one, with less to share, when it was measured
+            measured(s, "--measure")
         x = looked_at(s, command, rule, kernels, env)
         if x["found"] is found:
             return
@@ -55,8 +58,8 @@ def flags():
         return next((line.split() for line in f if line.startswith("flags")), [])
 
 
-def measured(s):
-    s.infprof("machine", "--quick", "--force", timeout=120)
+def measured(s, *args):
+    s.infprof("machine", "--quick", "--force", *args, timeout=120)
 
 
 @case
@@ -108,7 +111,7 @@ def far_from_roof(s):
 @case
 def memory_bound(s):
     measured(s)
-    steps(s, "memory-bound", ("weights-from-memory", 60), ("many-columns", 40))
+    steps(s, "memory-bound", ("copy-in-memory", 40), ("many-columns", 40))
 
 
 @case

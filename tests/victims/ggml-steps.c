@@ -35,6 +35,7 @@ static struct {
         void *(*mul)(void *ctx, void *, void *);
         void *(*add)(void *ctx, void *, void *);
         void *(*silu)(void *ctx, void *);
+        void *(*dup)(void *ctx, void *);
         void *(*flash_attn)(void *ctx, void *q, void *k, void *v, void *mask, float, float, float);
 } g;
 
@@ -72,6 +73,7 @@ static void load(const char *base_path, const char *cpu_path)
         find(base, "ggml_mul", &g.mul);
         find(base, "ggml_add", &g.add);
         find(base, "ggml_silu", &g.silu);
+        find(base, "ggml_dup", &g.dup);
         find(base, "ggml_flash_attn_ext", &g.flash_attn);
         find(cpu, "ggml_graph_compute_with_ctx", &g.compute);
         find(cpu, "ggml_cpu_init", &g.cpu_init);
@@ -121,6 +123,12 @@ static void weights_from_memory(void *prompt, void *token)
 {
         (void)prompt;
         g.expand(token, product(F32, 8192, 4096, 1)); /* 128 MiB */
+}
+
+static void copy_in_memory(void *prompt, void *token)
+{
+        (void)prompt;
+        g.expand(token, placed(g.dup(meta, tensor(F32, 8192, 4096, 1)))); /* 128 MiB */
 }
 
 static void weights_from_l2(void *prompt, void *token)
@@ -209,6 +217,7 @@ static const struct {
         void (*make)(void *prompt, void *token);
 } ways[] = {
         {"weights-from-memory", weights_from_memory},
+        {"copy-in-memory", copy_in_memory},
         {"weights-from-l2", weights_from_l2},
         {"weights-from-l1", weights_from_l1},
         {"many-columns", many_columns},
