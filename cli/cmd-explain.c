@@ -17,7 +17,8 @@ int cmd_explain(int argc, char **argv)
                          "said without figures of this run.\n",
                 .build = report_explain_file,
                 .print = explain_print,
-
+                .has_rows = true,
+                .fits = 100, /* all findings, however briefly, before some are left out */
         };
 
         return run_verb(&verb, argc, argv);

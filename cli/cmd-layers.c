@@ -19,6 +19,9 @@ int cmd_layers(int argc, char **argv)
                 .build = report_layers_file,
                 .print = layers_print,
                 .draw = layers_draw,
+                .is_empty = layers_is_empty,
+                .has_rows = true,
+                .fits = 4,
         };
 
         return run_verb(&verb, argc, argv);

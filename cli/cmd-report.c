@@ -12,6 +12,7 @@
 #include "cli/report-rows.h"
 #include "cli/report-view.h"
 #include "cli/run-find.h"
+#include "cli/screen.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
@@ -27,6 +28,9 @@ static void usage(void)
                "  -s, --sort FIELD    %s\n"
                "  -f, --filter GLOB   only ops whose name or kernel matches\n"
                "  -b, --by WHAT       op (the default), thread, phase or shape\n"
+               "  -n, --rows N        rows of each table; 0: all. Unless told, what finds room on "
+               "the\n"
+               "                      terminal, of a long report the most important parts\n"
                "  -j, --json          the whole document (infprof.report/1)\n"
                "  -c, --csv           the table alone, with all figures; times in ns\n"
                "  -h, --help          this help\n"
@@ -40,6 +44,7 @@ static void usage(void)
 struct request {
         enum report_by by;
         const char *field, *glob, *run;
+        size_t rows;
         bool as_json, as_csv;
 };
 
@@ -64,18 +69,16 @@ static int parse_by(const char *value, enum report_by *ret)
 /* 0; or 1 + exit code */
 static int parse(int argc, char **argv, struct request *ret)
 {
-        static const struct option options[] = {{"sort", required_argument, NULL, 's'},
-                                                {"filter", required_argument, NULL, 'f'},
-                                                {"by", required_argument, NULL, 'b'},
-                                                {"json", no_argument, NULL, 'j'},
-                                                {"csv", no_argument, NULL, 'c'},
-                                                {"help", no_argument, NULL, 'h'},
-                                                {}};
+        static const struct option options[] = {
+                {"sort", required_argument, NULL, 's'}, {"filter", required_argument, NULL, 'f'},
+                {"by", required_argument, NULL, 'b'},   {"rows", required_argument, NULL, 'n'},
+                {"json", no_argument, NULL, 'j'},       {"csv", no_argument, NULL, 'c'},
+                {"help", no_argument, NULL, 'h'},       {}};
         int o;
 
-        *ret = (struct request){.field = "self_ns"};
+        *ret = (struct request){.field = "self_ns", .rows = SCREEN_FIT};
         opterr = 0;
-        while ((o = getopt_long(argc, argv, ":s:f:b:jch", options, NULL)) != -1) {
+        while ((o = getopt_long(argc, argv, ":s:f:b:n:jch", options, NULL)) != -1) {
                 switch (o) {
                 case 's':
                         ret->field = report_field(optarg);
@@ -87,6 +90,10 @@ static int parse(int argc, char **argv, struct request *ret)
                         break;
                 case 'b':
                         if (parse_by(optarg, &ret->by))
+                                return 1 + CMD_USAGE;
+                        break;
+                case 'n':
+                        if (cmd_take_rows("report", optarg, &ret->rows))
                                 return 1 + CMD_USAGE;
                         break;
                 case 'j':
@@ -122,7 +129,8 @@ static int print(const struct request *request, json_t *report)
         rows = report_rows(report, request->by, request->field, request->glob);
         if (request->as_csv) {
                 report_print_csv(rows, request->by, stdout);
-        } else if (!report_print(report, rows, request->by, table_output_width(), stdout)) {
+        } else if (!report_print(&(struct view){stdout, table_output_width(), NULL}, report, rows,
+                                 request->by, request->rows)) {
                 cmd_error("report", "out of memory");
                 return CMD_NO;
         }

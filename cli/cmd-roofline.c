@@ -11,12 +11,11 @@
 #include "cli/out-file.h"
 #include "cli/roofline.h"
 #include "cli/run-find.h"
+#include "cli/screen.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/report-roofline.h"
-
-#define ROWS 20
 
 struct request {
         const char *run, *svg, *phase;
@@ -47,14 +46,15 @@ static void usage(void)
                "      --cache        what does not find room in which cache, by how much, and what "
                "would\n"
                "      --svg FILE     the plot as a picture, and nothing else (-: to stdout)\n"
-               "  -n, --rows N       rows of each table: %d by default, 0 = all\n"
+               "  -n, --rows N       rows of each table; 0: all. Unless told, what finds room on "
+               "the\n"
+               "                     terminal, of a long view the most important parts\n"
                "  -j, --json         the whole document (" ROOFLINE_SCHEMA ")\n"
                "  -h, --help         this help\n"
                "\n"
                "Exit codes: 0 done, 1 there is nothing to draw, 2 usage, 3 there is no such run, "
                "or it\n"
-               "cannot be read.\n",
-               ROWS);
+               "cannot be read.\n");
 }
 
 static int take_by(struct request *r, const char *value)
@@ -182,7 +182,7 @@ int cmd_roofline(int argc, char **argv)
 {
         static const struct run_document what = {.path = "roofline", .build = build};
         _cleanup_(json_decrefp) json_t *document = NULL, *rows = NULL;
-        struct request request = {.rows = ROWS};
+        struct request request = {.rows = SCREEN_FIT};
         struct roofline_view view;
         int r = parse(argc, argv, &request);
 
@@ -199,7 +199,7 @@ int cmd_roofline(int argc, char **argv)
                 return out_of_memory();
         if (request.svg)
                 return draw(&request, document, rows);
-        view = (struct roofline_view){.v = {stdout, table_output_width()},
+        view = (struct roofline_view){.v = {stdout, table_output_width(), NULL},
                                       .document = document,
                                       .rows = rows,
                                       .n_most = request.rows,

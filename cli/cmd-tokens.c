@@ -20,6 +20,7 @@ int cmd_tokens(int argc, char **argv)
                 .build = report_tokens_file,
                 .print = tokens_print,
                 .has_rows = true,
+                .fits = 5,
         };
 
         return run_verb(&verb, argc, argv);

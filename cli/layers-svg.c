@@ -13,6 +13,7 @@
 #include "cli/layers-grid.h"
 #include "cli/svg.h"
 #include "cli/text.h"
+#include "common/cleanup.h"
 #include "common/fmt.h"
 
 #define LEFT   90
@@ -23,6 +24,7 @@
 #define NAMES  126 /* of columns, slanted */
 #define GAP    24
 #define MIN_W  640
+#define CHAR   6.6 /* of a letter, at 12px, in most sans-serif fonts less */
 
 static const char *const order[] = {"decode", "prefill", "load", "idle", "unknown"};
 
@@ -107,6 +109,35 @@ static double panel_height(const struct layers_grid *g)
         return TITLE + NAMES + (double)json_array_size(g->layers) * CELL_H + GAP;
 }
 
+/* In one line of that width. */
+static void put_run(FILE *out, const json_t *run, double width)
+{
+        static const char end[] = " · all threads together";
+        const char *id = text_string(run, "id", "?");
+        double room = (width - 24) / CHAR - text_width(id) - sizeof(end) - 8;
+        _cleanup_(freep) char *command =
+                text_middle(text_string(run, "command", "?"), (unsigned)fmax(room, 16));
+
+        fputs("run ", out);
+        svg_escaped(out, id);
+        fputs(" · ", out);
+        svg_escaped(out, command ? command : "");
+        fputs(end, out);
+}
+
+bool layers_is_empty(const json_t *document)
+{
+        const char *name;
+        json_t *phase;
+
+        json_object_foreach(json_object_get(document, "phases"), name, phase)
+        {
+                if (json_array_size(json_object_get(phase, "layers")))
+                        return false;
+        }
+        return true;
+}
+
 void layers_draw(FILE *out, const json_t *document)
 {
         const json_t *phases = json_object_get(document, "phases"),
@@ -130,12 +161,10 @@ void layers_draw(FILE *out, const json_t *document)
                 ".n{font-size:11px;text-anchor:middle}.r{text-anchor:end}</style>\n"
                 "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n"
                 "<text x=\"12\" y=\"26\" class=\"h\">Time by layer and op</text>\n"
-                "<text x=\"12\" y=\"46\">run ",
+                "<text x=\"12\" y=\"46\">",
                 width, height, width, height);
-        svg_escaped(out, text_string(run, "id", "?"));
-        fputs(" · ", out);
-        svg_escaped(out, text_string(run, "command", "?"));
-        fputs(" · all threads together</text>\n", out);
+        put_run(out, run, width);
+        fputs("</text>\n", out);
         for (size_t i = 0; i < N_PHASES; i++) {
                 if (grids[i].layers) {
                         put_panel(out, y, order[i], json_object_get(phases, order[i]), &grids[i]);

@@ -12,6 +12,7 @@
 
 #include "cli/layers-grid.h"
 #include "cli/rows.h"
+#include "cli/screen.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/fmt.h"
@@ -67,6 +68,24 @@ static void set_time(json_t *row, const char *key, double ns)
         json_object_set_new(row, key, isnan(ns) ? json_null() : json_real(ns));
 }
 
+/* "attention 64.0%, mlp 18.1%" */
+static void print_parts_briefly(const struct page *p, const json_t *parts)
+{
+        char text[160] = "", share[FMT_SIZE];
+        const json_t *part;
+        size_t used = 0, i;
+
+        json_array_foreach(parts, i, part)
+        {
+                int n = snprintf(text + used, sizeof(text) - used, "%s%s %s", used ? ", " : "",
+                                 text_string(part, "part", "?"), view_share(share, part, "share"));
+
+                used += n > 0 && (size_t)n < sizeof(text) - used ? (size_t)n : 0;
+        }
+        if (used)
+                view_line(&p->v, "%s", text);
+}
+
 static bool print_parts(const struct page *p, const json_t *phase, double tokens)
 {
         static const struct rows_column columns[] = {
@@ -79,6 +98,10 @@ static bool print_parts(const struct page *p, const json_t *phase, double tokens
         _cleanup_(json_decrefp) json_t *sorted =
                 rows_sorted(json_object_get(phase, "parts"), "total_ns");
 
+        if (sorted && !screen_shows(&p->v, SCREEN_ALL)) {
+                print_parts_briefly(p, sorted);
+                return true;
+        }
         (void)tokens;
         return sorted && ROWS_PRINT(&p->v, sorted, json_array_size(sorted), columns);
 }
@@ -114,6 +137,16 @@ static const char *letters(char *buf, size_t n)
         return buf;
 }
 
+/* Time of the n-th layer by its time; those with less are not shown. */
+static double least_of(const json_t *layers, size_t n)
+{
+        _cleanup_(json_decrefp) json_t *sorted = rows_sorted(layers, "total_ns");
+
+        return n && n < json_array_size(sorted)
+                       ? text_number(json_array_get(sorted, n - 1), "total_ns")
+                       : -1;
+}
+
 static bool print_grid(const struct page *p, const struct layers_grid *g, double tokens)
 {
         char title[2 * MAX_COLUMNS + 1];
@@ -128,14 +161,32 @@ static bool print_grid(const struct page *p, const struct layers_grid *g, double
         };
         _cleanup_(json_decrefp) json_t *rows = json_array();
         const json_t *layer;
+        double least = least_of(g->layers, p->rows);
         size_t i;
 
         json_array_foreach(g->layers, i, layer)
         {
-                json_array_append_new(rows, layer_row(g, layer, tokens));
+                if (least < 0 ||
+                    (text_number(layer, "total_ns") >= least && json_array_size(rows) < p->rows))
+                        json_array_append_new(rows, layer_row(g, layer, tokens));
         }
-        fputc('\n', p->v.f);
-        return ROWS_PRINT(&p->v, rows, json_array_size(rows), columns);
+        if (screen_shows(&p->v, SCREEN_ALL))
+                fputc('\n', p->v.f);
+        if (!ROWS_PRINT(&p->v, rows, json_array_size(rows), columns))
+                return false;
+        screen_say_more(&p->v, p->rows, json_array_size(g->layers), "layer");
+        return true;
+}
+
+/* Its first line, of whole entries. */
+static void legend_briefly(char *text, unsigned width)
+{
+        char *end = width && strlen(text) > width ? text + width - 5 : NULL;
+
+        while (end && end > text && *end != ',')
+                end--;
+        if (end && end > text)
+                strcpy(end, ", ...");
 }
 
 static void print_legend(const struct page *p, const struct layers_grid *g, double total)
@@ -153,8 +204,11 @@ static void print_legend(const struct page *p, const struct layers_grid *g, doub
                         total > 0 ? fmt_share(share, g->columns[i].total_ns / total) : "-");
         if (g->n > MAX_COLUMNS)
                 fprintf(f, ", and %zu more", g->n - MAX_COLUMNS);
-        if (fclose(f) != EOF)
-                view_line(&p->v, "%s", text);
+        if (fclose(f) == EOF)
+                return;
+        if (!screen_shows(&p->v, SCREEN_ALL))
+                legend_briefly(text, p->v.width);
+        view_line(&p->v, "%s", text);
 }
 
 static bool print_phase(const struct page *p, const char *name, const json_t *phase)
@@ -170,7 +224,13 @@ static bool print_phase(const struct page *p, const char *name, const json_t *ph
                          fmt_ns(each, (uint64_t)llround(total / tokens)));
         view_heading(&p->v, "%s%s; %s in ops with layers, all threads", name, of,
                      view_figure(all, phase, "total_ns", fmt_ns));
-        if (!print_parts(p, phase, tokens) || layers_grid_new(&g, phase))
+        if (!print_parts(p, phase, tokens))
+                return false;
+        if (strcmp(name, "decode") != 0 && !screen_shows(&p->v, 1)) {
+                screen_leave(&p->v, 0, "layers of other phases");
+                return true;
+        }
+        if (layers_grid_new(&g, phase))
                 return false;
         ok = print_grid(p, &g, tokens);
         if (ok)

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/report-view.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/report-view-private.h"
+#include "cli/screen.h"
+#include "cli/shape-text.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "cli/view.h"
 #include "common/cleanup.h"
 #include "common/fmt.h"
 
-#define MAX_THREAD_ROWS 32
+#define PHASE_SHOWN 0.01 /* of the time, where not all of it is */
 
 static double ratio(double part, double whole)
 {
@@ -26,11 +28,12 @@ static void print_time(const struct view *h, const json_t *report)
         double fraction = ratio(text_number(rest, "in_ops_ns"), text_number(rest, "thread_ns"));
         size_t n = json_array_size(json_object_get(report, "threads"));
 
-        view_say(h, "time", "%s on %s thread%s: %s in ops%s%s%s, %s not in any op",
-                 view_figure(all, rest, "thread_ns", fmt_ns), fmt_count(threads, n),
-                 n == 1 ? "" : "s", view_figure(in, rest, "in_ops_ns", fmt_ns),
-                 isnan(fraction) ? "" : " (", isnan(fraction) ? "" : fmt_share(part, fraction),
-                 isnan(fraction) ? "" : ")", view_figure(out, rest, "self_ns", fmt_ns));
+        view_say_briefly(h, "time", "%s on %s thread%s: %s in ops%s%s%s, %s not in any op",
+                         view_figure(all, rest, "thread_ns", fmt_ns), fmt_count(threads, n),
+                         n == 1 ? "" : "s", view_figure(in, rest, "in_ops_ns", fmt_ns),
+                         isnan(fraction) ? "" : " (",
+                         isnan(fraction) ? "" : fmt_share(part, fraction),
+                         isnan(fraction) ? "" : ")", view_figure(out, rest, "self_ns", fmt_ns));
 }
 
 static void print_phases(const struct view *h, const json_t *report)
@@ -39,16 +42,28 @@ static void print_phases(const struct view *h, const json_t *report)
         json_t *phase;
         char line[512] = "", took[FMT_SIZE];
         size_t used = 0;
+        double all = 0;
 
         json_object_foreach(json_object_get(report, "phases"), name, phase)
         {
-                int n = snprintf(line + used, sizeof(line) - used, "%s%s %s", used ? ", " : "",
-                                 name, view_figure(took, phase, "duration_ns", fmt_ns));
+                all += fmax(text_number(phase, "duration_ns"), 0);
+        }
+        json_object_foreach(json_object_get(report, "phases"), name, phase)
+        {
+                int n;
+
+                if (!screen_shows(h, SCREEN_ALL) &&
+                    text_number(phase, "duration_ns") < PHASE_SHOWN * all)
+                        continue;
+                n = snprintf(line + used, sizeof(line) - used, "%s%s %s", used ? ", " : "", name,
+                             screen_shows(h, SCREEN_ALL)
+                                     ? view_figure(took, phase, "duration_ns", fmt_ns)
+                                     : text_duration(took, text_number(phase, "duration_ns")));
 
                 used += n > 0 && (size_t)n < sizeof(line) - used ? (size_t)n : 0;
         }
         if (used)
-                view_say(h, "phases", "%s", line);
+                view_say_briefly(h, "phases", "%s", line);
 }
 
 static void print_tokens(const struct view *h, const json_t *t)
@@ -63,16 +78,16 @@ static void print_tokens(const struct view *h, const json_t *t)
                 strcpy(rate, "-");
         else
                 snprintf(rate, sizeof(rate), per_second < 99.95 ? "%.2f" : "%.1f", per_second);
-        view_say(h, "tokens", "%s prompt, %s generated; %s tokens/s; first after %s",
-                 view_figure(prompt, t, "prompt", fmt_count),
-                 view_figure(generated, t, "generated", fmt_count), rate,
-                 view_figure(first, t, "ttft_ns", fmt_ns));
+        view_say_briefly(h, "tokens", "%s prompt, %s generated; %s tokens/s; first after %s",
+                         view_figure(prompt, t, "prompt", fmt_count),
+                         view_figure(generated, t, "generated", fmt_count), rate,
+                         view_figure(first, t, "ttft_ns", fmt_ns));
         if (!isnan(text_number(t, "mean_ns")))
-                view_say(h, "per token", "mean %s, median %s, p95 %s, p99 %s",
-                         view_figure(mean, t, "mean_ns", fmt_ns),
-                         view_figure(p50, t, "p50_ns", fmt_ns),
-                         view_figure(p95, t, "p95_ns", fmt_ns),
-                         view_figure(p99, t, "p99_ns", fmt_ns));
+                view_say_briefly(h, "per token", "mean %s, median %s, p95 %s, p99 %s",
+                                 view_figure(mean, t, "mean_ns", fmt_ns),
+                                 view_figure(p50, t, "p50_ns", fmt_ns),
+                                 view_figure(p95, t, "p95_ns", fmt_ns),
+                                 view_figure(p99, t, "p99_ns", fmt_ns));
 }
 
 static void print_memory(const struct view *h, const json_t *m)
@@ -80,12 +95,27 @@ static void print_memory(const struct view *h, const json_t *m)
         char calls[FMT_SIZE], frees[FMT_SIZE], asked[FMT_SIZE], usable[FMT_SIZE], freed[FMT_SIZE],
                 live[FMT_SIZE], peak[FMT_SIZE];
 
-        view_say(h, "memory", "%s allocations of %s (%s usable), %s frees of %s; live %s, peak %s",
-                 view_figure(calls, m, "alloc_calls", fmt_count),
-                 view_bytes(asked, m, "alloc_bytes"), view_bytes(usable, m, "usable_bytes"),
-                 view_figure(frees, m, "free_calls", fmt_count),
-                 view_bytes(freed, m, "freed_bytes"), view_bytes(live, m, "live_bytes"),
-                 view_bytes(peak, m, "peak_bytes"));
+        if (!screen_shows(h, SCREEN_ALL))
+                view_say_briefly(h, "memory", "%s allocations of %s, %s frees; live %s, peak %s",
+                                 view_figure(calls, m, "alloc_calls", fmt_count),
+                                 view_bytes(asked, m, "alloc_bytes"),
+                                 view_figure(frees, m, "free_calls", fmt_count),
+                                 view_bytes(live, m, "live_bytes"),
+                                 view_bytes(peak, m, "peak_bytes"));
+        else
+                view_say(h, "memory",
+                         "%s allocations of %s (%s usable), %s frees of %s; live %s, peak %s",
+                         view_figure(calls, m, "alloc_calls", fmt_count),
+                         view_bytes(asked, m, "alloc_bytes"), view_bytes(usable, m, "usable_bytes"),
+                         view_figure(frees, m, "free_calls", fmt_count),
+                         view_bytes(freed, m, "freed_bytes"), view_bytes(live, m, "live_bytes"),
+                         view_bytes(peak, m, "peak_bytes"));
+}
+
+static const char *overhead_of(const json_t *self)
+{
+        return strcmp(text_string(self, "overhead_of", ""), "cpu_time") ? "thread time"
+                                                                        : "CPU time";
 }
 
 static void print_self(const struct view *h, const json_t *s)
@@ -98,14 +128,21 @@ static void print_self(const struct view *h, const json_t *s)
                 strcpy(cost, "-");
         else
                 snprintf(cost, sizeof(cost), "%.0fns", per_span);
+        if (!screen_shows(h, SCREEN_ALL)) {
+                view_say_briefly(h, "profiler", "%s spans, %s folded, %s lost; %s a span, %s of %s",
+                                 view_figure(spans, s, "spans", fmt_count),
+                                 view_figure(folded, s, "folded", fmt_count),
+                                 view_figure(lost, s, "lost", fmt_count), cost,
+                                 view_share(part, s, "overhead_fraction"), overhead_of(s));
+                return;
+        }
         view_say(h, "profiler",
                  "%s spans, %s folded, %s lost, %s left; %s a span, %s of %s; %s shared memory, "
                  "collector %s CPU",
                  view_figure(spans, s, "spans", fmt_count),
                  view_figure(folded, s, "folded", fmt_count),
                  view_figure(lost, s, "lost", fmt_count), view_figure(left, s, "left", fmt_count),
-                 cost, view_share(part, s, "overhead_fraction"),
-                 strcmp(text_string(s, "overhead_of", ""), "cpu_time") ? "thread time" : "CPU time",
+                 cost, view_share(part, s, "overhead_fraction"), overhead_of(s),
                  view_bytes(segment, s, "segment_bytes"),
                  view_figure(cpu, s, "daemon_cpu_ns", fmt_ns));
 }
@@ -149,16 +186,15 @@ static const struct op_column op_columns[] = {
 
 static const struct op_column shape_columns[] = {
         {{"self", true, false, 0}, "self_ns", CELL_TIME, false},
-        {{"total", true, false, 2}, "total_ns", CELL_TIME, false},
-        {{"calls", true, false, 0}, "calls", CELL_COUNT, false},
-        {{"flops", true, false, 3}, "flops", CELL_RATE, false},
-        {{"GFLOP/s", true, false, 0}, "gflops", CELL_RATE, false},
-        {{"GB/s", true, false, 0}, "gbps", CELL_RATE, false},
-        {{"flop/byte", true, false, 1}, "intensity", CELL_RATE, false},
-        {{"of roof", true, false, 4}, "roof_share", CELL_SHARE, false},
-        {{"bound", false, false, 5}, "bound", CELL_TEXT, false},
-        {{"op", false, false, 0}, "name", CELL_TEXT, false},
-        {{"shape", false, true, 0}, "shape", CELL_TEXT, false},
+        {{"total", true, false, 8}, "total_ns", CELL_TIME, false},
+        {{"calls", true, false, 4}, "calls", CELL_COUNT, false},
+        {{"flops", true, false, 7}, "flops", CELL_RATE, false},
+        {{"GFLOP/s", true, false, 2}, "gflops", CELL_RATE, false},
+        {{"GB/s", true, false, 5}, "gbps", CELL_RATE, false},
+        {{"flop/byte", true, false, 6}, "intensity", CELL_RATE, false},
+        {{"of roof", true, false, 1}, "roof_share", CELL_SHARE, false},
+        {{"bound", false, false, 1}, "bound", CELL_TEXT, false},
+        {{"op, and on what", false, true, 0, shape_text_cut}, "op_text", CELL_TEXT, false},
 };
 #define N_SHAPE_COLUMNS (sizeof(shape_columns) / sizeof(shape_columns[0]))
 _Static_assert(N_SHAPE_COLUMNS <= N_OP_COLUMNS, "print_rows");
@@ -208,6 +244,14 @@ static bool has_figure(const json_t *rows, const char *member)
         return false;
 }
 
+/* "MUL_MAT q8_0[288,768] x f32[288,1]" */
+static void put_op_text(json_t *row)
+{
+        json_object_set_new(row, "op_text",
+                            json_sprintf("%s %s", text_string(row, "name", "?"),
+                                         text_string(row, "shape", "")));
+}
+
 /* The rows [from, to) as one table. Without shapes nothing is known of the work. */
 static bool print_rows(const json_t *rows, size_t from, size_t to, enum report_by by,
                        const struct view *h)
@@ -233,11 +277,13 @@ static bool print_rows(const json_t *rows, size_t from, size_t to, enum report_b
         if (!t)
                 return false;
         for (size_t i = from; i < to; i++) {
+                if (by == REPORT_BY_SHAPE)
+                        put_op_text(json_array_get(rows, i));
                 for (size_t c = 0; c < n; c++)
                         texts[c] = op_cell(cells[c], json_array_get(rows, i), of[c]);
                 table_add(t, texts);
         }
-        ok = table_print(t, h->f, h->width);
+        ok = screen_table(h, t);
         table_free(t);
         return ok;
 }
@@ -270,295 +316,115 @@ static void print_group_heading(const struct view *h, const json_t *row, enum re
         }
 }
 
-static bool print_ops(const struct view *h, const json_t *rows, enum report_by by)
+/* From `i` on: where its group ends. */
+static size_t group_end(const json_t *rows, size_t i, enum report_by by)
 {
-        size_t n = json_array_size(rows), next;
+        size_t next = i + 1;
 
+        while (next < json_array_size(rows) &&
+               same_group(json_array_get(rows, i), json_array_get(rows, next), by))
+                next++;
+        return next;
+}
+
+struct group {
+        size_t from, to; /* rows */
+        double self_ns;
+};
+
+static int compare_self(const void *a, const void *b)
+{
+        const struct group *p = a, *q = b;
+
+        if (p->self_ns != q->self_ns)
+                return p->self_ns > q->self_ns ? -1 : 1;
+        return p->from > q->from ? 1 : -1;
+}
+
+static int compare_place(const void *a, const void *b)
+{
+        const struct group *p = a, *q = b;
+
+        return p->from > q->from ? 1 : -1;
+}
+
+static size_t find_groups(const json_t *rows, enum report_by by, struct group *ret)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < json_array_size(rows); i = ret[n++].to) {
+                ret[n] = (struct group){.from = i, .to = group_end(rows, i, by)};
+                for (size_t r = i; r < ret[n].to; r++)
+                        ret[n].self_ns += fmax(text_number(json_array_get(rows, r), "self_ns"), 0);
+        }
+        return n;
+}
+
+/* `n_most` rows of as many groups, those with most self time, in their order; 0: all. */
+static bool print_ops(const struct view *h, const json_t *rows, enum report_by by, size_t n_most)
+{
+        size_t n = json_array_size(rows), n_groups, shown;
+        _cleanup_(freep) struct group *groups = calloc(n + 1, sizeof(*groups));
+
+        if (!groups)
+                return false;
         if (!n)
                 fputs(by == REPORT_BY_SHAPE ? "\n(no op has a shape)\n" : "\n(no op matches)\n",
                       h->f);
-        for (size_t i = 0; i < n; i = next) {
-                const json_t *first = json_array_get(rows, i);
+        n_groups = find_groups(rows, by, groups);
+        shown = h->screen ? view_shown(n_most, n_groups) : n_groups;
+        if (shown < n_groups) {
+                qsort(groups, n_groups, sizeof(*groups), compare_self);
+                qsort(groups, shown, sizeof(*groups), compare_place);
+                screen_leave(h, n_groups - shown, by == REPORT_BY_PHASE ? "phase" : "thread");
+        }
+        for (size_t g = 0; g < shown; g++) {
+                size_t most = view_shown(n_most, groups[g].to - groups[g].from);
 
-                for (next = i + 1; next < n && same_group(first, json_array_get(rows, next), by);
-                     next++)
-                        ;
-                print_group_heading(h, first, by);
-                if (!print_rows(rows, i, next, by, h))
+                print_group_heading(h, json_array_get(rows, groups[g].from), by);
+                if (!print_rows(rows, groups[g].from, groups[g].from + most, by, h))
                         return false;
+                screen_say_more(h, n_most, groups[g].to - groups[g].from,
+                                by == REPORT_BY_SHAPE ? "shape" : "op");
         }
         return true;
 }
 
-/* "ggml_threadpool_new+0x1a2", or only the offset where the function is not known. */
-static char *site_text(const json_t *site)
-{
-        const char *function = text_string(site, "function", NULL),
-                   *library = text_string(site, "library", NULL);
-        const char *base = library && strrchr(library, '/') ? strrchr(library, '/') + 1 : library;
-        char *s;
-
-        if (!json_is_object(site))
-                return strdup("-");
-        if (asprintf(&s, "%s%s0x%llx%s%s%s", function ? function : "", function ? "+" : "",
-                     (unsigned long long)json_integer_value(json_object_get(site, "offset")),
-                     base ? " (" : "", base ? base : "", base ? ")" : "") < 0)
-                return NULL;
-        return s;
-}
-
-static const struct table_column thread_columns[] = {
-        {"tid", true, false, 0},        {"share", true, false, 0},      {"in ops", true, false, 0},
-        {"not in ops", true, false, 1}, {"lifetime", true, false, 0},   {"cpu", true, false, 2},
-        {"spans", true, false, 0},      {"allocs", true, false, 5},     {"bytes", true, false, 4},
-        {"thread", false, false, 0},    {"spawned at", false, true, 3},
+struct report_page {
+        const json_t *report, *rows;
+        enum report_by by;
 };
-#define N_THREAD_COLUMNS (sizeof(thread_columns) / sizeof(thread_columns[0]))
 
-static void add_thread(struct table *t, const json_t *thread, const char *id)
+static bool print(const struct view *h, size_t n_rows, const void *userdata)
 {
-        const char *name = text_string(thread, "name", "");
-        char part[FMT_SIZE], in[FMT_SIZE], out[FMT_SIZE], life[FMT_SIZE], cpu[FMT_SIZE],
-                spans[FMT_SIZE], allocs[FMT_SIZE], size[FMT_SIZE];
-        _cleanup_(freep) char *site = site_text(json_object_get(thread, "site"));
+        const struct report_page *p = userdata;
+        const json_t *report = p->report;
 
-        table_add(t, (const char *[N_THREAD_COLUMNS]){
-                             id,
-                             view_share(part, thread, "share"),
-                             view_figure(in, thread, "in_ops_ns", fmt_ns),
-                             view_figure(out, json_object_get(thread, "not_in_any_op"), "self_ns",
-                                         fmt_ns),
-                             view_figure(life, thread, "lifetime_ns", fmt_ns),
-                             view_figure(cpu, thread, "cpu_ns", fmt_ns),
-                             view_figure(spans, thread, "spans", fmt_count),
-                             view_figure(allocs, thread, "alloc_calls", fmt_count),
-                             view_bytes(size, thread, "alloc_bytes"),
-                             name[0] ? name : "-",
-                             site,
-                     });
-}
-
-static int compare_busy(const void *a, const void *b)
-{
-        double x = text_number(*(json_t *const *)a, "in_ops_ns"),
-               y = text_number(*(json_t *const *)b, "in_ops_ns");
-
-        if (isnan(x) || isnan(y))
-                return isnan(x) - isnan(y);
-        return x > y ? -1 : x < y;
-}
-
-/* All these as one row. A figure that one of them lacks, the sum lacks. */
-static json_t *sum_threads(json_t *const *threads, size_t n)
-{
-        static const char *const members[] = {"in_ops_ns",   "lifetime_ns", "cpu_ns", "spans",
-                                              "alloc_calls", "alloc_bytes", "share"};
-        json_t *sum = json_object(), *rest = json_object();
-        double outside = 0;
-
-        for (size_t m = 0; m < sizeof(members) / sizeof(members[0]); m++) {
-                double v = 0;
-
-                for (size_t i = 0; i < n; i++)
-                        v += text_number(threads[i], members[m]);
-                if (!isnan(v))
-                        json_object_set_new(sum, members[m],
-                                            strcmp(members[m], "share")
-                                                    ? json_integer((json_int_t)v)
-                                                    : json_real(v));
+        view_run(h, json_object_get(report, "run"));
+        print_time(h, report);
+        if (screen_shows(h, 1)) {
+                print_phases(h, report);
+                print_tokens(h, json_object_get(report, "tokens"));
+                print_memory(h, json_object_get(report, "memory"));
+                print_self(h, json_object_get(report, "self"));
+        } else {
+                screen_leave(h, 0, "totals");
         }
-        for (size_t i = 0; i < n; i++)
-                outside += text_number(json_object_get(threads[i], "not_in_any_op"), "self_ns");
-        if (!isnan(outside))
-                json_object_set_new(rest, "self_ns", json_integer((json_int_t)outside));
-        json_object_set_new(sum, "not_in_any_op", rest);
-        return sum;
-}
-
-/* The busiest, and what the others did in one row: an engine may make a thread for every token. */
-static bool print_threads(const struct view *h, const json_t *report)
-{
-        json_t *array = json_object_get(report, "threads");
-        size_t n = json_array_size(array), n_shown = n > MAX_THREAD_ROWS ? MAX_THREAD_ROWS - 1 : n;
-        _cleanup_(freep) json_t **threads = calloc(n + 1, sizeof(*threads));
-        struct table *t = table_new(thread_columns, N_THREAD_COLUMNS);
-        char id[32];
-        bool ok;
-
-        if (!t || !threads) {
-                table_free(t);
+        if (!print_ops(h, p->rows, p->by, n_rows))
                 return false;
-        }
-        for (size_t i = 0; i < n; i++)
-                threads[i] = json_array_get(array, i);
-        if (n_shown < n)
-                qsort(threads, n, sizeof(*threads), compare_busy);
-        for (size_t i = 0; i < n_shown; i++) {
-                snprintf(id, sizeof(id), "%.0f", text_number(threads[i], "tid"));
-                add_thread(t, threads[i], id);
-        }
-        if (n_shown < n) {
-                _cleanup_(json_decrefp) json_t *sum = sum_threads(threads + n_shown, n - n_shown);
-                char count[FMT_SIZE], name[64];
-
-                snprintf(name, sizeof(name), "(%s more)", fmt_count(count, n - n_shown));
-                json_object_set_new(sum, "name", json_string(name));
-                add_thread(t, sum, "");
-        }
-        fputc('\n', h->f);
-        ok = table_print(t, h->f, h->width);
-        table_free(t);
-        return ok;
-}
-
-static bool print_spawns(const struct view *h, const json_t *s)
-{
-        static const struct table_column columns[] = {{"count", true, false, 0},
-                                                      {"asked for at", false, true, 0}};
-        char total[FMT_SIZE], live[FMT_SIZE], peak[FMT_SIZE], unsited[FMT_SIZE], rate[TEXT_CELL];
-        struct table *t;
-        const json_t *site;
-        bool ok;
-        size_t i;
-
-        fputc('\n', h->f);
-        view_say(h, "spawns", "%s, %s live, at most %s thread%s at a time, %s a second",
-                 view_figure(total, s, "total", fmt_count), view_figure(live, s, "live", fmt_count),
-                 view_figure(peak, s, "peak_live", fmt_count),
-                 text_number(s, "peak_live") == 1 ? "" : "s",
-                 text_count(rate, text_number(s, "per_second")));
-        if (!json_array_size(json_object_get(s, "sites")))
-                return true;
-        t = table_new(columns, 2);
-        if (!t)
+        if (!screen_shows(h, 2))
+                screen_leave(h, 0, "table of threads, spawns");
+        else if (!report_print_threads(h, report, h->screen ? n_rows / 2 : n_rows) ||
+                 !report_print_spawns(h, json_object_get(report, "spawns"), n_rows))
                 return false;
-        json_array_foreach(json_object_get(s, "sites"), i, site)
-        {
-                char count[FMT_SIZE];
-                _cleanup_(freep) char *where = site_text(site);
-
-                table_add(t, (const char *[]){view_figure(count, site, "count", fmt_count), where});
-        }
-        if (text_number(s, "unsited") > 0)
-                table_add(t, (const char *[]){view_figure(unsited, s, "unsited", fmt_count),
-                                              "(not known)"});
-        ok = table_print(t, h->f, h->width);
-        table_free(t);
-        return ok;
-}
-
-bool report_print(const json_t *report, const json_t *rows, enum report_by by, unsigned width,
-                  FILE *f)
-{
-        const struct view h = {f, width};
-
-        view_run(&h, json_object_get(report, "run"));
-        print_time(&h, report);
-        print_phases(&h, report);
-        print_tokens(&h, json_object_get(report, "tokens"));
-        print_memory(&h, json_object_get(report, "memory"));
-        print_self(&h, json_object_get(report, "self"));
-        if (!print_ops(&h, rows, by) || !print_threads(&h, report) ||
-            !print_spawns(&h, json_object_get(report, "spawns")))
-                return false;
-        view_notes(&h, report);
+        view_notes(h, report);
         return true;
 }
 
-/* ---- CSV ---- */
-
-static void print_csv_text(FILE *f, const char *s)
+bool report_print(const struct view *v, const json_t *report, const json_t *rows, enum report_by by,
+                  size_t n_rows)
 {
-        if (!s[strcspn(s, ",\"\r\n")]) {
-                fputs(s, f);
-                return;
-        }
-        fputc('"', f);
-        for (; *s; s++) {
-                if (*s == '"')
-                        fputc('"', f);
-                fputc(*s, f);
-        }
-        fputc('"', f);
-}
+        struct report_page page = {report, rows, by};
 
-static void print_csv_value(FILE *f, const json_t *v)
-{
-        if (json_is_string(v))
-                print_csv_text(f, json_string_value(v));
-        else if (json_is_integer(v))
-                fprintf(f, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
-        else if (json_is_real(v))
-                fprintf(f, "%.6g", json_real_value(v));
-        else if (json_is_boolean(v))
-                fputs(json_is_true(v) ? "true" : "false", f);
-}
-
-void report_print_csv(const json_t *rows, enum report_by by, FILE *f)
-{
-        static const char *const heads[][4] = {
-                [REPORT_BY_OP] = {NULL},
-                [REPORT_BY_THREAD] = {"pid", "tid", "thread", NULL},
-                [REPORT_BY_PHASE] = {"phase", NULL},
-                [REPORT_BY_SHAPE] = {"shape", NULL},
-        };
-        static const char *const members[] = {
-                "name",
-                "kernel",
-                "library",
-                "kind",
-                "calls",
-                "timed_calls",
-                "estimated",
-                "total_ns",
-                "self_ns",
-                "share",
-                "min_ns",
-                "max_ns",
-                "mean_ns",
-                "stddev_ns",
-                "p50_ns",
-                "p95_ns",
-                "p99_ns",
-                "threads",
-                "left",
-                "folded",
-                "alloc_calls",
-                "alloc_bytes",
-                "usable_bytes",
-                "free_calls",
-                "freed_bytes",
-                "net_bytes",
-                "flops",
-                "bytes",
-                "gflops",
-                "gbps",
-                "intensity",
-                "bound",
-                "roof_gflops",
-                "roof_share",
-                "tokens_per_second_at_roof",
-        };
-        const size_t n = sizeof(members) / sizeof(members[0]);
-        const json_t *row;
-        size_t i;
-
-        for (size_t c = 0; heads[by][c]; c++)
-                fprintf(f, "%s,", heads[by][c]);
-        for (size_t c = 0; c < n; c++)
-                fprintf(f, "%s%s", c ? "," : "", members[c]);
-        fputs("\r\n", f);
-        json_array_foreach(rows, i, row)
-        {
-                for (size_t c = 0; heads[by][c]; c++) {
-                        print_csv_value(f, json_object_get(row, heads[by][c]));
-                        fputc(',', f);
-                }
-                for (size_t c = 0; c < n; c++) {
-                        if (c)
-                                fputc(',', f);
-                        print_csv_value(f, json_object_get(row, members[c]));
-                }
-                fputs("\r\n", f);
-        }
+        return screen_print(v, n_rows, 4, print, &page);
 }

@@ -9,10 +9,12 @@
 #include <stdio.h>
 
 #include "cli/report-rows.h"
+#include "cli/view.h"
 
-/* `rows` from report_rows() of the same document; `width` 0: no limit. False: no memory. */
-bool report_print(const json_t *report, const json_t *rows, enum report_by by, unsigned width,
-                  FILE *f);
+/* `rows` from report_rows() of the same document; `n_rows` of each table are shown, as
+ * screen_print() has it. False: no memory. */
+bool report_print(const struct view *v, const json_t *report, const json_t *rows, enum report_by by,
+                  size_t n_rows);
 
 /* Rows as RFC 4180: a line of names, then one line a row; times in ns, what is not known empty. */
 void report_print_csv(const json_t *rows, enum report_by by, FILE *f);

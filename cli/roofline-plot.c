@@ -10,19 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/screen.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 
-#define HEIGHT 16u
-#define LEFT   7u /* columns of the axis */
-#define LEAST  30u
-#define MOST   150u
-#define USUAL  100u
-#define LABEL  12u
+#define LEFT  7u /* columns of the axis */
+#define LEAST 30u
+#define MOST  150u
+#define USUAL 100u
+#define LABEL 12u
 
 struct canvas {
         const struct roofline_frame *frame;
-        unsigned width;      /* cells */
+        unsigned width; /* cells */
+        unsigned height;
         unsigned char *dots; /* a bit each, as U+2800 has them */
         char *letters;       /* 0: none */
         size_t hidden;
@@ -39,12 +40,12 @@ static double cell_y(const struct canvas *c, double y)
 {
         const struct roofline_frame *f = c->frame;
 
-        return (f->y_most - y) / (f->y_most - f->y_least) * HEIGHT;
+        return (f->y_most - y) / (f->y_most - f->y_least) * c->height;
 }
 
 static bool inside(const struct canvas *c, double x, double y)
 {
-        return x >= 0 && x < c->width && y >= 0 && y < HEIGHT;
+        return x >= 0 && x < c->width && y >= 0 && y < c->height;
 }
 
 /* In cells, which have parts. */
@@ -62,7 +63,7 @@ static bool write_at(struct canvas *c, unsigned x, unsigned y, const char *s)
 {
         size_t n = strlen(s);
 
-        if (y >= HEIGHT || x + n > c->width)
+        if (y >= c->height || x + n > c->width)
                 return false;
         for (size_t i = x ? x - 1 : 0; i <= x + n && i < c->width; i++)
                 if (c->letters[y * c->width + i])
@@ -177,7 +178,7 @@ static bool decade_in(double from, double to, double *ret)
 static void put_line(const struct canvas *c, FILE *out, unsigned y)
 {
         const struct roofline_frame *f = c->frame;
-        double step = (f->y_most - f->y_least) / HEIGHT, decade;
+        double step = (f->y_most - f->y_least) / c->height, decade;
         double to = f->y_most - y * step;
         char figure[TEXT_CELL] = "";
         bool tick = decade_in(to - step, to, &decade) && to > decade;
@@ -224,6 +225,8 @@ static void say_rest(const struct view *v, const struct canvas *c)
 {
         const struct roofline_frame *f = c->frame;
 
+        if (!screen_shows(v, SCREEN_ALL))
+                return;
         if (c->hidden)
                 view_line(v, "%zu row%s behind those that took longer", c->hidden,
                           c->hidden == 1 ? " lies" : "s lie");
@@ -232,11 +235,12 @@ static void say_rest(const struct view *v, const struct canvas *c)
                           f->n_not == 1 ? " has" : "s have");
 }
 
-bool roofline_plot(const struct view *v, const json_t *document, const json_t *rows, size_t n_most)
+bool roofline_plot(const struct view *v, const json_t *document, const json_t *rows, size_t n_most,
+                   unsigned height)
 {
         unsigned width = v->width ? v->width : USUAL;
         struct roofline_frame frame;
-        struct canvas c = {.frame = &frame};
+        struct canvas c = {.frame = &frame, .height = height};
         double top;
         bool ok;
 
@@ -245,8 +249,8 @@ bool roofline_plot(const struct view *v, const json_t *document, const json_t *r
                 return true;
         width = width > MOST ? MOST : width < LEAST ? LEAST : width;
         c.width = width - LEFT;
-        c.dots = calloc(c.width, HEIGHT);
-        c.letters = calloc(c.width, HEIGHT);
+        c.dots = calloc(c.width, height);
+        c.letters = calloc(c.width, height);
         ok = c.dots && c.letters;
         if (ok) {
                 top = top_of(&frame);
@@ -255,14 +259,16 @@ bool roofline_plot(const struct view *v, const json_t *document, const json_t *r
                         put_flat(&c, (enum ceiling_type)t);
                 for (int l = 0; top > 0 && l < CEILING_N_LEVELS; l++)
                         put_slope(&c, (enum ceiling_level)l, top);
+                if (screen_shows(v, 2))
+                        fputc('\n', v->f);
                 if (top > 0)
-                        view_heading(
-                                v,
-                                "GFLOP/s by FLOP/byte; ceilings at %.0f thread%s, GB/s and GFLOP/s",
-                                frame.threads, frame.threads == 1 ? "" : "s");
+                        view_line(v,
+                                  "GFLOP/s by FLOP/byte; ceilings at %.0f thread%s, GB/s and "
+                                  "GFLOP/s",
+                                  frame.threads, frame.threads == 1 ? "" : "s");
                 else
-                        view_heading(v, "GFLOP/s by FLOP/byte");
-                for (unsigned y = 0; y < HEIGHT; y++)
+                        view_line(v, "GFLOP/s by FLOP/byte");
+                for (unsigned y = 0; y < height; y++)
                         put_line(&c, v->f, y);
                 put_axis(&c, v->f);
                 say_rest(v, &c);

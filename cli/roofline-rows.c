@@ -154,3 +154,16 @@ json_t *roofline_rows(const json_t *document, enum roofline_by by, const char *p
         }
         return list;
 }
+
+json_t *roofline_named(const json_t *row)
+{
+        json_t *o = json_object();
+        static const char *const same[] = {"phase", "threads", "gflops", "wall_ns"};
+
+        for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+                json_object_set(o, same[i], json_object_get(row, same[i]));
+        json_object_set_new(
+                o, "op_text",
+                json_sprintf("%s %s", text_string(row, "op", "?"), text_string(row, "shape", "")));
+        return o;
+}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/screen.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/fmt.h"
@@ -160,7 +161,7 @@ bool rows_print(const struct view *v, const json_t *rows, size_t n_rows,
                         texts[c] = cell(cells[c], json_array_get(rows, i), shown[c]);
                 table_add(t, texts);
         }
-        ok = table_print(t, v->f, v->width);
+        ok = screen_table(v, t);
         table_free(t);
         return ok;
 }

@@ -13,6 +13,7 @@
 #include "cli/cmd.h"
 #include "cli/out-file.h"
 #include "cli/run-find.h"
+#include "cli/screen.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
@@ -33,7 +34,12 @@ static void usage(const struct run_verb *verb)
                "default).\n"
                "\n",
                verb->name, verb->about);
-        if (verb->has_rows)
+        if (verb->fits)
+                puts("  -n, --rows N   rows of each table; 0: all, and all parts. Unless told, "
+                     "what "
+                     "finds room on the\n"
+                     "                 terminal");
+        else if (verb->has_rows)
                 printf("  -n, --rows N   rows of each table: %d by default, 0 = all\n", ROWS);
         if (verb->has_stacks)
                 puts("      --full     stacks with all their frames");
@@ -42,9 +48,10 @@ static void usage(const struct run_verb *verb)
         printf("  -j, --json     the whole document (%s)\n"
                "  -h, --help     this help\n"
                "\n"
-               "Exit codes: 0 done, 1 it could not be written, 2 usage, 3 there is no such run, or "
+               "Exit codes: 0 done, 1 it could not be written%s, 2 usage, 3 there is no such run, "
+               "or "
                "it cannot be read.\n",
-               verb->schema);
+               verb->schema, verb->draw ? ", or there is nothing to draw" : "");
 }
 
 /* 0; or 1 + exit code */
@@ -64,7 +71,7 @@ static int parse(const struct run_verb *verb, int argc, char **argv, struct requ
                 options[n++] = all[3];
         if (verb->draw)
                 options[n++] = all[4];
-        *ret = (struct request){.rows = ROWS};
+        *ret = (struct request){.rows = verb->fits ? SCREEN_FIT : ROWS};
         opterr = 0;
         while ((o = getopt_long(argc, argv, verb->has_rows ? ":n:jh" : ":jh", options, NULL)) !=
                -1) {
@@ -103,12 +110,32 @@ static int build(const char *file, const void *userdata, json_t **ret, char **re
         return verb->build(ret, file, ret_why);
 }
 
+struct pages {
+        const struct run_verb *verb;
+        const json_t *document;
+        bool full;
+};
+
+static bool print(const struct view *v, size_t rows, const void *userdata)
+{
+        const struct pages *p = userdata;
+
+        return p->verb->print(
+                &(struct page){.v = *v, .document = p->document, .rows = rows, .full = p->full});
+}
+
 static int draw(const struct run_verb *verb, const char *path, const json_t *document)
 {
         _cleanup_(freep) char *text = NULL;
         size_t bytes = 0;
-        FILE *out = open_memstream(&text, &bytes);
+        FILE *out;
 
+        if (verb->is_empty && verb->is_empty(document)) {
+                cmd_error(verb->name, "run %s has nothing to draw",
+                          text_string(json_object_get(document, "run"), "id", "?"));
+                return CMD_NO;
+        }
+        out = open_memstream(&text, &bytes);
         if (out)
                 verb->draw(out, document);
         if (!out || fclose(out) == EOF) {
@@ -135,11 +162,8 @@ int run_verb(const struct run_verb *verb, int argc, char **argv)
                 return cmd_print_json(verb->name, document);
         if (request.svg)
                 return draw(verb, request.svg, document);
-        r = verb->print(&(struct page){.v = {stdout, table_output_width()},
-                                       .document = document,
-                                       .rows = request.rows,
-                                       .full = request.full});
-        if (!r) {
+        if (!screen_print(&(struct view){stdout, table_output_width(), NULL}, request.rows,
+                          verb->fits, print, &(struct pages){verb, document, request.full})) {
                 cmd_error(verb->name, "out of memory");
                 return CMD_NO;
         }

@@ -28,6 +28,10 @@ struct run_verb {
         bool (*print)(const struct page *p);             /* false: no memory */
         void (*draw)(FILE *out, const json_t *document); /* as SVG; NULL: it is not drawn */
         bool has_rows, has_stacks;
+        /* Unless rows are asked for, it is to be read without scrolling: tables have no less than
+         * so many rows before parts of it are left out; 0: it is not. */
+        size_t fits;
+        bool (*is_empty)(const json_t *document); /* nothing can be drawn; NULL: it always can */
 };
 
 /* argv[0] is the verb. The exit code. */
@@ -39,5 +43,6 @@ bool spawns_print(const struct page *p);
 bool ledger_print(const struct page *p);
 bool layers_print(const struct page *p);
 void layers_draw(FILE *out, const json_t *document);
+bool layers_is_empty(const json_t *document);
 bool tokens_print(const struct page *p);
 bool explain_print(const struct page *p);

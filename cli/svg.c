@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/svg.h"
 
+#include <string.h>
+
 void svg_escaped(FILE *out, const char *s)
 {
         for (; *s; s++)
@@ -18,6 +20,9 @@ void svg_escaped(FILE *out, const char *s)
                         fputs("&quot;", out);
                         break;
                 default:
-                        putc(*s, out);
+                        if ((unsigned char)*s < 0x20 && !strchr("\t\n\r", *s))
+                                fputs("\xef\xbf\xbd", out); /* XML 1.0 has no such character */
+                        else
+                                putc(*s, out);
                 }
 }

@@ -12,6 +12,7 @@
 #define GAP         2u
 #define NARROW_CELL 24u /* a flexible column gets this much before others are left out */
 #define LEAST_CELL  8u
+#define USUAL_LINES 40u /* where nobody says how many there are */
 
 struct table {
         const struct table_column *columns;
@@ -115,9 +116,12 @@ static void lay_out(const struct table *t, unsigned width, unsigned *widths)
         if (!width || line_width(t, widths) <= width)
                 return;
         if (flexible < t->n_columns) {
+                unsigned narrow =
+                        t->columns[flexible].narrow ? t->columns[flexible].narrow : NARROW_CELL;
+
                 natural = widths[flexible];
-                if (natural > NARROW_CELL)
-                        widths[flexible] = NARROW_CELL;
+                if (natural > narrow)
+                        widths[flexible] = narrow;
         }
         while (line_width(t, widths) > width &&
                (victim = most_expendable(t, widths)) < t->n_columns)
@@ -150,7 +154,9 @@ static void print_row(const struct table *t, size_t row, const unsigned *widths,
 
                 if (!widths[i])
                         continue;
-                cell = text_clean(t->cells[row * t->n_columns + i], widths[i]);
+                cell = t->columns[i].cut && row
+                               ? t->columns[i].cut(t->cells[row * t->n_columns + i], widths[i])
+                               : text_clean(t->cells[row * t->n_columns + i], widths[i]);
                 w = cell ? text_width(cell) : 0;
                 pad = widths[i] - w;
                 if (w) {
@@ -186,6 +192,11 @@ static void print_left_out(const struct table *t, const unsigned *widths, unsign
 
 bool table_print(struct table *t, FILE *f, unsigned width)
 {
+        return table_print_counted(t, f, width, NULL);
+}
+
+bool table_print_counted(struct table *t, FILE *f, unsigned width, unsigned *n_left_out)
+{
         unsigned *widths = calloc(t->n_columns, sizeof(*widths));
 
         if (!widths || t->failed) {
@@ -195,7 +206,10 @@ bool table_print(struct table *t, FILE *f, unsigned width)
         lay_out(t, width, widths);
         for (size_t row = 0; row < t->n_rows; row++)
                 print_row(t, row, widths, f);
-        print_left_out(t, widths, width, f);
+        for (size_t i = 0; n_left_out && i < t->n_columns; i++)
+                *n_left_out += !widths[i];
+        if (!n_left_out)
+                print_left_out(t, widths, width, f);
         free(widths);
         return true;
 }
@@ -234,4 +248,13 @@ unsigned table_output_width(void)
                 return 0;
         }
         return !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col >= 20 ? size.ws_col : 80;
+}
+
+unsigned table_output_lines(void)
+{
+        struct winsize size;
+
+        if (!isatty(STDOUT_FILENO))
+                return USUAL_LINES;
+        return !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row > 1 ? size.ws_row - 1u : 23;
 }

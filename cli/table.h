@@ -15,6 +15,9 @@ struct table_column {
         bool right;      /* a figure */
         bool flexible;   /* may be cut; one column at most, best the last */
         unsigned expend; /* 0: always shown; else the greatest is left out first */
+        /* how to cut it, where that is not at its end: as text_clean() */
+        char *(*cut)(const char *s, unsigned cells);
+        unsigned narrow; /* of a flexible one: that wide before others are left out; 0: as usual */
 };
 
 struct table;
@@ -30,6 +33,9 @@ void table_add(struct table *t, const char *const *cells);
 /* Lines of at most `width` columns; 0: as long as they come. False: there was no memory. */
 bool table_print(struct table *t, FILE *f, unsigned width);
 
+/* The same; columns that were left out are not said, but added to *n_left_out. */
+bool table_print_counted(struct table *t, FILE *f, unsigned width, unsigned *n_left_out);
+
 /* Words of `text` in lines of at most `width` columns (0: one line), the first after `label`,
  * all others below where it ends. */
 void table_wrap(FILE *f, const char *label, const char *text, unsigned width);
@@ -37,3 +43,6 @@ void table_wrap(FILE *f, const char *label, const char *text, unsigned width);
 /* Columns of the terminal on stdout; 0: it is none, and names stay as they are from here on, also
  * where the locale has no UTF-8. */
 unsigned table_output_width(void);
+
+/* Lines that find room there, the prompt below them; where it is none, as many as are usual. */
+unsigned table_output_lines(void);

@@ -216,3 +216,25 @@ char *text_clean(const char *s, unsigned cells)
                 strcat(out, utf8 ? "…" : "~");
         return out;
 }
+
+char *text_middle(const char *s, unsigned cells)
+{
+        unsigned width = text_width(s), tail = cells ? (cells - 1) / 2 : 0;
+        char *head, *end, *both;
+        int w;
+
+        if (width <= cells || !cells)
+                return text_clean(s, cells);
+        head = text_clean(s, cells - tail);
+        while (*s && width > tail) {
+                s += next_char(s, &w);
+                width -= w < 0 ? 1 : (unsigned)w;
+        }
+        end = text_clean(s, tail);
+        both = head && end ? malloc(strlen(head) + strlen(end) + 1) : NULL;
+        if (both)
+                strcpy(stpcpy(both, head), end);
+        free(head);
+        free(end);
+        return both;
+}

@@ -34,6 +34,9 @@ const char *text_exit(char *buf, const json_t *exit);
  */
 char *text_clean(const char *s, unsigned cells);
 
+/* The same, cut in its middle. */
+char *text_middle(const char *s, unsigned cells);
+
 /* Terminal columns that a UTF-8 string takes. */
 unsigned text_width(const char *s);
 

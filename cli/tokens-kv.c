@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli/rows.h"
+#include "cli/screen.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/fmt.h"
@@ -163,7 +164,7 @@ static bool print_lines(const struct page *p, const json_t *kv)
                      "threads)");
         if (!ROWS_PRINT(&p->v, rows, json_array_size(rows), columns))
                 return false;
-        view_say_more(&p->v, p->rows, n);
+        screen_say_more(&p->v, p->rows, n, "op");
         return true;
 }
 
@@ -212,6 +213,36 @@ static void print_forecasts(const struct page *p, const json_t *kv)
         }
 }
 
+/* All of it in two lines. */
+static void print_briefly(const struct page *p, const json_t *kv)
+{
+        const json_t *fit = json_object_get(kv, "token"), *bins = json_object_get(kv, "bins");
+        const json_t *forecast;
+        char from[FMT_SIZE], to[FMT_SIZE], a[FMT_SIZE + 1], b[FMT_SIZE + 1], length[FMT_SIZE];
+        char text[192] = "", time[FMT_SIZE];
+        size_t used = 0, i;
+
+        view_say_briefly(&p->v, "KV cache", "%s to %s: %s + %s x length/1,000 a token; growth: %s",
+                         view_count(from, json_array_get(bins, 0), "from"),
+                         view_count(to, json_array_get(bins, json_array_size(bins) - 1), "to"),
+                         signed_ns(a, text_number(fit, "a_ns")),
+                         signed_ns(b, PER * text_number(fit, "b_ns")), seen(fit));
+        json_array_foreach(json_object_get(fit, "forecasts"), i, forecast)
+        {
+                int n = snprintf(text + used, sizeof(text) - used, "%s%s at %s", used ? ", " : "",
+                                 view_figure(time, forecast, "ns", fmt_ns),
+                                 view_count(length, forecast, "length"));
+
+                used += n > 0 && (size_t)n < sizeof(text) - used ? (size_t)n : 0;
+        }
+        if (isnan(text_number(json_array_get(json_object_get(fit, "forecasts"), 0), "ns")))
+                view_say_briefly(&p->v, "foretold", "nothing: %s",
+                                 refused(json_array_get(json_object_get(fit, "forecasts"), 0)));
+        else
+                view_say_briefly(&p->v, "foretold", "%s", text);
+        screen_leave(&p->v, 0, "growth of ops");
+}
+
 bool tokens_print_kv(const struct page *p)
 {
         const json_t *kv = json_object_get(p->document, "kv");
@@ -221,6 +252,10 @@ bool tokens_print_kv(const struct page *p)
         if (!(text_number(kv, "tokens") > 0)) {
                 view_heading(&p->v, "of no token is known how long its KV cache was, and what it "
                                     "alone took");
+                return true;
+        }
+        if (!screen_shows(&p->v, 2)) {
+                print_briefly(p, kv);
                 return true;
         }
         if (!print_bins(p, kv) || !print_lines(p, kv))

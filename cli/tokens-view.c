@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli/rows.h"
+#include "cli/screen.h"
 #include "cli/spark.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
@@ -23,7 +24,14 @@ static void print_spread(const struct page *p, const char *label, const json_t *
 
         if (!json_is_object(s))
                 return;
-        if (has_mean)
+        if (has_mean && !screen_shows(&p->v, SCREEN_ALL))
+                view_say_briefly(&p->v, label, "mean %s, p50 %s, p95 %s, p99 %s, max %s",
+                                 view_figure(mean, s, "mean_ns", fmt_ns),
+                                 view_figure(p50, s, "p50_ns", fmt_ns),
+                                 view_figure(p95, s, "p95_ns", fmt_ns),
+                                 view_figure(p99, s, "p99_ns", fmt_ns),
+                                 view_figure(max, s, "max_ns", fmt_ns));
+        else if (has_mean)
                 view_say(&p->v, label, "mean %s, min %s, p50 %s, p95 %s, p99 %s, max %s",
                          view_figure(mean, s, "mean_ns", fmt_ns),
                          view_figure(min, s, "min_ns", fmt_ns),
@@ -31,7 +39,7 @@ static void print_spread(const struct page *p, const char *label, const json_t *
                          view_figure(p95, s, "p95_ns", fmt_ns),
                          view_figure(p99, s, "p99_ns", fmt_ns),
                          view_figure(max, s, "max_ns", fmt_ns));
-        else
+        else if (text_number(s, "count") > 1 || screen_shows(&p->v, SCREEN_ALL))
                 view_say(&p->v, label, "min %s, p50 %s, p95 %s, max %s, of %s",
                          view_figure(min, s, "min_ns", fmt_ns),
                          view_figure(p50, s, "p50_ns", fmt_ns),
@@ -115,8 +123,9 @@ static bool print_course(const struct page *p)
         if (!line)
                 return false;
         view_say(&p->v, "tokens/s", "%s", line);
-        view_say(&p->v, "", "from %s to %s, in pieces of %s", text_count(low, least),
-                 text_count(high, most), view_figure(width, course, "width_ns", fmt_ns));
+        if (screen_shows(&p->v, 2))
+                view_say(&p->v, "", "from %s to %s, in pieces of %s", text_count(low, least),
+                         text_count(high, most), view_figure(width, course, "width_ns", fmt_ns));
         return true;
 }
 
@@ -180,7 +189,7 @@ static bool print_ops(const struct page *p)
         view_heading(&p->v, "where the time of each phase went: self time of ops, all threads");
         if (!ROWS_PRINT(&p->v, rows, view_shown(p->rows, n), columns))
                 return false;
-        view_say_more(&p->v, p->rows, n);
+        screen_say_more(&p->v, p->rows, n, "op");
         return true;
 }
 

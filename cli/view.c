@@ -7,12 +7,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/screen.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/fmt.h"
 
 #define LABEL "%-11s"
+
+#define NOTES_WRAPPED 2 /* the detail of a screen */
 
 const char *view_figure(char *buf, const json_t *o, const char *member,
                         const char *(*format)(char *, uint64_t))
@@ -99,6 +102,34 @@ void view_say(const struct view *v, const char *label, const char *format, ...)
                 table_wrap(v->f, padded, line, v->width);
 }
 
+/* What does not fit is cut, not wrapped. */
+static void print_briefly(const struct view *v, const char *label, const char *line,
+                          char *(*cut)(const char *s, unsigned cells))
+{
+        unsigned indent = text_width(label);
+        _cleanup_(freep) char *clean = cut(line, v->width > indent ? v->width - indent : 1u << 20);
+
+        if (clean)
+                fprintf(v->f, "%s%s\n", label, clean);
+}
+
+void view_say_briefly(const struct view *v, const char *label, const char *format, ...)
+{
+        _cleanup_(freep) char *line = NULL;
+        char padded[32];
+        va_list ap;
+
+        va_start(ap, format);
+        if (vasprintf(&line, format, ap) < 0)
+                line = NULL;
+        va_end(ap);
+        snprintf(padded, sizeof(padded), LABEL, label);
+        if (line && screen_shows(v, SCREEN_ALL))
+                table_wrap(v->f, padded, line, v->width);
+        else if (line)
+                print_briefly(v, padded, line, text_clean);
+}
+
 void view_vline(const struct view *v, const char *format, va_list ap)
 {
         _cleanup_(freep) char *line = NULL;
@@ -170,10 +201,27 @@ static void print_processes(const struct view *v, const json_t *run)
                          n_trivial, n - n_trivial < 2 ? "beside it" : "more");
 }
 
+/* Two lines. */
+static void run_briefly(const struct view *v, const json_t *run)
+{
+        const char *machine = text_string(run, "machine", NULL);
+        char ending[TEXT_END], took[FMT_SIZE], label[32];
+
+        view_say_briefly(v, "run", "%s: ran %s, %s%s%s", text_string(run, "id", "?"),
+                         view_figure(took, run, "duration_ns", fmt_ns), view_ending(ending, run),
+                         machine ? "; " : "", machine ? machine : "");
+        snprintf(label, sizeof(label), LABEL, "command");
+        print_briefly(v, label, text_string(run, "command", "?"), text_middle);
+}
+
 void view_run(const struct view *v, const json_t *run)
 {
         char ending[TEXT_END], took[FMT_SIZE], when[32];
 
+        if (!screen_shows(v, SCREEN_ALL)) {
+                run_briefly(v, run);
+                return;
+        }
         view_say(v, "run", "%s", text_string(run, "id", "?"));
         view_say(v, "command", "%s", text_string(run, "command", "?"));
         view_say(v, "started", "%s, pid %.0f; ran %s; %s", view_local_time(when, run),
@@ -184,6 +232,20 @@ void view_run(const struct view *v, const json_t *run)
         print_processes(v, run);
 }
 
+/* A line of it, and at the least detail not even that but of the first. */
+static void note_briefly(const struct view *v, size_t i, const char *note)
+{
+        static const char label[] = "note: ";
+
+        if (i && !screen_shows(v, 1)) {
+                screen_leave(v, 1, "note");
+                return;
+        }
+        print_briefly(v, label, note ? note : "", text_clean);
+        if (v->width && text_width(note ? note : "") + sizeof(label) > v->width + 1)
+                screen_leave(v, 0, "notes");
+}
+
 void view_notes(const struct view *v, const json_t *document)
 {
         const json_t *note;
@@ -191,6 +253,10 @@ void view_notes(const struct view *v, const json_t *document)
 
         json_array_foreach(json_object_get(document, "notes"), i, note)
         {
+                if (!screen_shows(v, NOTES_WRAPPED)) {
+                        note_briefly(v, i, json_string_value(note));
+                        continue;
+                }
                 if (!i)
                         fputc('\n', v->f);
                 table_wrap(v->f, "note: ", json_string_value(note), v->width);

@@ -11,9 +11,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct screen;
+
 struct view {
         FILE *f;
-        unsigned width; /* columns; 0: no limit */
+        unsigned width;        /* columns; 0: no limit */
+        struct screen *screen; /* that it has to fit; NULL: all is shown */
 };
 
 /* A label and a sentence, which is wrapped. */
@@ -28,6 +31,10 @@ const char *view_share(char *buf, const json_t *o, const char *member);
 
 /* The phase of a row; NULL where it is not known. */
 const char *view_phase(const json_t *row);
+
+/* The same in one line, where it has to fit: its middle is cut out, or its end. */
+__attribute__((format(printf, 3, 4))) void view_say_briefly(const struct view *v, const char *label,
+                                                            const char *format, ...);
 
 /* Lines on which run this is: id, command, when and how it ended. */
 void view_run(const struct view *v, const json_t *run);

@@ -342,9 +342,9 @@ void look_batch_overflow(struct look *l)
         room = look_number(level, "room_bytes");
         if (s.wall < PREFILL_SHARE * all || !(whole > room) || !(batch >= 1)) {
                 judge_no(l->j,
-                         "ops that bandwidth binds take %s of prefill, and a smaller batch would "
-                         "%s",
-                         fmt_share(a, fmin(s.wall / all, 1)),
+                         "ops that bandwidth binds take %s of prefill (told from %.0f%% on), and a "
+                         "smaller batch would %s",
+                         fmt_share(a, fmin(s.wall / all, 1)), 100 * PREFILL_SHARE,
                          whole > room ? "not bring them into L2" : "not help them");
                 return;
         }

@@ -15,8 +15,6 @@
 #include "common/explain-look.h"
 #include "common/explain-rules.h"
 
-#define GAIN_MIN 1.03
-
 #define TOKENS_FOR_TAIL 100  /* fewer have no 99th percentile to speak of */
 #define TAIL_MIN        3.0  /* p99 over p50 */
 #define SPREAD_MIN      2.0  /* p95 over p50; steps that grow steadily from nothing have 1.9 */
@@ -143,9 +141,11 @@ static void look_first(struct look *l)
         share = prefill / (prefill + decode);
         if (!(first >= FIRST_MIN * mean && share >= FIRST_SHARE_MIN)) {
                 judge_no(l->j,
-                         "the first token takes %.1f times as long as the others; prefill is %s of "
-                         "the work",
-                         first / mean, isnan(share) ? "an unknown part" : fmt_share(a, share));
+                         "the first token takes %.1f times as long as the others (told from %.0f "
+                         "on); prefill is %s of the work (from %.0f%% on)",
+                         first / mean, FIRST_MIN,
+                         isnan(share) ? "an unknown part" : fmt_share(a, share),
+                         100 * FIRST_SHARE_MIN);
                 return;
         }
         prompt = look_number(tokens, "prompt");
@@ -240,8 +240,11 @@ static void look_overhead(struct look *l)
                 return;
         }
         if (f->team < MANY_THREADS || !(factor >= OVERHEAD_MIN)) {
-                judge_no(l->j, "%.0f thread%s %.2f times the time of computing", f->team,
-                         f->team < 1.5 ? " spends" : "s spend", factor);
+                judge_no(l->j,
+                         "%.0f thread%s %.2f times the time of computing (told from %.0f threads "
+                         "and %.1f times on)",
+                         f->team, f->team < 1.5 ? " spends" : "s spend", factor, MANY_THREADS,
+                         OVERHEAD_MIN);
                 return;
         }
         if (f->said) {
@@ -567,16 +570,13 @@ void explain_rule(size_t rule, const struct facts *f, struct judgement *j)
 {
         const struct rule *r = &rules[rule];
         struct look l = {.f = f, .j = j, .wall = NAN, .cost_ns = NAN, .share = NAN};
-        char title[EXPLAIN_TEXT];
 
         r->look(&l);
         if (j->judged != JUDGED_YES)
                 return;
-        if ((l.whole ? f->run_ns : f->wall) / l.wall < GAIN_MIN) {
-                snprintf(title, sizeof(title), "%s", j->why);
-                json_decref(j->finding);
-                j->finding = j->evidence = NULL;
-                judge_no(j, "%.170s; mending it would bring less than 3 %%", title);
+        if ((l.whole ? f->run_ns : f->wall) / l.wall < EXPLAIN_GAIN_MIN) {
+                j->factor = (l.whole ? f->run_ns : f->wall) / l.wall;
+                judge_small(j);
                 return;
         }
         judge_cost(j, f, l.cost_ns, l.share, "%s", l.cost);

@@ -59,7 +59,11 @@ struct judgement {
         json_t *finding;
         json_t *evidence; /* part of it */
         double factor;    /* NaN: not known */
+        bool small; /* it was found, and is known to be less than EXPLAIN_GAIN_MIN would be told */
 };
+
+/* What would bring less is no finding, unless what is wrong is how often something happens. */
+#define EXPLAIN_GAIN_MIN 1.03
 
 /* How much was seen. */
 enum confidence { CONFIDENCE_LOW, CONFIDENCE_MEDIUM, CONFIDENCE_HIGH };
@@ -93,6 +97,9 @@ __attribute__((format(printf, 5, 6))) void judge_cost(struct judgement *j, const
 __attribute__((format(printf, 4, 5))) void judge_gain(struct judgement *j, const struct facts *f,
                                                       double wall, const char *format, ...);
 void judge_confidence(struct judgement *j, const struct facts *f, enum confidence most);
+
+/* Found, but small: no finding, with what it would bring or take as the reason. */
+void judge_small(struct judgement *j);
 
 /* The verdicts. */
 void explain_oversubscribed(const struct facts *f, struct judgement *j);

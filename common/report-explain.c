@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The document infprof.explain/1. What there is to find is a table of verdicts; the findings come
- * in the order of what they would gain, those of which that is not known last.
+ * in the order of what they would gain, those of which that is not known last, and behind these
+ * what is told for how often it happens, though it takes little.
  */
 #include "common/report-explain.h"
 
@@ -30,9 +31,10 @@
 static const struct {
         const char *id;
         void (*judge)(const struct facts *f, struct judgement *j);
+        bool counts; /* how often is what is wrong, however little it takes */
 } verdicts[] = {
         {"oversubscribed", explain_oversubscribed}, {"spin-wait", explain_spin_wait},
-        {"spawn-churn", explain_spawn_churn},       {"imbalance", explain_imbalance},
+        {"spawn-churn", explain_spawn_churn, true}, {"imbalance", explain_imbalance},
         {"lock-convoy", explain_lock_convoy},       {"preempted", explain_preempted},
         {"migrations", explain_migrations},         {"small-work-units", explain_small_work_units},
 };
@@ -72,6 +74,30 @@ void judge_unknown(struct judgement *j, const char *format, ...)
         vsnprintf(j->why, sizeof(j->why), format, ap);
         va_end(ap);
         j->judged = JUDGED_UNKNOWN;
+}
+
+/* As a part of the time: what it would bring, or else what it takes; NaN: neither is known. */
+static double size_of(const struct judgement *j)
+{
+        const json_t *share = json_object_get(json_object_get(j->finding, "cost"), "share");
+
+        if (!isnan(j->factor))
+                return j->factor - 1;
+        return json_is_number(share) ? json_number_value(share) : NAN;
+}
+
+void judge_small(struct judgement *j)
+{
+        bool gain = !isnan(j->factor);
+        double size = size_of(j);
+        char title[EXPLAIN_TEXT], a[FMT_SIZE];
+
+        snprintf(title, sizeof(title), "%s", j->why);
+        json_decref(j->finding);
+        j->finding = j->evidence = NULL;
+        judge_no(j, "%.170s; %s %s, less than 3 %%", title,
+                 gain ? "mending it would bring" : "it takes", fmt_share(a, fmax(size, 0)));
+        j->small = true;
 }
 
 bool judge_waits(struct judgement *j, const struct facts *f)
@@ -249,6 +275,8 @@ static int compare_judgements(const void *a, const void *b)
                                *q = *(struct judgement *const *)b;
         double x = isnan(p->factor) ? 0 : p->factor, y = isnan(q->factor) ? 0 : q->factor;
 
+        if (p->small != q->small)
+                return p->small ? 1 : -1;
         if (x != y)
                 return x > y ? -1 : 1;
         return p < q ? -1 : p > q;
@@ -263,6 +291,8 @@ static json_t *build_looked_at(const struct judgement *j, size_t i)
                    j->judged == JUDGED_UNKNOWN ? json_null()
                                                : json_boolean(j->judged == JUDGED_YES));
         report_set(o, "why", report_text(j->why));
+        if (j->small)
+                report_set(o, "small", json_true());
         return o;
 }
 
@@ -397,10 +427,18 @@ static void judge(size_t i, const struct facts *f, struct judgement *j)
                 verdicts[i].judge(f, j);
         else
                 explain_rule(i - N_VERDICTS, f, j);
-        if (j->judged != JUDGED_YES || json_array_size(j->evidence))
+        if (j->judged != JUDGED_YES)
                 return;
-        json_decref(j->finding); /* of a file that makes no sense */
-        judge_unknown(j, "the run has no numbers that would show it");
+        if (!json_array_size(j->evidence)) {
+                json_decref(j->finding); /* of a file that makes no sense */
+                judge_unknown(j, "the run has no numbers that would show it");
+        } else if (size_of(j) < EXPLAIN_GAIN_MIN - 1) {
+                if (i < N_VERDICTS && verdicts[i].counts)
+                        report_set(j->finding, "small", json_true());
+                else
+                        judge_small(j);
+                j->small = true;
+        }
 }
 
 static int take_machine(const struct runfile_machine *row, void *userdata)
@@ -438,7 +476,7 @@ static int build(struct work *w, json_t **ret)
                 r = take_documents(&f);
         for (size_t i = 0; i < N_ALL && !r; i++) {
                 judge(i, &f, &judged[i]);
-                if (i < N_VERDICTS && judged[i].judged == JUDGED_YES && !f.said)
+                if (i < N_VERDICTS && judged[i].judged == JUDGED_YES && !judged[i].small && !f.said)
                         f.said = id_of(i);
                 json_array_append_new(looked_at, build_looked_at(&judged[i], i));
                 if (judged[i].judged != JUDGED_YES)

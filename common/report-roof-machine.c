@@ -73,7 +73,8 @@ static int say_why(struct report_roof *r, const struct found *f)
         else
                 n = asprintf(
                         &r->why,
-                        "the ceilings of the machine that this run was on are not known: " MEASURE);
+                        "ceilings are not known: measure them with `infprof machine`, where the "
+                        "run was");
         return n < 0 ? -ENOMEM : 0;
 }
 

@@ -174,6 +174,16 @@ static int build_decode(const struct tokens *t, const json_t *roofline, json_t *
         return r;
 }
 
+static void note_ceilings(json_t *notes, const json_t *roofline)
+{
+        const json_t *machine = json_object_get(roofline, "machine");
+
+        if (json_array_size(json_object_get(roofline, "rows")) &&
+            !json_is_string(json_object_get(machine, "ceilings_from")))
+                report_note(notes, "bounds are not known without ceilings: measure them with "
+                                   "`infprof machine`, where the run was");
+}
+
 static int build(struct work *w, json_t **ret)
 {
         _cleanup_(json_decrefp) json_t *o = work_head(w, TOKENS_SCHEMA), *notes = work_notes(w);
@@ -183,6 +193,8 @@ static int build(struct work *w, json_t **ret)
 
         if (!r)
                 r = report_roofline_new(&roofline, w->rf, &w->why);
+        if (!r)
+                note_ceilings(notes, roofline);
         if (!r)
                 r = build_prefill(&t, roofline, &prefill);
         if (!r)

@@ -21,10 +21,10 @@ def picture(s, name, got):
         check(got == f.read(), f"{name} is not as in {path}:\n{got}")
 
 
-def on_terminal(s, columns, *args, **env):
-    """What a terminal of so many columns is sent."""
+def on_terminal(s, columns, *args, lines=24, **env):
+    """What a terminal of so many columns and lines is sent."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     with subprocess.Popen([s.cli, *args], stdout=theirs, stdin=subprocess.DEVNULL,
                           env=s.env(extra={"TZ": "UTC", "LC_ALL": "C.UTF-8", **env})) as popen:
         os.close(theirs)
@@ -37,3 +37,27 @@ def on_terminal(s, columns, *args, **env):
         os.close(ours)
         equal(popen.wait(), 0, "exit code")
     return got.decode().replace("\r\n", "\n")
+
+
+PIPED = 40  # lines, where nobody says how many there are
+
+
+def fits_a_screen(s, *args, cut=None):
+    """No more lines than the terminal has beside its prompt, or than are usual in a pipe; all with -n 0. What is left out is said
+    in one line, if the whole is as long as that (cut)."""
+    def sound(text, most, where):
+        n = len(text.splitlines())
+        check(n <= most, f"{n} lines, {where}, of {' '.join(args)}: {text}")
+        check("more with -n 0" in text.splitlines()[-1] or "-n 0" not in text, text)
+
+    whole = s.infprof(*args, "-n", "0", env={"TZ": "UTC"}).stdout
+    check("-n 0" not in whole, whole)
+    for lines in (24, 30, 50):
+        sound(on_terminal(s, 80, *args, lines=lines), lines - 1, f"on {lines}")
+        sound(on_terminal(s, 132, *args, lines=lines), lines - 1, f"on {lines}")
+    piped = s.infprof(*args, env={"TZ": "UTC"}).stdout
+    sound(piped, PIPED, "piped")
+    if cut is not None:
+        equal("more with -n 0" in piped, cut, f"{' '.join(args)} is cut")
+    if len(whole.splitlines()) <= PIPED and "more with" not in piped:
+        check(len(on_terminal(s, 80, *args, lines=300).splitlines()) >= len(piped.splitlines()), "with room, all is there")

@@ -2,10 +2,12 @@
 """The real llama.cpp under the shim, with nothing but LD_PRELOAD."""
 
 import json
+import os
 import statistics
 from xml.etree import ElementTree
 
-from harness import between, case, check, equal, main, near, wait_until
+from harness import between, case, check, equal, main, near, one_line, wait_until
+from pictures import fits_a_screen
 from work import work
 
 
@@ -89,12 +91,19 @@ def layers_hold_what_was_done(s):
     picture = ElementTree.fromstring(s.infprof("layers", "--svg", "-").stdout)
     text = "".join(picture.itertext())
     check("layer 5" in text and "FLASH_ATTN_EXT" in text and "decode" in text, "the picture has layers and ops")
-    lines = s.infprof("layers").stdout
+    lines = s.infprof("layers", "-n", "0").stdout
     check("attention" in lines and "outside" in lines, lines)
+    for args in (["report"], ["report", "--by", "shape"], ["report", "--by", "phase"], ["roofline"], ["roofline", "--levels"],
+                 ["roofline", "--cache"], ["layers"], ["tokens"], ["explain"]):
+        fits_a_screen(s, *args)
     profile(s, "--tokens", 5, env={"INFPROF_SHAPES": "off"})
     doc = work(s, "layers")
     equal(doc["phases"], {}, "switched off")
     check(any("no op was seen in a layer" in note for note in doc["notes"]), doc["notes"])
+    for verb in ("layers", "roofline"):
+        got = s.infprof(verb, "--svg", s.path("none.svg"), code=1)
+        one_line(got.stderr, verb)
+        check(not os.path.exists(s.path("none.svg")), f"{verb}: no picture of nothing")
 
 
 def product_flops(shape):

@@ -13,7 +13,7 @@ import subprocess
 
 from fake_api import FakeApi
 from harness import case, check, equal, main, near, one_line
-from pictures import on_terminal, picture
+from pictures import fits_a_screen, on_terminal, picture
 
 RUN = "20261120-194500-4711"
 FIELDS = ["self", "total", "calls", "mean", "min", "max", "median", "p95", "p99", "stddev", "share",
@@ -51,7 +51,7 @@ def refused(s, code, *args, env=None):
 @case
 def whole_report_as_printed(s):
     make_run(s)
-    picture(s, "report-piped", report(s).stdout)
+    picture(s, "report-piped", report(s, "-n", "0").stdout)
     equal(report(s, "latest").stdout, report(s).stdout, "latest is the default")
     equal(report(s, RUN).stdout, report(s).stdout, "by id")
     equal(report(s, s.path(f"state/infprof/runs/{RUN}.infprof")).stdout, report(s).stdout, "by file")
@@ -61,8 +61,10 @@ def whole_report_as_printed(s):
 def it_fits_a_terminal(s):
     make_run(s)
     picture(s, "report-80", on_terminal(s, 80, "report"))
-    picture(s, "report-80-thread", on_terminal(s, 80, "report", "--by", "thread"))
-    picture(s, "report-132-phase", on_terminal(s, 132, "report", "--by", "phase"))
+    picture(s, "report-80-thread", on_terminal(s, 80, "report", "--by", "thread", lines=50))
+    picture(s, "report-132-phase", on_terminal(s, 132, "report", "--by", "phase", "-n", "0"))
+    for by in ("op", "thread", "phase"):
+        fits_a_screen(s, "report", "--by", by)
     for columns in (40, 60, 80, 100, 132, 200):
         for by in ("op", "thread", "phase"):
             lines = on_terminal(s, columns, "report", "--by", by).splitlines()
@@ -75,7 +77,7 @@ def it_fits_a_terminal(s):
 def figures_are_right_aligned_and_names_whole_in_a_pipe(s):
     make_run(s)
     for lang in ("C", "C.UTF-8"):
-        text = report(s, env={"LANG": lang, "LC_ALL": None}).stdout
+        text = report(s, "-n", "0", env={"LANG": lang, "LC_ALL": None}).stdout
         check("demo::Sampler<float>::pick(std::vector<float> const&, unsigned int)\n" in text, "long name")
         check("κάτι" in text, f"UTF-8 in {lang}")
         lines = text.splitlines()
@@ -175,9 +177,11 @@ def thousands_of_threads(s):
     equal(sum(t["ops"] is not None for t in doc["threads"]), 256, "with their ops")
     near(sum(t["share"] for t in doc["threads"]), 1, 1e-6, "shares of threads")
     check(any("threads have no list" in n for n in doc["notes"]), "noted")
-    text = report(s).stdout
+    text = report(s, "-n", "31").stdout
     check("(1,972 more)" in text, text)
     check(len(text.splitlines()) < 80, "the view stays short")
+    for by in ("op", "thread"):
+        fits_a_screen(s, "report", "--by", by, cut=True)
 
 
 # RUN, and what is wrong with it.

@@ -11,7 +11,7 @@ import sqlite3
 import xml.etree.ElementTree
 
 from harness import case, check, equal, main, near, one_line
-from pictures import on_terminal, picture
+from pictures import fits_a_screen, on_terminal, picture
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -41,11 +41,13 @@ def refused(s, code, *args):
 @case
 def as_printed(s):
     path = fixture(s)
-    for columns in (80, 160):
-        picture(s, f"roofline-{columns}", on_terminal(s, columns, "roofline", path))
-        picture(s, f"roofline-levels-{columns}", on_terminal(s, columns, "roofline", "--levels", path))
-        picture(s, f"roofline-cache-{columns}", on_terminal(s, columns, "roofline", "--cache", path))
-    picture(s, "roofline-80-ascii", on_terminal(s, 80, "roofline", path, LC_ALL="C"))
+    for columns, more in ((80, []), (160, ["-n", "0"])):
+        picture(s, f"roofline-{columns}", on_terminal(s, columns, "roofline", *more, path))
+        picture(s, f"roofline-levels-{columns}", on_terminal(s, columns, "roofline", "--levels", *more, path))
+        picture(s, f"roofline-cache-{columns}", on_terminal(s, columns, "roofline", "--cache", *more, path))
+    for more in ([], ["--levels"], ["--cache"], ["--by", "op"]):
+        fits_a_screen(s, "roofline", *more, path)
+    picture(s, "roofline-80-ascii", on_terminal(s, 80, "roofline", "-n", "0", path, LC_ALL="C"))
     picture(s, "roofline-80-phase", on_terminal(s, 80, "roofline", "--by", "phase", path))
     picture(s, "roofline-80-unmeasured", on_terminal(s, 80, "roofline", fixture(s, "unmeasured")))
     for columns in (40, 80, 160):

@@ -15,7 +15,7 @@ import subprocess
 import wait_docs
 from fake_api import FakeApi
 from harness import case, check, equal, main, one_line
-from pictures import on_terminal, picture
+from pictures import fits_a_screen, on_terminal, picture
 
 VERBS = ("threads", "waits", "spawns", "ledger", "explain")
 
@@ -60,6 +60,7 @@ def whole_views_as_printed(s):
     for verb in VERBS:
         picture(s, f"{verb}-80", on_terminal(s, 80, verb, "x"))
         picture(s, f"{verb}-160", on_terminal(s, 160, verb, "x"))
+    picture(s, "explain-80-whole", on_terminal(s, 80, "explain", "-n", "0", "x"))
     picture(s, "ledger-piped", printed(s, "ledger", "x"))
     picture(s, "waits-80-ascii", on_terminal(s, 80, "waits", "x", LC_ALL="C"))
     api.close()
@@ -105,6 +106,19 @@ def a_run_that_lives_shows_who_waits(s):
 def nothing_found_is_said_with_what_was_looked_at(s):
     api = fake(s, healthy_explain=wait_docs.explain(found=False))
     picture(s, "explain-80-healthy", on_terminal(s, 80, "explain", "healthy"))
+    api.close()
+
+
+@case
+def findings_fit_a_screen(s):
+    doc = wait_docs.explain()
+    doc["findings"] = [{**f, "title": f"{f['title']}, {i}"} for i in range(6) for f in doc["findings"]]
+    api = fake(s, healthy_explain=wait_docs.explain(found=False), sick_explain=doc)
+    fits_a_screen(s, "explain", "x")
+    fits_a_screen(s, "explain", "healthy", cut=False)
+    text = on_terminal(s, 80, "explain", "sick")
+    check(all(f"{i + 1}. [" in text for i in range(len(doc["findings"]))), f"each has its line: {text}")
+    fits_a_screen(s, "explain", "sick", cut=True)
     api.close()
 
 
@@ -195,7 +209,7 @@ def figures_that_are_null_are_dashes(s):
     api = fake(s, **{f"null_{verb}": {**nulled(getattr(wait_docs, verb)()), "run": wait_docs.run(), "steps": 1} for verb in VERBS})
     for verb in VERBS:
         for columns in (80, 160):
-            text = on_terminal(s, columns, verb, "null").replace("-n 0 shows", "").replace("exit code 0", "")
+            text = on_terminal(s, columns, verb, "null").replace("-n 0", "").replace("exit code 0", "")
             check(not re.search(r"nan|\(null\)|18446744|(?<![\w.-])0(\.0+)?(?![\w.])", text), f"{verb}: {text}")
     api.close()
 
@@ -228,11 +242,10 @@ def wrong_usage(s):
             refused(s, 2, verb, *args)
         check(f"usage: infprof {verb}" in s.infprof(verb, "--help").stdout, "--help")
         check(f"infprof.{verb}/1" in s.infprof("help", verb).stdout, "help")
-    for verb in ("threads", "waits", "spawns", "ledger"):
+    for verb in VERBS:
         for bad in ("x", "-1", "", "1.5", "99999999999"):
             check("-n cannot be" in refused(s, 2, verb, "-n", bad), bad)
         refused(s, 2, verb, "-n")
-    refused(s, 2, "explain", "-n", "1")
     refused(s, 2, "ledger", "--full")
 
 
@@ -320,7 +333,7 @@ def runs_that_cut_their_work_well_and_badly(s):
             check(len(widest) <= 80, f"{verb} of {kind}: {widest}")
             check(not re.search(r"nan\b|\(null\)|18446744| -\d", text), f"{verb} of {kind}: {text}")
         findings = json.loads(s.infprof("explain", "--json", path).stdout)["findings"]
-        text = printed(s, "explain", path)
+        text = printed(s, "explain", "-n", "0", path)
         for i, finding in enumerate(findings):
             check(f"{i + 1}. {finding['title']} [{finding['id']}]" in text, f"{finding['title']} of {kind}: {text}")
             found += 1
