@@ -106,9 +106,9 @@ bool report_print_threads(const struct view *h, const json_t *report, size_t row
         char id[32];
         bool ok;
 
-        if (!t || !threads) {
+        if (!t || !threads || !n) {
                 table_free(t);
-                return false;
+                return t && threads;
         }
         for (size_t i = 0; i < n; i++)
                 threads[i] = json_array_get(array, i);

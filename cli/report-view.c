@@ -222,7 +222,7 @@ static const char *op_cell(char *buf, const json_t *row, const struct op_column 
                 view_bytes(to, row, c->member);
                 break;
         case CELL_RATE:
-                text_count(to, json_number_value(v));
+                text_count(view_mark_most(to, v), json_number_value(v));
                 break;
         default:
                 view_share(to, row, c->member);
@@ -426,5 +426,5 @@ bool report_print(const struct view *v, const json_t *report, const json_t *rows
 {
         struct report_page page = {report, rows, by};
 
-        return screen_print(v, n_rows, 4, print, &page);
+        return screen_print(v, n_rows, 8, print, &page);
 }

@@ -49,8 +49,6 @@ static void add_row(json_t *to, const json_t *row)
         add(to, key, wall);
         if (!strcmp(text_string(row, "phase", ""), "decode"))
                 add(to, ".saved_ns", fmax(0, wall - roof));
-        if (json_is_true(json_object_get(row, "over_roof")))
-                json_object_set_new(to, "over_roof", json_true());
 }
 
 static void put_bound(json_t *o)
@@ -82,6 +80,8 @@ static void finish(json_t *o, const json_t *decode)
         set(o, "intensity", text_number(o, ".flops") / text_number(o, ".bytes"));
         set(o, "roof_gflops", text_number(o, ".roof_flops") / roof);
         set(o, "roof_share", roof / text_number(o, ".roof_wall_ns"));
+        if (roof > text_number(o, ".roof_wall_ns"))
+                json_object_set_new(o, "over_roof", json_true());
         set(o, "tokens_per_second_at_roof",
             left > 0 ? text_number(decode, "tokens") * 1e9 / left : NAN);
         put_bound(o);

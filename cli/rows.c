@@ -86,6 +86,43 @@ static const char *signed_count(char *buf, double v)
         return buf;
 }
 
+/* Into buf[FMT_SIZE]. */
+static void put_figure(char *buf, double v, enum rows_cell kind)
+{
+        switch (kind) {
+        case ROWS_COUNT:
+                signed_count(buf, v);
+                break;
+        case ROWS_BYTES:
+                fmt_bytes(buf, llround(v));
+                break;
+        case ROWS_SHARE:
+                fmt_share(buf, v);
+                break;
+        case ROWS_PERCENT:
+                fmt_share(buf, v);
+                buf[strcspn(buf, "%")] = '\0';
+                break;
+        case ROWS_TIME:
+                if (v < 0)
+                        strcpy(buf, "-");
+                else
+                        fmt_ns(buf, (uint64_t)llround(v));
+                break;
+        case ROWS_NUMBER:
+                text_count(buf, v);
+                break;
+        case ROWS_FACTOR:
+                snprintf(buf, FMT_SIZE, "%.2fx", v);
+                break;
+        case ROWS_ID:
+                snprintf(buf, FMT_SIZE, "%.0f", v);
+                break;
+        case ROWS_TEXT:
+                break;
+        }
+}
+
 /* In buf[FMT_SIZE + 1]. */
 static const char *cell(char *buf, const json_t *row, const struct rows_column *c)
 {
@@ -98,31 +135,9 @@ static const char *cell(char *buf, const json_t *row, const struct rows_column *
         }
         if (isnan(v))
                 return "-";
-        switch (c->kind) {
-        case ROWS_COUNT:
-                return signed_count(buf, v);
-        case ROWS_BYTES:
-                return fmt_bytes(buf, llround(v));
-        case ROWS_SHARE:
-                return fmt_share(buf, v);
-        case ROWS_PERCENT:
-                fmt_share(buf, v);
-                buf[strcspn(buf, "%")] = '\0';
-                return buf;
-        case ROWS_TIME:
-                return v < 0 ? "-" : fmt_ns(buf, (uint64_t)llround(v));
-        case ROWS_NUMBER:
-                return text_count(buf, v);
-        case ROWS_FACTOR:
-                snprintf(buf, FMT_SIZE, "%.2fx", v);
-                return buf;
-        case ROWS_ID:
-                snprintf(buf, FMT_SIZE, "%.0f", v);
-                return buf;
-        case ROWS_TEXT:
-                break;
-        }
-        return "";
+        v = fmin(v, (double)(INT64_MAX - 1023)); /* that llround() can tell */
+        put_figure(view_mark_most(buf, rows_member(row, c->member)), v, c->kind);
+        return buf;
 }
 
 static bool has_any(const json_t *rows, size_t n_rows, const struct rows_column *c)

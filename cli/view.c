@@ -17,14 +17,23 @@
 
 #define NOTES_WRAPPED 2 /* the detail of a screen */
 
+char *view_mark_most(char *buf, const json_t *value)
+{
+        if (!json_is_integer(value) || json_integer_value(value) != INT64_MAX)
+                return buf;
+        buf[0] = '>';
+        return buf + 1;
+}
+
 const char *view_figure(char *buf, const json_t *o, const char *member,
                         const char *(*format)(char *, uint64_t))
 {
         const json_t *v = json_object_get(o, member);
 
-        return json_is_integer(v) && json_integer_value(v) >= 0
-                       ? format(buf, (uint64_t)json_integer_value(v))
-                       : strcpy(buf, "-");
+        if (!json_is_integer(v) || json_integer_value(v) < 0)
+                return strcpy(buf, "-");
+        format(view_mark_most(buf, v), (uint64_t)json_integer_value(v));
+        return buf;
 }
 
 const char *view_count(char *buf, const json_t *o, const char *member)
@@ -36,7 +45,10 @@ const char *view_bytes(char *buf, const json_t *o, const char *member)
 {
         const json_t *v = json_object_get(o, member);
 
-        return json_is_integer(v) ? fmt_bytes(buf, json_integer_value(v)) : strcpy(buf, "-");
+        if (!json_is_integer(v))
+                return strcpy(buf, "-");
+        fmt_bytes(view_mark_most(buf, v), json_integer_value(v));
+        return buf;
 }
 
 const char *view_share(char *buf, const json_t *o, const char *member)

@@ -23,6 +23,10 @@ struct view {
 __attribute__((format(printf, 3, 4))) void view_say(const struct view *v, const char *label,
                                                     const char *format, ...);
 
+/* A figure that is as large as can be stands for all that are larger: puts ">" before it. Where the
+ * figure goes is returned. */
+char *view_mark_most(char *buf, const json_t *value);
+
 const char *view_figure(char *buf, const json_t *o, const char *member,
                         const char *(*format)(char *, uint64_t));
 const char *view_count(char *buf, const json_t *o, const char *member);

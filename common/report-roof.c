@@ -198,7 +198,6 @@ void report_roof_add(struct roof_sum *to, const struct report_roof *r, const str
         to->flops += (double)each->flops * times;
         to->bytes += (double)each->bytes * times;
         to->bound_ns[roof.bound] += wall;
-        to->over |= roof.over;
         if (phase == IFP_PHASE_DECODE) {
                 to->decode_wall_ns += wall;
                 to->can_save_ns += fmax(0, wall - least);
@@ -233,6 +232,6 @@ void report_roof_put(json_t *o, const struct roof_sum *s)
         report_set(o, "roof_gbps", report_fraction(s->bytes / least));
         report_set(o, "roof_share", report_fraction(least / s->wall_ns));
         report_set(o, "tokens_per_second_at_roof", report_fraction(tokens_per_second(s)));
-        if (s->over)
+        if (s->least_ns > s->wall_ns)
                 report_set(o, "over_roof", json_true());
 }

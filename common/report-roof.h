@@ -49,7 +49,6 @@ struct roof_sum {
         double flops, bytes;                /* of these */
         double bound_ns[ROOF_N_BOUNDS];     /* wall time by what binds */
         double decode_wall_ns, can_save_ns; /* of these in decode; by which they could be shorter */
-        bool over;
 };
 
 /* False: nothing can be said of a shape's calls in a phase. */

@@ -102,6 +102,26 @@ int runfile_verdict(sqlite3 *db, int rc)
         }
 }
 
+/* What SQLite says, for people who know nothing of it. */
+static const char *plain_words(sqlite3 *db)
+{
+        switch (db ? sqlite3_errcode(db) & 0xff : SQLITE_OK) {
+        case SQLITE_NOTADB:
+                return "it does not begin as one does";
+        case SQLITE_CORRUPT:
+                return "its parts do not fit together";
+        case SQLITE_ERROR:
+                return "a table or a column that it should have is missing";
+        case SQLITE_MISMATCH:
+        case SQLITE_CONSTRAINT:
+        case SQLITE_FORMAT:
+        case SQLITE_TOOBIG:
+                return "it holds what none does";
+        default:
+                return "its end is missing";
+        }
+}
+
 int runfile_explain_verdict(struct runfile *rf, int r, char **ret_why)
 {
         switch (r) {
@@ -112,10 +132,9 @@ int runfile_explain_verdict(struct runfile *rf, int r, char **ret_why)
                         "then stays readable; make room or use another place",
                         rf->path);
         case RUNFILE_E_FOREIGN:
-                return runfile_explain(
-                        ret_why, r, "'%s' is truncated or damaged: %s; it cannot be used", rf->path,
-                        rf->db && sqlite3_errcode(rf->db) ? sqlite3_errmsg(rf->db)
-                                                          : "its end is missing");
+                return runfile_explain(ret_why, r,
+                                       "'%s' is truncated or damaged: %s; it cannot be used",
+                                       rf->path, plain_words(rf->db));
         case -EBUSY:
                 return runfile_explain(
                         ret_why, r, "run file '%s': somebody else holds it; try again", rf->path);

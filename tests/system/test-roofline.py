@@ -47,6 +47,9 @@ def as_printed(s):
         picture(s, f"roofline-cache-{columns}", on_terminal(s, columns, "roofline", "--cache", *more, path))
     for more in ([], ["--levels"], ["--cache"], ["--by", "op"]):
         fits_a_screen(s, "roofline", *more, path)
+    for columns in (60, 80, 160):
+        picture(s, f"report-{columns}-shape", on_terminal(s, columns, "report", "--by", "shape", path))
+    check(">9.22E" in on_terminal(s, 160, "report", "--by", "shape", path), "what is more than can be told is marked")
     picture(s, "roofline-80-ascii", on_terminal(s, 80, "roofline", "-n", "0", path, LC_ALL="C"))
     picture(s, "roofline-80-phase", on_terminal(s, 80, "roofline", "--by", "phase", path))
     picture(s, "roofline-80-unmeasured", on_terminal(s, 80, "roofline", fixture(s, "unmeasured")))
