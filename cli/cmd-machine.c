@@ -124,7 +124,9 @@ static int measure(const struct request *request, json_t *doc, const struct mach
                                         /* what a guest sees of L3 may be less than there is */
                                         .memory_bytes = request->quick ? 64u << 20 : 512u << 20,
                                         .spread = request->spread,
-                                        .progress = isatty(STDERR_FILENO)};
+                                        .progress = isatty(STDERR_FILENO) ? MACHINE_TERMINAL
+                                                    : request->quick      ? MACHINE_SILENT
+                                                                          : MACHINE_LINES};
         char worst[96] = "";
         double spread;
         json_t *ceilings;

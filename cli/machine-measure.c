@@ -227,9 +227,17 @@ struct session {
 static void say_progress(struct session *s, const char *what, const char *of, int threads)
 {
         s->done++;
-        if (s->effort->progress)
+        if (s->effort->progress == MACHINE_TERMINAL)
                 fprintf(stderr, "\r\033[Kmeasuring %d of %d: %s %s, %d thread%s", s->done, s->all,
                         what, of, threads, threads == 1 ? "" : "s");
+}
+
+/* What takes some seconds. */
+static void say_part(const struct session *s, const char *what)
+{
+        if (s->effort->progress == MACHINE_LINES)
+                fprintf(stderr, "infprof machine: measuring %s, %d of %d are done\n", what, s->done,
+                        s->all);
 }
 
 static void note_spread(struct session *s, const struct figure *f, const char *what, const char *of,
@@ -344,11 +352,14 @@ static int measure_traffics(struct session *s, json_t *list)
         static const char *const ops[] = {"read", "copy", "triad", "copy_nt", "triad_nt"};
         int r = 0;
 
-        for (int level = 0; level < N_LEVELS; level++)
+        for (int level = 0; level < N_LEVELS; level++) {
+                if (level == 0 || level == N_LEVELS - 1)
+                        say_part(s, level ? "memory" : "caches");
                 for (int op = 0; op < (level < 3 ? 3 : 5); op++)
                         for (int n = 1; !r && n <= s->places->n_cpus;
                              n = next_threads(n, s->places->n_cpus))
                                 r = measure_traffic(s, list, level, ops[op], n);
+        }
         return r;
 }
 
@@ -365,10 +376,11 @@ json_t *machine_measure(const struct machine_places *places, const struct machin
         for (size_t i = 0; i < machine_n_computes; i++)
                 s.all += machine_computes[i].is_there() ? counts : 0;
         s.all += counts * (3 * (2 + !!set_of(places, 0, 2, 1)) + 5);
+        say_part(&s, "multiply-adds");
         r = measure_computes(&s, compute);
         if (!r)
                 r = measure_traffics(&s, bandwidth);
-        if (effort->progress)
+        if (effort->progress == MACHINE_TERMINAL)
                 fputs("\r\033[K", stderr);
         *ret_spread = s.spread;
         if (r) {

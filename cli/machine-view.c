@@ -34,9 +34,15 @@ static void print_caches(const struct view *v, const json_t *topology)
         view_say(v, "caches", "%s", used ? line : "not known");
 }
 
+/* Instructions that products of quantised and short types are made of, beyond the tiers. */
+static bool is_of_products(const char *feature)
+{
+        return strstr(feature, "vnni") || strstr(feature, "bf16") || strstr(feature, "amx");
+}
+
 static void print_head(const struct view *v, const json_t *doc)
 {
-        const json_t *t = json_object_get(doc, "topology"), *tier;
+        const json_t *t = json_object_get(doc, "topology"), *tier, *feature;
         char line[256] = "", quota[64] = "";
         size_t used = 0, i;
 
@@ -56,6 +62,15 @@ static void print_head(const struct view *v, const json_t *doc)
                 int n = snprintf(line + used, sizeof(line) - used, "%s%s", used ? ", " : "",
                                  json_string_value(tier) ? json_string_value(tier) : "?");
 
+                used += n > 0 && (size_t)n < sizeof(line) - used ? (size_t)n : 0;
+        }
+        json_array_foreach(json_object_get(json_object_get(doc, "isa"), "features"), i, feature)
+        {
+                const char *name = json_string_value(feature);
+                int n = 0;
+
+                if (name && is_of_products(name))
+                        n = snprintf(line + used, sizeof(line) - used, ", %s", name);
                 used += n > 0 && (size_t)n < sizeof(line) - used ? (size_t)n : 0;
         }
         view_say(v, "ISA", "%s", line);
@@ -91,7 +106,7 @@ static bool print_table(const struct view *v, const json_t *list, const char *a,
                         n++;
                 }
         }
-        columns[2 + n] = (struct table_column){"spread", true, false, 1};
+        columns[2 + n] = (struct table_column){"worst spread", true, false, 1};
         view_heading(v, "%s", title);
         t = table_new(columns, n + 3);
         if (!t)
@@ -125,6 +140,48 @@ static bool print_table(const struct view *v, const json_t *list, const char *a,
         return ok;
 }
 
+/* What more threads do less of than fewer, by so much that it is no chance. */
+#define SLOWER 0.9
+
+static bool is_slower(const json_t *list, size_t at, const char *a, const char *b, const char *unit)
+{
+        const json_t *row = json_array_get(list, at),
+                     *before = at ? json_array_get(list, at - 1) : NULL;
+
+        return before && !strcmp(text_string(row, a, ""), text_string(before, a, "")) &&
+               !strcmp(text_string(row, b, ""), text_string(before, b, "")) &&
+               text_number(row, unit) < SLOWER * text_number(before, unit);
+}
+
+static void print_slower(const struct view *v, const json_t *ceilings)
+{
+        static const char *const lists[][4] = {{"compute", "type", "isa", "gflops"},
+                                               {"bandwidth", "level", "op", "gbps"}};
+        char text[96] = "", more[32] = "";
+        size_t n = 0;
+
+        for (size_t l = 0; l < 2; l++) {
+                const json_t *list = json_object_get(ceilings, lists[l][0]);
+
+                for (size_t i = 0; i < json_array_size(list); i++) {
+                        const json_t *row = json_array_get(list, i);
+
+                        if (!is_slower(list, i, lists[l][1], lists[l][2], lists[l][3]) || n++)
+                                continue;
+                        snprintf(text, sizeof(text), "%s %s at %.0f threads",
+                                 text_string(row, lists[l][1], "?"),
+                                 text_string(row, lists[l][2], "?"), text_number(row, "threads"));
+                }
+        }
+        if (n > 1)
+                snprintf(more, sizeof(more), ", and %zu more", n - 1);
+        if (n)
+                view_line(v,
+                          "slower with more threads: %s%s: CPUs that share a core or its "
+                          "power, or a machine that was busy (`infprof machine --measure`)",
+                          text, more);
+}
+
 void machine_print(const struct view *v, const json_t *doc)
 {
         const json_t *c = json_object_get(doc, "ceilings");
@@ -134,6 +191,8 @@ void machine_print(const struct view *v, const json_t *doc)
                           "multiply-adds, GFLOP/s (a multiply-add is two)");
         (void)print_table(v, json_object_get(c, "bandwidth"), "level", "op", "gbps",
                           "bandwidth, GB/s (copy counts two arrays, triad three)");
+        print_slower(v, c);
         view_line(v, "%s",
-                  "spread: how far the run in the middle stayed behind the best, which is shown");
+                  "worst spread: of a row's figures the largest; how far the run in the middle "
+                  "stayed behind the best, which is shown");
 }

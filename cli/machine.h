@@ -40,12 +40,19 @@ extern const size_t machine_n_traffics;
 
 /* ---- measuring -------------------------------------------------------------------- */
 
+/* On stderr. */
+enum machine_progress {
+        MACHINE_SILENT,
+        MACHINE_LINES,    /* one for each kind of measurement */
+        MACHINE_TERMINAL, /* one, that counts */
+};
+
 struct machine_effort {
         int repetitions;
         uint64_t ns;           /* of one */
         uint64_t memory_bytes; /* that arrays have at least, together, to lie in memory */
         double spread;         /* what varies more is measured again */
-        bool progress;         /* a line on stderr */
+        enum machine_progress progress;
 };
 
 /* {"compute": [...], "bandwidth": [...]} and the greatest spread; NULL: no memory or no threads. */

@@ -112,6 +112,35 @@ static void find_cpus(hwloc_topology_t t, struct machine_places *p)
                         p->cpus[p->n_cpus++] = i;
 }
 
+#ifdef __x86_64__
+static const struct {
+        const char *flag, *name;
+} flags[] = {{"avx_vnni", "avxvnni"},
+             {"amx_tile", "amx-tile"},
+             {"amx_int8", "amx-int8"},
+             {"amx_bf16", "amx-bf16"}};
+
+/* Of the first CPU, in /proc/cpuinfo. */
+static bool kernel_has_flag(const char *flag)
+{
+        _cleanup_(fclosep) FILE *f = fopen("/proc/cpuinfo", "re");
+        _cleanup_(freep) char *line = NULL;
+        size_t size = 0;
+
+        while (f && getline(&line, &size, f) > 0) {
+                char *rest = line, *word;
+
+                if (strncmp(line, "flags", 5) != 0)
+                        continue;
+                while ((word = strsep(&rest, " \t\n")))
+                        if (!strcmp(word, flag))
+                                return true;
+                return false;
+        }
+        return false;
+}
+#endif
+
 static json_t *build_isa(void)
 {
         json_t *tiers = json_array(), *features = json_array();
@@ -141,6 +170,10 @@ static json_t *build_isa(void)
         FEATURE("avx512vl");
         FEATURE("avx512vnni");
         FEATURE("avx512bf16");
+        /* not every compiler asks for these; the kernel tells those that may be used */
+        for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+                if (kernel_has_flag(flags[i].flag))
+                        json_array_append_new(features, json_string(flags[i].name));
 #endif
         return json_pack("{s:o, s:o}", "tiers", tiers, "features", features);
 }

@@ -6,7 +6,7 @@ import json
 import os
 import re
 
-from harness import between, case, check, equal, main, one_line
+from harness import between, case, check, equal, main, one_line, skip
 
 QUICK = ["machine", "--quick", "--force"]
 TIERS = {"scalar": {"f32": 1, "f64": 1}, "sse2": {"f32": 4, "f64": 2}, "avx2": {"f32": 8, "f64": 4}, "avx512": {"f32": 16, "f64": 8}}
@@ -32,6 +32,26 @@ def is_measured_kept_and_shown_again(s):
     check(max(len(line) for line in text.splitlines()) <= 120, text)
     anew = json.loads(s.infprof(*QUICK, "--measure", "--json").stdout)
     check(anew["ceilings"] != first["ceilings"], "measured anew")
+
+
+@case
+def what_threads_make_slower_is_said(s):
+    doc = json.loads(s.infprof(*QUICK, "--json").stdout)
+    if len(os.sched_getaffinity(0)) < 2:
+        skip("one CPU")
+    path, = kept(s)
+    for x in doc["ceilings"]["compute"] + doc["ceilings"]["bandwidth"]:
+        unit = "gflops" if "gflops" in x else "gbps"
+        slow = (x.get("type"), x.get("isa")) == ("f64", "scalar") and x["threads"] > 1
+        x[unit] = x[f"median_{unit}"] = 1 if slow else x["threads"] * 100
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(doc, f)
+    text = s.infprof("machine").stdout
+    said, = [line for line in text.splitlines() if line.startswith("slower with more threads")]
+    check("f64 scalar at 2 threads:" in said, said)
+    isa = next(line for line in text.splitlines() if line.startswith("ISA"))
+    for feature in ("avx512vnni", "avx512bf16", "avxvnni", "amx-int8"):
+        equal(feature in isa, feature in doc["isa"]["features"], feature)
 
 
 @case
