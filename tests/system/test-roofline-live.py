@@ -76,6 +76,7 @@ def measured_afterwards(s):
     equal({op["bound"] for op in doc["ops"]}, {None}, "not judged")
     equal((document(s)["machine"]["ceilings_from"], judged(document(s))), (None, []), "not measured")
     check(document(s)["machine"]["caches"], "what it is made of is known")
+    check(any("without ceilings" in n for n in json.loads(s.infprof("tokens", "--json").stdout)["notes"]), "what binds a phase is not known")
     s.infprof(*QUICK, timeout=120)
     doc = document(s)
     equal(doc["machine"]["ceilings_from"], "kept", "of this machine")
