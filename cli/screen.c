@@ -110,9 +110,11 @@ bool screen_print(const struct view *v, size_t rows, size_t least, screen_print_
 
         if (rows != SCREEN_FIT)
                 return print(v, rows, userdata);
-        for (unsigned detail = SCREEN_ALL;; detail--)
+        for (unsigned detail = SCREEN_ALL;; detail--) {
+                size_t fewest = detail == SCREEN_ALL ? 2 * least : detail ? least : 1;
+
                 for (rows = lines;; rows--) {
-                        bool last = rows <= (detail ? least : 1);
+                        bool last = rows <= fewest;
                         _cleanup_(freep) char *text = NULL;
 
                         if (!render(v, rows, detail, print, userdata, &text))
@@ -124,4 +126,5 @@ bool screen_print(const struct view *v, size_t rows, size_t least, screen_print_
                         if (last)
                                 break;
                 }
+        }
 }

@@ -28,7 +28,8 @@ typedef bool (*screen_print_t)(const struct view *v, size_t rows, const void *us
 
 /*
  * `rows` as they were asked for (0: all), or SCREEN_FIT: as many as find room. Then parts are left
- * out before tables have less than `least` rows. False: no memory.
+ * out before tables have less than `least` rows, and what is worded at length before they have less
+ * than twice as many. False: no memory.
  */
 #define SCREEN_FIT ((size_t)-1)
 bool screen_print(const struct view *v, size_t rows, size_t least, screen_print_t print,
