@@ -226,10 +226,6 @@ static bool print_phase(const struct page *p, const char *name, const json_t *ph
                      view_figure(all, phase, "total_ns", fmt_ns));
         if (!print_parts(p, phase, tokens))
                 return false;
-        if (strcmp(name, "decode") != 0 && !screen_shows(&p->v, 1)) {
-                screen_leave(&p->v, 0, "layers of other phases");
-                return true;
-        }
         if (layers_grid_new(&g, phase))
                 return false;
         ok = print_grid(p, &g, tokens);
@@ -243,13 +239,17 @@ bool layers_print(const struct page *p)
 {
         static const char *const order[] = {"decode", "prefill", "load", "idle", "unknown"};
         const json_t *phases = json_object_get(p->document, "phases");
+        size_t n_shown = 0;
 
         view_run(&p->v, json_object_get(p->document, "run"));
         for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
                 const json_t *phase = json_object_get(phases, order[i]);
 
-                if (phase && !print_phase(p, order[i], phase))
+                if (phase && n_shown && !screen_shows(&p->v, 1))
+                        screen_leave(&p->v, 1, "phase");
+                else if (phase && !print_phase(p, order[i], phase))
                         return false;
+                n_shown += phase != NULL;
         }
         view_notes(&p->v, p->document);
         return true;

@@ -107,8 +107,9 @@ bool report_print_threads(const struct view *h, const json_t *report, size_t row
         bool ok;
 
         if (!t || !threads || !n) {
+                ok = t && threads;
                 table_free(t);
-                return t && threads;
+                return ok;
         }
         for (size_t i = 0; i < n; i++)
                 threads[i] = json_array_get(array, i);

@@ -206,7 +206,11 @@ bool tokens_print(const struct page *p)
         } else {
                 print_prefill(p);
                 print_decode(p);
-                if (!print_course(p) || !tokens_print_kv(p) || !print_ops(p))
+                if (!screen_shows(&p->v, 1))
+                        screen_leave(&p->v, 0, "course, growth");
+                else if (!print_course(p) || !tokens_print_kv(p))
+                        return false;
+                if (!print_ops(p))
                         return false;
         }
         view_notes(&p->v, p->document);

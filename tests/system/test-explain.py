@@ -36,6 +36,12 @@ def sound(doc):
             check(f[key] and "\n" not in f[key], f"{key} of {f['id']}: {f[key]!r}")
         check(f["confidence"] in ("high", "medium", "low"), f["confidence"])
     looked = {x["id"]: x["found"] for x in doc["looked_at"]}
+    small = [f.get("small", False) for f in doc["findings"]]
+    equal(small, sorted(small), "what is small comes last")
+    equal({f["id"] for f in doc["findings"] if f.get("small")} - {"spawn-churn"}, set(), "told for how often it happens")
+    for x in doc["looked_at"]:
+        if x.get("small") and not x["found"]:
+            check(x["found"] is False and "%, less than 3 %" in x["why"], f"found, and too small: {x}")
     for name, there in looked.items():
         equal(there is True, name in found, f"{name}: looked at, and found")
     return found
