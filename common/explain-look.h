@@ -29,3 +29,5 @@ void look_memory_bound(struct look *l);
 void look_compute_bound(struct look *l);
 void look_beyond_cache(struct look *l);
 void look_batch_overflow(struct look *l);
+void look_context_overflow(struct look *l);
+void look_weights_overflow(struct look *l);

@@ -9,11 +9,12 @@
 
 #include "common/explain-look.h"
 
-#define FAR_SHARE     0.2 /* of its roof, and less */
-#define NEAR_SHARE    0.5 /* of its roof, and more */
-#define DECODE_SHARE  0.3 /* of decode; less is not what binds it */
-#define PREFILL_SHARE 0.3 /* of prefill */
-#define BEYOND_GAIN   1.1
+#define FAR_SHARE      0.2 /* of its roof, and less */
+#define NEAR_SHARE     0.5 /* of its roof, and more */
+#define DECODE_SHARE   0.3 /* of decode; less is not what binds it */
+#define PREFILL_SHARE  0.3 /* of prefill */
+#define BEYOND_GAIN    1.1
+#define OVERFLOW_SHARE 0.2 /* of decode */
 
 /* Rows of one op in one phase. */
 struct sum {
@@ -318,6 +319,113 @@ void look_beyond_cache(struct look *l)
                 l->wall = in.wall - fmin(s.wall, in.wall) * (1 - 1 / faster);
         snprintf(l->cost, sizeof(l->cost), "such ops take %s of %s, %s of its time",
                  explain_ns(a, s.wall / in.n), in.each, fmt_share(b, l->share));
+}
+
+/* What of an op grows with one of its extents, and does not fit into L2 because of it. */
+struct overflow {
+        const char *extent;      /* in fits_up_to */
+        const char *what, *noun; /* "the keys and values of a context", "positions" */
+        bool (*counts)(const char *bound);
+};
+
+static bool is_beyond_l2(const char *bound)
+{
+        return is_memory(bound) || !strcmp(bound, "L3");
+}
+
+static bool is_l3(const char *bound)
+{
+        return !strcmp(bound, "L3");
+}
+
+/* Rows in decode that come from further out than L2, and would not with less of that extent. */
+static struct sum overflowing(const json_t *roofline, const struct scope *in,
+                              const struct overflow *o)
+{
+        struct sum s = {0};
+        const json_t *row;
+        size_t i;
+
+        json_array_foreach(json_object_get(roofline, "rows"), i, row)
+        {
+                double wall = look_number(row, "wall_ns") * in->part;
+                const json_t *l2 = cache_level(row, "L2");
+                double fits = look_number(json_object_get(l2, "fits_up_to"), o->extent);
+                double whole = look_number(json_object_get(row, "cache"), "whole_bytes");
+
+                if (!is_in(row, in->phase) || !is_known(row) || !(fits >= 1) ||
+                    !(whole > look_number(l2, "room_bytes")) || !o->counts(look_text(row, "bound")))
+                        continue;
+                s.wall += wall;
+                s.at_roof += fmin(look_number(row, "at_roof_ns") * in->part, wall);
+                if (wall <= s.longest_wall)
+                        continue;
+                s.longest_wall = wall;
+                s.longest = row;
+                s.op = look_text(row, "op");
+                s.bound = look_text(row, "bound");
+        }
+        return s;
+}
+
+static void look_overflow(struct look *l, const struct overflow *o)
+{
+        struct scope in;
+        struct sum s;
+        const json_t *l2;
+        double faster;
+        char a[FMT_SIZE], b[FMT_SIZE];
+
+        if (!roofs_known(l))
+                return;
+        in = scope_of(l);
+        s = overflowing(l->f->roofline, &in, o);
+        if (!s.longest) {
+                judge_no(l->j, "no op in %s fetches what fewer %s would keep in L2", in.name,
+                         o->noun);
+                return;
+        }
+        if (s.wall < OVERFLOW_SHARE * in.wall || s.at_roof < FAR_SHARE * s.wall) {
+                judge_no(l->j,
+                         "ops that fetch what fewer %s would keep in L2 take %s of %s (told from "
+                         "%.0f%% on), and reach %s of what comes from there",
+                         o->noun, fmt_share(a, part_of(&in, s.wall)), in.name, 100 * OVERFLOW_SHARE,
+                         fmt_share(b, s.at_roof / s.wall));
+                return;
+        }
+        l2 = cache_level(s.longest, "L2");
+        faster = bandwidth_of(l->f->roofline, "L2") / look_number(s.longest, "level_gbps");
+        judge_yes(l->j, "%s do not fit into L2: %s of %s", o->what,
+                  fmt_share(a, part_of(&in, s.wall)), in.name);
+        judge_evidence(l->j, look_number(json_object_get(s.longest, "cache"), "whole_bytes"),
+                       "bytes", "that %s works on, %s", s.op, look_text(s.longest, "shape"));
+        judge_evidence(l->j, look_number(l2, "room_bytes"), "bytes", "of L2");
+        judge_evidence(l->j, look_number(json_object_get(l2, "fits_up_to"), o->extent), "count",
+                       "%s would fit", o->noun);
+        tell_use(l, s.longest);
+        l->cost_ns = s.wall;
+        l->share = part_of(&in, s.wall);
+        if (faster > BEYOND_GAIN)
+                l->wall = in.wall - fmin(s.wall, in.wall) * (1 - 1 / faster);
+        snprintf(l->cost, sizeof(l->cost), "such ops take %s of %s, %s of its time",
+                 explain_ns(a, s.wall / in.n), in.each, fmt_share(b, l->share));
+}
+
+void look_context_overflow(struct look *l)
+{
+        static const struct overflow context = {"sequence", "the keys and values of this context",
+                                                "positions", is_beyond_l2};
+
+        look_overflow(l, &context);
+}
+
+/* What comes from memory is beyond-cache's. */
+void look_weights_overflow(struct look *l)
+{
+        static const struct overflow weights = {"d_ff", "matrices of so many rows (d_ff)", "rows",
+                                                is_l3};
+
+        look_overflow(l, &weights);
 }
 
 void look_batch_overflow(struct look *l)

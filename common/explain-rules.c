@@ -536,6 +536,17 @@ static const struct rule {
          "one use and the next",
          "smaller pieces of the prompt at a time (llama.cpp: -ub)",
          "not of tokens/s, but of prefill"},
+        {"context-overflow", look_context_overflow, CONFIDENCE_MEDIUM,
+         "each token goes through all keys and values before it, and they are more than L2 holds",
+         "smaller types for keys and values (llama.cpp: -ctk q8_0 -ctv q8_0), a shorter or sliding "
+         "context, more threads: each has the heads it works on in a L2 of its own",
+         "if they came from L2"},
+        {"weights-overflow", look_weights_overflow, CONFIDENCE_LOW,
+         "the matrix is more than L2 holds: the next use of it fetches it from L3 again",
+         "smaller types, fewer rows at a time (tiles over d_ff), or more threads: each has its "
+         "rows "
+         "in a L2 of its own",
+         "if they came from L2"},
         {"unaligned", look_unaligned, CONFIDENCE_LOW,
          "an access of 64 bytes that does not begin at a multiple of 64 lies on two cache lines, "
          "and "

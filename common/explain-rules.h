@@ -4,7 +4,7 @@
 
 #include "common/report-explain-private.h"
 
-#define EXPLAIN_RULES 15
+#define EXPLAIN_RULES 17
 
 const char *explain_rule_id(size_t rule);
 /* By the facts and the documents in them. */

@@ -138,6 +138,18 @@ def batch_overflow(s):
 
 
 @case
+def context_overflow(s):
+    measured(s)
+    steps(s, "context-overflow", ("long-context", 200), ("short-context", 200))
+
+
+@case
+def weights_overflow(s):
+    measured(s)
+    steps(s, "weights-overflow", ("weights-from-l3", 400), ("weights-from-l2", 200))
+
+
+@case
 def unaligned(s):
     if "avx512f" not in flags():
         skip("the CPU has no AVX-512")

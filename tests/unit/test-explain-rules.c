@@ -360,6 +360,44 @@ static void batch_overflow(void **state)
         unknown("batch-overflow", a_run(), "{}", "{}");
 }
 
+/* An op whose operands would be kept in L2 with less of that extent; 20 GB/s come from L2. */
+#define LARGE(bound, extent, room, wall, at_roof)                                                  \
+        "{\"rows\": [{\"op\": \"X\", \"shape\": \"f32[1]\", \"phase\": \"decode\", \"bound\": "    \
+        "\"" bound "\", \"wall_ns\": " #wall ", \"at_roof_ns\": " #at_roof ", \"level\": \"" bound \
+        "\", \"level_gbps\": 10, \"cache\": {\"whole_bytes\": 3000000, \"levels\": [{\"level\": "  \
+        "\"L2\", "                                                                                 \
+        "\"room_bytes\": " #room ", \"fits_up_to\": {\"" extent "\": 100}}]}}, {\"op\": \"Y\", "   \
+        "\"phase\": \"decode\", \"bound\": \"L2\", \"wall_ns\": 1000, \"at_roof_ns\": 900, "       \
+        "\"level\": "                                                                              \
+        "\"L2\", \"level_gbps\": 20}]}"
+
+static void context_and_weights_overflow(void **state)
+{
+        (void)state;
+        /* 800 of 1,000 ms could be 400 */
+        with(LARGE("L3", "sequence", 1000000, 800000000, 400000000));
+        fires("context-overflow", a_run(), "{}", "{}", 1 / 0.6);
+        silent("weights-overflow", a_run(), "{}", "{}");
+        with(LARGE("memory", "sequence", 1000000, 800000000, 400000000));
+        fires("context-overflow", a_run(), "{}", "{}", 1 / 0.6);
+        with(LARGE("L3", "d_ff", 1000000, 800000000, 400000000));
+        fires("weights-overflow", a_run(), "{}", "{}", 1 / 0.6);
+        silent("context-overflow", a_run(), "{}", "{}");
+        with(LARGE("memory", "d_ff", 1000000, 800000000, 400000000)); /* beyond-cache's */
+        silent("weights-overflow", a_run(), "{}", "{}");
+        with(LARGE("L3", "d_ff", 4000000, 800000000, 400000000)); /* it fits */
+        silent("weights-overflow", a_run(), "{}", "{}");
+        with(LARGE("L3", "d_ff", 1000000, 190000000, 100000000));
+        silent("weights-overflow", a_run(), "{}", "{}");
+        with(LARGE("L3", "sequence", 1000000, 800000000, 100000000)); /* something else is slower */
+        silent("context-overflow", a_run(), "{}", "{}");
+        with(LARGE("compute", "sequence", 1000000, 800000000, 400000000));
+        silent("context-overflow", a_run(), "{}", "{}");
+        with("{}");
+        unknown("context-overflow", a_run(), "{}", "{}");
+        unknown("weights-overflow", a_run(), "{}", "{}");
+}
+
 #define BUILT(name) "{\"ops\": [{\"library\": \"/x/libggml-cpu-" name ".so\"}]}"
 
 static void variant(void **state)
@@ -459,6 +497,7 @@ int main(void)
                 cmocka_unit_test(compute_bound),
                 cmocka_unit_test(beyond_cache),
                 cmocka_unit_test(batch_overflow),
+                cmocka_unit_test(context_and_weights_overflow),
                 cmocka_unit_test(variant),
                 cmocka_unit_test(unaligned),
                 cmocka_unit_test(what_makes_no_sense_is_not_found),

@@ -48,7 +48,7 @@ static json_t *explain(enum work_fixture which)
         assert_int_equal(work_fixture_write(file, which), 0);
         if (report_explain_file(&document, file, &why))
                 fail_msg("%s", why);
-        is_size(document, "looked_at", 23);
+        is_size(document, "looked_at", 25);
         return document;
 }
 

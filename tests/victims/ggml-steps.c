@@ -212,13 +212,43 @@ static void attention(void *prompt, void *token)
         g.expand(token, placed(g.flash_attn(meta, q, k, v, NULL, 0.1f, 0, 0)));
 }
 
+static void context(void *token, int64_t positions)
+{
+        void *q = tensor(F32, 128, 1, 2), *k = tensor(F32, 128, positions, 2),
+             *v = tensor(F32, 128, positions, 2);
+
+        g.expand(token, placed(g.flash_attn(meta, q, k, v, NULL, 0.1f, 0, 0)));
+}
+
+static void long_context(void *prompt, void *token)
+{
+        (void)prompt;
+        context(token, 6144); /* 12 MiB */
+}
+
+static void short_context(void *prompt, void *token)
+{
+        (void)prompt;
+        for (int i = 0; i < 20; i++)
+                context(token, 128);
+}
+
+static void weights_from_l3(void *prompt, void *token)
+{
+        (void)prompt;
+        g.expand(token, product(F32, 1024, 2048, 1)); /* 8 MiB */
+}
+
 static const struct {
         const char *name;
         void (*make)(void *prompt, void *token);
 } ways[] = {
         {"weights-from-memory", weights_from_memory},
         {"copy-in-memory", copy_in_memory},
+        {"weights-from-l3", weights_from_l3},
         {"weights-from-l2", weights_from_l2},
+        {"long-context", long_context},
+        {"short-context", short_context},
         {"weights-from-l1", weights_from_l1},
         {"many-columns", many_columns},
         {"alone-and-together", alone_and_together},
