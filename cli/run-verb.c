@@ -35,10 +35,10 @@ static void usage(const struct run_verb *verb)
                "\n",
                verb->name, verb->about);
         if (verb->fits)
-                puts("  -n, --rows N   rows of each table; 0: all, and all parts. Unless told, "
-                     "what "
-                     "finds room on the\n"
-                     "                 terminal");
+                puts("  -n, --rows N   rows of each table, or findings; 0: all, and all parts. "
+                     "Unless "
+                     "told, what\n"
+                     "                 finds room on the terminal");
         else if (verb->has_rows)
                 printf("  -n, --rows N   rows of each table: %d by default, 0 = all\n", ROWS);
         if (verb->has_stacks)
@@ -48,9 +48,8 @@ static void usage(const struct run_verb *verb)
         printf("  -j, --json     the whole document (%s)\n"
                "  -h, --help     this help\n"
                "\n"
-               "Exit codes: 0 done, 1 it could not be written%s, 2 usage, 3 there is no such run, "
-               "or "
-               "it cannot be read.\n",
+               "Exit codes: 0 done, 1 it could not be written%s, 2 usage,\n"
+               "3 there is no such run, or it cannot be read.\n",
                verb->schema, verb->draw ? ", or there is nothing to draw" : "");
 }
 
