@@ -93,6 +93,34 @@ def a_model_has_what_llama_wants(s):
 
 
 @case
+def a_model_with_experts_has_them_in_each_layer(s):
+    m = Gguf(s.model("moe", "--experts", "6", "--experts-used", "3"))
+    kv = m.kv
+    equal((kv["llama.expert_count"], kv["llama.expert_used_count"]), (6, 3), "experts")
+    dim, ffn = kv["llama.embedding_length"], kv["llama.feed_forward_length"]
+    for i in range(kv["llama.block_count"]):
+        got = {k.split(".")[2]: v[0] for k, v in m.tensors.items() if k.startswith(f"blk.{i}.ffn")}
+        equal(got, {"ffn_norm": (dim,), "ffn_gate_inp": (dim, 6), "ffn_gate_exps": (dim, ffn, 6),
+                    "ffn_up_exps": (dim, ffn, 6), "ffn_down_exps": (ffn, dim, 6)}, f"tensors of layer {i}")
+    check("llama.expert_count" not in Gguf(s.model("moe", "--experts", "0")).kv, "a dense one has none")
+
+
+@case
+def a_router_by_parity_sees_nothing_else(s):
+    m = Gguf(s.model("moe", "--router", "parity", "--type", "q8_0"))
+    dim, n = m.kv["llama.embedding_length"], m.kv["llama.expert_count"]
+    equal([round(w) for w in m.weights("token_embd.weight", 6)[::dim]], [1, -1] * 3, "even and odd tokens")
+    for i in range(m.kv["llama.block_count"]):
+        router = m.weights(f"blk.{i}.ffn_gate_inp.weight", n)
+        scores = router[::dim]
+        equal(sorted(range(n), key=lambda e: -scores[e]), [(i + e) % n for e in range(n)], f"order in layer {i}")
+        check(not any(w for at, w in enumerate(router) if at % dim), "the rest is zero")
+        for name in ("attn_output", "ffn_down_exps"):
+            rows = m.weights(f"blk.{i}.{name}.weight", 2)
+            check(not any(rows[:len(rows) // 2]) and any(rows[len(rows) // 2:]), f"the first row of {name} is zero")
+
+
+@case
 def the_vocabulary_has_every_byte_once(s):
     kv = Gguf(s.model("small")).kv
     tokens, types = kv["tokenizer.ggml.tokens"], kv["tokenizer.ggml.token_type"]
@@ -104,8 +132,8 @@ def the_vocabulary_has_every_byte_once(s):
 
 @case
 def tensors_fill_the_file_without_overlap(s):
-    for kind in ("f32", "q8_0", "q4_0"):
-        m = Gguf(s.model("tiny", "--type", kind))
+    for kind, preset in (("f32", "tiny"), ("q8_0", "tiny"), ("q4_0", "tiny"), ("q4_0", "moe")):
+        m = Gguf(s.model(preset, "--type", kind))
         end = 0
         for name, (_, _, offset) in m.tensors.items():
             equal(offset, end, f"offset of {name}")
@@ -145,7 +173,8 @@ def bad_options_get_one_line(s):
     out = ["-o", s.path("never")]
     for args in ([], ["-o"], ["--dim", "33", *out], ["--dim", "0", *out], ["--heads", "5", *out],
                  ["--vocab", "10", *out], ["--type", "q5_1", *out], ["--preset", "huge", *out],
-                 ["--seed", "x", *out], ["--what", *out], [*out, "more"], ["--ffn", "50", *out]):
+                 ["--seed", "x", *out], ["--what", *out], [*out, "more"], ["--experts", "1", *out],
+                 ["--experts", "4", "--experts-used", "5", *out], ["--router", "parity", *out], ["--router", "best", *out], ["--ffn", "50", *out]):
         run = s.run([s.make_gguf, *args], preload=False, code=2)
         one_line(run.stderr, f"message for {args}")
     check(not os.path.exists(s.path("never")), "nothing is written")
