@@ -30,17 +30,7 @@ _Static_assert(sizeof(struct seen) == sizeof(((struct ifp_lane *)0)->calls_seen[
 /* Somebody else says that `bytes` lie there. A thread asks again for each page. */
 static bool is_readable(uint64_t at, uint64_t bytes)
 {
-        uint64_t *known = &ifp_tls.lane->readable;
-        uint64_t page = at & ~4095ull;
-
-        if (at % bytes)
-                return false;
-        if (IFP_LIKELY(page == *known))
-                return true;
-        if (IFP_SYS(rt_sigprocmask, -1, page, NULL, 8) == -EFAULT)
-                return false;
-        *known = page;
-        return true;
+        return !(at % bytes) && ifp_page_readable(&ifp_tls.lane->readable, at);
 }
 
 /* What lies at an address; false: nothing that could be read. */

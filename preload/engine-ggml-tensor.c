@@ -209,6 +209,11 @@ static inline uint16_t type_of(const void *tensor)
         return number < N_TYPES && types[number] ? (uint16_t)(types[number] - 1) : 0;
 }
 
+uint32_t ifp_ggml_type(const void *tensor)
+{
+        return type_of(tensor);
+}
+
 static inline bool is_asked(const void *tensor)
 {
         uint32_t number = (uint32_t)ifp_int_at(tensor, ifp_ggml_layout.type);

@@ -29,6 +29,7 @@
 /* op number (and sub-op) -> number in the segment + 2; 0 unknown, NODE_SKIP */
 static uint16_t node_ops[N_OPS], unary_ops[N_SUBS], glu_ops[N_SUBS];
 static uint16_t fused_op;
+static uint16_t experts_op; /* MUL_MAT_ID; 0: none so far */
 
 struct describe {
         const void *tensor;
@@ -52,6 +53,8 @@ static uint64_t describe(void *arg)
                         name = NULL;
         if (name)
                 d->result = (uint16_t)(ifp_op(name, NULL, d->library, IFP_KIND_NODE, false, 1) + 2);
+        if (name && d->result >= IFP_OP_FIRST + 2 && !ifp_strcmp(name, "MUL_MAT_ID"))
+                experts_op = (uint16_t)(d->result - 2);
         ifp_fast_again(&ifp_tls);
         ifp_tls.busy--;
         return 0;
@@ -152,6 +155,22 @@ static void begin_node(struct ifp_tls *tls, const struct ifp_args *args, uint32_
                 barriers_wait();
 }
 
+static struct ifp_open *enter_node(struct ifp_tls *tls, const struct ifp_stub *stub,
+                                   const struct ifp_args *args, uint64_t sp)
+{
+        const void *tensor = (const void *)args->rsi;
+        uint32_t op = node_op(stub, tensor);
+        struct ifp_ggml_node node;
+
+        begin_node(tls, args, op);
+        if (!op || !is_on(op))
+                return NULL;
+        node = shape_of(tls, op, tensor);
+        if (IFP_UNLIKELY(op == experts_op) && !*(const int *)args->rdi && ifp_ggml_layout.shapes)
+                ifp_ggml_experts(tensor, node.layer, ifp_phase);
+        return open_node(tls, op, sp, node);
+}
+
 /*
  * ggml_compute_forward_X(params, dst). Mostly extra has just opened a paired
  * span for the same node: the direct one takes its entry over.
@@ -161,7 +180,6 @@ static struct ifp_open *forward_enter(struct ifp_tls *tls, struct ifp_stub *stub
 {
         const void *tensor = (const void *)args->rsi;
         struct ifp_open *o;
-        uint32_t op;
 
         if (tls->paired) {
                 if (tls->paired_of == tensor && (o = ifp_paired_take(tls, tls->lane, sp)))
@@ -170,9 +188,7 @@ static struct ifp_open *forward_enter(struct ifp_tls *tls, struct ifp_stub *stub
         } else if (in_node(tls, tls->lane)) {
                 return NULL;
         }
-        op = node_op(stub, tensor);
-        begin_node(tls, args, op);
-        return op && is_on(op) ? open_node(tls, op, sp, shape_of(tls, op, tensor)) : NULL;
+        return enter_node(tls, stub, args, sp);
 }
 
 static uint64_t name_fused(void *arg)
@@ -219,18 +235,12 @@ static struct ifp_open *fused_enter(struct ifp_tls *tls, struct ifp_stub *stub,
 static struct ifp_open *extra_enter(struct ifp_tls *tls, struct ifp_stub *stub,
                                     const struct ifp_args *args, uint64_t sp)
 {
-        uint32_t op;
-
         if (tls->paired)
                 ifp_paired_finish(tls, tls->lane);
         else if (in_node(tls, tls->lane))
                 return NULL;
-        op = node_op(stub, (const void *)args->rsi);
-        begin_node(tls, args, op);
-        if (!op || !is_on(op))
-                return NULL;
         tls->paired_of = (const void *)args->rsi;
-        return open_node(tls, op, sp, shape_of(tls, op, tls->paired_of));
+        return enter_node(tls, stub, args, sp);
 }
 
 static bool extra_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_open *o,
@@ -362,7 +372,7 @@ static void opened(const struct ifp_elf *e)
                 node_ops[i] = 0;
         for (uint32_t i = 0; i < N_SUBS; i++)
                 unary_ops[i] = glu_ops[i] = 0;
-        fused_op = 0;
+        fused_op = experts_op = 0;
 }
 
 static void closed(const struct ifp_elf *e)

@@ -81,4 +81,11 @@ void ifp_ggml_find_name(const void *tensor);
 /* By the names of an op's tensors; 0: no room. */
 uint32_t ifp_ggml_layer(uint32_t op, const void *const *tensors, uint32_t n);
 
+/* The number of a tensor's type in the segment; 0: not known. */
+uint32_t ifp_ggml_type(const void *tensor);
+
+/* MUL_MAT_ID begins in that layer (index in layers; 0: none): which experts it is done with. On one
+ * thread of those that do it. */
+void ifp_ggml_experts(const void *tensor, uint32_t layer, uint32_t phase);
+
 #pragma GCC visibility pop

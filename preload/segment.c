@@ -170,6 +170,7 @@ static void fill_header(struct ifp_segment *seg, uint32_t n_lanes, const struct 
         seg->live.n_types = 1;
         seg->live.n_shapes = 1;
         seg->live.n_layers = 1;
+        seg->live.n_moe_layers = 1;
         seg->waits[0].hash = 1; /* "other": complete */
         seg->waits[0].lane = IFP_STACK_SHARED;
         seg->live.unwinding = ifp_unwind_wanted() ? 2 : 0;

@@ -177,6 +177,20 @@ uint64_t ifp_call_saved(uint64_t (*fn)(void *arg), void *arg);
  */
 void *ifp_call_as(void *fn, const void *a, uint64_t b, const void *c, const void *ret_gadget);
 
+/* Can the page of an address be read? One asks the kernel, which reads its argument before it finds
+ * that -1 is nothing to do; *known is a page that could be. */
+static inline bool ifp_page_readable(uint64_t *known, uint64_t at)
+{
+        uint64_t page = at & ~4095ull;
+
+        if (IFP_LIKELY(page == *known))
+                return true;
+        if (IFP_SYS(rt_sigprocmask, -1, page, NULL, 8) == -EFAULT)
+                return false;
+        *known = page;
+        return true;
+}
+
 /* From the stubs (span.c). */
 uint64_t ifp_readable(uint64_t from, uint64_t n);
 struct ifp_open *ifp_enter(struct ifp_stub *stub, uint64_t sp, const struct ifp_args *args);

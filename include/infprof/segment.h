@@ -14,6 +14,8 @@
  *              append-only; an entry is complete when its count in `live`,
  *              stored with release, covers it
  *   shapes     what ops were done on: each distinct set of operands once
+ *   moe_layers, expert_choices
+ *              of layers with experts: to which of them their tokens were sent
  *   stacks, frames
  *              where memory was asked for: each distinct stack once, with what was
  *              sampled there; and where threads waited and spawned
@@ -51,6 +53,9 @@
 #define IFP_MAX_DECLARED   64u         /* ops that a user declares */
 #define IFP_DECLARED_BYTES (32u << 10) /* of all declarations, with the NUL */
 #define IFP_MAX_LAYERS     4096u
+#define IFP_MAX_MOE_LAYERS 512u        /* layers with experts; power of two */
+#define IFP_MAX_EXPERTS    1024u       /* of one of them */
+#define IFP_EXPERT_CELLS   (64u << 10) /* experts of all of them */
 #define IFP_NAMES_BYTES    (512u << 10)
 #define IFP_POOL_BLOCKS    (128u << 10) /* of 512 bytes: 64 MiB */
 #define IFP_MAX_LANES      2048u
@@ -191,6 +196,10 @@ struct ifp_live {
         uint32_t n_layers;          /* as n_shapes */
         uint32_t blas_core;         /* into names: the CPU that the BLAS takes this one for, by its
                                        own word; 0 = not known */
+        uint32_t n_moe_layers;      /* as n_shapes */
+        uint32_t n_expert_cells;    /* of expert_choices, handed out */
+        uint64_t moe_refused;       /* products of experts in layers that found no room */
+        uint64_t moe_unplaced;      /* those whose layer is not told */
 };
 
 /* Can the operands of an engine's ops be read? */
@@ -271,6 +280,35 @@ struct ifp_layer {
         uint8_t reserved[3];
 };
 _Static_assert(sizeof(struct ifp_layer) == 16, "ABI");
+
+/* What came of a layer with experts in one phase. Added to atomically, `steps` last. */
+struct ifp_moe_sums {
+        uint64_t steps;       /* times it was worked on in which there was a choice */
+        uint64_t tokens;      /* in these */
+        uint64_t choices;     /* of these tokens: an expert each; in expert_choices by expert */
+        uint64_t unknown;     /* of choices: no expert of the layer, or not to be read; by none */
+        uint64_t steps_known; /* of steps: those without such */
+        uint64_t distinct;    /* experts that each of these sent some token to, summed */
+        uint64_t all_tokens;  /* in none of the above: sent to all experts, as when llama.cpp warms
+                                 up */
+        uint64_t reserved;
+};
+
+/*
+ * A layer with experts. Several weights of it are multiplied by the same choices; the one that is
+ * seen first is the witness, and it alone counts.
+ */
+struct ifp_moe_layer {
+        uint32_t ready;   /* 1: what follows is complete; stored last, with release */
+        uint32_t next;    /* in its bucket; 0 = last. Shim's own */
+        uint64_t witness; /* sum of its name. Shim's own */
+        uint32_t first;   /* in expert_choices: its experts lie there in order */
+        uint16_t layer;   /* + 1 */
+        uint16_t n_experts;
+        uint64_t reserved[5];
+        struct ifp_moe_sums phase[IFP_N_PHASES];
+};
+_Static_assert(sizeof(struct ifp_moe_layer) == 384, "ABI");
 
 /* One object (executable or library) while it was loaded. */
 struct ifp_object {
@@ -836,6 +874,9 @@ struct ifp_segment {
         struct ifp_shape shapes[IFP_MAX_SHAPES];
         _Alignas(4096) uint32_t layer_buckets[IFP_MAX_LAYERS]; /* shim's own: index, 0 = none */
         struct ifp_layer layers[IFP_MAX_LAYERS];
+        _Alignas(4096) uint32_t moe_buckets[IFP_MAX_MOE_LAYERS]; /* shim's own: index, 0 = none */
+        _Alignas(64) struct ifp_moe_layer moe_layers[IFP_MAX_MOE_LAYERS];
+        _Alignas(4096) uint64_t expert_choices[IFP_N_PHASES][IFP_EXPERT_CELLS];
         _Alignas(4096) uint32_t stack_buckets[IFP_MAX_STACKS]; /* shim's own: index, 0 = none */
         struct ifp_stack stacks[IFP_MAX_STACKS];
         uint64_t frames[IFP_MAX_FRAMES];
