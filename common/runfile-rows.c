@@ -187,6 +187,7 @@ union any_row {
         struct runfile_shape_param shape_param;
         struct runfile_shape_phase shape_phase;
         struct runfile_layer layer;
+        struct runfile_experts experts;
         struct runfile_site site;
         struct runfile_second second;
         struct runfile_size_class size_class;
@@ -275,6 +276,7 @@ DEFINE_ROWS(operand, TABLE_OPERAND);
 DEFINE_ROWS(shape_param, TABLE_SHAPE_PARAM);
 DEFINE_ROWS(shape_phase, TABLE_SHAPE_PHASE);
 DEFINE_ROWS(layer, TABLE_LAYER);
+DEFINE_ROWS(experts, TABLE_EXPERTS);
 DEFINE_ROWS(site, TABLE_SITE);
 DEFINE_ROWS(second, TABLE_SECOND);
 DEFINE_ROWS(size_class, TABLE_SIZE_CLASS);

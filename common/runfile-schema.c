@@ -278,6 +278,24 @@ static const struct column layer_columns[] = {
 };
 #undef ROW
 
+#define ROW runfile_experts
+static const struct column experts_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(entry, IFP_MAX_MOE_LAYERS, "number in that process"),
+        COL_BELOW(phase, IFP_N_PHASES, ""),
+        COL_BELOW(layer, UINT16_MAX + 1u, "of the model, + 1"),
+        COL_BELOW(n_experts, IFP_MAX_EXPERTS + 1u, "that the layer has"),
+        COL(steps, U64, "times it was worked on with a choice of experts"),
+        COL(tokens, U64, "in these"),
+        COL(choices, U64, "of these tokens together: an expert each"),
+        COL(unknown, U64, "of choices: not to be read, or no expert of the layer"),
+        COL(steps_known, U64, "of steps: without such"),
+        COL(distinct, U64, "experts that each of these used, summed"),
+        COL(all_tokens, U64, "that were sent to all experts; in none of the others"),
+        COL(counts, TEXT, "choices of each expert, in order"),
+};
+#undef ROW
+
 #define ROW runfile_site
 static const struct column site_columns[] = {
         COL(process, U32, ""),
@@ -770,6 +788,7 @@ const struct table runfile_tables[N_TABLES] = {
         [TABLE_SHAPE_PARAM] = TABLE(shape_param, 3, "its parameters"),
         [TABLE_SHAPE_PHASE] = TABLE(shape_phase, 3, "how often, and for how long, by phase"),
         [TABLE_LAYER] = TABLE(layer, 3, "ops in layers of the model, by phase"),
+        [TABLE_EXPERTS] = TABLE(experts, 3, "experts that tokens were sent to, by layer and phase"),
         [TABLE_SITE] = TABLE(site, 2, "where threads were asked for"),
         [TABLE_SECOND] = TABLE(second, 2, "what moved in each second"),
         [TABLE_SIZE_CLASS] = TABLE(size_class, 2, "allocations by size"),

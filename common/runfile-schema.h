@@ -54,6 +54,7 @@ enum table_id {
         TABLE_SHAPE_PARAM,
         TABLE_SHAPE_PHASE,
         TABLE_LAYER,
+        TABLE_EXPERTS,
         TABLE_SITE,
         TABLE_SECOND,
         TABLE_SIZE_CLASS,

@@ -190,6 +190,18 @@ struct runfile_layer {
         uint64_t calls, total_ns, child_ns;
 };
 
+/*
+ * Key: process, entry (as in the segment's moe_layers), phase. Entries of the same layer and
+ * n_experts add up. `tokens` does not hold all_tokens.
+ */
+struct runfile_experts {
+        uint32_t process, entry, phase;
+        uint32_t layer; /* + 1 */
+        uint32_t n_experts;
+        uint64_t steps, tokens, choices, unknown, steps_known, distinct, all_tokens;
+        const char *counts; /* "12,0,7": choices by expert */
+};
+
 /* Key: process, site. */
 struct runfile_site {
         uint32_t process, site;
@@ -552,6 +564,7 @@ int runfile_put_operand(struct runfile *rf, const struct runfile_operand *row);
 int runfile_put_shape_param(struct runfile *rf, const struct runfile_shape_param *row);
 int runfile_put_shape_phase(struct runfile *rf, const struct runfile_shape_phase *row);
 int runfile_put_layer(struct runfile *rf, const struct runfile_layer *row);
+int runfile_put_experts(struct runfile *rf, const struct runfile_experts *row);
 int runfile_put_site(struct runfile *rf, const struct runfile_site *s);
 int runfile_put_second(struct runfile *rf, const struct runfile_second *s);
 int runfile_put_size_class(struct runfile *rf, const struct runfile_size_class *c);
@@ -613,6 +626,7 @@ typedef int (*runfile_operand_fn)(const struct runfile_operand *row, void *userd
 typedef int (*runfile_shape_param_fn)(const struct runfile_shape_param *row, void *userdata);
 typedef int (*runfile_shape_phase_fn)(const struct runfile_shape_phase *row, void *userdata);
 typedef int (*runfile_layer_fn)(const struct runfile_layer *row, void *userdata);
+typedef int (*runfile_experts_fn)(const struct runfile_experts *row, void *userdata);
 typedef int (*runfile_site_fn)(const struct runfile_site *s, void *userdata);
 typedef int (*runfile_second_fn)(const struct runfile_second *s, void *userdata);
 typedef int (*runfile_size_class_fn)(const struct runfile_size_class *c, void *userdata);
@@ -659,6 +673,7 @@ int runfile_each_operand(struct runfile *rf, runfile_operand_fn fn, void *userda
 int runfile_each_shape_param(struct runfile *rf, runfile_shape_param_fn fn, void *userdata);
 int runfile_each_shape_phase(struct runfile *rf, runfile_shape_phase_fn fn, void *userdata);
 int runfile_each_layer(struct runfile *rf, runfile_layer_fn fn, void *userdata);
+int runfile_each_experts(struct runfile *rf, runfile_experts_fn fn, void *userdata);
 int runfile_each_site(struct runfile *rf, runfile_site_fn fn, void *userdata);
 int runfile_each_second(struct runfile *rf, runfile_second_fn fn, void *userdata);
 int runfile_each_size_class(struct runfile *rf, runfile_size_class_fn fn, void *userdata);

@@ -33,6 +33,10 @@ void flush_heap_written(struct process *p); /* the commit is through */
 int flush_layers(struct run *run, const struct process *p);
 void flush_layers_written(struct process *p);
 
+/* daemon/flush-experts.c */
+int flush_experts(struct run *run, const struct process *p);
+void flush_experts_written(struct process *p);
+
 /* daemon/flush-shapes.c */
 int flush_shapes(struct run *run, const struct process *p);
 void flush_shapes_written(struct process *p);

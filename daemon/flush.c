@@ -351,6 +351,8 @@ static int put_all_of(struct run *run, const struct process *p, uint64_t second)
         if (!r)
                 r = flush_layers(run, p);
         if (!r)
+                r = flush_experts(run, p);
+        if (!r)
                 r = flush_waits(run, p);
         if (!r)
                 r = flush_ledger(run, p);
@@ -396,6 +398,7 @@ static void mark_written(struct process *p, uint64_t second)
         p->in_file = p->now;
         flush_shapes_written(p);
         flush_layers_written(p);
+        flush_experts_written(p);
         flush_waits_written(p);
         flush_ledger_written(p);
         flush_kv_written(p);

@@ -301,6 +301,7 @@ struct process *process_free(struct process *p)
         free(p->sites);
         shapes_done(&p->shapes);
         layers_done(&p->layers);
+        experts_done(&p->experts);
         free(p->retired);
         free(p->total);
         free(p->command);
@@ -444,6 +445,7 @@ void process_end(struct process *p, enum runfile_end end, int value, uint64_t no
         waits_note(p);
         shapes_note(p);
         layers_note(p);
+        experts_note(p);
         pattern_take(p);
         p->state = PROCESS_ENDED;
         p->end = end;

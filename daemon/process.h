@@ -22,6 +22,7 @@
 #include "daemon/outside.h"
 #include "daemon/places.h"
 #include "daemon/rates.h"
+#include "daemon/experts.h"
 #include "daemon/layers.h"
 #include "daemon/shapes.h"
 #include "daemon/segment.h"
@@ -173,9 +174,10 @@ struct process {
         uint32_t n_ops, n_ops_room;
         struct figures *retired;           /* of threads that ended: [op * IFP_N_PHASES + phase] */
         struct figures *total;             /* of all, at the last tick */
-        char *notes[IFP_MAX_PATTERNS + 5]; /* ops were paused; malloc is elsewhere; waits found no
+        char *notes[IFP_MAX_PATTERNS + 7]; /* ops were paused; malloc is elsewhere; waits found no
                                               room; shapes are not known, or they or layers found
-                                              none; patterns that came to nothing */
+                                              none; experts that are not counted (2); patterns that
+                                              came to nothing */
         uint32_t n_notes;
         bool was_paused;
         struct site *sites;
@@ -191,6 +193,7 @@ struct process {
         struct heap heap;
         struct shapes shapes;
         struct layers layers;
+        struct experts experts;
         struct waits waits;
         struct ledger *ledger; /* NULL: no decode step so far */
         struct kv *kv;         /* NULL: no call that took a prompt in or decoded so far */

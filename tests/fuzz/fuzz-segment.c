@@ -25,6 +25,7 @@
 #define N_STEPS  4u
 #define N_SHAPES 4u
 #define N_LAYERS 4u
+#define N_MOE    3u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 void fuzz_segment(const uint8_t *data, size_t size);
@@ -98,6 +99,13 @@ static struct ifp_segment *make(int *ret_fd)
         s->live.n_layers = N_LAYERS;
         for (uint32_t i = 1; i < N_LAYERS; i++)
                 s->layers[i] = (struct ifp_layer){.ready = i != N_LAYERS - 1, .layer = 1};
+        s->live.n_moe_layers = N_MOE;
+        s->live.n_expert_cells = 4 * N_MOE;
+        for (uint32_t i = 1; i < N_MOE; i++) {
+                s->moe_layers[i] = (struct ifp_moe_layer){
+                        .ready = i != N_MOE - 1, .first = 4 * i, .layer = 1, .n_experts = 4};
+                s->moe_layers[i].phase[IFP_PHASE_DECODE].steps = 1;
+        }
         s->live.generated_tokens = N_STEPS;
         s->ledger.head = s->ledger.steps = N_STEPS;
         for (uint32_t i = 0; i < N_STEPS + 4; i++)
@@ -114,7 +122,7 @@ static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes
         uint32_t op = p->entry % (N_OPS + 2), phase = p->word % IFP_N_PHASES;
 
         *ret_bytes = 8;
-        switch (p->table % 35) {
+        switch (p->table % 38) {
         case 0:
                 *ret_bytes = 4;
                 return (uint32_t *)&s->live + p->word % (sizeof(s->live) / 4);
@@ -222,6 +230,14 @@ static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes
                 s->kv.bins[p->entry % IFP_KV_BINS].tokens++;
                 s->kv.ops[p->entry % IFP_KV_BINS][op].timed++;
                 return &s->kv.ops[p->entry % IFP_KV_BINS][op].total;
+        case 34:
+                return (uint64_t *)&s->moe_layers[p->entry % (N_MOE + 1)] +
+                       p->word % (sizeof(s->moe_layers[0]) / 8);
+        case 35: /* a number that can be true */
+                *ret_bytes = 2;
+                return (uint16_t *)&s->moe_layers[p->entry % (N_MOE + 1)] + p->word % 14;
+        case 36:
+                return &s->expert_choices[phase][p->entry % 16];
         default:
                 return (uint64_t *)&l->open[p->entry] + p->word % 8;
         }

@@ -417,6 +417,36 @@ void fake_layered(struct fake *f, uint32_t lane, uint32_t layer, uint32_t phase,
         r->child += child;
 }
 
+uint32_t fake_moe_layer(struct fake *f, uint32_t layer, uint32_t n_experts)
+{
+        uint32_t i = f->seg->live.n_moe_layers ? f->seg->live.n_moe_layers : 1;
+        struct ifp_moe_layer *l = &f->seg->moe_layers[i];
+
+        must(i < IFP_MAX_MOE_LAYERS, "layers with experts are full");
+        l->layer = (uint16_t)layer;
+        l->n_experts = (uint16_t)n_experts;
+        l->first = f->seg->live.n_expert_cells;
+        f->seg->live.n_expert_cells += n_experts;
+        __atomic_store_n(&l->ready, 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&f->seg->live.n_moe_layers, i + 1, __ATOMIC_RELEASE);
+        return i;
+}
+
+void fake_choices(struct fake *f, uint32_t entry, uint32_t phase, const uint32_t *experts,
+                  uint32_t n)
+{
+        struct ifp_moe_layer *l = &f->seg->moe_layers[entry];
+        struct ifp_moe_sums *s = &l->phase[phase];
+
+        for (uint32_t i = 0; i < n; i++)
+                f->seg->expert_choices[phase][l->first + experts[i]]++;
+        s->tokens++;
+        s->choices += n;
+        s->distinct += n;
+        s->steps_known++;
+        s->steps++;
+}
+
 void fake_spawn(struct fake *f, uint32_t site, uint64_t cost, uint64_t life, uint64_t cpu_ns)
 {
         struct ifp_site *s = &f->seg->sites[site];

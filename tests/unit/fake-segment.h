@@ -60,6 +60,10 @@ uint32_t fake_site(struct fake *f, enum ifp_spawn_kind kind, uint64_t address, u
 uint32_t fake_layer(struct fake *f, uint32_t op, uint32_t layer, enum ifp_part part);
 void fake_layered(struct fake *f, uint32_t lane, uint32_t layer, uint32_t phase, uint64_t dur,
                   uint64_t child);
+/* A layer (+ 1) with experts; and a step of it that sends one token to each of `n` of them. */
+uint32_t fake_moe_layer(struct fake *f, uint32_t layer, uint32_t n_experts);
+void fake_choices(struct fake *f, uint32_t entry, uint32_t phase, const uint32_t *experts,
+                  uint32_t n);
 void fake_spawn(struct fake *f, uint32_t site, uint64_t cost, uint64_t life, uint64_t cpu_ns);
 
 /* A type of elements; a shape of `n` operands of that type, the result first; and a call of it. */
