@@ -12,6 +12,7 @@
 
 #include "common/cleanup.h"
 #include "common/fmt.h"
+#include "common/report-experts.h"
 #include "common/report-private.h"
 #include "common/report-work-private.h"
 #include "common/runfile-private.h"
@@ -26,6 +27,7 @@ struct rows {
         struct row *at;
         size_t n, room;
         struct work *w;
+        struct expert_layers experts;
 };
 
 struct sums {
@@ -34,6 +36,7 @@ struct sums {
 
 /* What a phase's figures are a part of. */
 struct whole {
+        const struct rows *rows;
         uint64_t total_ns;
         double tokens; /* NaN: there are none */
 };
@@ -146,6 +149,7 @@ static json_t *build_layer(const struct row *r, size_t n, const struct whole *wh
         put_sums(o, &all, whole);
         report_set(o, "parts", build_parts(r, n, whole));
         report_set(o, "ops", ops);
+        report_set(o, "experts", expert_layers_build(&whole->rows->experts, r->phase, r->layer));
         return o;
 }
 
@@ -165,9 +169,9 @@ static double tokens_of(const struct work *w, uint32_t phase)
         return n ? (double)n : NAN;
 }
 
-static json_t *build_phase(const struct work *w, const struct row *r, size_t n)
+static json_t *build_phase(const struct rows *rows, const struct row *r, size_t n)
 {
-        struct whole whole = {.tokens = tokens_of(w, r->phase)};
+        struct whole whole = {.rows = rows, .tokens = tokens_of(rows->w, r->phase)};
         json_t *o = json_object(), *layers = json_array();
 
         for (size_t i = 0; i < n; i++)
@@ -180,6 +184,7 @@ static json_t *build_phase(const struct work *w, const struct row *r, size_t n)
         report_set(o, "tokens", report_rounded(whole.tokens));
         report_set(o, "total_ns", report_integer(whole.total_ns));
         report_set(o, "parts", build_parts(r, n, &whole));
+        report_set(o, "experts", expert_layers_build_phase(&rows->experts, r->phase));
         report_set(o, "layers", layers);
         return o;
 }
@@ -213,6 +218,24 @@ static uint64_t unplaced(const struct rows *rows, uint64_t *ret_calls)
         return total > placed ? total - placed : 0;
 }
 
+/* Products of experts in a layer whose choices have no row. */
+static bool any_unknown_experts(const struct rows *rows)
+{
+        bool any = false;
+
+        for (size_t i = 0; i < rows->n && !any; i++) {
+                const struct row *r = &rows->at[i];
+                json_t *o;
+
+                if (!r->layer || strcmp(r->op->name, "MUL_MAT_ID"))
+                        continue;
+                o = expert_layers_build(&rows->experts, r->phase, r->layer);
+                any = json_is_null(o);
+                json_decref(o);
+        }
+        return any;
+}
+
 static json_t *build_notes(const struct rows *rows)
 {
         json_t *notes = work_notes(rows->w);
@@ -227,6 +250,7 @@ static json_t *build_notes(const struct rows *rows)
                 report_note(notes,
                             "%s calls of nodes, %s, are in no row: their names were not read",
                             fmt_count(a, calls), fmt_ns(b, ns));
+        expert_layers_notes(&rows->experts, any_unknown_experts(rows), notes);
         return notes;
 }
 
@@ -235,6 +259,8 @@ static int build_rows(struct rows *rows, json_t **ret)
         json_t *o, *phases;
         int r = runfile_each_layer(rows->w->rf, load, rows);
 
+        if (!r)
+                r = expert_layers_load(&rows->experts, rows->w);
         if (r)
                 return r;
         if (rows->n)
@@ -247,7 +273,7 @@ static int build_rows(struct rows *rows, json_t **ret)
                 for (next = i; next < rows->n && rows->at[next].phase == phase; next++)
                         ;
                 report_set(phases, report_phase_names[phase],
-                           build_phase(rows->w, rows->at + i, next - i));
+                           build_phase(rows, rows->at + i, next - i));
         }
         report_set(o, "phases", phases);
         report_set(o, "notes", build_notes(rows));
@@ -261,6 +287,7 @@ static int build(struct work *w, json_t **ret)
         int r = build_rows(&rows, ret);
 
         free(rows.at);
+        expert_layers_done(&rows.experts);
         return r;
 }
 
