@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/layers-experts.h"
 #include "cli/layers-grid.h"
 #include "cli/rows.h"
 #include "cli/screen.h"
@@ -231,6 +232,8 @@ static bool print_phase(const struct page *p, const char *name, const json_t *ph
         ok = print_grid(p, &g, tokens);
         if (ok)
                 print_legend(p, &g, total);
+        if (ok)
+                ok = layers_print_experts(p, phase);
         layers_grid_done(&g);
         return ok;
 }

@@ -10,14 +10,21 @@
 
 #define NAME_BYTES 64u
 
-/* Of a name up to its end; never 0. */
+/* Of a name up to its end, in words; never 0. */
 static uint64_t name_sum(const void *tensor)
 {
-        const uint8_t *name = (const uint8_t *)tensor + ifp_ggml_layout.name;
-        uint64_t h = 0;
+        const uint64_t *words = ifp_words_at(tensor, ifp_ggml_layout.name);
+        uint64_t h = 0, end = 0;
 
-        for (uint32_t i = 0; i < NAME_BYTES && name[i]; i++)
-                h = ifp_mix(h, name[i]);
+        for (uint32_t i = 0; i < NAME_BYTES / 8 && !end; i++) {
+                uint64_t w = words[i];
+
+                /* the highest bit of the first byte that is zero; above it are others, perhaps */
+                end = (w - 0x0101010101010101ull) & ~w & 0x8080808080808080ull;
+                if (end)
+                        w &= ((end & -end) >> 7) - 1;
+                h = ifp_mix(h, w);
+        }
         return h | 1;
 }
 
