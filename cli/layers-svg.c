@@ -2,7 +2,8 @@
 /*
  * Layers against ops as a picture: one panel a phase, a row a layer, a column an op; the darker a
  * cell, the more time. The scale ends with the longest cell within a layer; what is outside of
- * layers may be longer, and is as dark.
+ * layers may be longer, and is as dark. Where layers have experts, a second panel has a row a layer
+ * and a column an expert; the darker, the more tokens, against the busiest of the phase.
  */
 #include "cli/run-verb.h"
 
@@ -25,6 +26,7 @@
 #define GAP    24
 #define MIN_W  640
 #define CHAR   6.6 /* of a letter, at 12px, in most sans-serif fonts less */
+#define WIDEST 960 /* experts of a layer */
 
 static const char *const order[] = {"decode", "prefill", "load", "idle", "unknown"};
 
@@ -104,6 +106,99 @@ static void put_panel(FILE *out, double y, const char *name, const json_t *phase
         }
 }
 
+/* Layers of a phase that have experts; the most experts, and the most tokens, that one has. */
+static size_t count_experts(const struct layers_grid *g, size_t *ret_columns, double *ret_most)
+{
+        const json_t *layer, *count;
+        size_t rows = 0, i, k;
+
+        *ret_columns = 0;
+        *ret_most = 0;
+        json_array_foreach(g->layers, i, layer)
+        {
+                const json_t *counts = json_object_get(json_object_get(layer, "experts"), "counts");
+
+                rows += json_is_array(counts);
+                if (json_array_size(counts) > *ret_columns)
+                        *ret_columns = json_array_size(counts);
+                json_array_foreach(counts, k, count)
+                {
+                        *ret_most = fmax(*ret_most, json_number_value(count));
+                }
+        }
+        return rows;
+}
+
+static double expert_width(size_t columns)
+{
+        return fmax(2, fmin(CELL_W, floor(WIDEST / (double)columns)));
+}
+
+static void put_expert(FILE *out, double x, double y, double w, const char *layer, size_t expert,
+                       double tokens, double most)
+{
+        char text[TEXT_CELL];
+
+        fprintf(out,
+                "<g><title>expert %zu of layer %s: %s tokens</title><rect x=\"%.0f\" y=\"%.0f\" "
+                "width=\"%.0f\" height=\"%d\" fill=\"",
+                expert, layer, text_exact(text, tokens), x, y, w > 4 ? w - 1 : w, CELL_H - 2);
+        put_colour(out, most > 0 ? tokens / most : 0);
+        fputs("\"/></g>\n", out);
+}
+
+static void put_experts(FILE *out, double y, const char *name, const struct layers_grid *g)
+{
+        const json_t *layer, *count;
+        size_t columns, i, k;
+        double most, w;
+        char text[TEXT_CELL];
+
+        if (!count_experts(g, &columns, &most))
+                return;
+        w = expert_width(columns);
+        fprintf(out,
+                "<text x=\"12\" y=\"%.0f\" class=\"h\">%s</text><text x=\"90\" y=\"%.0f\">tokens "
+                "by "
+                "expert, from 0; the most are %s</text>\n",
+                y + 18, name, y + 18, text_exact(text, most));
+        y += TITLE;
+        json_array_foreach(g->layers, i, layer)
+        {
+                const json_t *counts = json_object_get(json_object_get(layer, "experts"), "counts");
+                char label[24];
+
+                if (!json_is_array(counts))
+                        continue;
+                snprintf(label, sizeof(label), "%.0f", text_number(layer, "layer"));
+                fprintf(out, "<text x=\"%d\" y=\"%.0f\" class=\"r\">layer %s</text>\n", LEFT - 8,
+                        y + 13, label);
+                json_array_foreach(counts, k, count)
+                {
+                        put_expert(out, LEFT + (double)k * w, y, w, label, k,
+                                   json_number_value(count), most);
+                }
+                y += CELL_H;
+        }
+}
+
+static double experts_height(const struct layers_grid *g)
+{
+        size_t columns;
+        double most;
+        size_t rows = count_experts(g, &columns, &most);
+
+        return rows ? TITLE + (double)rows * CELL_H + GAP : 0;
+}
+
+static double experts_width(const struct layers_grid *g)
+{
+        size_t columns;
+        double most;
+
+        return count_experts(g, &columns, &most) ? (double)columns * expert_width(columns) : 0;
+}
+
 static double panel_height(const struct layers_grid *g)
 {
         return TITLE + NAMES + (double)json_array_size(g->layers) * CELL_H + GAP;
@@ -151,7 +246,8 @@ void layers_draw(FILE *out, const json_t *document)
                 if (!phase || layers_grid_new(&grids[i], phase))
                         continue;
                 width = fmax(width, LEFT + (double)grids[i].n * CELL_W + 90);
-                height += panel_height(&grids[i]);
+                width = fmax(width, LEFT + experts_width(&grids[i]) + 20);
+                height += panel_height(&grids[i]) + experts_height(&grids[i]);
         }
         fprintf(out,
                 "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"no\"?>\n"
@@ -169,6 +265,8 @@ void layers_draw(FILE *out, const json_t *document)
                 if (grids[i].layers) {
                         put_panel(out, y, order[i], json_object_get(phases, order[i]), &grids[i]);
                         y += panel_height(&grids[i]);
+                        put_experts(out, y, order[i], &grids[i]);
+                        y += experts_height(&grids[i]);
                 }
                 layers_grid_done(&grids[i]);
         }

@@ -2,6 +2,7 @@
 """The real llama.cpp with models whose layers have experts: which of them its tokens were sent to."""
 
 import json
+from xml.etree import ElementTree
 
 from harness import between, case, check, equal, main, near, wait_until
 from work import work
@@ -92,6 +93,8 @@ def sums_are_exact_whatever_the_router_says(s):
             check(whole[0] > 1, "there are several")
             equal((e["steps"], e["tokens"]), whole if layer < LAYERS - 1 else (1, 1), f"layer {layer} in prefill")
     lines = s.infprof("layers").stdout
+    picture = "".join(ElementTree.fromstring(s.infprof("layers", "--svg", "-").stdout).itertext())
+    check("expert 99 of layer 3" in picture and "tokens by expert" in picture, "the picture has them")
     check("experts of a layer: 7 for a token, 7 for a step" in lines and "tokens, from expert 0" in lines, lines)
 
 
