@@ -12,12 +12,13 @@
 #include <string.h>
 
 #include "cli/rows.h"
+#include "cli/screen.h"
 #include "cli/spark.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/fmt.h"
 
-#define MAX_ROWS 8
+#define MAX_ROWS 8 /* where they have to fit */
 #define BARS     40
 
 struct rank {
@@ -59,8 +60,8 @@ static json_t *row_of(const json_t *layer)
         return row;
 }
 
-/* Rows of the least even layers, in the order of layers. */
-static json_t *rows_of(const json_t *layers, size_t *ret_n)
+/* Rows of the `most` (0: all) least even layers, in the order of layers. */
+static json_t *rows_of(const json_t *layers, size_t most, size_t *ret_n)
 {
         struct rank *ranks = calloc(json_array_size(layers) + 1, sizeof(*ranks));
         json_t *rows = ranks ? json_array() : NULL;
@@ -74,11 +75,11 @@ static json_t *rows_of(const json_t *layers, size_t *ret_n)
                 if (rows && json_is_object(json_object_get(layer, "experts")))
                         ranks[n++] = (struct rank){i, isnan(uneven) ? 0 : uneven};
         }
-        if (n > MAX_ROWS) {
+        if (view_shown(most, n) < n) {
                 qsort(ranks, n, sizeof(*ranks), by_unevenness);
-                qsort(ranks, MAX_ROWS, sizeof(*ranks), by_place);
+                qsort(ranks, most, sizeof(*ranks), by_place);
         }
-        for (i = 0; i < n && i < MAX_ROWS; i++)
+        for (i = 0; i < view_shown(most, n); i++)
                 json_array_append_new(rows, row_of(json_array_get(layers, ranks[i].at)));
         free(ranks);
         *ret_n = n;
@@ -108,19 +109,32 @@ bool layers_print_experts(const struct page *p, const json_t *phase)
         const json_t *all = json_object_get(phase, "experts");
         _cleanup_(json_decrefp) json_t *rows = NULL;
         char a[24], b[24], used[FMT_SIZE], of[FMT_SIZE], some[64] = "";
-        size_t n;
+        size_t most = p->v.screen && p->rows > MAX_ROWS ? MAX_ROWS : p->rows, n;
+        bool table = screen_shows(&p->v, 2);
 
         if (!json_is_object(all))
                 return true;
-        rows = rows_of(json_object_get(phase, "layers"), &n);
+        if (!screen_shows(&p->v, 1)) {
+                screen_leave(&p->v, 0, "experts");
+                return true;
+        }
+        rows = rows_of(json_object_get(phase, "layers"), most, &n);
         if (!rows)
                 return false;
-        if (n > MAX_ROWS)
-                snprintf(some, sizeof(some), "; the %d least even layers of %zu:", MAX_ROWS, n);
-        fputc('\n', p->v.f);
-        view_line(&p->v, "experts of a layer: %s for a token, %s for a step; %s of %s were used%s",
+        if (table && view_shown(most, n) < n)
+                snprintf(some, sizeof(some), "; the least even:");
+        if (screen_shows(&p->v, SCREEN_ALL))
+                fputc('\n', p->v.f);
+        view_line(&p->v, "experts of a layer: %s a token, %s a step; %s of %s used%s",
                   figure(a, sizeof(a), all, "used_per_token"),
                   figure(b, sizeof(b), all, "distinct_per_step"), view_count(used, all, "n_used"),
                   view_count(of, all, "n_experts"), some);
-        return ROWS_PRINT(&p->v, rows, json_array_size(rows), columns);
+        if (!table) {
+                screen_leave(&p->v, n, "expert row");
+                return true;
+        }
+        if (!ROWS_PRINT(&p->v, rows, json_array_size(rows), columns))
+                return false;
+        screen_say_more(&p->v, most, n, "expert row");
+        return true;
 }

@@ -95,7 +95,7 @@ def sums_are_exact_whatever_the_router_says(s):
     lines = s.infprof("layers").stdout
     picture = "".join(ElementTree.fromstring(s.infprof("layers", "--svg", "-").stdout).itertext())
     check("expert 99 of layer 3" in picture and "tokens by expert" in picture, "the picture has them")
-    check("experts of a layer: 7 for a token, 7 for a step" in lines and "tokens, from expert 0" in lines, lines)
+    check("experts of a layer: 7 a token, 7 a step" in lines and "tokens, from expert 0" in lines, lines)
 
 
 @case
