@@ -114,10 +114,6 @@ bool layers_print_experts(const struct page *p, const json_t *phase)
 
         if (!json_is_object(all))
                 return true;
-        if (!screen_shows(&p->v, 1)) {
-                screen_leave(&p->v, 0, "experts");
-                return true;
-        }
         rows = rows_of(json_object_get(phase, "layers"), most, &n);
         if (!rows)
                 return false;

@@ -5,6 +5,7 @@ import json
 from xml.etree import ElementTree
 
 from harness import between, case, check, equal, main, near, wait_until
+from terminal import Terminal
 from work import work
 
 EXPERTS, USED, LAYERS = 8, 2, 4  # of the preset moe
@@ -115,6 +116,17 @@ def where_there_is_nothing_to_tell(s):
     check("all experts" in notes(doc)[0], notes(doc))
     doc = profile(s, s.model("moe"), "--tokens", 10, env={"INFPROF_SHAPES": "off"})[0]
     equal(doc["phases"], {}, "switched off")
+
+
+@case
+def it_fits_the_screen(s):
+    profile(s, s.model("moe", "--layers", "20", "--experts", "64", "--experts-used", "6"), "--tokens", 20)
+    for width, height, rows in ((80, 24, False), (80, 50, True)):
+        terminal = Terminal(s, width, height)
+        terminal.infprof("layers")
+        text = terminal.shows("exit=0", "command ", "experts of a layer: 6 a token, 6 a step", "more with -n 0")
+        equal("tokens, from expert 0" in text, rows, f"rows at {height} lines")
+        terminal.close()
 
 
 @case
