@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""infprof check: conditions on runs that make-run wrote, on the real llama.cpp, and those that make no sense."""
+
+import json
+import os
+import xml.etree.ElementTree as ET
+
+from harness import case, check, equal, main, near, one_line
+
+
+def make_run(s, name="run", kind=None):
+    os.makedirs(s.path("state/infprof/runs"), exist_ok=True)
+    path = s.path(f"{name}.infprof")
+    s.run([s.built("tests/unit/make-run"), *([kind] if kind else []), path], preload=False)
+    return path
+
+
+def held(s, code, *args):
+    run = s.infprof("check", "--json", *args, code=code)
+    equal(run.stderr, "", "stderr")
+    doc = json.loads(run.stdout)
+    s.validate(doc, "doc/check.schema.json")
+    equal(len(doc["conditions"]), doc["passed"] + doc["failed"] + doc["unknown"], "all of them")
+    return doc
+
+
+def refused(s, code, *args):
+    run = s.infprof("check", *args, code=code)
+    one_line(run.stderr, " ".join(args))
+    equal(run.stdout, "", "stdout")
+    return run.stderr
+
+
+@case
+def values_are_those_of_the_documents(s):
+    path = make_run(s)
+    report = json.loads(s.infprof("report", "--json", path).stdout)
+    op = report["ops"][0]
+    doc = held(s, 1, path, "wall > 0s", f"calls('{op['name']}') == {op['calls']}", f"p99('{op['name']}') < 1ns",
+               "tokens_per_second > 1000000", "lost == 0")
+    equal([c["verdict"] for c in doc["conditions"]][:3], ["pass", "pass", "fail"], "verdicts")
+    equal(doc["conditions"][0]["value"], report["run"]["duration_ns"], "wall")
+    equal(doc["conditions"][2]["value"], op["p99_ns"], "p99")
+    equal([c["unit"] for c in doc["conditions"]], ["ns", None, "ns", None, None], "units")
+    memory = make_run(s, "memory", "--memory")
+    totals = json.loads(s.infprof("memory", "--json", memory).stdout)["totals"]
+    doc = held(s, 0, memory, "memory.peak > 1B", "memory.totals.live_bytes <= memory.peak")
+    equal(doc["conditions"][0]["value"], totals["peak_bytes"], "peak")
+
+
+@case
+def a_table_and_the_exit_code(s):
+    path = make_run(s)
+    run = s.infprof("check", path, "wall > 0s", "lost == 0")
+    lines = run.stdout.splitlines()
+    equal([line.split()[0] for line in lines[1:]], ["pass", "pass"], "verdicts")
+    run = s.infprof("check", path, "wall > 0s", "lost != 0", code=1)
+    equal([line.split()[0] for line in run.stdout.splitlines()[1:]], ["pass", "FAIL"], "verdicts")
+    check("lost != 0" in run.stdout, run.stdout)
+
+
+@case
+def a_baseline(s):
+    a, b = make_run(s, "a", "--memory"), make_run(s, "b", "--memory-improved")
+    doc = held(s, 1, "--baseline", a, b, "memory.totals.calls < baseline", "memory.totals.calls >= baseline * 1.5",
+               "baseline(memory.peak) / memory.peak > 0")
+    calls = [json.loads(s.infprof("memory", "--json", x).stdout)["totals"]["calls"] for x in (a, b)]
+    equal([doc["conditions"][0]["limit"], doc["conditions"][0]["value"]], calls, "of the baseline, and of the run")
+    near(doc["conditions"][1]["limit"], calls[0] * 1.5, 1e-9, "times")
+    check(doc["baseline"], "whose it was")
+
+
+@case
+def conditions_from_a_file(s):
+    path = make_run(s)
+    with open(s.path("gate"), "w", encoding="utf-8") as f:
+        f.write("# a gate\n\n  wall > 0s   # always\nlost == 0\n")
+    equal(held(s, 0, path, "--file", s.path("gate"), "exit_code == 0")["passed"], 3, "passed")
+    with open(s.path("gate"), "a", encoding="utf-8") as f:
+        f.write("wal > 0s\n")
+    text = refused(s, 2, path, "--file", s.path("gate"))
+    check("gate:5: " in text and "column 1" in text and "near: wall" in text, text)
+    check("No such file" in refused(s, 2, path, "--file", s.path("no")), "a file that is not there")
+
+
+@case
+def junit(s):
+    path = make_run(s)
+    s.infprof("check", path, "--junit", s.path("j.xml"), "wall > 0s", "p99('a<b') < 1", code=2)
+    check(not os.path.exists(s.path("j.xml")), "nothing is written of conditions that make no sense")
+    s.infprof("check", path, "--junit", s.path("j.xml"), "wall > 0s", "lost < 0", "mean(decode) < 1ns", code=1)
+    suite = ET.parse(s.path("j.xml")).getroot()
+    cases = {t.get("name"): t.find("failure") for t in suite.iter("testcase")}
+    equal((suite.get("tests"), int(suite.get("failures")) >= 1), ("3", True), "counts")
+    equal((cases["wall > 0s"], cases["lost < 0"] is not None), (None, True), "failures")
+    out = s.infprof("check", path, "--junit", "-", "wall > 0s").stdout
+    equal(ET.fromstring(out).get("failures"), "0", "on stdout")
+
+
+@case
+def what_makes_no_sense_is_refused(s):
+    path = make_run(s)
+    for args, words in (
+            ((path,), "which conditions?"),
+            ((path, "wall"), "no comparison"),
+            ((path, "wall <"), "column 7"),
+            ((path, "wall < 3"), "a time is compared with a number without unit"),
+            ((path, "spwns.per_token < 1"), "near: spawns.per_token"),
+            ((path, "p99(decode) < baseline"), "--baseline RUN"),
+            ((path, "--json", "--junit", "-", "wall > 0s"), "both want stdout"),
+            ((path, "wall > 0s", "--frobnicate"), "unknown option"),
+    ):
+        check(words in refused(s, 2, *args), f"{words} of {args}")
+    refused(s, 3, s.path("no.infprof"), "wall > 0s")
+    refused(s, 3, "--baseline", "nobody", path, "wall > baseline")
+
+
+@case
+def of_the_real_llama(s):
+    run = s.run(s.llama("--model", s.model("tiny"), "--tokens", "40"), timeout=100)
+    s.report(run)
+    report = json.loads(s.infprof("report", "--json").stdout)
+    doc = held(s, 1, "p99(decode) < 1 min", "p50(decode) <= p99(decode)", "alloc.per_token == 0", "spawns.per_token < 0.01",
+               "tokens_per_second > 0", "share(MUL_MAT) < 100 %", "ledger.own[compute].share > 0")
+    equal([c["verdict"] for c in doc["conditions"]], ["pass", "pass", "fail", "pass", "pass", "pass", "pass"], "verdicts")
+    near(doc["conditions"][4]["value"], report["tokens"]["per_second"], 1e-9, "tokens/s")
+    near(doc["conditions"][0]["value"], report["tokens"]["p99_ns"], 1e-9, "p99")
+    equal(held(s, 0, "--baseline", "latest", "tokens_per_second >= baseline * 0.97")["passed"], 1, "against itself")
+
+
+main()
