@@ -175,11 +175,11 @@ static void print_slower(const struct view *v, const json_t *ceilings)
         }
         if (n > 1)
                 snprintf(more, sizeof(more), ", and %zu more", n - 1);
-        if (n)
-                view_line(v,
-                          "slower with more threads: %s%s: CPUs that share a core or its "
-                          "power, or a machine that was busy (`infprof machine --measure`)",
-                          text, more);
+        if (!n)
+                return;
+        view_line(v, "slower with more threads: %s%s", text, more);
+        view_line(v, "  (CPUs share a core or its power, or the machine was busy: `infprof "
+                     "machine --measure`)");
 }
 
 void machine_print(const struct view *v, const json_t *doc)
