@@ -48,7 +48,7 @@ def what_threads_make_slower_is_said(s):
         json.dump(doc, f)
     text = s.infprof("machine").stdout
     said, = [line for line in text.splitlines() if line.startswith("slower with more threads")]
-    check("f64 scalar at 2 threads:" in said, said)
+    check("f64 scalar at 2 threads" in said, said)
     isa = next(line for line in text.splitlines() if line.startswith("ISA"))
     for feature in ("avx512vnni", "avx512bf16", "avxvnni", "amx-int8"):
         equal(feature in isa, feature in doc["isa"]["features"], feature)
