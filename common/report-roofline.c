@@ -114,23 +114,33 @@ static json_t *build_row(const struct report *r, const struct report_shape *s, i
         return o;
 }
 
-/* Those of one op, shape and number of threads: at[i] to at[next - 1]. */
+/*
+ * Those of one op, shape and number of threads: at[i] to at[next - 1]. What reads the same may be
+ * different work (a product of the same matrices, transposed or not): each counts its own, and what
+ * is said of one call is of those that take most of the time.
+ */
 static void build_group(const struct report *r, size_t i, size_t next, json_t **items, size_t *n)
 {
         const struct report_shape *at = r->shapes.at;
-        struct work_amount each = report_shape_work(&at[i]);
 
         for (int p = 0; p < IFP_N_PHASES; p++) {
                 struct work_sum sum = {0};
+                struct work_amount each;
                 struct roof roof;
-                bool known = false;
+                size_t most = i;
 
                 for (size_t k = i; k < next; k++) {
+                        each = report_shape_work(&at[k]);
                         report_work_add(&sum, &r->shapes, &at[k], p, &each);
-                        known = known || report_roof_judge(&r->roof, &at[k], p, &each, &roof);
+                        if (at[k].phase[p].total_ns > at[most].phase[p].total_ns)
+                                most = k;
                 }
-                if (sum.calls)
-                        items[(*n)++] = build_row(r, &at[i], p, &sum, &each, known ? &roof : NULL);
+                if (!sum.calls)
+                        continue;
+                each = report_shape_work(&at[most]);
+                items[(*n)++] = build_row(
+                        r, &at[most], p, &sum, &each,
+                        report_roof_judge(&r->roof, &at[most], p, &each, &roof) ? &roof : NULL);
         }
 }
 

@@ -2,6 +2,7 @@
 """BLAS: what tests/victims/blas.c calls of OpenBLAS, against what m, n and k make of it here: the number of calls,
 FLOPs and bytes of each routine, by LAPACK Working Note 41 (a complex product is 6, a complex sum 2)."""
 
+import json
 import os
 
 from harness import case, check, equal, main, skip
@@ -184,6 +185,18 @@ def shapes_are_as_they_are_stored(s):
     equal(lies["dgemv_"], ([M, N, 0, 0], [[16, 16 * N], [8, 8 * 16], [8, 8 * M]]), "m and n; bytes between elements of y, A, x")
     equal(lies["dgbmv_"][0], [M, N, BELOW, ABOVE], "m, n and the bands")
     equal(lies["cblas_dtrsm"][0], [M, N, 0, 1], "m, n, and from the right")
+
+
+@case
+def the_same_matrices_and_other_work(s):
+    n, times = 32, 9
+    s.infprof("machine", "--quick", "--force", timeout=120)
+    program = openblas(s) + "-loop"
+    doc = s.report(s.run([program, "turned", n, times], env={"OPENBLAS_NUM_THREADS": "1"}))
+    want = times * (2 * n * n * 2 * n + 2 * 2 * n * 2 * n * n)
+    equal(measured(doc)["cblas_sgemm"][1], want, "FLOPs of the report")
+    rows = json.loads(s.infprof("roofline", "--json").stdout)["rows"]
+    equal([(r["calls"], r["flops"]) for r in rows], [(2 * times, want)], "one row, and all of its FLOPs")
 
 
 @case
