@@ -6,6 +6,7 @@
 #include "cli/cmd.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,7 +144,8 @@ static int measure(const struct request *request, json_t *doc, const struct mach
         json_object_set_new(doc, "ceilings", ceilings);
         json_object_set_new(doc, "measured_at", now());
         json_object_set_new(doc, "quick", json_boolean(request->quick));
-        json_object_set_new(doc, "noisy", json_boolean(spread > request->spread));
+        json_object_set_new(doc, "noisy",
+                            json_boolean(spread > fmin(request->spread, SPREAD_MOST)));
         if (spread > request->spread && !request->force) {
                 cmd_error(
                         "machine",

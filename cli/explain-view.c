@@ -82,12 +82,12 @@ const char *explain_gain(char *buf, const json_t *gain)
 
         buf[0] = '\0';
         if (!isnan(rate) && !isnan(factor))
-                snprintf(buf, EXPLAIN_GAIN, "to %s tokens/s, %.2fx", text_count(of_rate, rate),
+                snprintf(buf, EXPLAIN_GAIN, "up to %s tokens/s, %.2fx", text_count(of_rate, rate),
                          factor);
         else if (!isnan(factor))
-                snprintf(buf, EXPLAIN_GAIN, "%.2fx", factor);
+                snprintf(buf, EXPLAIN_GAIN, "up to %.2fx", factor);
         else if (!isnan(rate))
-                snprintf(buf, EXPLAIN_GAIN, "to %s tokens/s", text_count(of_rate, rate));
+                snprintf(buf, EXPLAIN_GAIN, "up to %s tokens/s", text_count(of_rate, rate));
         return buf;
 }
 

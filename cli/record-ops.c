@@ -64,7 +64,7 @@ int record_ops_add(struct record_ops *o, const char *declaration)
                 r = 1;
         if (!r)
                 return append(o, declaration, strlen(declaration));
-        cmd_error("record", "--op: %s", why ? why : "expected one line");
+        cmd_error("record", "--op '%s': %s", declaration, why ? why : "expected one line");
         return CMD_USAGE;
 }
 

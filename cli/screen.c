@@ -65,8 +65,11 @@ static void say_left(const struct view *v)
                 return;
         if (v->width && strlen(text) + 18 > v->width)
                 strcpy(text, "all of it");
-        if (v->width && s->n_left && strlen(text) + strlen(columns) + 18 > v->width)
-                columns[0] = '\0';
+        if (v->width && s->n_left && s->columns && strlen(text) + strlen(columns) + 18 > v->width)
+                snprintf(columns, sizeof(columns), "; wider: %u column%s", s->columns,
+                         s->columns == 1 ? "" : "s");
+        if (v->width && s->n_left && s->columns && strlen(text) + strlen(columns) + 18 > v->width)
+                strcpy(text, "all of it");
         fprintf(v->f, "(%s%s%s)\n", s->n_left ? "more with -n 0: " : "", s->n_left ? text : "",
                 columns);
 }

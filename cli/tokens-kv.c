@@ -219,18 +219,22 @@ static void print_briefly(const struct page *p, const json_t *kv)
         const json_t *fit = json_object_get(kv, "token"), *bins = json_object_get(kv, "bins");
         const json_t *forecast;
         char from[FMT_SIZE], to[FMT_SIZE], a[FMT_SIZE + 1], b[FMT_SIZE + 1], length[FMT_SIZE];
-        char text[192] = "", time[FMT_SIZE];
+        char text[256] = "", time[FMT_SIZE], error[FMT_SIZE + 1], low[FMT_SIZE], high[FMT_SIZE];
         size_t used = 0, i;
 
-        view_say_briefly(&p->v, "KV cache", "%s to %s: %s + %s x length/1,000 a token; growth: %s",
+        view_say_briefly(&p->v, "KV cache",
+                         "%s to %s: %s + %s (+- %s) x length/1,000 a token; growth: %s",
                          view_count(from, json_array_get(bins, 0), "from"),
                          view_count(to, json_array_get(bins, json_array_size(bins) - 1), "to"),
                          signed_ns(a, text_number(fit, "a_ns")),
-                         signed_ns(b, PER * text_number(fit, "b_ns")), seen(fit));
+                         signed_ns(b, PER * text_number(fit, "b_ns")),
+                         signed_ns(error, PER * text_number(fit, "b_error_ns")), seen(fit));
         json_array_foreach(json_object_get(fit, "forecasts"), i, forecast)
         {
-                int n = snprintf(text + used, sizeof(text) - used, "%s%s at %s", used ? ", " : "",
-                                 view_figure(time, forecast, "ns", fmt_ns),
+                int n = snprintf(text + used, sizeof(text) - used, "%s%s (%s to %s) at %s",
+                                 used ? ", " : "", view_figure(time, forecast, "ns", fmt_ns),
+                                 view_figure(low, forecast, "low_ns", fmt_ns),
+                                 view_figure(high, forecast, "high_ns", fmt_ns),
                                  view_count(length, forecast, "length"));
 
                 used += n > 0 && (size_t)n < sizeof(text) - used ? (size_t)n : 0;

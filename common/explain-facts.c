@@ -159,16 +159,19 @@ static int find_team(struct facts *f)
  */
 #define WATCHED_MIN 0.8
 
+/* Of the threads that compute; where no op says which do, of all that decode. */
 static void find_watched(struct facts *f)
 {
         const struct work *w = f->w;
-        double watched = 0, lived = 0;
+        double watched = 0, lived = 0, computed = 0;
 
+        for (size_t i = 0; i < w->model.n_threads; i++)
+                computed += compute_of(f, i);
         for (size_t i = 0; i < w->model.n_threads; i++) {
                 const struct runfile_thread *t = &w->model.threads[i].row;
                 double ns = (double)t->running_ns + (double)t->runnable_ns;
 
-                if (!(compute_of(f, i) > 0))
+                if (computed > 0 ? !(compute_of(f, i) > 0) : !w->threads[i].decodes)
                         continue;
                 lived += (double)work_lifetime(w, i);
                 if (t->running_ns == RUNFILE_NOT_TOLD || t->runnable_ns == RUNFILE_NOT_TOLD)
@@ -322,5 +325,6 @@ void facts_done(struct facts *f)
         json_decref(f->report);
         json_decref(f->memory);
         json_decref(f->roofline);
+        json_decref(f->token_growth);
         json_decref(f->machine);
 }

@@ -77,6 +77,16 @@ static double most_imbalance(const struct facts *f)
         return most;
 }
 
+/* In most meetings, and those are not the busiest, nor of its kind. */
+static bool others_come_last(const struct barrier *b, const struct blame *last,
+                             const struct blame *busiest)
+{
+        return last && b->episodes && 2 * last->times > b->episodes && last->times <= b->episodes &&
+               (busiest->thread != NONE || busiest->group != NONE) &&
+               (last->thread != busiest->thread ||
+                (busiest->thread == NONE && last->group != busiest->group));
+}
+
 void explain_imbalance(const struct facts *f, struct judgement *j)
 {
         size_t n;
@@ -119,6 +129,16 @@ void explain_imbalance(const struct facts *f, struct judgement *j)
                         busiest.thread = NONE;
         }
         last = b->last.n && b->last.at[0].times ? &b->last.at[0] : NULL;
+        if (others_come_last(b, last, &busiest)) {
+                judge_no(j,
+                         "after %s %s works %.2f times the mean, but %s came last in %s of the "
+                         "meetings: it began later, or was kept from working",
+                         b->worst_op->name, blame_name(f->w, &busiest, who, sizeof(who)),
+                         barrier_imbalance(&b->worst),
+                         blame_name(f->w, last, (char[EXPLAIN_TEXT]){0}, EXPLAIN_TEXT),
+                         fmt_share(a, (double)last->times / (double)b->episodes));
+                return;
+        }
         blame_name(f->w, &busiest, who, sizeof(who));
         judge_yes(j, "%s is unevenly spread: %s works %.2f times the mean", b->worst_op->name, who,
                   barrier_imbalance(&b->worst));

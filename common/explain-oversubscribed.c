@@ -13,7 +13,7 @@
 
 #define RUNNABLE_SHARE_MIN 0.10
 #define DEMAND_MIN         1.05 /* times the CPUs */
-#define CROWD_RUNNABLE_MIN 0.40 /* of all threads' time, where no ops are known */
+#define CROWD_RUNNABLE_MIN 0.25 /* of all threads' time, where no ops are known */
 
 static bool is_proven(const struct facts *f, struct judgement *j)
 {

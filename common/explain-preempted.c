@@ -162,8 +162,8 @@ static void tell(const struct facts *f, struct judgement *j, const struct taken 
                     most->first ? " and others" : "");
         judge_remedy(j,
                      "keep CPUs for the engine: run %s elsewhere (taskset, cpuset) or at a lower "
-                     "priority (nice), or use fewer threads than CPUs",
-                     name);
+                     "priority (nice)%s",
+                     name, f->team > 1 ? ", or use fewer threads than CPUs" : "");
         judge_gain(j, f, t->lost > 0 ? f->wall - t->lost : NAN, "%s",
                    t->lost > 0 ? "without what the thread that decodes stood in line for because "
                                  "of others"

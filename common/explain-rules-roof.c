@@ -20,7 +20,7 @@
 struct sum {
         const char *op, *bound; /* of its longest row */
         const json_t *longest;
-        double wall, at_roof, longest_wall;
+        double wall, at_roof, longest_wall, bytes;
 };
 
 /* What shares are of. */
@@ -42,6 +42,21 @@ static bool is_known(const json_t *row)
         return *look_text(row, "bound") && look_number(row, "at_roof_ns") > 0;
 }
 
+/* That computes. */
+static bool any_op(const json_t *report)
+{
+        const json_t *op;
+        size_t i;
+
+        json_array_foreach(json_object_get(report, "ops"), i, op)
+        {
+                if (!strcmp(look_text(op, "kind"), "kernel") ||
+                    !strcmp(look_text(op, "kind"), "node"))
+                        return true;
+        }
+        return !json_is_array(json_object_get(report, "ops"));
+}
+
 /* False: nothing is known of roofs, and that is the judgement. */
 static bool roofs_known(struct look *l)
 {
@@ -50,7 +65,10 @@ static bool roofs_known(struct look *l)
         size_t i;
 
         json_array_foreach(json_object_get(l->f->roofline, "rows"), i, row) known |= is_known(row);
-        if (!known && *look_text(json_object_get(l->f->roofline, "machine"), "ceilings_from"))
+        if (!known && !any_op(l->f->report))
+                judge_unknown(l->j, "no op of this engine is known: infprof record --kernels names "
+                                    "functions, --op what they do");
+        else if (!known && *look_text(json_object_get(l->f->roofline, "machine"), "ceilings_from"))
                 judge_unknown(l->j, "what the ops had to do is not known: their operands were not "
                                     "read (INFPROF_SHAPES=off), or there is no formula for them");
         else if (!known)
@@ -103,6 +121,7 @@ static struct sum sum_of(const json_t *roofline, const struct scope *in, const c
                     !counts(look_text(row, "bound")))
                         continue;
                 s.wall += wall * in->part;
+                s.bytes += look_number(row, "bytes");
                 s.at_roof += fmin(look_number(row, "at_roof_ns"), wall) * in->part;
                 if (wall > s.longest_wall) {
                         s.longest_wall = wall;
@@ -222,8 +241,9 @@ void look_memory_bound(struct look *l)
 
         if (!at_ceiling(l, is_level, "bandwidth", &in, &s))
                 return;
-        judge_yes(l->j, "%s of %s waits for bytes from %s", fmt_share(a, part_of(&in, s.wall)),
-                  in.name, s.bound);
+        judge_yes(l->j, "%s of %s waits for bytes from %s, at %s of its bandwidth",
+                  fmt_share(a, part_of(&in, s.wall)), in.name, s.bound,
+                  fmt_share(b, s.at_roof / s.wall));
         judge_evidence(l->j, s.at_roof / s.wall, "share", "of the bandwidth there is");
         judge_evidence(l->j, s.wall / in.n, "ns", "of %s in such ops, %s the longest", in.each,
                        s.op);
@@ -243,8 +263,8 @@ void look_compute_bound(struct look *l)
 
         if (!at_ceiling(l, is_compute, "arithmetic", &in, &s))
                 return;
-        judge_yes(l->j, "%s of %s is arithmetic at the CPU's ceiling",
-                  fmt_share(a, part_of(&in, s.wall)), in.name);
+        judge_yes(l->j, "%s of %s is arithmetic, at %s of the CPU's ceiling",
+                  fmt_share(a, part_of(&in, s.wall)), in.name, fmt_share(b, s.at_roof / s.wall));
         judge_evidence(l->j, s.at_roof / s.wall, "share", "of the ceiling");
         judge_evidence(l->j, s.wall / in.n, "ns", "of %s in such ops, %s the longest", in.each,
                        s.op);
@@ -309,9 +329,10 @@ void look_beyond_cache(struct look *l)
                   fmt_share(a, part_of(&in, s.wall)), in.name);
         judge_evidence(l->j, s.wall / in.n, "ns", "of %s in such ops, %s the longest", in.each,
                        s.op);
+        judge_evidence(l->j, s.bytes / in.n, "bytes", "of %s come in such ops", in.each);
+        judge_evidence(l->j, room, "bytes", "of them the last cache holds at most");
         judge_evidence(l->j, weights, "bytes", "of weights in one %s, on %s", s.op,
                        look_text(s.longest, "shape"));
-        judge_evidence(l->j, room, "bytes", "in the last cache");
         tell_use(l, s.longest);
         l->cost_ns = s.wall;
         l->share = part_of(&in, s.wall);

@@ -23,6 +23,7 @@
 #define ALLOC_SHARE_MIN 0.03 /* of the thread that decodes */
 #define GROWTH_MIN      0.25 /* of what is live at the end */
 #define GROWTH_FIT_MIN  0.8  /* R2 */
+#define GROWN_MAX       1.5  /* times what the longest KV cache makes of a token */
 #define MANY_THREADS    3.0
 #define OVERHEAD_MIN    1.5 /* thread time over compute */
 #define BATCH_MORE      4.0 /* times as many columns */
@@ -62,6 +63,19 @@ static bool steps_of(struct look *l, const json_t **ret, uint64_t least)
         return true;
 }
 
+/* Is a token that takes `ns` no slower than the longest KV cache makes one? NaN: not known. */
+static bool grows_to(const struct look *l, double ns)
+{
+        const json_t *kv = json_object_get(l->f->token_growth, "kv"),
+                     *fit = json_object_get(kv, "token"), *bins = json_object_get(kv, "bins");
+        const json_t *last = json_array_get(bins, json_array_size(bins) - 1);
+        double longest =
+                look_number(fit, "a_ns") + look_number(fit, "b_ns") * look_number(last, "length");
+
+        return json_is_true(json_object_get(fit, "depends")) &&
+               look_number(fit, "r2") >= GROWTH_FIT_MIN && ns <= GROWN_MAX * longest;
+}
+
 static void look_tail(struct look *l)
 {
         double p50, p99, mean, over;
@@ -77,6 +91,13 @@ static void look_tail(struct look *l)
                 judge_no(l->j, "p99 of a token is %.2f times its p50", p99 / p50);
                 return;
         }
+        if (grows_to(l, p99)) {
+                judge_no(l->j,
+                         "p99 of a token is %.2f times its p50, as its time grows with its KV "
+                         "cache (infprof tokens)",
+                         p99 / p50);
+                return;
+        }
         judge_yes(l->j, "one token in a hundred takes %.1f times as long as the usual one",
                   p99 / p50);
         judge_evidence(l->j, p50, "ns", "p50 of a token");
@@ -85,7 +106,7 @@ static void look_tail(struct look *l)
         over = fmax(mean - p50, 0);
         l->cost_ns = over * l->f->tokens;
         l->share = over / mean;
-        l->wall = l->f->wall - l->cost_ns;
+        l->wall = l->f->wall * (1 - l->share); /* tokens of several texts pass side by side */
         snprintf(l->cost, sizeof(l->cost), "the mean of a token is %s, %s above the usual one",
                  explain_ns(a, mean), explain_ns(b, over));
 }
@@ -109,6 +130,13 @@ static void look_variance(struct look *l)
                 judge_no(l->j, "p95 of a token is %.2f times its p50", p95 / p50);
                 return;
         }
+        if (grows_to(l, p95)) {
+                judge_no(l->j,
+                         "p95 of a token is %.2f times its p50, as its time grows with its KV "
+                         "cache (infprof tokens)",
+                         p95 / p50);
+                return;
+        }
         judge_yes(l->j, "tokens differ: one in twenty takes %.1f times as long as the usual one",
                   p95 / p50);
         judge_evidence(l->j, p50, "ns", "p50 of a token");
@@ -117,7 +145,7 @@ static void look_variance(struct look *l)
         over = fmax(look_number(tokens, "mean_ns") - p50, 0);
         l->cost_ns = over * l->f->tokens;
         l->share = over / look_number(tokens, "mean_ns");
-        l->wall = l->f->wall - l->cost_ns;
+        l->wall = l->f->wall * (1 - l->share);
         snprintf(l->cost, sizeof(l->cost), "p95 is %s where the usual token takes %s",
                  explain_ns(a, p95), explain_ns(b, p50));
 }
@@ -414,6 +442,11 @@ static void look_batch(struct look *l)
         size_t n = batches_of(op, all);
         char a[FMT_SIZE];
 
+        if (l->f->short_of_cpus) {
+                judge_short_of_cpus(l->j, l->f);
+                return;
+        }
+
         for (size_t i = 0; i < n; i++) {
                 double faster = 0;
 
@@ -517,7 +550,8 @@ static const struct rule {
          "at most: if it met its roof"},
         {"memory-bound", look_memory_bound, CONFIDENCE_HIGH,
          "the bytes come no faster: arithmetic waits for them",
-         "fewer bytes: smaller types of weights (q8_0 to q4_K), or more done with each: several "
+         "fewer bytes: smaller types of weights (f32 or f16 to q8_0, q8_0 to q4_K), or more done "
+         "with each: several "
          "sequences at a time, tiles that stay in a cache; more memory channels or NUMA nodes",
          "with types of half the size"},
         {"compute-bound", look_compute_bound, CONFIDENCE_MEDIUM,
@@ -559,9 +593,10 @@ static const struct rule {
         {"slower-variant", look_variant, CONFIDENCE_HIGH,
          "the library was built for older CPUs, or the better variant lies not where it is looked "
          "for",
-         "build for this machine (llama.cpp: GGML_NATIVE, or GGML_CPU_ALL_VARIANTS with "
-         "GGML_BACKEND_DL), and look which libggml-cpu-*.so there are beside the one that was "
-         "loaded; OpenBLAS: a newer one, or OPENBLAS_CORETYPE=SkylakeX where the CPU has AVX-512",
+         "OpenBLAS: a newer one, or OPENBLAS_CORETYPE=SkylakeX where the CPU has AVX-512; "
+         "llama.cpp: "
+         "build for this machine (GGML_NATIVE, or GGML_CPU_ALL_VARIANTS with GGML_BACKEND_DL), and "
+         "look which libggml-cpu-*.so there are beside the one that was loaded",
          "not known: at most twice a step in ops that compute, nothing where memory is waited for"},
         {"fusion", look_fusion, CONFIDENCE_LOW,
          "what the first writes is read by the second alone, and travels through the caches for "
@@ -593,6 +628,7 @@ void explain_rule(size_t rule, const struct facts *f, struct judgement *j)
         judge_cost(j, f, l.cost_ns, l.share, "%s", l.cost);
         judge_cause(j, "%s", r->cause);
         judge_remedy(j, "%s", r->remedy);
-        judge_gain(j, f, l.wall, "%s", r->gain);
+        judge_gain(j, f, l.wall, "%s%s",
+                   isnan(l.wall) && !strncmp(r->gain, "if ", 3) ? "not known: " : "", r->gain);
         judge_confidence(j, f, r->most);
 }

@@ -234,6 +234,10 @@ void explain_small_work_units(const struct facts *f, struct judgement *j)
                 return;
         }
         s = find_site(f, &unit, &cost);
+        if (s && f->cpus && f->team > (double)f->cpus) { /* who makes one stands in line, too */
+                judge_short_of_cpus(j, f);
+                return;
+        }
         if (s && f->serial + f->compute_cpu < f->wall) {
                 tell_creations(f, j, s, unit, cost);
                 return;

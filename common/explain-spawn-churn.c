@@ -193,7 +193,8 @@ void explain_spawn_churn(const struct facts *f, struct judgement *j)
         judge_evidence(j, c.count, "count", "made%s%s", isnan(f->tokens) ? "" : " in decode",
                        c.sites > 1 ? ", at several places" : "");
         judge_evidence(j, c.count / f->tokens, "1/token", "made a token");
-        judge_evidence(j, c.cost_ns / c.count, "ns", "making one, on average");
+        judge_evidence(j, c.cost_ns / c.count, "ns",
+                       "making one, on average, standing in line for a CPU included");
         if (p50 != UINT64_MAX) {
                 judge_evidence(j, (double)p50, "ns", "half of them live no longer");
                 judge_evidence(j, (double)p95, "ns", "95 %% of them live no longer");

@@ -143,6 +143,10 @@ static void tell_cause(const struct facts *f, struct judgement *j, const char *w
 static void tell_gain(const struct facts *f, struct judgement *j)
 {
         double wide = f->cpus && f->team > (double)f->cpus ? (double)f->cpus : f->team;
+        /* with a CPU for each, no more than the thread that decodes spun; else who spins also has
+         * the CPU of those it waits for */
+        double best =
+                f->short_of_cpus ? f->ideal : fmax(f->ideal, f->wall - f->own[IFP_LEDGER_BARRIER]);
         char a[FMT_SIZE];
 
         if (isnan(f->tokens))
@@ -150,7 +154,7 @@ static void tell_gain(const struct facts *f, struct judgement *j)
         else if (isnan(f->ideal) || wide < 1)
                 judge_gain(j, f, NAN, "not known: there is no ledger of what a token computes");
         else
-                judge_gain(j, f, f->ideal,
+                judge_gain(j, f, best,
                            "if nobody waited: the compute of a token, %s on all threads, spread "
                            "over %.0f",
                            explain_ns(a, f->compute_cpu / f->tokens), wide);

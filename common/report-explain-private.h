@@ -25,6 +25,7 @@ struct facts {
         double tokens, wall;                         /* NaN: no token was decoded */
         double own[IFP_N_LEDGER], all[IFP_N_LEDGER]; /* of the thread that decodes; of all */
         double threads_ns;                           /* all of ALL */
+        json_t *token_growth;                        /* infprof.tokens/1 */
         const char *blas_core;                       /* of some process; NULL: not known */
         double run_ns;                               /* from the first to the last of the run */
         uint64_t cpus;                               /* that the process may use; 0: not known */

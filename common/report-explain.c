@@ -15,6 +15,7 @@
 #include "common/explain-rules.h"
 #include "common/report-memory.h"
 #include "common/report-roofline.h"
+#include "common/report-tokens.h"
 #include "common/report.h"
 
 #define NS_PER_SECOND 1e9
@@ -460,6 +461,8 @@ static int take_documents(struct facts *f)
                 r = report_memory_new(&f->memory, rf, NULL, &f->w->why);
         if (!r)
                 r = report_roofline_new(&f->roofline, rf, &f->w->why);
+        if (!r)
+                r = report_tokens_new(&f->token_growth, rf, &f->w->why);
         return r ? r : runfile_each_machine(rf, take_machine, f);
 }
 
