@@ -111,6 +111,12 @@ static int parse(int argc, char **argv, struct request *ret)
         }
         if (cmd_operand(argc, argv, &ret->run))
                 return 1 + CMD_USAGE;
+        if (ret->by == REPORT_BY_SHAPE && !report_field_is_of_shapes(ret->field)) {
+                cmd_error("report",
+                          "--by shape has no such figure to sort by; it is one of: self, total, "
+                          "calls, flops, traffic, gflops, gbps, intensity, name");
+                return 1 + CMD_USAGE;
+        }
         if (ret->as_json && ret->as_csv) {
                 cmd_error("report", "--json and --csv exclude each other; choose one");
                 return 1 + CMD_USAGE;

@@ -38,6 +38,17 @@ const char *report_field_names(void)
                "net, threads, flops, traffic, gflops, gbps, intensity or name";
 }
 
+bool report_field_is_of_shapes(const char *member)
+{
+        static const char *const members[] = {"self_ns", "total_ns", "calls", "name",     "flops",
+                                              "bytes",   "gflops",   "gbps",  "intensity"};
+
+        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+                if (!strcmp(member, members[i]))
+                        return true;
+        return false;
+}
+
 bool report_matches(const json_t *op, const char *glob)
 {
         return !glob || !fnmatch(glob, text_string(op, "name", ""), 0) ||

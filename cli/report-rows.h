@@ -22,6 +22,9 @@ const char *report_field(const char *name);
 /* All names, for people: "calls, total, ...". */
 const char *report_field_names(void);
 
+/* Do shapes have that member, too? */
+bool report_field_is_of_shapes(const char *member);
+
 /* Does an op match the glob (its name or its kernel)? NULL matches all. */
 bool report_matches(const json_t *op, const char *glob);
 

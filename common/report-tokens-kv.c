@@ -133,7 +133,7 @@ static enum fit_bend put_fit(json_t *o, const struct fit_point *points, size_t n
                            : json_string(f.bend == FIT_BENDS_UP ? "up" : "down"));
         report_set(o, "why", report_text(why));
         put_forecasts(o, &f, why);
-        return why ? FIT_STRAIGHT : f.bend;
+        return why || !fit_depends(&f) ? FIT_STRAIGHT : f.bend; /* of what nothing is foretold */
 }
 
 static size_t points_of(const struct tokens_process *p, struct fit_point *points,

@@ -188,7 +188,7 @@ def thousands_of_threads(s):
 
 @case
 def what_is_typed_wrongly(s):
-    for args in (["--sort", "bogus"], ["--by", "moon"], ["--json", "--csv"], ["a", "b"], ["--bogus"], ["--sort"]):
+    for args in (["--sort", "bogus"], ["--by", "moon"], ["--by", "shape", "--sort", "p99"], ["--json", "--csv"], ["a", "b"], ["--bogus"], ["--sort"]):
         refused(s, 2, "report", *args)
     for args in (["--bogus"], ["rm"], ["bogus"]):
         refused(s, 2, "runs", *args)
