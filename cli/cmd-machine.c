@@ -38,7 +38,7 @@ static void usage(void)
                "bandwidth by level of memory, at 1, 2, 4 ... threads, one a core. That is measured "
                "the "
                "first\n"
-               "time (some seconds), kept, and shown from then on.\n"
+               "time (half a minute or more), kept, and shown from then on.\n"
                "\n"
                "  -m, --measure          measure anew\n"
                "  -q, --quick            fewer and shorter repetitions\n"

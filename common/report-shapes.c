@@ -227,10 +227,37 @@ int report_shapes_put(json_t *o, const struct report_shapes *s, const struct mod
         return 0;
 }
 
+/* A call of what was declared, of which neither expression has a value; NULL: there is none. */
+static const struct report_shape *without_value(const struct report_shapes *s,
+                                                const struct report_formula *f)
+{
+        for (size_t i = 0; i < s->n; i++) {
+                struct work_amount each;
+
+                if (s->at[i].formula != f)
+                        continue;
+                each = report_shape_work(&s->at[i]);
+                if (!each.flops_known && !each.bytes_known)
+                        return &s->at[i];
+        }
+        return NULL;
+}
+
 void report_shapes_notes(json_t *notes, const struct report_shapes *s, const json_t *ops)
 {
         const json_t *op;
         size_t i;
+
+        for (i = 0; i < s->n_formulas; i++) {
+                const struct report_shape *at =
+                        s->formulas[i]->is ? without_value(s, s->formulas[i]) : NULL;
+
+                if (at)
+                        report_note(notes,
+                                    "what was declared has no value for a call with %s (a division "
+                                    "by zero, or less than nothing): %s",
+                                    at->text, s->formulas[i]->text);
+        }
 
         for (i = 0; i < s->n_formulas; i++)
                 if (!s->formulas[i]->is)

@@ -110,6 +110,14 @@ def more_than_can_be_told(s):
 
 
 @case
+def what_has_no_value_is_said(s):
+    _, doc = tiny(s, "--op", TINY + "tk_add(_, _, _, dim:i32, n:i32) flops=dim/(n-n)")
+    equal(ops(doc)["tk_add"]["flops"], None, "FLOPs")
+    said = [n for n in doc["notes"] if "has no value" in n]
+    check(len(said) == 1 and "tk_add" in said[0] and "dim=128" in said[0], doc["notes"])
+
+
+@case
 def bad_declarations(s):
     for text, where in (("", "column 1:"), ("libfoo.so", "column 10:"), ("/a/b.so:f() flops=1", "column 1:"),
                         ("a:f(m:i32) flops=m*n", "column 20:"), ("a:f(m:f32) flops=m", "column 7:"),
