@@ -9,6 +9,10 @@ import subprocess
 from harness import Failed, skip, wait_until
 
 
+class Screen(str):
+    """What was on the screen; `again()` is what is on it now."""
+
+
 class Terminal:
     """A tmux server with one window, in it a shell."""
 
@@ -41,7 +45,8 @@ class Terminal:
     def shows(self, *texts, gone=(), seconds=15):
         """The screen, once it shows all the texts, and none of those that must be gone."""
         def look():
-            text = self.screen()
+            text = Screen(self.screen())
+            text.again = self.screen
             return text if all(t in text for t in texts) and not any(t in text for t in gone) else None
         try:
             return wait_until(look, seconds, f"{texts} on the screen, and not {gone}")
