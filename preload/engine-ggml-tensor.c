@@ -318,11 +318,11 @@ static uint32_t find(uint32_t op, uint32_t parts, const void *const *tensors, ui
         return ifp_shape(&shape);
 }
 
-/* Of the first 32 bytes of its name; where that tells nothing, its sources do. */
-static inline uint32_t name_sum(const void *const *tensors)
+/* Of the first 32 bytes of its name; where that tells nothing, its first source does. */
+static inline uint32_t name_sum(const void *tensor, const void *source)
 {
-        const uint64_t *w = ifp_words_at(tensors[0], ifp_ggml_layout.name);
-        uint64_t h = (uintptr_t)tensors[1];
+        const uint64_t *w = ifp_words_at(tensor, ifp_ggml_layout.name);
+        uint64_t h = (uintptr_t)source;
 
         if (!ifp_ggml_layout.name)
                 return 0;
@@ -331,31 +331,60 @@ static inline uint32_t name_sum(const void *const *tensors)
         return (uint32_t)(h * 0x9fb21c651e98df25ull >> 32);
 }
 
-struct ifp_ggml_node ifp_ggml_shape(const struct ifp_tls *tls, uint32_t op,
-                                    const void *const *tensors, uint32_t n)
+static inline uint64_t *slot_of(const struct ifp_tls *tls, const void *tensor)
 {
-        uint64_t at = (uintptr_t)tensors[0] >> 4;
-        uint64_t *slot = &tls->lane->nodes_seen[(at ^ at >> 12) % N_SEEN];
-        union seen it;
-        uint32_t parts = tls->n_threads, name = name_sum(tensors), k = 0;
-        const struct ifp_shape *s;
+        uint64_t at = (uintptr_t)tensor >> 4;
 
-        it.word = *(volatile uint64_t *)slot;
-        s = &ifp_seg->shapes[it.node.shape];
-        if (IFP_LIKELY(it.node.shape && it.name == name && s->op == op && s->parts == parts &&
-                       s->n_operands == n && has_params(s, tensors[0])))
-                while (k < n && is_same(&s->at[k], tensors[k]))
-                        k++;
-        if (IFP_LIKELY(k && k == n))
-                return it.node;
-        it.node.shape = (uint16_t)find(op, parts, tensors, n);
+        return &tls->lane->nodes_seen[(at ^ at >> 12) % N_SEEN];
+}
+
+/* What was made of that tensor last, if its op, name, parameters and result are still the same;
+ * NULL: it is another one. */
+static inline const struct ifp_shape *remembered(const struct ifp_tls *tls, uint32_t op,
+                                                 const void *tensor, union seen it, uint32_t name)
+{
+        const struct ifp_shape *s = &ifp_seg->shapes[it.node.shape];
+
+        return IFP_LIKELY(it.node.shape && it.name == name && s->op == op &&
+                          s->parts == tls->n_threads && has_params(s, tensor) &&
+                          is_same(&s->at[0], tensor))
+                       ? s
+                       : NULL;
+}
+
+static struct ifp_ggml_node make(const struct ifp_tls *tls, uint32_t op, const void *const *tensors,
+                                 uint32_t n, uint32_t name)
+{
+        union seen it;
+
+        it.node.shape = (uint16_t)find(op, tls->n_threads, tensors, n);
         it.node.layer = (uint16_t)(ifp_ggml_layout.name ? ifp_ggml_layer(op, tensors, n) : 0);
         it.name = name;
-        *(volatile uint64_t *)slot = it.word;
+        *(volatile uint64_t *)slot_of(tls, tensors[0]) = it.word;
         return it.node;
 }
 
-struct ifp_ggml_node ifp_ggml_node_shape(const struct ifp_tls *tls, uint32_t op, const void *tensor)
+struct ifp_ggml_node ifp_ggml_shape(const struct ifp_tls *tls, uint32_t op,
+                                    const void *const *tensors, uint32_t n)
+{
+        uint32_t name = name_sum(tensors[0], tensors[1]), k = 1;
+        const struct ifp_shape *s;
+        union seen it;
+
+        it.word = *(volatile uint64_t *)slot_of(tls, tensors[0]);
+        s = remembered(tls, op, tensors[0], it, name);
+        if (IFP_LIKELY(s && s->n_operands == n)) {
+                while (k < n && is_same(&s->at[k], tensors[k]))
+                        k++;
+                if (IFP_LIKELY(k == n))
+                        return it.node;
+        }
+        return make(tls, op, tensors, n, name);
+}
+
+/* Of a node whose sources are no longer those of its shape, or were never looked at. */
+static struct ifp_ggml_node node_anew(const struct ifp_tls *tls, uint32_t op, const void *tensor,
+                                      uint32_t name)
 {
         const uint64_t *src = ifp_words_at(tensor, ifp_ggml_layout.src);
         const void *tensors[IFP_SHAPE_OPERANDS] = {tensor};
@@ -366,5 +395,24 @@ struct ifp_ggml_node ifp_ggml_node_shape(const struct ifp_tls *tls, uint32_t op,
                 if (tensors[i])
                         n = i + 1;
         }
-        return ifp_ggml_shape(tls, op, tensors, n);
+        return make(tls, op, tensors, n, name);
+}
+
+struct ifp_ggml_node ifp_ggml_node_shape(const struct ifp_tls *tls, uint32_t op, const void *tensor)
+{
+        const uint64_t *src = ifp_words_at(tensor, ifp_ggml_layout.src);
+        uint32_t name = name_sum(tensor, (const void *)src[0]), k = 1, n;
+        uint64_t more = 0;
+        const struct ifp_shape *s;
+        union seen it;
+
+        it.word = *(volatile uint64_t *)slot_of(tls, tensor);
+        s = remembered(tls, op, tensor, it, name);
+        if (IFP_UNLIKELY(!s))
+                return node_anew(tls, op, tensor, name);
+        for (n = s->n_operands; k < n && is_same(&s->at[k], (const void *)src[k - 1]); k++)
+                ;
+        for (uint32_t i = n; i < IFP_SHAPE_OPERANDS; i++)
+                more |= src[i - 1];
+        return IFP_LIKELY(k == n && !more) ? it.node : node_anew(tls, op, tensor, name);
 }
