@@ -209,6 +209,20 @@ void ifp_handshake(int segment, uint64_t bytes)
         ret = peer_is_us(fd);
         if (!ret)
                 ret = send_segment(fd, segment, bytes);
+        if (ret == -ECONNRESET || ret == -EPIPE) { /* it died meanwhile: another one, once */
+                struct timespec nap = {0, 20000000};
+                int other;
+
+                IFP_SYS(nanosleep, &nap, NULL);
+                other = dial_or_start(path, start);
+                if (other >= 0) {
+                        IFP_SYS(close, fd);
+                        fd = other;
+                        ret = peer_is_us(fd);
+                        if (!ret)
+                                ret = send_segment(fd, segment, bytes);
+                }
+        }
         if (ret)
                 ifp_say("infprofd did not take this process: `infprof status` says why; the engine "
                         "runs on",
