@@ -52,11 +52,16 @@ static struct ifp_moe_layer *find(uint32_t layer, uint32_t n_experts, uint64_t w
         return make(bucket, layer, n_experts, weight);
 }
 
-/* Counts the choices by expert; how many could not be one. `ret_distinct`: experts among them. */
-static uint64_t count(uint64_t *cells, uint32_t n_experts, const struct ifp_choices *c,
+/*
+ * Counts the choices by expert; how many could not be one. `ret_distinct`: experts among them. A
+ * token's choices lie where those of the token before lay, so the kernel is seldom asked whether
+ * they can be read.
+ */
+static uint64_t count(struct ifp_moe_layer *l, uint64_t *cells, const struct ifp_choices *c,
                       uint64_t *ret_distinct)
 {
-        uint64_t seen[IFP_MAX_EXPERTS / 64] = {0}, page = ~0ull, unknown = 0;
+        uint64_t seen[IFP_MAX_EXPERTS / 64] = {0}, page = ifp_word(&l->readable), unknown = 0;
+        uint32_t n_experts = l->n_experts;
 
         *ret_distinct = 0;
         if (c->odd)
@@ -81,6 +86,7 @@ static uint64_t count(uint64_t *cells, uint32_t n_experts, const struct ifp_choi
                         seen[expert / 64] |= bit;
                 }
         }
+        *(volatile uint64_t *)&l->readable = page;
         return unknown;
 }
 
@@ -108,7 +114,7 @@ void ifp_experts(uint32_t layer, uint64_t n_experts, uint64_t weight, uint32_t p
                 add(&s->all_tokens, c.n_tokens);
                 return;
         }
-        unknown = count(&ifp_seg->expert_choices[phase][l->first], l->n_experts, &c, &distinct);
+        unknown = count(l, &ifp_seg->expert_choices[phase][l->first], &c, &distinct);
         add(&s->tokens, c.n_tokens);
         add(&s->choices, c.n_tokens * c.n_used);
         add(&s->unknown, unknown);

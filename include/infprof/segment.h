@@ -305,7 +305,8 @@ struct ifp_moe_layer {
         uint32_t first;   /* in expert_choices: its experts lie there in order */
         uint16_t layer;   /* + 1 */
         uint16_t n_experts;
-        uint64_t reserved[5];
+        uint64_t readable; /* a page of choices that could be read. Shim's own */
+        uint64_t reserved[4];
         struct ifp_moe_sums phase[IFP_N_PHASES];
 };
 _Static_assert(sizeof(struct ifp_moe_layer) == 384, "ABI");

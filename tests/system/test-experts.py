@@ -146,7 +146,7 @@ def a_run_that_goes_on_has_them(s):
     doc = work(s, "layers", run)
     for layer, e in layers(doc, "decode").items():
         equal(e["choices"], USED * e["tokens"], f"choices in layer {layer}")
-        check(all(now >= then for now, then in zip(e["counts"], before[layer]["counts"])), "counts only grow")
+        check(all(end >= early for end, early in zip(e["counts"], before[layer]["counts"])), "counts only grow")
         between(e["choices"], sum(e["counts"]), e["choices"] + USED, "a step was cut short at most")
 
 
