@@ -338,7 +338,7 @@ static int run_all(const struct request *q, struct documents *d, json_t *list, s
         for (i = 0; !r && i < q->n; i++)
                 r = check_parse(&checks[i], q->conditions[i], &why);
         if (r == CHECK_E_MALFORMED)
-                cmd_error("check", "%s%s", q->places[i - 1], why);
+                cmd_error("check", "%s%s: %s", q->places[i - 1], q->conditions[i - 1], why);
         for (i = 0; !r && i < q->n; i++) {
                 r = check_run(&result, checks[i], &from, &why);
                 if (r == CHECK_E_MALFORMED)

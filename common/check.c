@@ -70,7 +70,9 @@ struct reader {
         char **ret_why;
 };
 
-static int complain(char **ret_why, const char *text, size_t column, const char *format, va_list ap)
+/* "column 5: ...". CHECK_E_MALFORMED, or -ENOMEM. */
+__attribute__((format(printf, 3, 0))) static int complain(char **ret_why, size_t column,
+                                                          const char *format, va_list ap)
 {
         _cleanup_(freep) char *what = NULL;
 
@@ -78,8 +80,7 @@ static int complain(char **ret_why, const char *text, size_t column, const char 
                 what = NULL;
                 return -ENOMEM;
         }
-        return asprintf(ret_why, "%s: column %zu: %s", text, column, what) < 0 ? -ENOMEM
-                                                                               : CHECK_E_MALFORMED;
+        return asprintf(ret_why, "column %zu: %s", column, what) < 0 ? -ENOMEM : CHECK_E_MALFORMED;
 }
 
 __attribute__((format(printf, 2, 3))) static int wrong(struct reader *r, const char *format, ...)
@@ -88,7 +89,7 @@ __attribute__((format(printf, 2, 3))) static int wrong(struct reader *r, const c
         int e;
 
         va_start(ap, format);
-        e = complain(r->ret_why, r->text, (size_t)(r->at - r->text) + 1, format, ap);
+        e = complain(r->ret_why, (size_t)(r->at - r->text) + 1, format, ap);
         va_end(ap);
         return e;
 }
@@ -415,7 +416,6 @@ struct worker {
         const struct check *c;
         const struct check_source *from;
         enum check_run run;
-        const char *text;
         char *why; /* of what is not known */
         size_t size;
         char **ret_why;
@@ -424,19 +424,13 @@ struct worker {
 __attribute__((format(printf, 3, 4))) static int refuse(const struct worker *w, size_t column,
                                                         const char *format, ...)
 {
-        _cleanup_(freep) char *what = NULL;
         va_list ap;
-        int r;
+        int e;
 
         va_start(ap, format);
-        r = vasprintf(&what, format, ap);
+        e = complain(w->ret_why, column, format, ap);
         va_end(ap);
-        if (r < 0) {
-                what = NULL;
-                return -ENOMEM;
-        }
-        return asprintf(w->ret_why, "column %zu: %s", column, what) < 0 ? -ENOMEM
-                                                                        : CHECK_E_MALFORMED;
+        return e;
 }
 
 static const char *const unit_names[] = {"a number without unit", "a time", "bytes"};

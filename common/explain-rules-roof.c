@@ -104,6 +104,21 @@ static struct scope scope_of(struct look *l)
                               l->f->run_ns, 1,         all > l->f->run_ns ? l->f->run_ns / all : 1};
 }
 
+static void add_row(struct sum *s, const json_t *row, double part)
+{
+        double wall = look_number(row, "wall_ns");
+
+        s->wall += wall * part;
+        s->bytes += look_number(row, "bytes");
+        s->at_roof += fmin(look_number(row, "at_roof_ns"), wall) * part;
+        if (wall <= s->longest_wall)
+                return;
+        s->longest_wall = wall;
+        s->longest = row;
+        s->op = look_text(row, "op");
+        s->bound = look_text(row, "bound");
+}
+
 /* Those rows of an op in that phase whose bound `counts`; op NULL: of any. */
 static struct sum sum_of(const json_t *roofline, const struct scope *in, const char *op,
                          bool (*counts)(const char *bound))
@@ -114,21 +129,11 @@ static struct sum sum_of(const json_t *roofline, const struct scope *in, const c
 
         json_array_foreach(json_object_get(roofline, "rows"), i, row)
         {
-                double wall = look_number(row, "wall_ns");
-
                 if (!is_in(row, in->phase) || !is_known(row) ||
                     (op && strcmp(look_text(row, "op"), op) != 0) ||
                     !counts(look_text(row, "bound")))
                         continue;
-                s.wall += wall * in->part;
-                s.bytes += look_number(row, "bytes");
-                s.at_roof += fmin(look_number(row, "at_roof_ns"), wall) * in->part;
-                if (wall > s.longest_wall) {
-                        s.longest_wall = wall;
-                        s.longest = row;
-                        s.op = look_text(row, "op");
-                        s.bound = look_text(row, "bound");
-                }
+                add_row(&s, row, in->part);
         }
         return s;
 }
@@ -369,7 +374,6 @@ static struct sum overflowing(const json_t *roofline, const struct scope *in,
 
         json_array_foreach(json_object_get(roofline, "rows"), i, row)
         {
-                double wall = look_number(row, "wall_ns") * in->part;
                 const json_t *l2 = cache_level(row, "L2");
                 double fits = look_number(json_object_get(l2, "fits_up_to"), o->extent);
                 double whole = look_number(json_object_get(row, "cache"), "whole_bytes");
@@ -377,14 +381,7 @@ static struct sum overflowing(const json_t *roofline, const struct scope *in,
                 if (!is_in(row, in->phase) || !is_known(row) || !(fits >= 1) ||
                     !(whole > look_number(l2, "room_bytes")) || !o->counts(look_text(row, "bound")))
                         continue;
-                s.wall += wall;
-                s.at_roof += fmin(look_number(row, "at_roof_ns") * in->part, wall);
-                if (wall <= s.longest_wall)
-                        continue;
-                s.longest_wall = wall;
-                s.longest = row;
-                s.op = look_text(row, "op");
-                s.bound = look_text(row, "bound");
+                add_row(&s, row, in->part);
         }
         return s;
 }

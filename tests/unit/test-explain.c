@@ -15,29 +15,8 @@
 
 #include "common/report-explain.h"
 #include "document.h"
+#include "run-folder.h"
 #include "work-fixture.h"
-
-static char folder[] = "/tmp/test-explain-XXXXXX";
-static char file[256];
-
-static int make_folder(void **state)
-{
-        if (!mkdtemp(folder))
-                return -1;
-        snprintf(file, sizeof(file), "%s/run.infprof", folder);
-        return 0;
-}
-
-static int remove_folder(void **state)
-{
-        return rmdir(folder);
-}
-
-static int clean(void **state)
-{
-        unlink(file);
-        return 0;
-}
 
 static json_t *explain(enum work_fixture which)
 {

@@ -14,31 +14,11 @@
 #include "common/report-layers.h"
 #include "common/runfile.h"
 #include "document.h"
+#include "run-folder.h"
 
 enum { OP_MUL_MAT_ID = 2 };
 
-static char folder[] = "/tmp/test-layers-XXXXXX";
-static char file[256];
 static struct runfile *rf;
-
-static int make_folder(void **state)
-{
-        if (!mkdtemp(folder))
-                return -1;
-        snprintf(file, sizeof(file), "%s/run.infprof", folder);
-        return 0;
-}
-
-static int remove_folder(void **state)
-{
-        return rmdir(folder);
-}
-
-static int clean(void **state)
-{
-        unlink(file);
-        return 0;
-}
 
 static void put_process(uint32_t index)
 {

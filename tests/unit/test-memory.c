@@ -27,31 +27,10 @@
 #include "common/report-memory.h"
 #include "common/runfile.h"
 #include "memory-fixture.h"
+#include "run-folder.h"
 
 #define SECOND 1000000000ull
 #define MIB    1048576
-
-static char folder[] = "/tmp/test-memory-XXXXXX";
-static char file[256];
-
-static int make_folder(void **state)
-{
-        if (!mkdtemp(folder))
-                return -1;
-        snprintf(file, sizeof(file), "%s/run.infprof", folder);
-        return 0;
-}
-
-static int remove_folder(void **state)
-{
-        return rmdir(folder);
-}
-
-static int clean(void **state)
-{
-        unlink(file);
-        return 0;
-}
 
 /* "stacks.1.alloc_bytes" */
 static json_t *at(json_t *o, const char *path)

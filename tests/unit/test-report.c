@@ -23,28 +23,7 @@
 #include "common/report.h"
 #include "common/runfile.h"
 #include "run-fixture.h"
-
-static char folder[] = "/tmp/test-report-XXXXXX";
-static char file[256];
-
-static int make_folder(void **state)
-{
-        if (!mkdtemp(folder))
-                return -1;
-        snprintf(file, sizeof(file), "%s/run.infprof", folder);
-        return 0;
-}
-
-static int remove_folder(void **state)
-{
-        return rmdir(folder);
-}
-
-static int clean(void **state)
-{
-        unlink(file);
-        return 0;
-}
+#include "run-folder.h"
 
 static json_t *build(void)
 {

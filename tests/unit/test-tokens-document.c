@@ -15,6 +15,7 @@
 #include "common/report-tokens.h"
 #include "common/runfile.h"
 #include "document.h"
+#include "run-folder.h"
 
 #define SECOND 1000000000ull
 #define MS     1000000ull
@@ -22,22 +23,7 @@
 
 enum { OP_TOKEN = 2, OP_TTFT, OP_MUL_MAT, OP_SOFT_MAX, OP_HOT, OP_COLD };
 
-static char folder[] = "/tmp/test-tokens-XXXXXX";
-static char file[256];
 static struct runfile *rf;
-
-static int make_folder(void **state)
-{
-        if (!mkdtemp(folder))
-                return -1;
-        snprintf(file, sizeof(file), "%s/run.infprof", folder);
-        return 0;
-}
-
-static int remove_folder(void **state)
-{
-        return rmdir(folder);
-}
 
 static void put_phase(uint32_t process, uint32_t op, uint32_t phase, uint64_t timed, uint64_t total,
                       uint64_t child)
@@ -144,12 +130,6 @@ static json_t *finish(void)
 static void put_kv(struct runfile_kv row)
 {
         assert_int_equal(runfile_put_kv(rf, &row), 0);
-}
-
-static int clean(void **state)
-{
-        unlink(file);
-        return 0;
 }
 
 static void prefill_and_decode(void **state)

@@ -19,32 +19,11 @@
 #include "common/report-waits.h"
 #include "common/syscall-names.h"
 #include "document.h"
+#include "run-folder.h"
 #include "work-fixture.h"
 
 #define MS 1000000.0
 #define US 1000.0
-
-static char folder[] = "/tmp/test-work-XXXXXX";
-static char file[256];
-
-static int make_folder(void **state)
-{
-        if (!mkdtemp(folder))
-                return -1;
-        snprintf(file, sizeof(file), "%s/run.infprof", folder);
-        return 0;
-}
-
-static int remove_folder(void **state)
-{
-        return rmdir(folder);
-}
-
-static int clean(void **state)
-{
-        unlink(file);
-        return 0;
-}
 
 typedef int (*build_fn)(json_t **ret, const char *path, char **ret_why);
 
