@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One run of a command, as bench, ab and sweep make them: within limits, measured from outside, and
+ * under the profiler or not.
+ *
+ * The command is in a session of its own, without a terminal, its standard input empty; so is
+ * everything it starts, and what exceeds a limit is ended with all that belongs to it. A SIGINT,
+ * SIGTERM or SIGHUP that we get ends it likewise, and is answered by TRIAL_INTERRUPTED.
+ */
+#pragma once
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct trial_options {
+        char **argv;      /* the command; ends with NULL */
+        char **env;       /* NAME=VALUE, above what we have ourselves; ends with NULL, or NULL */
+        uint64_t time_ns; /* limits; 0: none */
+        uint64_t memory_bytes; /* resident, of all its processes together */
+        const cpu_set_t *cpus; /* NULL: as we are */
+        size_t cpus_size;      /* of *cpus, in bytes */
+        int numa_policy;       /* MPOL_* for set_mempolicy(2); -1: as we are */
+        uint64_t numa_nodes;   /* its mask */
+        const char *record;    /* the file of the run that is kept; NULL: not under the profiler */
+        char **record_args;    /* further options of infprof record; ends with NULL, or NULL */
+        const char *output;    /* where its standard output and error go; NULL: nowhere */
+};
+
+enum trial_end {
+        TRIAL_EXITED,      /* code: exit code */
+        TRIAL_KILLED,      /* code: signal */
+        TRIAL_OVER_TIME,   /* stopped by us */
+        TRIAL_OVER_MEMORY, /* stopped by us */
+        TRIAL_NOT_RUN,     /* code: errno of exec */
+        TRIAL_INTERRUPTED, /* code: signal that we got */
+};
+
+struct trial {
+        enum trial_end end;
+        int code;
+        uint64_t began_ns;           /* CLOCK_MONOTONIC */
+        uint64_t wall_ns;            /* from exec to the end of the command */
+        uint64_t user_ns, system_ns; /* of it and all its children that were waited for */
+        uint64_t peak_bytes;         /* resident, of all its processes together, sampled; at least
+                                        what the kernel tells of the largest */
+        uint64_t mean_bytes;         /* resident, over time; 0: too short to tell */
+        double others;        /* CPUs that processes beside it took on average; NaN: not known */
+        double stolen;        /* CPUs that the hypervisor took; NaN: not known */
+        uint64_t throttled;   /* throttle events of the CPUs meanwhile; 0 also where not told */
+        size_t n_left;        /* processes it left behind (they go on) */
+        char last_words[256]; /* the last line it wrote on standard error, for people */
+};
+
+/* exit code 0 */
+bool trial_succeeded(const struct trial *t);
+
+/* "exit code 3", "killed by SIGSEGV", "stopped after 10 s: over its time" ... */
+void trial_say_end(const struct trial *t, const struct trial_options *options, char *buf, size_t n);
+
+/* 0, whatever became of the command; a negative errno where it could not even be tried. */
+int trial_run(struct trial *ret, const struct trial_options *options);
