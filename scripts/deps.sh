@@ -15,6 +15,7 @@ llvm bpftool libbpf-dev
 libprotobuf-c-dev protobuf-c-compiler zlib1g-dev
 uftrace heaptrack sqlite3 tmux curl jq python3 python3-jsonschema strace systemd
 golang-go chromium librsvg2-bin
+hyperfine libarchive-dev systemtap-sdt-dev bpftrace bash-completion zsh
 "
 # Any npm will do; Debian's comes along only where there is none.
 command -v npm >/dev/null 2>&1 || packages="$packages nodejs npm"
