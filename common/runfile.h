@@ -22,7 +22,7 @@
 #include <infprof/hist.h>
 #include <infprof/kernel.h>
 
-#define RUNFILE_SCHEMA 7 /* user_version of the database */
+#define RUNFILE_SCHEMA 8 /* user_version of the database */
 
 enum {
         RUNFILE_E_FOREIGN = 1, /* not a run file, or damaged */

@@ -7,5 +7,5 @@
 #pragma once
 
 #define IFP_VERSION     "0.1.0"
-#define IFP_ABI_VERSION 4
-#define IFP_ABI_COMPAT  4
+#define IFP_ABI_VERSION 5
+#define IFP_ABI_COMPAT  5
