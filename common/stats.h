@@ -48,8 +48,9 @@ typedef double (*stats_figure)(double *values, size_t n, void *userdata);
 
 /*
  * Confidence interval of `figure` (level: 0.95) by the stationary block bootstrap (Politis and
- * Romano 1994) with blocks of mean length `block` (0: stats_block_length()). STATS_E_FEW: fewer
- * than 5 values, or -ENOMEM.
+ * Romano 1994) with blocks of mean length `block` (0: stats_block_length() of the ranks), stretched
+ * by what short and dependent series are known to fall short of. STATS_E_FEW: fewer than 5 values,
+ * or -ENOMEM.
  */
 int stats_bootstrap(struct stats_interval *ret, const double *series, size_t n, stats_figure figure,
                     void *userdata, double level, double block, uint64_t seed);
@@ -64,8 +65,9 @@ int stats_intervals(struct stats_intervals *ret, const double *series, size_t n,
 
 /*
  * Where a series settles: the number of values at its beginning that are of another level than the
- * rest (0: none). A change point by ranks (Pettitt 1979) within the first half, believed at
- * p < 0.01 and where the medians differ by more than `least` (a fraction of the later one).
+ * rest (0: none). A change point by ranks (after Pettitt 1979) within the first half, believed at
+ * p < 0.01 and where the medians differ by more than `least` (a fraction of the later one); or up
+ * to five first values above all later ones, and far from them.
  */
 size_t stats_warmup(const double *series, size_t n, double least);
 
