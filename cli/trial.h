@@ -6,6 +6,9 @@
  * The command is in a session of its own, without a terminal, its standard input empty; so is
  * everything it starts, and what exceeds a limit is ended with all that belongs to it. A SIGINT,
  * SIGTERM or SIGHUP that we get ends it likewise, and is answered by TRIAL_INTERRUPTED.
+ *
+ * We become the parent of what loses its own (PR_SET_CHILD_SUBREAPER), and wait for any child that
+ * ends while a trial goes on. What a trial leaves behind goes on, unless it was stopped.
  */
 #pragma once
 
@@ -21,7 +24,7 @@ struct trial_options {
         uint64_t memory_bytes; /* resident, of all its processes together */
         const cpu_set_t *cpus; /* NULL: as we are */
         size_t cpus_size;      /* of *cpus, in bytes */
-        int numa_policy;       /* MPOL_* for set_mempolicy(2); -1: as we are */
+        int numa_policy;       /* MPOL_* for set_mempolicy(2); 0, -1: as we are */
         uint64_t numa_nodes;   /* its mask */
         const char *record;    /* the file of the run that is kept; NULL: not under the profiler */
         char **record_args;    /* further options of infprof record; ends with NULL, or NULL */
@@ -49,9 +52,23 @@ struct trial {
         double others;        /* CPUs that processes beside it took on average; NaN: not known */
         double stolen;        /* CPUs that the hypervisor took; NaN: not known */
         uint64_t throttled;   /* throttle events of the CPUs meanwhile; 0 also where not told */
+        uint64_t quota_stops; /* times that a CPU quota stopped our control group; likewise */
         size_t n_left;        /* processes it left behind (they go on) */
+        const char *refused;  /* of TRIAL_NOT_RUN: what failed, "exec", "affinity" ... */
+        char trouble[256];    /* with the profiler: the run in `record` is not there, or not whole,
+                                 or nothing is in it; "" where all is well */
         char last_words[256]; /* the last line it wrote on standard error, for people */
 };
+
+/*
+ * From here on SIGINT, SIGTERM and SIGHUP are kept for trial_run() (which does this, too) and for
+ * trial_signal(); trial_unwatch() makes them end us again.
+ */
+void trial_watch(void);
+void trial_unwatch(void);
+
+/* One of them that has come and was not answered yet, or 0. */
+int trial_signal(void);
 
 /* exit code 0 */
 bool trial_succeeded(const struct trial *t);
