@@ -35,6 +35,7 @@ static const char usage[] =
         "  --hiccup N:PERCENT     each Nth token does so many of its ops once more (100: all; 200: "
         "all\n"
         "                         of them twice more)\n"
+        "  --slow tk_matmul:P     that kernel makes so many percent of its outputs once more (0)\n"
         "  --pace MS              sleep after each token (0)\n"
         "  --repeat-kernel K:N    generate nothing; each worker calls kernel K N times\n"
         "  --truth FILE           write what was counted, as JSON\n"
@@ -100,6 +101,15 @@ static void parse_hiccup(struct tiny_options *o, char *text)
         o->hiccup_percent = (int)number("hiccup", colon + 1, 1, 1000000);
 }
 
+static void parse_slow(struct tiny_options *o, char *text)
+{
+        char *colon = strchr(text, ':');
+
+        if (!colon || strncmp(text, "tk_matmul:", 10) != 0)
+                bad("--slow wants tk_matmul:PERCENT", text);
+        o->slow_percent = (int)number("slow", colon + 1, 0, 1000000);
+}
+
 void tiny_options_parse(struct tiny_options *o, int argc, char **argv)
 {
         static const char *const spawns[] = {"pool", "op", NULL};
@@ -107,31 +117,19 @@ void tiny_options_parse(struct tiny_options *o, int argc, char **argv)
         static const char *const allocs[] = {"none", "op", "arena", "mixed", NULL};
         static const char *const kvs[] = {"fixed", "grow", NULL};
         static const struct option longs[] = {
-                {"threads", 1, NULL, 'j'},
-                {"tokens", 1, NULL, 'n'},
-                {"layers", 1, NULL, 'l'},
-                {"dim", 1, NULL, 'd'},
-                {"spawn", 1, NULL, 'S'},
-                {"alloc", 1, NULL, 'A'},
-                {"truth", 1, NULL, 't'},
-                {"spans", 1, NULL, 's'},
-                {"seed", 1, NULL, 'r'},
-                {"prompt", 1, NULL, 'p'},
-                {"pace", 1, NULL, 'P'},
-                {"repeat-kernel", 1, NULL, 'R'},
-                {"keep", 1, NULL, 'k'},
-                {"fail", 1, NULL, 'f'},
-                {"mixed", 1, NULL, 'm'},
-                {"kv", 1, NULL, 'K'},
-                {"texts", 1, NULL, 'T'},
-                {"work", 1, NULL, 'w'},
-                {"lock", 1, NULL, 'L'},
-                {"imbalance", 1, NULL, 'i'},
-                {"alloc-bytes", 1, NULL, 'B'},
-                {"ledger", 1, NULL, 'g'},
-                {"hiccup", 1, NULL, 'H'},
-                {"help", 0, NULL, 'h'},
-                {0},
+                {"threads", 1, NULL, 'j'},     {"tokens", 1, NULL, 'n'},
+                {"layers", 1, NULL, 'l'},      {"dim", 1, NULL, 'd'},
+                {"spawn", 1, NULL, 'S'},       {"alloc", 1, NULL, 'A'},
+                {"truth", 1, NULL, 't'},       {"spans", 1, NULL, 's'},
+                {"seed", 1, NULL, 'r'},        {"prompt", 1, NULL, 'p'},
+                {"pace", 1, NULL, 'P'},        {"repeat-kernel", 1, NULL, 'R'},
+                {"keep", 1, NULL, 'k'},        {"fail", 1, NULL, 'f'},
+                {"mixed", 1, NULL, 'm'},       {"kv", 1, NULL, 'K'},
+                {"texts", 1, NULL, 'T'},       {"work", 1, NULL, 'w'},
+                {"lock", 1, NULL, 'L'},        {"imbalance", 1, NULL, 'i'},
+                {"alloc-bytes", 1, NULL, 'B'}, {"ledger", 1, NULL, 'g'},
+                {"hiccup", 1, NULL, 'H'},      {"slow", 1, NULL, 'W'},
+                {"help", 0, NULL, 'h'},        {0},
         };
         enum { MIXED = TK_ALLOC_ARENA + 1 };
         int c, alloc = TK_ALLOC_NONE, mixed = 200;
@@ -209,6 +207,9 @@ void tiny_options_parse(struct tiny_options *o, int argc, char **argv)
                         break;
                 case 'H':
                         parse_hiccup(o, optarg);
+                        break;
+                case 'W':
+                        parse_slow(o, optarg);
                         break;
                 case 'h':
                         fputs(usage, stdout);

@@ -18,6 +18,7 @@ struct tiny_options {
         int locks; /* times that each worker takes the shared mutex after each op; 0: no mutex */
         int mixed; /* blocks a token; 0: none */
         int imbalance;
+        int slow_percent; /* of the outputs of tk_matmul are made once more */
         uint64_t seed, repeat, keep, fail, alloc_bytes;
         bool kv_grow;
         int repeat_kernel; /* TK_N_KERNELS: none */

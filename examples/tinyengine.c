@@ -53,6 +53,7 @@ static struct tiny_pool_setup setup_of(const struct tiny_options *o, const struc
                          .keep = o->keep,
                          .fail = o->fail,
                          .alloc_bytes = o->alloc_bytes,
+                         .slow_percent = o->slow_percent,
                          .stamp = o->spans != NULL},
         };
 }

@@ -130,6 +130,18 @@ void tk_vec_mad(struct tk_ctx *ctx, float *dst, const float *x, float s, int n)
                 dst[i] += x[i] * s;
 }
 
+/* How many of `n` outputs are to be made once more, so that over all calls it is the percentage
+ * asked for, exactly. */
+static int slower(struct tk_ctx *ctx, int n)
+{
+        int again;
+
+        ctx->owed += (uint64_t)n * (uint64_t)ctx->slow_percent;
+        again = (int)(ctx->owed / 100);
+        ctx->owed %= 100;
+        return again;
+}
+
 void tk_matmul(struct tk_ctx *ctx, float *dst, const float *w, const float *x, int n_out, int n_in,
                int n_tok)
 {
@@ -137,7 +149,7 @@ void tk_matmul(struct tk_ctx *ctx, float *dst, const float *w, const float *x, i
         size_t x_floats = (size_t)n_tok * n_in;
         struct scratch s;
         float *packed = scratch_take(ctx, TK_MATMUL, x_floats * sizeof(float), &s);
-        int from, to;
+        int from, to, again;
 
         share(ctx, n_out, &from, &to);
         memcpy(packed, x, x_floats * sizeof(float));
@@ -148,8 +160,17 @@ void tk_matmul(struct tk_ctx *ctx, float *dst, const float *w, const float *x, i
                                         dst[(size_t)t * n_out + r] =
                                                 tk_vec_dot(ctx, w + (size_t)r * n_in,
                                                            packed + (size_t)t * n_in, n_in));
+        again = slower(ctx, (to - from) * n_tok);
+        for (int i = 0; i < again; i++) {
+                size_t t = (size_t)(i / (to - from) % n_tok), r = (size_t)(from + i % (to - from));
+
+                TK_CALL(ctx, TK_VEC_DOT,
+                        dst[t * n_out + r] =
+                                tk_vec_dot(ctx, w + r * n_in, packed + t * n_in, n_in));
+        }
         uint64_t rows = (uint64_t)(to - from) * ctx->times;
         count_work(c, 2 * rows * n_in * n_tok, rows * n_in + x_floats + rows * n_tok);
+        count_work(c, 2 * (uint64_t)again * n_in, (uint64_t)again * (n_in + 1));
         scratch_give(ctx, TK_MATMUL, &s);
 }
 

@@ -98,6 +98,8 @@ struct tk_ctx {
         size_t alloc_bytes; /* and none is smaller than this */
         uint64_t n_heap;    /* scratch blocks so far */
         int times;          /* this worker does its part of each tk_matmul so many times over */
+        int slow_percent;   /* of the outputs of tk_matmul are made once more */
+        uint64_t owed;      /* hundredths of an output of these */
         int stamp;          /* stamp each call? */
         char *scratch;
         size_t scratch_bytes;

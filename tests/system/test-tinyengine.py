@@ -193,6 +193,7 @@ def the_text_depends_on_the_seed_alone(s):
     for args in (["--threads", "2"], ["--work", "coarse"], ["--work", "coarse", "--threads", "2"],
                  ["--work", "coarse", "--threads", "8", "--alloc", "op"], ["--threads", "2", "--spawn", "op"],
                  ["--threads", "2", "--lock", "3", "--imbalance", "3"], ["--alloc", "op", "--alloc-bytes", "70000"],
+                 ["--threads", "2", "--slow", "tk_matmul:30"],
                  ["--ledger", s.path("ledger.json"), "--threads", "3"]):
         equal(text("--texts", "5", *args), several, f"texts with {args}")
 
@@ -239,6 +240,18 @@ def a_worker_that_has_more_to_do(s):
     equal(now["flops"], 3 * was["flops"], "work: half of it five times over")
     for name in set(even["kernels"]) - {"tk_matmul", "tk_vec_dot"}:
         equal(odd["kernels"][name], even["kernels"][name], f"work of {name}")
+
+
+@case
+def a_kernel_that_is_slower(s):
+    args = ["--tokens", "6", "--layers", "2", "--dim", "64", "--threads", "2"]
+    _, even = engine(s, *args)
+    run, slow = engine(s, *args, "--slow", "tk_matmul:5")
+    was, now = even["kernels"]["tk_matmul"], slow["kernels"]["tk_matmul"]
+    equal(now["calls"], was["calls"], "calls")
+    between(1.045 * was["flops"], now["flops"], 1.055 * was["flops"], "work of tk_matmul: 5 % more")
+    for name in set(even["kernels"]) - {"tk_matmul", "tk_vec_dot"}:
+        equal(slow["kernels"][name], even["kernels"][name], f"work of {name}")
 
 
 def rows_are_sound(ledger, coarse=False):
