@@ -272,6 +272,7 @@ static const struct column layer_columns[] = {
         COL_BELOW(op, IFP_MAX_OPS, ""),
         COL_BELOW(layer, UINT16_MAX + 1u, "of the model, + 1; 0 in none, or not known"),
         COL_BELOW(part, IFP_N_PARTS, "0 rest, 1 attention, 2 mlp, 3 embedding, 4 output"),
+        COL_BELOW(shape, IFP_MAX_SHAPES, "0 none, or more than were told apart"),
         COL(calls, U64, "of all threads"),
         COL(total_ns, U64, ""),
         COL(child_ns, U64, "of total_ns, in ops called from it"),

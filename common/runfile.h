@@ -187,6 +187,7 @@ struct runfile_layer {
         uint32_t op;
         uint32_t layer; /* + 1; 0: in none, or not known */
         uint32_t part;  /* enum ifp_part */
+        uint32_t shape; /* 0: none, or not told */
         uint64_t calls, total_ns, child_ns;
 };
 

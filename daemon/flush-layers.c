@@ -13,6 +13,7 @@ static int put_row(struct run *run, const struct process *p, uint32_t i, uint32_
                 .op = l->is.op,
                 .layer = l->is.layer,
                 .part = l->is.part,
+                .shape = l->is.shape,
                 .calls = flush_sane(s->calls),
                 .total_ns = clock_ns(&p->clock, s->total),
                 .child_ns = clock_ns(&p->clock, s->child),

@@ -12,6 +12,8 @@ static int check(struct process *p, const struct ifp_layer *l, const char **ret_
 {
         if (l->part >= IFP_N_PARTS)
                 return segment_bad(ret_why, "a layer has a part that does not exist");
+        if (l->shape >= IFP_MAX_SHAPES)
+                return segment_bad(ret_why, "a layer has a shape that does not exist");
         return process_check_op(p, l->op, "a layer has an op that does not exist", ret_why);
 }
 

@@ -87,7 +87,7 @@ static bool tells(const char *name)
         return layer_in(name) || part_in(name) != IFP_PART_REST;
 }
 
-uint32_t ifp_ggml_layer(uint32_t op, const void *const *tensors, uint32_t n)
+uint32_t ifp_ggml_layer(uint32_t op, uint32_t shape, const void *const *tensors, uint32_t n)
 {
         uint32_t layer = 0;
         enum ifp_part part = IFP_PART_REST;
@@ -110,7 +110,7 @@ uint32_t ifp_ggml_layer(uint32_t op, const void *const *tensors, uint32_t n)
                         break;
                 }
         }
-        return ifp_layer(op, layer, part);
+        return ifp_layer(op, layer, part, shape);
 }
 
 /* ggml_get_name answers where the name lies in a tensor. */

@@ -358,7 +358,9 @@ static struct ifp_ggml_node make(const struct ifp_tls *tls, uint32_t op, const v
         union seen it;
 
         it.node.shape = (uint16_t)find(op, tls->n_threads, tensors, n);
-        it.node.layer = (uint16_t)(ifp_ggml_layout.name ? ifp_ggml_layer(op, tensors, n) : 0);
+        it.node.layer =
+                (uint16_t)(ifp_ggml_layout.name ? ifp_ggml_layer(op, it.node.shape, tensors, n)
+                                                : 0);
         it.name = name;
         *(volatile uint64_t *)slot_of(tls, tensors[0]) = it.word;
         return it.node;

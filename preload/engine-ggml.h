@@ -79,7 +79,7 @@ struct ifp_ggml_node ifp_ggml_node_shape(const struct ifp_tls *tls, uint32_t op,
 /* Finds where a tensor keeps its name. Without it layers are not known. */
 void ifp_ggml_find_name(const void *tensor);
 /* By the names of an op's tensors; 0: no room. */
-uint32_t ifp_ggml_layer(uint32_t op, const void *const *tensors, uint32_t n);
+uint32_t ifp_ggml_layer(uint32_t op, uint32_t shape, const void *const *tensors, uint32_t n);
 
 /* The number of a tensor's type in the segment; 0: not known. */
 uint32_t ifp_ggml_type(const void *tensor);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The segment's table of ops in layers. */
+/* The segment's table of ops on shapes in layers. */
 #pragma once
 
 #include "preload/shim.h"
 
 #pragma GCC visibility push(hidden)
 
-/* The number of that op in that layer (+ 1; 0: none), as `part` of it; 0: no room. */
-uint32_t ifp_layer(uint32_t op, uint32_t layer, enum ifp_part part);
+/* The number of that op in that layer (+ 1; 0: none), as `part` of it, on that shape (0: none); 0:
+ * no room. */
+uint32_t ifp_layer(uint32_t op, uint32_t layer, enum ifp_part part, uint32_t shape);
 
 /* A span of that op is over. */
 static inline void ifp_layer_count(struct ifp_lane *lane, uint32_t layer, uint32_t phase,

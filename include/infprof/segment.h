@@ -270,14 +270,15 @@ enum ifp_part {
         IFP_N_PARTS,
 };
 
-/* An op in a layer. */
+/* An op on one shape in a layer. */
 struct ifp_layer {
         uint32_t ready; /* 1: complete; stored last, with release */
         uint32_t next;  /* in its bucket; 0 = last. Shim's own */
         uint16_t op;
         uint16_t layer; /* + 1; 0: in none, or not told */
         uint8_t part;   /* enum ifp_part */
-        uint8_t reserved[3];
+        uint8_t reserved;
+        uint16_t shape; /* 0: none, or more shapes than the table has room for */
 };
 _Static_assert(sizeof(struct ifp_layer) == 16, "ABI");
 

@@ -64,7 +64,7 @@ static const struct ifp_layer *of(const char *a, const char *b, const char *c)
                 snprintf(tensors[n].name, sizeof(tensors[n].name), "%s", names[n]);
                 at[n] = &tensors[n];
         }
-        return &ifp_seg->layers[ifp_ggml_layer(9, at, n)];
+        return &ifp_seg->layers[ifp_ggml_layer(9, 0, at, n)];
 }
 
 static void check(const struct ifp_layer *l, int layer, enum ifp_part part)
@@ -120,28 +120,45 @@ static void a_name_may_have_no_end(void **state)
 
         (void)state;
         memset(&t, '-', sizeof(t));
-        check(&ifp_seg->layers[ifp_ggml_layer(9, at, 1)], -1, IFP_PART_REST);
+        check(&ifp_seg->layers[ifp_ggml_layer(9, 0, at, 1)], -1, IFP_PART_REST);
 }
 
 static void the_same_has_the_same_number(void **state)
 {
-        uint32_t a = ifp_layer(3, 1, IFP_PART_MLP);
+        uint32_t a = ifp_layer(3, 1, IFP_PART_MLP, 0);
 
         (void)state;
-        assert_int_equal(ifp_layer(3, 1, IFP_PART_MLP), a);
-        assert_int_not_equal(ifp_layer(3, 1, IFP_PART_ATTENTION), a);
-        assert_int_not_equal(ifp_layer(3, 2, IFP_PART_MLP), a);
-        assert_int_not_equal(ifp_layer(4, 1, IFP_PART_MLP), a);
-        assert_int_equal(ifp_seg->live.n_layers, 5);
+        assert_int_equal(ifp_layer(3, 1, IFP_PART_MLP, 0), a);
+        assert_int_not_equal(ifp_layer(3, 1, IFP_PART_ATTENTION, 0), a);
+        assert_int_not_equal(ifp_layer(3, 2, IFP_PART_MLP, 0), a);
+        assert_int_not_equal(ifp_layer(4, 1, IFP_PART_MLP, 0), a);
+        assert_int_not_equal(ifp_layer(3, 1, IFP_PART_MLP, 7), a);
+        assert_int_equal(ifp_layer(3, 1, IFP_PART_MLP, 7), ifp_layer(3, 1, IFP_PART_MLP, 7));
+        assert_int_equal(ifp_seg->live.n_layers, 6);
+}
+
+static void shapes_have_half_of_the_table(void **state)
+{
+        uint32_t whole;
+
+        (void)state;
+        for (uint32_t i = 1; i < IFP_MAX_LAYERS / 2; i++)
+                assert_int_equal(ifp_layer(3, 1, IFP_PART_MLP, i), i);
+        whole = ifp_layer(3, 1, IFP_PART_MLP, 5000);
+        assert_int_equal(whole, IFP_MAX_LAYERS / 2);
+        assert_int_equal(ifp_seg->layers[whole].shape, 0);
+        assert_int_equal(ifp_layer(3, 1, IFP_PART_MLP, 6000), whole);
+        assert_int_equal(ifp_layer(3, 1, IFP_PART_MLP, 5), 5); /* those that were told stay so */
+        assert_int_equal(ifp_layer(3, 2, IFP_PART_MLP, 5000), whole + 1);
 }
 
 static void a_full_table_gives_none(void **state)
 {
         (void)state;
         for (uint32_t i = 1; i < IFP_MAX_LAYERS; i++)
-                assert_int_equal(ifp_layer(i % 2000, i, IFP_PART_MLP), i);
-        assert_int_equal(ifp_layer(1, 7777, IFP_PART_MLP), 0);
-        assert_int_equal(ifp_layer(1, 1, IFP_PART_MLP), 1);
+                assert_int_equal(ifp_layer(i % 2000, i, IFP_PART_MLP, 0), i);
+        assert_int_equal(ifp_layer(1, 7777, IFP_PART_MLP, 0), 0);
+        assert_int_equal(ifp_layer(1, 1, IFP_PART_MLP, 0), 1);
 }
 
 static void where_the_name_lies_is_asked(void **state)
@@ -171,6 +188,7 @@ int main(void)
                 TEST(what_looks_like_a_number_is_none),
                 TEST(a_name_may_have_no_end),
                 TEST(the_same_has_the_same_number),
+                TEST(shapes_have_half_of_the_table),
                 TEST(a_full_table_gives_none),
                 TEST(where_the_name_lies_is_asked),
         };
