@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* By what a program or library is known, wherever its file lies: the build id in its notes. */
+/* The build id of a file that a run names, if it still is the one that ran. */
 #pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
 
-#define BUILD_ID_SIZE 129 /* hex digits and the NUL */
+#include "common/build-id.h"
 
 /*
  * The build id of the file at `path`, if it is an ELF file that has one and has not changed since

@@ -22,6 +22,7 @@
 #include "cli/exe-check.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
+#include "common/secret.h"
 
 __attribute__((format(printf, 2, 3))) static void complain(struct record_run *r, const char *format,
                                                            ...)
@@ -39,11 +40,29 @@ __attribute__((format(printf, 2, 3))) static void complain(struct record_run *r,
                 r->trouble = steal_ptr(line);
 }
 
-/* The command as a line that a shell would take. */
-static char *quote_command(char **argv)
+/* An argument as a shell would take it, its first `n` bytes. */
+static void quote(FILE *f, const char *argument, size_t n)
 {
         static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                     "_-+=./,:@%^";
+
+        if (n && strspn(argument, plain) >= n) {
+                fwrite(argument, 1, n, f);
+                return;
+        }
+        putc('\'', f);
+        for (size_t i = 0; i < n; i++) {
+                if (argument[i] == '\'')
+                        fputs("'\\''", f);
+                else
+                        putc(argument[i], f);
+        }
+        putc('\'', f);
+}
+
+/* The command as a line that a shell would take, secrets left out: it goes into the run's file. */
+static char *quote_command(char **argv)
+{
         char *line = NULL;
         size_t n;
         FILE *f = open_memstream(&line, &n);
@@ -51,20 +70,14 @@ static char *quote_command(char **argv)
         if (!f)
                 return NULL;
         for (char **a = argv; *a; a++) {
+                size_t hidden = secret_argument(a > argv ? a[-1] : NULL, *a);
+
                 if (a > argv)
                         putc(' ', f);
-                if (**a && !(*a)[strspn(*a, plain)]) {
-                        fputs(*a, f);
-                        continue;
-                }
-                putc('\'', f);
-                for (const char *p = *a; *p; p++) {
-                        if (*p == '\'')
-                                fputs("'\\''", f);
-                        else
-                                putc(*p, f);
-                }
-                putc('\'', f);
+                if (hidden != 1)
+                        quote(f, *a, hidden ? hidden - 1 : strlen(*a));
+                if (hidden)
+                        fputs(SECRET_HIDDEN, f);
         }
         if (fclose(f) == EOF) {
                 free(line);

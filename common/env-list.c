@@ -25,8 +25,9 @@ const char *const env_list[] = {
         "OPENBLAS_*", "GOTO_NUM_THREADS", "MKL_*", "BLIS_*", "ATLAS_*", "VECLIB_*", "ONEDNN_*",
         "DNNL_*", "NUMEXPR_*", "ARMPL_*", "FLEXIBLAS*",
         /* engines */
-        "GGML_*", "LLAMA_*", "ORT_*", "TORCH_*", "PYTORCH_*", "ATEN_*", "TF_*", "XNNPACK_*", "OV_*",
-        "OPENVINO_*", "VLLM_*", "OLLAMA_*", "CUDA_VISIBLE_DEVICES", "TRANSFORMERS_OFFLINE",
+        "GGML_*", "LLAMA_*", "ORT_*", "TORCH_*", "PYTORCH_*", "ATEN_*", "TF_NUM_*", "TF_ENABLE_*",
+        "TF_XLA_*", "XNNPACK_*", "OV_*", "OPENVINO_*", "VLLM_*", "OLLAMA_*", "CUDA_VISIBLE_DEVICES",
+        "TRANSFORMERS_OFFLINE",
         /* interpreters, where they change how threads or memory go */
         "PYTHONMALLOC", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "PYTHONUNBUFFERED", "NODE_OPTIONS",
         "UV_THREADPOOL_SIZE", "JULIA_NUM_THREADS",

@@ -23,6 +23,7 @@
 #include "common/cleanup.h"
 #include "common/fmt.h"
 #include "common/report-private.h"
+#include "common/report-surroundings.h"
 #include "common/runfile-private.h"
 
 DEFINE_CLEANUP(struct runfile *, runfile_close, runfile_closep);
@@ -462,7 +463,17 @@ int report_with(struct runfile *rf, int (*make)(struct report *r, json_t **ret),
 
 int report_build(struct runfile *rf, json_t **ret, char **ret_why)
 {
-        return report_with(rf, build, ret, ret_why);
+        _cleanup_(json_decrefp) json_t *report = NULL;
+        json_t *part;
+        int r = report_with(rf, build, &report, ret_why);
+
+        if (!r)
+                r = report_surroundings(&part, rf, ret_why);
+        if (r)
+                return r;
+        report_set(report, "surroundings", part);
+        *ret = steal_ptr(report);
+        return 0;
 }
 
 int report_build_file(const char *path, json_t **ret, char **ret_why)

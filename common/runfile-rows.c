@@ -208,6 +208,10 @@ union any_row {
         struct runfile_mark_stack mark_stack;
         struct runfile_note note;
         struct runfile_machine machine;
+        struct runfile_surroundings surroundings;
+        struct runfile_confines confines;
+        struct runfile_environment environment;
+        struct runfile_library library;
 };
 
 static void forget_why(struct runfile *rf)
@@ -312,6 +316,10 @@ DEFINE_ROWS(preempt, TABLE_PREEMPT);
 DEFINE_ROWS(off_cpu, TABLE_OFF_CPU);
 DEFINE_ROWS(note, TABLE_NOTE);
 DEFINE_ROWS(machine, TABLE_MACHINE);
+DEFINE_ROWS(surroundings, TABLE_SURROUNDINGS);
+DEFINE_ROWS(confines, TABLE_CONFINES);
+DEFINE_ROWS(environment, TABLE_ENVIRONMENT);
+DEFINE_ROWS(library, TABLE_LIBRARY);
 
 int runfile_put_run(struct runfile *rf, const struct runfile_run *run)
 {

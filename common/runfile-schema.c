@@ -770,6 +770,53 @@ static const struct column machine_columns[] = {
 };
 #undef ROW
 
+#define ROW runfile_surroundings
+static const struct column surroundings_columns[] = {
+        COL_BELOW(moment, 1, "0: the run's beginning"),
+        COL(kernel, TEXT, "and its version"),
+        COL(os, TEXT_OR_NONE, "by os-release"),
+        COL(libc, TEXT_OR_NONE, "the daemon's"),
+        COL(governor, TEXT_OR_NONE, "of the CPUs' frequency; several, where they differ"),
+        COL(huge_pages, TEXT_OR_NONE, "transparent ones: always, madvise, never"),
+        COL(turbo, U64_OR_NONE, "1: frequencies above the nominal one are allowed"),
+        COL(numa_balancing, U64_OR_NONE, "1: the kernel moves pages to where they are used"),
+        COL(memory_bytes, U64_OR_NONE, "of the machine"),
+        COL(available_bytes, U64_OR_NONE, "of these, as the kernel estimates"),
+        COL(load_1, U64_OR_NONE, "load average of a minute, in thousandths"),
+        COL(load_5, U64_OR_NONE, "of five"),
+        COL(load_15, U64_OR_NONE, "of fifteen"),
+        COL(runnable, U64_OR_NONE, "threads of others that could run"),
+        COL(cpu_pressure, U64_OR_NONE, "thousandths of the last 10 s in which one waited"),
+        COL(daemon_build_id, TEXT_OR_NONE, "of infprofd"),
+};
+#undef ROW
+
+#define ROW runfile_confines
+static const struct column confines_columns[] = {
+        COL(process, U32, ""),
+        COL(cpus, TEXT_OR_NONE, "that it may run on"),
+        COL(memory_nodes, TEXT_OR_NONE, "that it may have memory of"),
+        COL(nice, I32, ""),
+};
+#undef ROW
+
+#define ROW runfile_environment
+static const struct column environment_columns[] = {
+        COL(process, U32, ""),
+        COL(name, TEXT, "of those that are kept: infprof-runfile(5)"),
+        COL(value, TEXT_OR_NONE, "NULL: left out, it looks like a secret"),
+};
+#undef ROW
+
+#define ROW runfile_library
+static const struct column library_columns[] = {
+        COL(process, U32, ""),
+        COL(object, U32, "in the order of loading; 0: the program"),
+        COL(path, TEXT, ""),
+        COL(build_id, TEXT_OR_NONE, ""),
+};
+#undef ROW
+
 #define TABLE(name_, n_keys_, comment_)                                                            \
         {                                                                                          \
                 .name = #name_, .comment = comment_, .columns = name_##_columns,                   \
@@ -825,6 +872,10 @@ const struct table runfile_tables[N_TABLES] = {
         [TABLE_OFF_CPU] = TABLE(off_cpu, 2, "time off the CPU by stack"),
         [TABLE_NOTE] = TABLE(note, 2, "what a reader must know"),
         [TABLE_MACHINE] = TABLE(machine, 1, "the machine it ran on, and the most it can do"),
+        [TABLE_SURROUNDINGS] = TABLE(surroundings, 1, "the state that machine was in"),
+        [TABLE_CONFINES] = TABLE(confines, 1, "what processes were held to"),
+        [TABLE_ENVIRONMENT] = TABLE(environment, 2, "their variables, secrets left out"),
+        [TABLE_LIBRARY] = TABLE(library, 2, "what they loaded"),
 };
 
 static const char views_sql[] =

@@ -90,6 +90,10 @@ enum table_id {
         TABLE_OFF_CPU,
         TABLE_NOTE,
         TABLE_MACHINE,
+        TABLE_SURROUNDINGS,
+        TABLE_CONFINES,
+        TABLE_ENVIRONMENT,
+        TABLE_LIBRARY,
         N_TABLES,
 };
 

@@ -521,6 +521,39 @@ struct runfile_note {
         const char *text;
 };
 
+/* Key: moment. The state that the machine was in; one row, of the run's beginning. A load is in
+ * thousandths. */
+struct runfile_surroundings {
+        uint32_t moment; /* 0: the beginning */
+        const char *kernel;
+        const char *os, *libc, *governor, *huge_pages; /* NULL: not known */
+        uint64_t turbo, numa_balancing;                /* 0, 1, or NOT_TOLD, as all that follow */
+        uint64_t memory_bytes, available_bytes;
+        uint64_t load_1, load_5, load_15; /* averages over so many minutes */
+        uint64_t runnable;                /* threads that could run, without whoever looked */
+        uint64_t cpu_pressure;            /* share of the last 10 s that some thread waited */
+        const char *daemon_build_id;
+};
+
+/* Key: process. What it was held to when it was first seen. */
+struct runfile_confines {
+        uint32_t process;
+        const char *cpus, *memory_nodes; /* that it may use, "0-3,8"; NULL: not known */
+        int32_t nice;
+};
+
+/* Key: process, name. Variables of its environment that common/env-list.h lists. */
+struct runfile_environment {
+        uint32_t process;
+        const char *name, *value; /* value NULL: it looks like a secret and was left out */
+};
+
+/* Key: process, object. The program and the libraries that it loaded. */
+struct runfile_library {
+        uint32_t process, object;
+        const char *path, *build_id; /* build_id NULL: it has none, or it is not known */
+};
+
 /* Key: fingerprint. The machine that the run was on; one row. */
 struct runfile_machine {
         const char *fingerprint;
@@ -601,6 +634,10 @@ int runfile_put_preempt(struct runfile *rf, const struct runfile_preempt *row);
 int runfile_put_off_cpu(struct runfile *rf, const struct runfile_off_cpu *row);
 int runfile_put_note(struct runfile *rf, const struct runfile_note *note);
 int runfile_put_machine(struct runfile *rf, const struct runfile_machine *row);
+int runfile_put_surroundings(struct runfile *rf, const struct runfile_surroundings *row);
+int runfile_put_confines(struct runfile *rf, const struct runfile_confines *row);
+int runfile_put_environment(struct runfile *rf, const struct runfile_environment *row);
+int runfile_put_library(struct runfile *rf, const struct runfile_library *row);
 
 /*
  * What an adopting daemon needs of a process it finds again: false = not in
@@ -663,6 +700,10 @@ typedef int (*runfile_preempt_fn)(const struct runfile_preempt *row, void *userd
 typedef int (*runfile_off_cpu_fn)(const struct runfile_off_cpu *row, void *userdata);
 typedef int (*runfile_note_fn)(const struct runfile_note *note, void *userdata);
 typedef int (*runfile_machine_fn)(const struct runfile_machine *row, void *userdata);
+typedef int (*runfile_surroundings_fn)(const struct runfile_surroundings *row, void *userdata);
+typedef int (*runfile_confines_fn)(const struct runfile_confines *row, void *userdata);
+typedef int (*runfile_environment_fn)(const struct runfile_environment *row, void *userdata);
+typedef int (*runfile_library_fn)(const struct runfile_library *row, void *userdata);
 
 int runfile_each_process(struct runfile *rf, runfile_process_fn fn, void *userdata);
 int runfile_each_op(struct runfile *rf, runfile_op_fn fn, void *userdata);
@@ -710,6 +751,10 @@ int runfile_each_preempt(struct runfile *rf, runfile_preempt_fn fn, void *userda
 int runfile_each_off_cpu(struct runfile *rf, runfile_off_cpu_fn fn, void *userdata);
 int runfile_each_note(struct runfile *rf, runfile_note_fn fn, void *userdata);
 int runfile_each_machine(struct runfile *rf, runfile_machine_fn fn, void *userdata);
+int runfile_each_surroundings(struct runfile *rf, runfile_surroundings_fn fn, void *userdata);
+int runfile_each_confines(struct runfile *rf, runfile_confines_fn fn, void *userdata);
+int runfile_each_environment(struct runfile *rf, runfile_environment_fn fn, void *userdata);
+int runfile_each_library(struct runfile *rf, runfile_library_fn fn, void *userdata);
 
 /* Time in which tokens were decoded (once where threads do so side by side), and number of first
  * tokens (TTFT spans), all processes. */

@@ -45,6 +45,11 @@ void flush_shapes_written(struct process *p);
 int flush_kv(struct run *run, const struct process *p);
 void flush_kv_written(struct process *p);
 
+/* daemon/flush-surroundings.c */
+int flush_beginning(struct run *run);
+int flush_surroundings(struct run *run, const struct process *p);
+void flush_surroundings_written(struct process *p);
+
 /* daemon/flush-kernel.c */
 int flush_kernel(struct run *run, const struct process *p);
 void flush_kernel_written(struct process *p);

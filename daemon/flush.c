@@ -365,6 +365,8 @@ static int put_all_of(struct run *run, const struct process *p, uint64_t second)
         if (!r)
                 r = flush_kernel(run, p);
         if (!r)
+                r = flush_surroundings(run, p);
+        if (!r)
                 r = pattern_put_notes(run->file, p);
         return r;
 }
@@ -404,6 +406,7 @@ static void mark_written(struct process *p, uint64_t second)
         flush_kv_written(p);
         flush_heap_written(p);
         flush_kernel_written(p);
+        flush_surroundings_written(p);
         p->write_all = p->dirty = false;
 }
 
@@ -420,6 +423,8 @@ int flush_run(struct run *run, struct process *processes, char **ret_why)
         }
         run_describe(run, &row);
         r = runfile_put_run(run->file, &row);
+        if (!r)
+                r = flush_beginning(run);
         for (struct process *p = processes; p && !r; p = p->next)
                 if (p->run == run && p->dirty)
                         r = put_all_of(run, p, second);

@@ -212,6 +212,7 @@ int process_new(struct process **ret, struct segment *segment, pid_t pid, int pi
         p->ppid = procfs_parent(pid);
         p->command = procfs_command(pid);
         p->exe = procfs_exe(pid);
+        surroundings_look(&p->surroundings, pid);
         r = segment_count(&p->segment, &p->counts, ret_why);
         if (!r)
                 r = process_take_ops(p, ret_why);
@@ -273,6 +274,7 @@ struct process *process_free(struct process *p)
         p->kv = kv_free(p->kv);
         kernel_done(p);
         outside_done(&p->outside);
+        surroundings_done(&p->surroundings);
         places_done(&p->places);
         p->marks = mark_free_all(p->marks);
         drain_done(&p->drain);

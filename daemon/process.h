@@ -26,6 +26,7 @@
 #include "daemon/layers.h"
 #include "daemon/shapes.h"
 #include "daemon/segment.h"
+#include "daemon/surroundings.h"
 #include "daemon/tally.h"
 #include "daemon/waits.h"
 
@@ -198,6 +199,7 @@ struct process {
         struct ledger *ledger; /* NULL: no decode step so far */
         struct kv *kv;         /* NULL: no call that took a prompt in or decoded so far */
         struct outside outside;
+        struct surroundings surroundings;
         struct places places;
         struct kernel kernel;
         struct mark *marks; /* not yet written */

@@ -18,6 +18,8 @@
 #include "daemon/clock.h"
 #include "daemon/text.h"
 
+#define JUST_NOW_NS 5000000000ull /* what is older began without us */
+
 struct run *run_new(const char *id, const char *command, pid_t pid, uint64_t started_at_ns)
 {
         struct run *run = calloc(1, sizeof(*run));
@@ -32,6 +34,8 @@ struct run *run_new(const char *id, const char *command, pid_t pid, uint64_t sta
         run->started_at_ns = started_at_ns;
         run->started_mono_ns = ago < mono ? mono - ago : mono;
         run->dirty = true;
+        if (ago < JUST_NOW_NS)
+                beginning_look(&run->beginning);
         return run->command ? run : run_free(run);
 }
 
@@ -43,6 +47,7 @@ struct run *run_free(struct run *run)
         free(run->command);
         free(run->path);
         free(run->trouble);
+        beginning_done(&run->beginning);
         free(run);
         return NULL;
 }

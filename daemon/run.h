@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "common/runfile.h"
+#include "daemon/beginning.h"
 
 struct process;
 
@@ -30,7 +31,9 @@ struct run {
         uint32_t n_live;
         uint32_t n_trivial; /* processes that are in the file only */
         uint32_t n_adoptions;
-        uint32_t n_marks;   /* ever; the next one's number */
+        uint32_t n_marks;        /* ever; the next one's number */
+        uint32_t n_surroundings; /* processes whose surroundings are in the file */
+        struct beginning beginning;
         uint64_t cpu_ns;    /* CPU time of the daemon for it */
         uint64_t opened_ns; /* when the file was tried last */
 };

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/secret.h"
+
 /* Length of the well-formed UTF-8 sequence at `s` (RFC 3629), 0 when there is none. */
 static size_t utf8_length(const unsigned char *s)
 {
@@ -83,11 +85,19 @@ char *text_format(const char *format, ...)
         return s;
 }
 
-static void put_word(FILE *f, const char *word)
+/* Of what is a secret, all but the first `hidden` - 1 bytes is not told. */
+static void put_word(FILE *f, char *word, size_t hidden)
 {
         static const char plain[] = "0123456789abcdefghijklmnopqrstuvwxyz"
                                     "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-+=./,:@%^";
 
+        if (hidden) {
+                word[hidden - 1] = '\0';
+                if (hidden > 1)
+                        put_word(f, word, 0);
+                fputs(SECRET_HIDDEN, f);
+                return;
+        }
         if (*word && strspn(word, plain) == strlen(word)) {
                 fputs(word, f);
                 return;
@@ -103,7 +113,7 @@ static void put_word(FILE *f, const char *word)
 
 char *text_shell_words(const char *words, size_t n)
 {
-        char *s = NULL;
+        char *s = NULL, *before = NULL;
         size_t size;
         FILE *f = open_memstream(&s, &size);
 
@@ -111,15 +121,20 @@ char *text_shell_words(const char *words, size_t n)
                 return NULL;
         for (size_t i = 0; i < n;) {
                 char *word = strndup(words + i, n - i);
+                size_t hidden, length;
 
                 if (!word)
                         break;
                 if (i)
                         fputc(' ', f);
-                put_word(f, word);
-                i += strlen(word) + 1;
-                free(word);
+                length = strlen(word);
+                hidden = secret_argument(before, word);
+                put_word(f, word, hidden);
+                i += length + 1;
+                free(before);
+                before = word;
         }
+        free(before);
         if (fclose(f)) {
                 free(s);
                 return NULL;

@@ -17,5 +17,6 @@ bool text_is_id(const char *s);
 /* One line about something, to be freed; NULL when there is no memory. */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Words as a shell would want them, from NUL-separated ones (/proc/PID/cmdline); to be freed. */
+/* Words as a shell would want them, from NUL-separated ones (/proc/PID/cmdline), without secrets;
+ * to be freed. */
 char *text_shell_words(const char *words, size_t n);

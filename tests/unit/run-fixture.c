@@ -399,6 +399,51 @@ static int put_processes(struct runfile *rf, const struct fixture *f)
         return runfile_put_process(rf, &main_process) | runfile_put_process(rf, &other);
 }
 
+static int put_variable(struct runfile *rf, uint32_t process, const char *name, const char *value)
+{
+        return runfile_put_environment(
+                rf,
+                &(struct runfile_environment){.process = process, .name = name, .value = value});
+}
+
+static int put_library(struct runfile *rf, uint32_t process, uint32_t object, const char *path,
+                       const char *build_id)
+{
+        return runfile_put_library(rf, &(struct runfile_library){.process = process,
+                                                                 .object = object,
+                                                                 .path = path,
+                                                                 .build_id = build_id});
+}
+
+static int put_surroundings(struct runfile *rf)
+{
+        const struct runfile_surroundings s = {
+                .kernel = "Linux 6.1",
+                .os = "Abacus OS",
+                .governor = "powersave",
+                .turbo = 1,
+                .numa_balancing = RUNFILE_NOT_TOLD,
+                .memory_bytes = 8ull << 30,
+                .available_bytes = 6ull << 30,
+                .load_1 = 250,
+                .load_5 = 1500,
+                .load_15 = 1000,
+                .runnable = 1,
+                .cpu_pressure = RUNFILE_NOT_TOLD,
+        };
+        const struct runfile_confines c = {.process = 0, .cpus = "0-1", .nice = -5};
+
+        return runfile_put_surroundings(rf, &s) | runfile_put_confines(rf, &c) |
+               put_variable(rf, 0, "OMP_NUM_THREADS", "2") |
+               put_variable(rf, 0, "LLAMA_ARG_API_KEY", NULL) |
+               put_variable(rf, 1, "OMP_NUM_THREADS", "1") |
+               put_variable(rf, 1, "LLAMA_ARG_API_KEY", NULL) |
+               put_library(rf, 0, 0, "/opt/llama/driver", "00ff") |
+               put_library(rf, 0, 1, "/opt/llama/libggml.so", NULL) |
+               put_library(rf, 1, 0, "/opt/llama/libggml.so", NULL) |
+               put_library(rf, 1, 1, "/opt/llama/driver", "11ff");
+}
+
 int fixture_write(const char *path, struct fixture_truth *ret)
 {
         static struct fixture f;
@@ -434,6 +479,7 @@ int fixture_write(const char *path, struct fixture_truth *ret)
                 for (enum op op = 0; op < N_OPS; op++)
                         r |= put_op(rf, &f, op);
                 r |= put_threads(rf, &f);
+                r |= put_surroundings(rf);
                 r |= runfile_put_note(
                         rf, &(struct runfile_note){
                                     .process = RUNFILE_WHOLE_RUN,

@@ -124,6 +124,35 @@ static void add(json_int_t *sum, const json_t *o, const char *member)
 }
 
 /* Whatever is added up in two ways comes out the same. */
+static void surroundings_are_the_engines(void **state)
+{
+        struct fixture_truth truth;
+        json_t *report, *s, *e, *l;
+
+        assert_int_equal(fixture_write(file, &truth), 0);
+        report = build();
+        s = json_object_get(report, "surroundings");
+        e = json_object_get(s, "environment");
+        l = json_object_get(s, "libraries");
+        assert_string_equal(json_string_value(json_object_get(s, "kernel")), "Linux 6.1");
+        assert_true(json_is_true(json_object_get(s, "turbo")));
+        assert_true(json_number_value(json_object_get(s, "load_5")) == 1.5);
+        assert_true(is_null(s, "numa_balancing") && is_null(s, "cpu_pressure") &&
+                    is_null(s, "libc"));
+        assert_int_equal(number(s, "pid"), 4711);
+        assert_int_equal(number(s, "nice"), -5);
+        assert_string_equal(json_string_value(json_object_get(e, "OMP_NUM_THREADS")), "2");
+        assert_true(is_null(e, "LLAMA_ARG_API_KEY"));
+        assert_int_equal(json_array_size(json_object_get(s, "environment_differs")), 1);
+        assert_int_equal(json_array_size(l), 3); /* one of them with two build-ids */
+        assert_int_equal(number(json_array_get(l, 0), "processes"), 1);
+        assert_int_equal(number(json_array_get(l, 1), "processes"), 2);
+        assert_true(is_null(json_array_get(l, 1), "build_id"));
+        assert_string_equal(json_string_value(json_object_get(json_array_get(l, 2), "build_id")),
+                            "11ff");
+        json_decref(report);
+}
+
 static void sums_agree(void **state)
 {
         static const char *const members[] = {"calls",       "timed_calls", "total_ns",
@@ -576,6 +605,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_teardown(figures_are_those_of_the_spans, clean),
+                cmocka_unit_test_teardown(surroundings_are_the_engines, clean),
                 cmocka_unit_test_teardown(sums_agree, clean),
                 cmocka_unit_test_teardown(hot_ops_are_estimates_and_say_so, clean),
                 cmocka_unit_test_teardown(unknown_is_null, clean),

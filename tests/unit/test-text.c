@@ -58,6 +58,15 @@ static void words_are_quoted_for_a_shell(void **state)
         free(s);
 }
 
+static void secrets_are_not_told(void **state)
+{
+        static const char words[] = "./a\0--api-key\0my secret\0x\0HF_TOKEN=abc\0-v\0";
+        char *s = text_shell_words(words, sizeof(words) - 1);
+
+        assert_string_equal(s, "./a --api-key *** x HF_TOKEN=*** -v");
+        free(s);
+}
+
 static void assert_demangled(const char *from, const char *to)
 {
         char *s = ifp_demangle(from);
@@ -94,6 +103,7 @@ int main(void)
                 cmocka_unit_test(only_printable_utf8_is_left),
                 cmocka_unit_test(ids_are_names_of_files),
                 cmocka_unit_test(words_are_quoted_for_a_shell),
+                cmocka_unit_test(secrets_are_not_told),
                 cmocka_unit_test(names_are_demangled),
         };
 
