@@ -34,6 +34,7 @@ static const struct command commands[] = {
         {"memory", cmd_memory, "who allocates, what stays, what it costs"},
         {"flame", cmd_flame, "a flame graph: of memory, of waits, of time off the CPU"},
         {"export", cmd_export, "a run in the format of another tool: pprof"},
+        {"bench", cmd_bench, "how long a command takes, and how surely that is known"},
         {"check", cmd_check, "conditions that a run has to meet: a gate for CI"},
         {"diff", cmd_diff, "two runs beside each other: their memory"},
         {"mark", cmd_mark, "put a named instant into the runs that go on"},

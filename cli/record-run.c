@@ -60,8 +60,7 @@ static void quote(FILE *f, const char *argument, size_t n)
         putc('\'', f);
 }
 
-/* The command as a line that a shell would take, secrets left out: it goes into the run's file. */
-static char *quote_command(char **argv)
+char *record_run_quote(char **argv)
 {
         char *line = NULL;
         size_t n;
@@ -139,9 +138,9 @@ static void warn_about(struct record_run *r)
         exe_check_done(&check);
 }
 
-static void make_id(const struct record_run *r, pid_t pid, char *buf, size_t n)
+void record_run_id(const struct record_run *r, pid_t pid, char *buf)
 {
-        snprintf(buf, n, "%s-%ld", r->stamp, (long)pid);
+        snprintf(buf, 64, "%s-%ld", r->stamp, (long)pid);
 }
 
 /* Takes over what an answer tells of the run's file. */
@@ -166,8 +165,8 @@ void record_run_announce(struct record_run *r, pid_t pid)
 
         if (!r->has_daemon)
                 return;
-        command = quote_command(r->options->argv);
-        make_id(r, pid, id, sizeof(id));
+        command = record_run_quote(r->options->argv);
+        record_run_id(r, pid, id);
         body = json_pack("{s:s, s:s*, s:I, s:s*}", "id", id, "command", command, "pid",
                          (json_int_t)pid, "file", r->file);
         if (!body) /* a command line that is not UTF-8 */
@@ -197,7 +196,7 @@ void record_run_end(struct record_run *r, pid_t pid, int status)
 
         if (!r->registered)
                 return;
-        make_id(r, pid, id, sizeof(id));
+        record_run_id(r, pid, id);
         snprintf(path, sizeof(path), "/v1/runs/%s/exit", id);
         body = json_pack("{s:i}", killed ? "signal" : "code",
                          killed ? WTERMSIG(status) : WEXITSTATUS(status));
@@ -224,12 +223,12 @@ void record_run_say_where(const struct record_run *r, pid_t pid)
 {
         char id[64];
         _cleanup_(freep) char *name =
-                r->options->output ? quote_command((char *[]){(char *)r->options->output, NULL})
+                r->options->output ? record_run_quote((char *[]){(char *)r->options->output, NULL})
                                    : NULL;
 
         if (!r->registered || !r->kept)
                 return;
-        make_id(r, pid, id, sizeof(id));
+        record_run_id(r, pid, id);
         if (r->warning)
                 cmd_error("record", "the run in %s is not complete: %s", r->file ? r->file : id,
                           r->warning);
@@ -251,7 +250,7 @@ int record_run_enter(const struct record_run *r)
 {
         char id[64];
 
-        make_id(r, getpid(), id, sizeof(id));
+        record_run_id(r, getpid(), id);
         return record_env_set(&r->env, r->options, id, r->has_daemon);
 }
 

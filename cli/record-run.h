@@ -43,5 +43,12 @@ int record_run_enter(const struct record_run *r);
 /* Tells the daemon how it ended (a status of wait(2)); the run's file is whole afterwards. */
 void record_run_end(struct record_run *r, pid_t pid, int status);
 
+/* The id of the run; in buf[64]. */
+void record_run_id(const struct record_run *r, pid_t pid, char *buf);
+
+/* A command as a line that a shell would take, secrets left out, for it goes into files; to be
+ * freed; NULL: no memory. */
+char *record_run_quote(char **argv);
+
 /* The last word, on stderr: where the run is. */
 void record_run_say_where(const struct record_run *r, pid_t pid);

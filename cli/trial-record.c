@@ -10,8 +10,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/record-run.h"
+#include "common/cleanup.h"
+#include "common/paths.h"
+
+void trial_forget(const struct trial *t, const char *record)
+{
+        static const char *const tails[] = {"", "-wal", "-shm"};
+        _cleanup_(freep) char *folder = NULL, *why = NULL;
+        char path[4096];
+
+        for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+                snprintf(path, sizeof(path), "%s%s", record, tails[i]);
+                unlink(path);
+        }
+        if (!t->run_id[0] || ifp_state_dir(false, &folder, &why) < 0)
+                return;
+        snprintf(path, sizeof(path), "%s/%s.infprof", folder, t->run_id);
+        unlink(path);
+}
 
 /* The options of infprof record, and its run. -1: go on. */
 static int prepare_record(const struct trial_options *o, struct record_options *options,
@@ -64,6 +83,8 @@ int trial_run_recorded(struct job *j, struct trial *t)
         } else {
                 r = -EINVAL;
         }
+        if (record.registered)
+                record_run_id(&record, j->pid, t->run_id);
         if (record.trouble)
                 snprintf(t->trouble, sizeof(t->trouble), "%s", record.trouble);
         record_run_done(&record);

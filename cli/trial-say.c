@@ -43,6 +43,10 @@ void trial_say_end(const struct trial *t, const struct trial_options *options, c
         case TRIAL_INTERRUPTED:
                 snprintf(buf, n, "interrupted by %s", fmt_signal(name, sizeof(name), t->code));
                 return;
+        case TRIAL_ENOUGH:
+                snprintf(buf, n, "stopped after %s: that was enough",
+                         text_duration(text, (double)t->wall_ns));
+                return;
         }
         snprintf(buf, n, "not known");
 }

@@ -35,6 +35,8 @@
 #define MAX_LOOK_NS   (500 * MS)
 #define LOOK_SHARE    500 /* one part in so many of a CPU */
 
+#define TICK_NS (250 * MS)
+
 #define GRACE_NS        (2000 * MS) /* from SIGTERM to SIGKILL */
 #define GRACE_MEMORY_NS (200 * MS)  /* the same, while memory runs out */
 #define GIVE_UP_NS      (5000 * MS) /* for what SIGKILL does not end (a dead disk) */
@@ -140,36 +142,49 @@ static void stop(struct job *j, uint64_t grace_ns)
         }
 }
 
+/* Why it is to be stopped now; TRIAL_EXITED: it is not. */
+static enum trial_end limit_met(const struct job *j, struct trial *t, uint64_t now, uint64_t bytes,
+                                uint64_t *tick)
+{
+        const struct trial_options *o = j->options;
+
+        if (o->memory_bytes && bytes > o->memory_bytes)
+                return TRIAL_OVER_MEMORY;
+        if (o->time_ns && now - t->began_ns >= o->time_ns)
+                return TRIAL_OVER_TIME;
+        if (o->tick && now >= *tick) {
+                *tick = now + TICK_NS;
+                if (o->tick(o->userdata, now - t->began_ns))
+                        return TRIAL_ENOUGH;
+        }
+        return TRIAL_EXITED;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+        return a < b ? a : b;
+}
+
 static void attend(struct job *j, struct trial *t)
 {
         const struct trial_options *o = j->options;
-        uint64_t next = FIRST_LOOK_NS, bytes = 0, now, until;
-        int signal = 0;
+        uint64_t next = t->began_ns + FIRST_LOOK_NS, tick = t->began_ns + TICK_NS, bytes = 0, now;
 
         j->last_look_ns = t->began_ns;
-        next += t->began_ns;
         while (!j->over) {
+                uint64_t until = o->tick ? earlier(next, tick) : next;
+
+                until = o->time_ns ? earlier(until, t->began_ns + o->time_ns) : until;
                 now = trial_now_ns();
-                until = o->time_ns && t->began_ns + o->time_ns < next ? t->began_ns + o->time_ns
-                                                                      : next;
-                if (until > now)
-                        signal = await(j, until - now);
+                t->code = until > now ? await(j, until - now) : 0;
                 now = trial_now_ns();
                 if (j->over)
                         return;
                 if (now >= next)
                         next = now + look(j, t, &bytes);
-                if (signal) {
-                        t->end = TRIAL_INTERRUPTED;
-                        t->code = signal;
-                } else if (o->memory_bytes && bytes > o->memory_bytes) {
-                        t->end = TRIAL_OVER_MEMORY;
-                } else if (o->time_ns && now - t->began_ns >= o->time_ns) {
-                        t->end = TRIAL_OVER_TIME;
-                } else {
+                t->end = t->code ? TRIAL_INTERRUPTED : limit_met(j, t, now, bytes, &tick);
+                if (t->end == TRIAL_EXITED)
                         continue;
-                }
-                j->ended_ns = now;
                 stop(j, t->end == TRIAL_OVER_MEMORY ? GRACE_MEMORY_NS : GRACE_NS);
                 j->ended_ns = now;
                 return;

@@ -29,6 +29,9 @@ struct trial_options {
         const char *record;    /* the file of the run that is kept; NULL: not under the profiler */
         char **record_args;    /* further options of infprof record; ends with NULL, or NULL */
         const char *output;    /* where its standard output and error go; NULL: nowhere */
+        /* Asked four times a second while it goes on; true: that was enough, it is stopped. */
+        bool (*tick)(void *userdata, uint64_t elapsed_ns);
+        void *userdata;
 };
 
 enum trial_end {
@@ -38,6 +41,7 @@ enum trial_end {
         TRIAL_OVER_MEMORY, /* stopped by us */
         TRIAL_NOT_RUN,     /* code: errno of exec */
         TRIAL_INTERRUPTED, /* code: signal that we got */
+        TRIAL_ENOUGH,      /* stopped, since options.tick said so */
 };
 
 struct trial {
@@ -57,6 +61,7 @@ struct trial {
         const char *refused;  /* of TRIAL_NOT_RUN: what failed, "exec", "affinity" ... */
         char trouble[256];    /* with the profiler: the run in `record` is not there, or not whole,
                                  or nothing is in it; "" where all is well */
+        char run_id[64];      /* of the run in `record`; "" where none is kept */
         char last_words[256]; /* the last line it wrote on standard error, for people */
 };
 
@@ -75,6 +80,9 @@ bool trial_succeeded(const struct trial *t);
 
 /* "exit code 3", "killed by SIGSEGV", "stopped after 10 s: over its time" ... */
 void trial_say_end(const struct trial *t, const struct trial_options *options, char *buf, size_t n);
+
+/* Takes away a run's file, and what stands for it in the state directory. */
+void trial_forget(const struct trial *t, const char *record);
 
 /* 0, whatever became of the command; a negative errno where it could not even be tried. */
 int trial_run(struct trial *ret, const struct trial_options *options);
