@@ -10,8 +10,9 @@
  * looked at, is below 0.01. Where later neighbours correlate, ranks wander by themselves, and z is
  * taken down by what that does to the variance of a mean.
  *
- * Ranks cannot tell a few values from chance: those are warm-up where they are above all later ones
- * and far from them (twice what makes an outlier), one after the other from the beginning.
+ * Ranks cannot tell a few values from chance, nor how far a step goes where later values wander:
+ * those at the beginning are warm-up, too, where they are above all later ones and far from them
+ * (twice what makes an outlier).
  */
 #include "common/stats.h"
 
@@ -83,10 +84,35 @@ static bool stand_off(const double *series, size_t n, size_t t, double least)
                lowest - middle > least * fabs(middle);
 }
 
+/* Where, in the first half, all before are furthest above all later ones; 0: nowhere. */
+static size_t widest_gap(const double *series, size_t n)
+{
+        _cleanup_(freep) double *above = calloc(n + 1, sizeof(*above));
+        double lowest = INFINITY, widest = 0;
+        size_t at = 0;
+
+        if (!above)
+                return 0;
+        above[n] = -INFINITY;
+        for (size_t i = n; i-- > 0;)
+                above[i] = fmax(above[i + 1], series[i]);
+        for (size_t t = 1; t <= n / 2; t++) {
+                lowest = fmin(lowest, series[t - 1]);
+                if (lowest - above[t] > widest) {
+                        widest = lowest - above[t];
+                        at = t;
+                }
+        }
+        return at;
+}
+
 static size_t by_distance(const double *series, size_t n, double least)
 {
-        size_t t = n / 4 < MOST_SINGLE ? n / 4 : MOST_SINGLE;
+        size_t t = widest_gap(series, n);
 
+        if (t && stand_off(series, n, t, least))
+                return t;
+        t = n / 4 < MOST_SINGLE ? n / 4 : MOST_SINGLE;
         while (t && !stand_off(series, n, t, least))
                 t--;
         return t;

@@ -220,6 +220,9 @@ static void warm_up_is_found_and_not_invented(void **state)
                 /* the same step, but smaller than what matters */
                 assert_int_equal(stats_warmup(series, N, 0.5), 0);
         }
+        for (int i = 0; i < 40; i++) /* a step before values that wander */
+                series[i] = i < 10 ? 200 + normal() : 100 + i / 10 + 0.1 * normal();
+        assert_int_equal(stats_warmup(series, 40, 0.02), 10);
         for (int i = 0; i < TIMES; i++) {
                 draw(series, N, AUTOREGRESSION, 0.5);
                 for (int k = 0; k < N; k++)
