@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * infprof diff: two runs beside each other. Of memory, so far.
+ * infprof diff: two sides beside each other, each a run or several; or, of one run a side, what
+ * they allocate and keep (--memory).
  */
 #include "cli/cmd.h"
 
@@ -8,26 +9,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/diff-view.h"
+#include "cli/diff-memory-view.h"
+#include "cli/diff-show.h"
+#include "cli/diff-sides.h"
 #include "cli/memory-source.h"
+#include "cli/screen.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/report-diff-memory.h"
 
-#define ROWS 10
+#define MEMORY_ROWS 10
 
 static void usage(void)
 {
-        puts("usage: infprof diff --memory [OPTION...] A B\n"
+        puts("usage: infprof diff [OPTION...] A B\n"
              "\n"
-             "Shows what run B has beside run A. Each is an id, a run file, the pid of an engine "
-             "that\n"
-             "runs, or latest.\n"
+             "Is B faster than A, where does the difference come from, and what else differs? A "
+             "and B\n"
+             "are each a run (an id, a run file, the pid of an engine that runs, or latest), a "
+             "folder\n"
+             "of run files, or several of these joined by commas. Only sets of 4 runs or more "
+             "tell\n"
+             "whether a difference is more than runs differ by themselves: infprof ab makes them.\n"
              "\n"
-             "  -m, --memory   what they allocate and keep, and what it costs\n"
-             "  -n, --rows N   at most so many categories, ops and stacks: 10 by default, 0 = all\n"
-             "  -j, --json     the whole document (infprof.diff/1)\n"
+             "      --by WHAT  token (default, where both make some) or wall: whose time the "
+             "verdict\n"
+             "                 is about\n"
+             "  -m, --memory   of one run a side: what they allocate and keep, and what it costs\n"
+             "  -n, --rows N   at most so many rows of each table, 0 = all. Unless told, what "
+             "finds\n"
+             "                 room on the terminal (10 with --memory)\n"
+             "  -j, --json     the whole document (infprof.diff/1, infprof.diff-memory/1)\n"
              "  -h, --help     this help\n"
              "\n"
              "Exit codes: 0 done, 2 usage, 3 there is no such run or it cannot be read.");
@@ -36,67 +49,78 @@ static void usage(void)
 struct request {
         const char *a, *b;
         bool memory, as_json;
+        enum diff_by by;
         size_t rows;
 };
 
-/* 0; or 1 + exit code */
+static int take(void *userdata, int option, int argc, char **argv)
+{
+        struct request *r = userdata;
+
+        switch (option) {
+        case 'm':
+                r->memory = true;
+                return 0;
+        case 'n':
+                return cmd_take_rows("diff", optarg, &r->rows) ? 1 + CMD_USAGE : 0;
+        case 'y':
+                if (!strcmp(optarg, "token"))
+                        r->by = DIFF_BY_TOKENS;
+                else if (!strcmp(optarg, "wall"))
+                        r->by = DIFF_BY_WALL;
+                else {
+                        cmd_error("diff", "--by '%s': it is token or wall", optarg);
+                        return 1 + CMD_USAGE;
+                }
+                return 0;
+        case 'j':
+                r->as_json = true;
+                return 0;
+        case 'h':
+                usage();
+                return 1 + cmd_finish("diff", CMD_DONE);
+        default:
+                return 1 + cmd_bad_option(argc, argv, option);
+        }
+}
+
 /* 0; or 1 + exit code */
 static int parse(int argc, char **argv, struct request *ret)
 {
-        static const struct option options[] = {{"memory", no_argument, NULL, 'm'},
-                                                {"rows", required_argument, NULL, 'n'},
-                                                {"json", no_argument, NULL, 'j'},
-                                                {"help", no_argument, NULL, 'h'},
-                                                {}};
-        int o;
+        static const struct option options[] = {
+                {"memory", no_argument, NULL, 'm'},   {"rows", required_argument, NULL, 'n'},
+                {"by", required_argument, NULL, 'y'}, {"json", no_argument, NULL, 'j'},
+                {"help", no_argument, NULL, 'h'},     {}};
+        int r;
 
-        *ret = (struct request){.rows = ROWS};
-        opterr = 0;
-        while ((o = getopt_long(argc, argv, ":mn:jh", options, NULL)) != -1) {
-                switch (o) {
-                case 'm':
-                        ret->memory = true;
-                        break;
-                case 'n':
-                        if (cmd_take_rows("diff", optarg, &ret->rows))
-                                return 1 + CMD_USAGE;
-                        break;
-                case 'j':
-                        ret->as_json = true;
-                        break;
-                case 'h':
-                        usage();
-                        return 1 + CMD_DONE;
-                default:
-                        return 1 + cmd_bad_option(argc, argv, o);
-                }
-        }
-        if (!ret->memory) {
-                cmd_error("diff", "only memory can be compared yet; give --memory");
-                return 1 + CMD_USAGE;
-        }
+        *ret = (struct request){.rows = SCREEN_FIT};
+        r = cmd_each_option(argc, argv, ":mn:jh", options, take, ret);
+        if (r)
+                return r;
         if (argc - optind < 2) {
-                cmd_error("diff", "which two runs? infprof diff --memory A B");
+                cmd_error("diff", "which two runs, or sets of runs? infprof diff A B");
                 return 1 + CMD_USAGE;
         }
         ret->a = argv[optind++];
         ret->b = argv[optind++];
-        return optind < argc ? 1 + cmd_extra_operand(argv, argv[optind]) : 0;
+        if (optind < argc)
+                return 1 + cmd_extra_operand(argv, argv[optind]);
+        if (ret->memory && !(diff_side_is_one(ret->a) && diff_side_is_one(ret->b))) {
+                cmd_error("diff", "--memory is of one run a side; without it sets are compared");
+                return 1 + CMD_USAGE;
+        }
+        return 0;
 }
 
-int cmd_diff(int argc, char **argv)
+static int diff_memory(const struct request *request)
 {
         _cleanup_(json_decrefp) json_t *a = NULL, *b = NULL, *document = NULL;
         _cleanup_(freep) char *why = NULL;
-        struct request request;
-        int r = parse(argc, argv, &request);
+        size_t rows = request->rows == SCREEN_FIT ? MEMORY_ROWS : request->rows;
+        int r = memory_source_get("diff", &(struct memory_request){.run = request->a}, &a);
 
-        if (r)
-                return r - 1;
-        text_init();
-        r = memory_source_get("diff", &(struct memory_request){.run = request.a}, &a);
         if (!r)
-                r = memory_source_get("diff", &(struct memory_request){.run = request.b}, &b);
+                r = memory_source_get("diff", &(struct memory_request){.run = request->b}, &b);
         if (r)
                 return r;
         r = report_diff_memory(&document, a, b, &why);
@@ -104,11 +128,29 @@ int cmd_diff(int argc, char **argv)
                 cmd_error("diff", "%s", why ? why : strerror(r < 0 ? -r : 22));
                 return CMD_NO;
         }
-        if (request.as_json)
+        if (request->as_json)
                 return cmd_print_json("diff", document);
-        if (!diff_print(document, request.rows, table_output_width(), stdout)) {
+        if (!diff_memory_print(document, rows, table_output_width(), stdout)) {
                 cmd_error("diff", "out of memory");
                 return CMD_NO;
         }
         return cmd_finish("diff", CMD_DONE);
+}
+
+int cmd_diff(int argc, char **argv)
+{
+        struct request request;
+        int r = parse(argc, argv, &request);
+
+        if (r)
+                return r - 1;
+        text_init();
+        if (request.memory)
+                return diff_memory(&request);
+        return diff_show(&(struct diff_request){.verb = "diff",
+                                                .a = request.a,
+                                                .b = request.b,
+                                                .by = request.by,
+                                                .as_json = request.as_json,
+                                                .rows = request.rows});
 }

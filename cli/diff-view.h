@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two runs beside each other for people: a view of infprof.diff/1.
+ * Two sides beside each other for people: a view of infprof.diff/1.
  */
 #pragma once
 
 #include <jansson.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdio.h>
 
-/* At most `rows` of each list (0: all); lines of `width` columns (0: no limit). False: no memory.
- */
-bool diff_print(const json_t *document, size_t rows, unsigned width, FILE *f);
+#include "cli/view.h"
+
+/* False: no memory. */
+bool diff_print(const struct view *v, size_t rows, const json_t *document);
+
+/* diff-rows-view.c: ops and rows finer than ops, and figures. Rows that are shown: as screen.h. */
+bool diff_print_rows(const struct view *v, size_t rows, const json_t *document);
+bool diff_print_figures(const struct view *v, size_t rows, const json_t *document);

@@ -203,6 +203,54 @@ int run_find_document(const char *verb, const char *run, const struct run_docume
         return document_of_file(verb, run, what, ret);
 }
 
+/* The run of all that is meant by a pid, or (NULL) the newest. */
+static const json_t *among(const json_t *list, const char *pid)
+{
+        const json_t *run;
+        size_t i;
+
+        json_array_foreach(json_object_get(list, "runs"), i, run)
+        {
+                if (!pid || (json_is_true(json_object_get(run, "live")) &&
+                             text_number(run, "pid") == strtod(pid, NULL)))
+                        return run;
+        }
+        return NULL;
+}
+
+/* Of a pid, or (NULL) the newest of all. */
+static int file_in_list(const char *verb, const char *pid, char **ret)
+{
+        _cleanup_(json_decrefp) json_t *list = NULL;
+        const char *file;
+        int r = run_find_all(verb, &list);
+
+        if (r)
+                return r;
+        file = text_string(among(list, pid), "file", NULL);
+        if (!file && pid)
+                return unknown_run(verb, pid);
+        if (!file) {
+                cmd_error(verb, "there is no run yet; infprof record CMD… makes one");
+                return CMD_NOTHING;
+        }
+        *ret = strdup(file);
+        return *ret ? CMD_DONE : CMD_NO;
+}
+
+int run_find_file(const char *verb, const char *run, char **ret)
+{
+        if (!run || !strcmp(run, "latest"))
+                return file_in_list(verb, NULL, ret);
+        *ret = strchr(run, '/') ? NULL : file_of_id(run);
+        if (*ret)
+                return CMD_DONE;
+        if (!strchr(run, '/') && access(run, F_OK) < 0)
+                return is_number(run) ? file_in_list(verb, run, ret) : unknown_run(verb, run);
+        *ret = strdup(run);
+        return *ret ? CMD_DONE : CMD_NO;
+}
+
 static int build_report(const char *file, const void *userdata, json_t **ret, char **ret_why)
 {
         return report_build_file(file, ret, ret_why);

@@ -25,6 +25,9 @@ struct run_document {
 int run_find_document(const char *verb, const char *run, const struct run_document *what,
                       json_t **ret);
 
+/* The file that it is kept in, to be freed; of one that goes on, as far as it is written. */
+int run_find_file(const char *verb, const char *run, char **ret);
+
 /* Of these: its report (infprof.report/1). */
 int run_find_report(const char *verb, const char *run, json_t **ret);
 

@@ -292,7 +292,7 @@ int report_diff_memory(json_t **ret, const json_t *a, const json_t *b, char **re
         }
         o = json_object();
         memory = json_object();
-        report_set(o, "schema", json_string(DIFF_SCHEMA));
+        report_set(o, "schema", json_string(DIFF_MEMORY_SCHEMA));
         report_set(o, "a", build_side(a));
         report_set(o, "b", build_side(b));
         report_set(o, "memory", memory);

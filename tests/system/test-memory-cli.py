@@ -204,7 +204,7 @@ def control_characters_do_not_reach_the_terminal(s):
 def two_runs_beside_each_other(s):
     a, b = made(s), made(s, "--memory-improved", "20261121-100000-5001")
     doc = json.loads(s.infprof("diff", "--memory", "--json", a, b).stdout)
-    s.validate(doc, "doc/diff.schema.json")
+    s.validate(doc, "doc/diff-memory.schema.json")
     calls = doc["memory"]["totals"]["calls"]
     equal((calls["a"], calls["b"]), (document(s, a)["totals"]["calls"], document(s, b)["totals"]["calls"]), "calls")
     picture(s, "diff-memory-80", on_terminal(s, 80, "diff", "--memory", RUN, "20261121-100000-5001"))
@@ -239,9 +239,9 @@ def wrong_usage(s):
     for args in (["--by", "bogus"], ["--phase", "bogus"], ["-n", "x"], ["-n", "-1"], ["-n", ""], ["a", "b"],
                  ["--sections", "bogus"], ["--sections", ""], ["--from"], ["--bogus"]):
         refused(s, 2, "memory", *args)
-    for args in ([], [RUN, RUN], ["--memory"], ["--memory", RUN], ["--memory", RUN, RUN, RUN], ["--memory", "-n", "x"]):
+    for args in ([], [RUN], ["--memory"], ["--memory", RUN], ["--memory", RUN, RUN, RUN], ["--memory", "-n", "x"],
+                 ["--by", "x", RUN, RUN], ["--memory", f"{RUN},{RUN}", RUN], ["--memory", RUN, "."]):
         refused(s, 2, "diff", *args)
-    check("only memory" in refused(s, 2, "diff", RUN, RUN), "what there is")
     for args in ([], [""], ["a", "b"], ["--run", "x", "--pid", "1", "a"], ["--pid", "x", "a"], ["--pid", "", "a"]):
         refused(s, 2, "mark", *args)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The documents infprof.memory/1 and infprof.diff/1 as the library builds them (print-memory), from runs
+"""The documents infprof.memory/1 and infprof.diff-memory/1 as the library builds them (print-memory), from runs
 that make-run wrote: no shim, no daemon. Their figures are held against the fixture in
 tests/unit/test-memory.c; here it is their shape, whatever a run file lacks, and how large they may get."""
 
@@ -55,7 +55,7 @@ def differences_are_as_their_schema_says(s):
     a, b, empty = make_run(s, "a"), make_run(s, "b", "--memory-improved"), make_run(s, "empty")
     change(empty, "".join(f"DELETE FROM {t};" for t in TABLES + ["op", "process"]))
     for pair in ((a, b), (b, a), (a, a), (a, empty), (empty, empty)):
-        s.validate(memory(s, "--diff", *pair), "doc/diff.schema.json")
+        s.validate(memory(s, "--diff", *pair), "doc/diff-memory.schema.json")
     doc = memory(s, "--diff", a, a)["memory"]
     check(all(row["alloc_bytes"]["delta"] == 0 and row["in"] == "both" for row in doc["stacks"]), "a run against itself")
     check(not any(row["alloc_bytes"]["significant"] for row in doc["stacks"]), "a run against itself")
@@ -70,7 +70,7 @@ def schemas_are_strict(s):
                               lambda d: d["stacks"][0].pop("other"), lambda d: d["stacks"][0]["frames"][0].update(line=-1),
                               lambda d: d["categories"][0].update(alloc_share=1.01), lambda d: d["kv"].update(points=7),
                               lambda d: d["allocator"].update(kind="dlmalloc"), lambda d: d.update(schema="infprof.memory/2"))),
-            ("diff", ("--diff", a, b), (lambda d: d.update(more=1), lambda d: d["memory"]["stacks"][0].update({"in": "c"}),
+            ("diff-memory", ("--diff", a, b), (lambda d: d.update(more=1), lambda d: d["memory"]["stacks"][0].update({"in": "c"}),
                                         lambda d: d["memory"]["totals"]["calls"].pop("delta"),
                                         lambda d: d["memory"]["categories"][0]["alloc_bytes"].pop("significant")))):
         with open(s.source(f"doc/{name}.schema.json"), encoding="utf-8") as f:

@@ -737,7 +737,7 @@ static void differences(void **state)
 {
         json_t *o = diff();
 
-        is_text(o, "schema", "infprof.diff/1");
+        is_text(o, "schema", "infprof.diff-memory/1");
         is_text(o, "a.id", "20261121-090000-5001");
         is_text(o, "b.id", "20261121-100000-5001");
         is(o, "memory.totals.calls.a", 1315);

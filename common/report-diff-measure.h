@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* What two sides are compared by, and what that says. Private to common/report-diff*.c. */
+#pragma once
+
+#include <jansson.h>
+
+#include "common/report-diff-run.h"
+#include "common/report-diff-sets.h"
+#include "common/stats.h"
+
+/* At this level a difference is said, after correction where there are many. */
+#define DIFF_LEVEL 0.05
+
+/* One value a run, of both sides. */
+struct diff_values {
+        double *a, *b;
+        size_t n_a, n_b;
+        bool known; /* of all runs */
+};
+
+typedef double (*diff_value_fn)(const struct diff_run *run, const void *userdata);
+/* NaN: that run has none. To be done. */
+int diff_values_of(struct diff_values *ret, const struct diff_set *a, const struct diff_set *b,
+                   diff_value_fn fn, const void *userdata);
+void diff_values_done(struct diff_values *v);
+
+/* So few runs that even sides without a value in common would not differ at DIFF_LEVEL. */
+bool diff_too_few(size_t n_a, size_t n_b);
+
+/* {p, effect}; both null where there are too few. `ret_p`: NaN then. */
+int diff_put_test(json_t *o, const struct diff_values *v, double *ret_p);
+
+/*
+ * Sets `verdict`, `because`, `first`, `measure`, `speedup`. `ret_basis`: what rows are to be of;
+ * DIFF_N_BASES: neither side, or only one, has any.
+ */
+int diff_put_verdict(json_t *document, const struct diff_set *a, const struct diff_set *b,
+                     enum diff_by by, enum diff_basis *ret_basis);
+
+/* report-diff-parts.c: sets `whole`, `ops`, `rows`. */
+int diff_put_parts(json_t *document, const struct diff_set *a, const struct diff_set *b,
+                   enum diff_basis basis);
+
+/* report-diff-scalars.c: sets `figures`. */
+int diff_put_figures(json_t *document, const struct diff_set *a, const struct diff_set *b);

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sides of a difference: runs, from their files or from what `infprof ab` wrote down of them.
+ * The latter is read as somebody else's word: what is not of the form that it should have is said,
+ * and not used.
+ */
+#include "common/report-diff-sets.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/report-diff-private.h"
+#include "common/report-diff-run.h"
+#include "common/report-private.h"
+#include "common/runfile-private.h"
+
+int diff_set_init(struct diff_set *set)
+{
+        *set = (struct diff_set){.left_out = json_array()};
+        return set->left_out ? 0 : -ENOMEM;
+}
+
+void diff_set_done(struct diff_set *set)
+{
+        for (size_t i = 0; i < set->n; i++)
+                diff_run_free(set->at[i]);
+        free(set->at);
+        json_decref(set->left_out);
+        *set = (struct diff_set){0};
+}
+
+static void leave_out(struct diff_set *set, const char *file, const char *why)
+{
+        json_t *o = json_object();
+
+        report_set(o, "file", report_text(file));
+        report_set(o, "why", report_text(why));
+        json_array_append_new(set->left_out, o);
+}
+
+static int take(struct diff_set *set, struct diff_run *run)
+{
+        struct diff_run **slot = GROW(&set->at, &set->n, &set->room);
+
+        if (!slot)
+                return diff_run_free(run), -ENOMEM;
+        *slot = run;
+        return 0;
+}
+
+int diff_set_add(struct diff_set *set, const char *path, bool many, char **ret_why)
+{
+        _cleanup_(freep) char *why = NULL;
+        struct diff_run *run;
+        int r = diff_run_load(&run, path, &why);
+
+        if (!r)
+                return take(set, run);
+        if (many && r > 0) {
+                leave_out(set, path, why ? why : "it cannot be read");
+                return 0;
+        }
+        if (ret_why)
+                *ret_why = steal_ptr(why);
+        return r;
+}
+
+/* --- what was seen from outside --- */
+
+static const char *name_in(const char *path)
+{
+        const char *slash = path ? strrchr(path, '/') : NULL;
+
+        return slash ? slash + 1 : path;
+}
+
+static struct diff_run *find(const struct diff_set *set, const char *file)
+{
+        for (size_t i = 0; file && i < set->n; i++)
+                if (set->at[i]->file && !strcmp(name_in(set->at[i]->file), file))
+                        return set->at[i];
+        return NULL;
+}
+
+/* One that has no file: nothing but what is seen from outside. */
+static struct diff_run *bare_run(const char *command, size_t number)
+{
+        struct diff_run *run = calloc(1, sizeof(*run));
+        char id[32];
+
+        if (!run)
+                return NULL;
+        snprintf(id, sizeof(id), "run %zu", number);
+        run->head = json_object();
+        run->figures = json_array();
+        run->surroundings = json_object();
+        report_set(run->head, "id", json_string(id));
+        report_set(run->head, "command", report_text(command));
+        report_set(run->head, "started_at", json_null());
+        report_set(run->head, "duration_ns", json_null());
+        report_set(run->surroundings, "command", report_text(command));
+        run->wall_ns = run->tokens = run->token_ns = NAN;
+        for (int b = 0; b < DIFF_N_BASES; b++)
+                run->rows[b].whole_ns = NAN;
+        return run;
+}
+
+static void put(struct diff_run *run, const json_t *trial, const char *member, const char *group,
+                const char *name, const char *unit)
+{
+        double v = diff_member(trial, member);
+
+        if (isfinite(v) && v >= 0)
+                json_array_append_new(run->figures,
+                                      json_pack("{s:s, s:s, s:s, s:f}", "group", group, "name",
+                                                name, "unit", unit, "value", v));
+}
+
+static int add_trial(struct diff_set *set, const json_t *trial, const char *command, size_t number)
+{
+        const char *file = json_string_value(json_object_get(trial, "file"));
+        const char *how = json_string_value(json_object_get(trial, "failed"));
+        struct diff_run *run = find(set, file);
+        double wall = diff_member(trial, "wall_ns");
+
+        if (how && !run) {
+                leave_out(set, file ? file : "a run without a file", how);
+                return 0;
+        }
+        if (file && !run)
+                return 0; /* said already, or taken away since */
+        if (!run) {
+                run = bare_run(command, number);
+                if (!run || take(set, run))
+                        return -ENOMEM;
+                put(run, trial, "wall_ns", "time", "wall", "ns");
+                put(run, trial, "peak_bytes", "memory", "resident at most", "bytes");
+        }
+        if (how)
+                run->how = "failed";
+        if (wall > 0)
+                run->wall_ns = wall;
+        put(run, trial, "user_ns", "time", "CPU, user", "ns");
+        put(run, trial, "system_ns", "time", "CPU, system", "ns");
+        put(run, trial, "others", "load", "CPUs taken by others", "rate");
+        put(run, trial, "stolen", "load", "CPUs stolen", "rate");
+        return 0;
+}
+
+int diff_set_add_trials(struct diff_set *set, const char *path, char **ret_why)
+{
+        json_error_t error;
+        _cleanup_(json_decrefp) json_t *o = json_load_file(path, 0, &error);
+        const char *schema = json_string_value(json_object_get(o, "schema"));
+        const char *command = json_string_value(json_object_get(o, "command"));
+        const json_t *trial;
+        size_t i;
+        int r = 0;
+
+        if (!o)
+                return runfile_explain(ret_why, -EINVAL, "'%s' cannot be read: %s", path,
+                                       error.text);
+        if (!schema || strcmp(schema, DIFF_TRIALS_SCHEMA) != 0 || !command)
+                return runfile_explain(ret_why, -EINVAL, "'%s' is no document %s", path,
+                                       DIFF_TRIALS_SCHEMA);
+        json_array_foreach(json_object_get(o, "trials"), i, trial)
+        {
+                if (!r && json_is_object(trial))
+                        r = add_trial(set, trial, command, i + 1);
+        }
+        return r;
+}
+
+void diff_set_settle(struct diff_set *set)
+{
+        size_t n_good = 0, n = 0;
+
+        for (size_t i = 0; i < set->n; i++)
+                n_good += !set->at[i]->how;
+        for (size_t i = 0; n_good && i < set->n; i++) {
+                struct diff_run *run = set->at[i];
+
+                if (!run->how) {
+                        set->at[n++] = run;
+                        continue;
+                }
+                leave_out(set, run->file ? run->file : "a run without a file", run->how);
+                diff_run_free(run);
+        }
+        if (n_good)
+                set->n = n;
+}

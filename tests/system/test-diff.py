@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""infprof diff, on run files that make-run wrote: what is typed wrongly, what is missing, that it fits the screen."""
+
+import json
+import os
+import shutil
+import sqlite3
+
+from harness import check, case, equal, main, near, one_line
+from pictures import fits_a_screen
+
+
+def made(s, name, **columns):
+    """A run file; `columns` of its process are changed."""
+    path = s.path(f"{name}.infprof")
+    s.run([s.built("tests/unit/make-run"), path], preload=False)
+    if columns:
+        with sqlite3.connect(path) as db:
+            for column, value in columns.items():
+                db.execute(f"UPDATE process SET {column} = ?", (value,))
+        db.close()
+    return path
+
+
+def diff(s, *args, **more):
+    doc = json.loads(s.infprof("diff", "--json", *args, **more).stdout)
+    s.validate(doc, "doc/diff.schema.json")
+    return doc
+
+
+def sums_up(doc):
+    for rows in ("ops", "rows"):
+        for key in ("a", "b", "delta"):
+            near(sum(r["self_ns"][key] for r in doc[rows]), doc["whole"][key], 1e-9, f"{rows}: {key}")
+
+
+@case
+def a_run_and_itself(s):
+    run = made(s, "a")
+    doc = diff(s, run, run)
+    equal(doc["verdict"], "no difference shown", "verdict")
+    equal(doc["surroundings"], [], "what is different around it")
+    equal({o["self_ns"]["delta"] for o in doc["ops"]}, {0}, "differences of ops")
+    sums_up(doc)
+
+
+@case
+def sides_are_runs_folders_and_lists(s):
+    a, b = made(s, "a"), made(s, "b")
+    os.makedirs(s.path("set"))
+    for i in range(4):
+        shutil.copy(a, s.path(f"set/{i}.infprof"))
+    for side, n in ((a, 1), (f"{a},{b}", 2), (s.path("set"), 4), (f"{s.path('set')},{b}", 5), (f"{a},", 1)):
+        doc = diff(s, side, b)
+        equal(len(doc["a"]["runs"]), n, f"runs of {side}")
+    comma = s.path("x,y.infprof")
+    shutil.copy(a, comma)
+    equal(len(diff(s, comma, b)["a"]["runs"]), 1, "a name with a comma that is there")
+    doc = diff(s, s.path("set"), s.path("set"))
+    equal(doc["verdict"], "no difference shown", "a set and itself")
+    check(not any(o["changed"] for o in doc["ops"] + doc["figures"]), "nothing has changed")
+    sums_up(doc)
+
+
+@case
+def what_cannot_be_read_is_left_out_of_a_set(s):
+    a, b = made(s, "a"), made(s, "b")
+    os.makedirs(s.path("set"))
+    shutil.copy(a, s.path("set/1.infprof"))
+    with open(s.path("set/2.infprof"), "w", encoding="utf-8") as f:
+        f.write("no run")
+    doc = diff(s, s.path("set"), b)
+    equal(len(doc["a"]["runs"]), 1, "those that can be read")
+    equal([os.path.basename(o["file"]) for o in doc["a"]["left_out"]], ["2.infprof"], "left out")
+    check(any("left out" in note for note in doc["notes"]), "it is said")
+    one_line(s.infprof("diff", s.path("set/2.infprof"), b, code=3).stderr, "alone it is an error")
+
+
+@case
+def parts_of_a_file_that_are_missing(s):
+    """Rows gone from a table: what they told is not known, all else is."""
+    b = made(s, "b")
+    for tables in (["ledger", "ledger_row"], ["op_phase", "thread_op"], ["thread", "thread_op"], ["token_point"], ["machine"],
+                   ["process", "op", "op_phase", "thread", "thread_op", "site", "second", "size_class", "note"]):
+        a = made(s, "a")
+        with sqlite3.connect(a) as db:
+            for table in tables:
+                db.execute(f"DELETE FROM {table}")
+        db.close()
+        doc = diff(s, a, b)
+        if "process" in tables:
+            equal((doc["verdict"], doc["measure"]), ("not comparable", None), "verdict of a run without anything")
+        if doc["whole"]:
+            sums_up(doc)
+        s.infprof("diff", a, b)
+        os.unlink(a)
+    a = made(s, "a")
+    with sqlite3.connect(a) as db:
+        db.execute("DROP TABLE ledger")
+    db.close()
+    text = s.infprof("diff", a, b, code=3).stderr
+    one_line(text, "without a table")
+    check("damaged" in text, text)
+
+
+@case
+def other_engines_and_machines_come_first(s):
+    a, b = made(s, "a"), made(s, "b", exe="/opt/other/motor")
+    doc = diff(s, a, b)
+    check("different engines" in doc["first"][0] and "motor" in doc["first"][0], f"first: {doc['first']}")
+    text = s.infprof("diff", a, b).stdout
+    check(text.startswith("beware"), f"said first: {text[:80]}")
+    with sqlite3.connect(b) as db:
+        db.execute("DELETE FROM machine")
+        db.execute("INSERT INTO machine VALUES ('fedcba9876543210', '{}')")
+    db.close()
+    with sqlite3.connect(a) as db:
+        db.execute("DELETE FROM machine")
+        db.execute("INSERT INTO machine VALUES ('0123456789abcdef', '{}')")
+    db.close()
+    doc = diff(s, a, b)
+    equal(doc["verdict"], "not comparable", "verdict")
+    check("machines" in doc["because"] and "machines" in doc["first"][0], f"because {doc['because']}")
+
+
+@case
+def what_is_typed_wrongly(s):
+    a = made(s, "a")
+    os.makedirs(s.path("empty"))
+    for code, args in ((2, []), (2, [a]), (2, [a, a, a]), (2, ["--by", "x", a, a]), (2, ["-n", "x", a, a]), (2, ["--bogus"]),
+                       (2, ["--memory", s.path("empty"), a]), (2, ["--memory", f"{a},{a}", a]),
+                       (3, ["nonesuch", a]), (3, [a, "/nonesuch"]), (3, ["", a]), (3, [",", a]), (3, [s.path("empty"), a]),
+                       (3, ["4294967", a])):
+        run = s.infprof("diff", *args, code=code)
+        one_line(run.stderr, f"diff {args}")
+        equal(run.stdout, "", "stdout")
+    check("latest" in s.infprof("diff", "--help").stdout, "help")
+
+
+@case
+def it_fits_the_screen(s):
+    a, b = made(s, "a"), made(s, "b", exe="/opt/other/motor")
+    fits_a_screen(s, "diff", a, b)
+
+
+main()
