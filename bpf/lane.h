@@ -18,6 +18,7 @@ static __always_inline __u32 state_of_kind(__u8 kind)
         case KIND_GRAPH:
                 return STATE_GRAPH;
         case KIND_CALL:
+        case KIND_MARKER:
                 return STATE_CALL;
         case KIND_WAIT:
                 return STATE_WAIT;

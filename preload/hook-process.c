@@ -8,6 +8,7 @@
 #include "preload/allocator.h"
 #include "preload/engine.h"
 #include "preload/heap.h"
+#include "preload/marker.h"
 #include "preload/marks.h"
 #include "preload/real.h"
 #include "preload/slots.h"
@@ -39,6 +40,8 @@ void ifp_after_fork_child(void)
         ifp_tokens_after_fork();
         ifp_kv_after_fork();
         ifp_marks_after_fork();
+        ifp_markers_after_fork(tls);
+        ifp_told_after_fork();
         ifp_ledger_after_fork();
         ifp_map_after_fork();
         ifp_tables_after_fork();
@@ -55,7 +58,10 @@ IFP_EXPORT pid_t fork(void)
         ifp_real_init();
         ifp_live_at_fork = ifp_seg && ifp_alive() ? ifp_live_now() : ifp_live_at_fork;
         ifp_spawn_begin(&spawn, IFP_SPAWN_FORK, FRAME);
+        ifp_markers_fork(true);
         pid = ifp_real.fork();
+        if (pid)
+                ifp_markers_fork(false);
         ifp_spawn_end(&spawn, pid > 0);
         if (!pid) {
                 IFP_KEEP_ERRNO;

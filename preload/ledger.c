@@ -5,7 +5,7 @@
  * at the end of the step before, and divides each thread's time in the step into rows.
  *
  * What a lane knows is exact and exclusive: time in outermost ops (the floor's child), self time of
- * ops that are calls or graphs, time in waits by what was open around them. What is left of the
+ * ops that are calls, markers or graphs, time in waits by what was open around them. What is left of the
  * outermost ops is compute. The kernel's view (where it was not running though it could, page
  * faults, system calls) and the estimates (allocator, stamps) are then taken out of what they
  * fell into. Each part is cut at what is left of the whole, so the rows of a thread sum to its
@@ -112,7 +112,7 @@ static void read_open(struct ifp_lane *lane, uint64_t now, struct reading *r)
 
                 start = ifp_word(&o->start);
                 self = less(self, o->child & IFP_TICKS_MASK);
-                if (kind == IFP_KIND_CALL)
+                if (kind == IFP_KIND_CALL || kind == IFP_KIND_MARKER)
                         r->call += self;
                 else if (kind == IFP_KIND_GRAPH)
                         r->graph += self;
@@ -201,6 +201,7 @@ static void read_lane(uint32_t i, bool live, uint64_t now, struct reading *r)
         r->top = ifp_word(&lane->open[0].child);
         r->spans = ifp_word(&lane->writer.head) + ifp_word(&lane->n_folded);
         read_ops(lane, r);
+        r->call += ifp_word(&lane->marker_self);
         read_waits(lane, live ? now : 0, r);
         if (live) {
                 r->lived += less(now, ifp_word(&lane->start_ticks));

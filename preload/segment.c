@@ -201,6 +201,9 @@ static void inherit(struct ifp_segment *seg, const struct ifp_segment *parent)
         to->shapes = from->shapes;
         to->n_types = from->n_types;
         ifp_copy(seg->types, parent->types, from->n_types * sizeof(parent->types[0]));
+        to->n_counters = from->n_counters;
+        ifp_copy(seg->counters, parent->counters, sizeof(seg->counters));
+        to->n_markers = from->n_markers;
         to->n_layers = from->n_layers < IFP_MAX_LAYERS ? from->n_layers : IFP_MAX_LAYERS;
         ifp_copy(seg->layers, parent->layers, to->n_layers * sizeof(parent->layers[0]));
         ifp_copy(seg->layer_buckets, parent->layer_buckets, sizeof(seg->layer_buckets));

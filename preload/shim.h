@@ -54,6 +54,7 @@ struct ifp_tls {
         uint16_t node_op;     /* engine-ggml: of the node begun last; 0: it computes nothing */
         uint64_t born;        /* ticks; when it was asked for */
         uint64_t stub;        /* engine-openmp: the one that its stand-in was called by */
+        uint32_t markers_deep; /* markers begun that found no room, and not ended */
 };
 
 /* The .S file knows these offsets. */
@@ -321,6 +322,8 @@ struct ifp_open *ifp_hook_push(struct ifp_tls *tls, const struct ifp_stub *stub,
 struct ifp_open *ifp_open_push(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op,
                                uint32_t phase, uint64_t sp, uint64_t start);
 void ifp_open_pop(struct ifp_lane *lane, struct ifp_open *o);
+/* Of one that never returned, or was never ended. */
+void ifp_close_left(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_open *o);
 /*
  * A paired span has no call of its own: it begins and ends at marks around
  * it, and the mark that ends it is known only at the next begin. Marks are set in
@@ -351,6 +354,7 @@ static inline uint32_t ifp_state_of_kind(uint32_t kind)
 {
         switch (kind) {
         case IFP_KIND_CALL:
+        case IFP_KIND_MARKER: /* what its own time is spent with nobody tells */
                 return IFP_STATE_CALL;
         case IFP_KIND_GRAPH:
                 return IFP_STATE_GRAPH;

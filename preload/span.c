@@ -17,6 +17,7 @@
  *   closed: it may go on later.
  */
 #include "preload/layer.h"
+#include "preload/marker.h"
 #include "preload/shape.h"
 
 #define NEAR_BYTES (1ull << 20) /* two frames of one foreign stack are taken to be this near */
@@ -173,7 +174,7 @@ void ifp_fast_again(struct ifp_tls *tls)
                 tls->fast = lane;
 }
 
-static void close_left(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_open *o)
+void ifp_close_left(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_open *o)
 {
         struct ifp_open copy = *o;
         uint64_t around = ifp_open_prev(lane, o), now = ifp_ticks();
@@ -201,6 +202,8 @@ static void close_left(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_op
                 ifp_child_add(lane, copy.start, around, now - copy.start);
         ifp_span_write(lane, ifp_open_op(&copy), copy.phase, copy.start, now - copy.start,
                        open_child(&copy), open_depth(&copy), copy.flags | IFP_REC_LEFT, copy.arg);
+        if (ifp_seg->ops[ifp_open_op(&copy)].kind == IFP_KIND_MARKER)
+                ifp_marker_left(lane, &copy, now - copy.start);
 }
 
 /* Its frame is taken to lie just below that of the op around it: there it ends at the latest. */
@@ -241,7 +244,7 @@ void ifp_paired_finish(struct ifp_tls *tls, struct ifp_lane *lane)
         uint64_t around = ifp_open_prev(lane, o), dur = tls->paired_end - copy.start;
 
         if (!tls->paired_end) {
-                close_left(tls, lane, o);
+                ifp_close_left(tls, lane, o);
                 return;
         }
         tls->paired = 0;
@@ -290,7 +293,7 @@ static void close_overlaid(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t 
 {
         for (struct ifp_open *o = lane->open + 1; o < lane->open + IFP_MAX_OPEN; o++)
                 if (o->state == IFP_OPEN_ASIDE && o->sp == sp)
-                        close_left(tls, lane, o);
+                        ifp_close_left(tls, lane, o);
 }
 
 /*
@@ -304,7 +307,7 @@ void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all
                 bool own = on_own_stack(tls, o->sp);
 
                 if (all) {
-                        close_left(tls, lane, o);
+                        ifp_close_left(tls, lane, o);
                 } else if (o->state != IFP_OPEN_SET) {
                         break; /* being opened: we are a handler in the midst of it */
                 } else if (own != on_own_stack(tls, sp)) {
@@ -314,7 +317,7 @@ void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all
                 } else if (o->sp > sp && (own || o->sp - sp < NEAR_BYTES)) {
                         break; /* o encloses us */
                 } else if (own) {
-                        close_left(tls, lane, o);
+                        ifp_close_left(tls, lane, o);
                 } else {
                         set_aside(tls, lane, o);
                 }
@@ -322,7 +325,7 @@ void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all
         if (all && tls->n_aside) {
                 for (struct ifp_open *o = lane->open + 1; o < lane->open + IFP_MAX_OPEN; o++)
                         if (o->state == IFP_OPEN_ASIDE)
-                                close_left(tls, lane, o);
+                                ifp_close_left(tls, lane, o);
         } else if (tls->n_aside && !on_own_stack(tls, sp)) {
                 close_overlaid(tls, lane, sp);
                 take_up(tls, lane, sp);
@@ -456,7 +459,7 @@ static void close_above(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_o
                 if (above->state != IFP_OPEN_SET ||
                     (own == on_own_stack(tls, above->sp) && above->sp < o->sp &&
                      (own || o->sp - above->sp < NEAR_BYTES)))
-                        close_left(tls, lane, above);
+                        ifp_close_left(tls, lane, above);
         }
 }
 

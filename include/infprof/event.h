@@ -30,7 +30,8 @@ enum ifp_kind {
                                is what lies in tokens of other threads too: self times sum to the
                                time in which tokens were made */
         IFP_KIND_TTFT = 6,  /* time to first token of one sequence; not nested either */
-        IFP_N_KINDS = 7,
+        IFP_KIND_MARKER = 7, /* named by the engine itself (infprof.h) */
+        IFP_N_KINDS = 8,
 };
 
 /* Flags of a record. */

@@ -24,6 +24,8 @@
  *   tokens     allocations of each decoded token
  *   ledger     where the time of each decoded token went
  *   kv         time of decoded tokens, and of ops in them, by the length of their KV cache
+ *   counters   names of what the engine counts itself; how much, the lanes say
+ *   instants   marks and texts of the engine, the last ones
  *   pool       blocks of fold tables, handed out in order
  *   lanes      one a thread: identity, ring, exact rows, fold table, open ops.
  *              A lane is reused after its thread has ended.
@@ -39,6 +41,7 @@
 
 #include <infprof/event.h>
 #include <infprof/hist.h>
+#include <infprof/marker.h>
 #include <infprof/ring.h>
 #include <infprof/version.h>
 
@@ -200,6 +203,15 @@ struct ifp_live {
         uint32_t n_expert_cells;    /* of expert_choices, handed out */
         uint64_t moe_refused;       /* products of experts in layers that found no room */
         uint64_t moe_unplaced;      /* those whose layer is not told */
+        uint32_t n_counters;        /* entries complete */
+        uint32_t n_markers;         /* distinct names of markers so far */
+        uint64_t counters_refused;  /* calls that found the table full: counted nowhere */
+        uint64_t markers_refused;   /* markers begun whose name found no room: they are one op */
+        uint64_t markers_left;      /* closed by what was around them, not by their own end */
+        uint64_t markers_unmatched; /* ends of markers that were not open on their thread */
+        uint64_t tiles_unmatched;   /* ends of tiles that were not begun on their thread */
+        uint64_t requests_ok, requests_failed; /* infprof_result() */
+        uint64_t n_instants;                   /* ever written */
 };
 
 /* Can the operands of an engine's ops be read? */
@@ -396,7 +408,7 @@ static inline uint32_t ifp_wait_group(uint32_t kind)
  */
 enum ifp_state {
         IFP_STATE_NONE = 0,    /* in no op */
-        IFP_STATE_CALL = 1,    /* an op of kind CALL */
+        IFP_STATE_CALL = 1,    /* an op of kind CALL or MARKER */
         IFP_STATE_GRAPH = 2,   /* an op of kind GRAPH */
         IFP_STATE_COMPUTE = 3, /* an op of kind KERNEL or NODE */
         IFP_STATE_WAIT = 4,    /* a wait, or an op of kind WAIT */
@@ -782,7 +794,8 @@ struct ifp_open {
         uint8_t flags; /* of the record to come */
         uint8_t reserved1;
         uint16_t layer; /* index in layers; 0 = none */
-        uint16_t reserved2[7];
+        uint16_t reserved2[3];
+        int64_t live; /* of a marker: live bytes as it began */
 };
 _Static_assert(sizeof(struct ifp_open) == 64, "ABI");
 
@@ -838,6 +851,12 @@ struct ifp_lane {
         _Alignas(4096) struct ifp_record ring[IFP_RING_SLOTS];
         struct ifp_shape_row shapes[IFP_MAX_SHAPES][IFP_N_PHASES];
         struct ifp_shape_row layers[IFP_MAX_LAYERS][IFP_N_PHASES];
+        struct ifp_marker_row markers[IFP_MAX_OPS];
+        uint64_t counted[IFP_MAX_COUNTERS]; /* of each counter */
+        uint64_t counts[IFP_MAX_COUNTERS];  /* calls that did so */
+        struct ifp_tile_row tiles[IFP_N_TILE_LEVELS];
+        uint64_t marker_self; /* ticks of markers that ended, less those of ops in them */
+        uint64_t marker_pad[15];
         /* `time` in phase decode, as it stood when the last token was done. Shim's own, by the
          * thread that decodes */
         struct ifp_time_row kv_seen[IFP_KV_OPS];
@@ -870,6 +889,8 @@ struct ifp_segment {
         _Alignas(4096) struct ifp_ledger_sums ledger;
         _Alignas(64) struct ifp_token_record token_ring[IFP_TOKEN_RING];
         _Alignas(4096) struct ifp_kv kv;
+        _Alignas(64) uint32_t counters[IFP_MAX_COUNTERS]; /* into names */
+        struct ifp_instant instants[IFP_MAX_INSTANTS];
         _Alignas(4096) uint32_t wait_buckets[IFP_MAX_WAITS]; /* shim's own */
         struct ifp_wait waits[IFP_MAX_WAITS];
         _Alignas(4096) uint32_t shape_buckets[IFP_MAX_SHAPES]; /* shim's own: index, 0 = none */

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Markers: ops that the engine begins and ends itself (<infprof/infprof.h>). They lie on the
+ * thread's stack of open ops as any other does, and so have its times, children and allocations.
+ *
+ * A marker has no frame of its own: it may be begun in one function and ended in another. It is
+ * taken to lie just inside the op around it, and without one at the end of the thread's stack; so
+ * it is open until its own end, or that of what is around it. One that ends closes the markers
+ * above it, which were forgotten; ops above it stay.
+ */
+#include "preload/marker.h"
+
+#include <infprof/infprof.h>
+
+#undef infprof_begin
+#undef infprof_end
+
+#define SLOTS     4096u
+#define FAR_BYTES 4096u /* where the end of a stack is not known, it is taken to be so far */
+
+/* Ops by the names of markers. Entries stay. */
+static struct slot {
+        uint64_t hash; /* 0: free; stored last */
+        uint32_t op;
+} slots[SLOTS];
+static uint32_t lock, other_op;
+
+/* Markers open on the thread that forks, so that the child may end what it did not begin. */
+static uint32_t open_at_fork, inherited;
+
+#define HERE ((uint64_t)(uintptr_t)__builtin_frame_address(0))
+
+static uint64_t hash_of(const char *name)
+{
+        uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a */
+
+        for (; *name; name++)
+                h = (h ^ (uint8_t)*name) * 0x100000001b3ull;
+        return h ? h : 1;
+}
+
+static const char *name_of_op(uint32_t op)
+{
+        return ifp_seg->names + ifp_seg->ops[op].name;
+}
+
+/* The op of a name, or 0. *ret_slot: where it is, or belongs. */
+static uint32_t find(const char *name, uint64_t hash, uint32_t *ret_slot)
+{
+        uint32_t at = (uint32_t)(hash >> 52);
+
+        for (uint32_t n = 0; n < SLOTS; n++, at = (at + 1) % SLOTS) {
+                uint64_t have = __atomic_load_n(&slots[at].hash, __ATOMIC_ACQUIRE);
+
+                if (!have)
+                        break;
+                if (have == hash && !ifp_strcmp(name_of_op(slots[at].op), name))
+                        return slots[at].op;
+        }
+        *ret_slot = at;
+        return 0;
+}
+_Static_assert(SLOTS == 1u << 12 && IFP_MAX_MARKERS < SLOTS, "find");
+
+static uint32_t other(void)
+{
+        if (!other_op)
+                other_op = ifp_op("(other markers)", NULL, NULL, IFP_KIND_MARKER, false, 0);
+        return other_op;
+}
+
+/* Its signal handlers do nothing: they would wait for the lock that it holds. */
+static uint32_t add(struct ifp_tls *tls, const char *name, uint64_t hash)
+{
+        uint16_t busy = tls->busy++;
+        uint32_t at = 0, op;
+
+        ifp_lock(&lock);
+        op = find(name, hash, &at);
+        if (!op && ifp_seg->live.n_markers < IFP_MAX_MARKERS) {
+                op = ifp_op(name, NULL, NULL, IFP_KIND_MARKER, false, 0);
+                if (op == IFP_OP_OTHER) {
+                        op = 0;
+                } else {
+                        slots[at].op = op;
+                        __atomic_store_n(&slots[at].hash, hash, __ATOMIC_RELEASE);
+                        ifp_seg->live.n_markers++;
+                }
+        }
+        if (!op)
+                op = other();
+        ifp_unlock(&lock);
+        tls->busy = busy;
+        return op;
+}
+
+static const char *sane(const char *name)
+{
+        return name && *name ? name : "(no name)";
+}
+
+static uint32_t op_of(struct ifp_tls *tls, const char *name)
+{
+        uint64_t hash = hash_of(name = sane(name));
+        uint32_t at, op = find(name, hash, &at);
+
+        return op ? op : add(tls, name, hash);
+}
+
+/* Of one that was begun; 0: none of this name was. */
+static uint32_t op_of_begun(const char *name)
+{
+        uint32_t at, op;
+
+        name = sane(name);
+        op = find(name, hash_of(name), &at);
+        return op ? op : other_op;
+}
+
+static struct ifp_lane *settle(struct ifp_tls *tls)
+{
+        uint16_t busy = tls->busy++;
+
+        if (!ifp_alive())
+                ifp_first_record();
+        if (ifp_seg && !tls->lane)
+                ifp_lane_take(tls);
+        tls->busy = busy;
+        return ifp_seg ? tls->lane : NULL;
+}
+
+/* What other threads have not told yet is missing. */
+static int64_t live_here(const struct ifp_lane *lane)
+{
+        const struct ifp_lane_memory *m = &lane->memory;
+
+        return __atomic_load_n(&ifp_seg->live.live_bytes, __ATOMIC_RELAXED) +
+               (int64_t)(ifp_word(&m->alloc_usable) - ifp_word(&m->freed_usable)) -
+               *(const volatile int64_t *)&m->flushed_bytes;
+}
+
+static int64_t peak_here(void)
+{
+        return __atomic_load_n(&ifp_seg->live.peak_bytes, __ATOMIC_RELAXED);
+}
+
+/* Where a marker that is begun now ends at the latest. */
+static uint64_t reach_of(const struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp)
+{
+        if (lane->top)
+                return ifp_open_at(lane, lane->top)->sp - 1;
+        return sp >= tls->stack_lo && sp < tls->stack_hi ? tls->stack_hi - 8 : sp + FAR_BYTES;
+}
+
+static void prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp)
+{
+        if (IFP_UNLIKELY((lane->top && ifp_open_at(lane, lane->top)->sp <= sp) || tls->n_aside))
+                ifp_prune(tls, lane, sp, false);
+}
+
+static void begin(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, uint64_t sp)
+{
+        struct ifp_open *o;
+
+        if (IFP_UNLIKELY(op == other_op))
+                __atomic_fetch_add(&ifp_seg->live.markers_refused, 1, __ATOMIC_RELAXED);
+        if (IFP_UNLIKELY(tls->crowd)) {
+                __atomic_fetch_add(&lane->time[op][ifp_phase].untimed, 1, __ATOMIC_RELAXED);
+                return;
+        }
+        prune(tls, lane, sp);
+        o = ifp_open_push(tls, lane, op, ifp_phase, reach_of(tls, lane, sp), 0);
+        if (IFP_UNLIKELY(!o)) {
+                ifp_local_add(&lane->time[op][ifp_phase].untimed, 1);
+                tls->markers_deep++;
+                return;
+        }
+        o->live = live_here(lane);
+        lane->markers[op].peak_before = peak_here();
+        *(volatile uint64_t *)&o->start = ifp_ticks();
+}
+
+static void keep_bytes(struct ifp_marker_row *row, int64_t begin_bytes, int64_t end_bytes)
+{
+        int64_t change = end_bytes - begin_bytes, peak = peak_here(), highest;
+
+        highest = begin_bytes > end_bytes ? begin_bytes : end_bytes;
+        if (peak > row->peak_before && peak > highest)
+                highest = peak;
+        if (!row->n) {
+                row->first_bytes = begin_bytes;
+                row->least_change = row->most_change = change;
+                row->highest = highest;
+        }
+        row->begin_bytes += begin_bytes;
+        row->end_bytes += end_bytes;
+        row->last_bytes = end_bytes;
+        if (change < row->least_change)
+                row->least_change = change;
+        if (change > row->most_change)
+                row->most_change = change;
+        if (highest > row->highest)
+                row->highest = highest;
+        ifp_local_add(&row->n, 1);
+}
+
+static inline void over(struct ifp_lane *lane, uint32_t op, int64_t live, uint64_t dur,
+                        uint64_t child)
+{
+        ifp_local_add(&lane->marker_self, dur > child ? dur - child : 0);
+        keep_bytes(&lane->markers[op], live, live_here(lane));
+}
+
+void ifp_marker_left(struct ifp_lane *lane, const struct ifp_open *o, uint64_t dur)
+{
+        over(lane, ifp_open_op(o), o->live, dur, o->child & IFP_TICKS_MASK);
+        __atomic_fetch_add(&ifp_seg->live.markers_left, 1, __ATOMIC_RELAXED);
+}
+
+static bool is_marker(const struct ifp_open *o)
+{
+        return ifp_seg->ops[ifp_open_op(o) % IFP_MAX_OPS].kind == IFP_KIND_MARKER;
+}
+
+static struct ifp_open *find_open(struct ifp_lane *lane, uint32_t op)
+{
+        for (uint64_t i = lane->top; i; i = ifp_open_prev(lane, ifp_open_at(lane, i))) {
+                struct ifp_open *o = ifp_open_at(lane, i);
+
+                if (ifp_open_op(o) == op && o->state == IFP_OPEN_SET)
+                        return o;
+        }
+        return NULL;
+}
+
+static void close_markers_above(struct ifp_tls *tls, struct ifp_lane *lane,
+                                const struct ifp_open *until)
+{
+        for (uint64_t i = lane->top; i;) {
+                struct ifp_open *o = ifp_open_at(lane, i);
+
+                if (o == until)
+                        return;
+                i = ifp_open_prev(lane, o);
+                if (is_marker(o))
+                        ifp_close_left(tls, lane, o);
+        }
+}
+
+/* An end of what is not open here: begun too deep, by the parent before it forked, or a mistake. */
+static void not_open(struct ifp_tls *tls, uint32_t op)
+{
+        if (tls->markers_deep)
+                tls->markers_deep--;
+        else if (inherited)
+                inherited--;
+        else if (!op || ifp_seg->switches[op])
+                __atomic_fetch_add(&ifp_seg->live.markers_unmatched, 1, __ATOMIC_RELAXED);
+}
+
+static void end(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, uint64_t sp)
+{
+        uint64_t now = ifp_ticks(), around, dur, start, child;
+        struct ifp_open *o;
+        uint32_t phase;
+        int64_t live;
+
+        if (IFP_UNLIKELY(tls->crowd))
+                return;
+        prune(tls, lane, sp);
+        o = ifp_open_at(lane, lane->top);
+        if (IFP_UNLIKELY(!op || !lane->top || ifp_open_op(o) != op || o->state != IFP_OPEN_SET)) {
+                o = op ? find_open(lane, op) : NULL;
+                if (!o) {
+                        not_open(tls, op);
+                        return;
+                }
+                close_markers_above(tls, lane, o);
+        }
+        /* member by member: they were just written so, and a wider load would wait for them */
+        start = o->start;
+        child = o->child;
+        phase = o->phase;
+        live = o->live;
+        around = ifp_open_prev(lane, o);
+        ifp_open_pop(lane, o);
+        dur = now - start;
+        dur = dur > ifp_stamp ? dur - ifp_stamp : 1;
+        ifp_child_add(lane, start, around, dur);
+        ifp_span_write(lane, op, phase, start, dur, child & IFP_TICKS_MASK,
+                       (uint32_t)(child >> 48) & 0xff, 0, 0);
+        over(lane, op, live, dur, child & IFP_TICKS_MASK);
+        if (IFP_UNLIKELY(!tls->fast))
+                ifp_fast_again(tls);
+}
+
+/* In what is the shim's own nothing is recorded. NULL: not now. */
+static inline struct ifp_lane *lane_for(struct ifp_tls *tls)
+{
+        if (IFP_UNLIKELY(tls->busy || ifp_off || !ifp_seg))
+                return NULL;
+        return IFP_LIKELY(tls->lane && ifp_alive()) ? tls->lane : settle(tls);
+}
+
+/* Nothing of a child's own is closed by it, so none is opened for it either. */
+static inline bool is_of_parent(void)
+{
+        if (IFP_LIKELY(ifp_alive()))
+                return false;
+        if (inherited)
+                inherited--;
+        return true;
+}
+
+static inline bool is_off(const struct infprof_site *site)
+{
+        return !ifp_seg || (site->number && !ifp_seg->switches[site->number % IFP_MAX_OPS]);
+}
+
+static uint32_t op_at(struct ifp_tls *tls, struct infprof_site *site)
+{
+        uint32_t op = __atomic_load_n(&site->number, __ATOMIC_RELAXED);
+
+        if (IFP_LIKELY(op && op < IFP_MAX_OPS))
+                return op;
+        op = op_of(tls, site->name);
+        __atomic_store_n(&site->number, op, __ATOMIC_RELAXED);
+        return op;
+}
+
+IFP_EXPORT void infprof_site_begin(struct infprof_site *site)
+{
+        struct ifp_tls *tls = &ifp_tls;
+        struct ifp_lane *lane;
+        uint32_t op;
+
+        if (is_off(site))
+                return;
+        lane = lane_for(tls);
+        if (!lane)
+                return;
+        op = op_at(tls, site);
+        if (ifp_seg->switches[op])
+                begin(tls, lane, op, HERE);
+}
+
+/* The same for an end: of a name that was begun. What was begun nowhere yet is looked for again. */
+static uint32_t op_ended_at(struct infprof_site *site)
+{
+        uint32_t op = __atomic_load_n(&site->number, __ATOMIC_RELAXED);
+
+        if (IFP_LIKELY(op && op < IFP_MAX_OPS))
+                return op;
+        op = op_of_begun(site->name);
+        if (op != other_op)
+                __atomic_store_n(&site->number, op, __ATOMIC_RELAXED);
+        return op;
+}
+
+IFP_EXPORT void infprof_site_end(struct infprof_site *site)
+{
+        struct ifp_tls *tls = &ifp_tls;
+        struct ifp_lane *lane = tls->lane;
+
+        if (!ifp_seg || !lane || tls->busy || ifp_off || is_of_parent())
+                return;
+        if (!lane->top && is_off(site))
+                return;
+        end(tls, lane, op_ended_at(site), HERE);
+}
+
+IFP_EXPORT void infprof_begin(const char *name)
+{
+        struct ifp_tls *tls = &ifp_tls;
+        struct ifp_lane *lane = lane_for(tls);
+        uint32_t op = lane ? op_of(tls, name) : 0;
+
+        if (lane && ifp_seg->switches[op])
+                begin(tls, lane, op, HERE);
+}
+
+IFP_EXPORT void infprof_end(const char *name)
+{
+        struct ifp_tls *tls = &ifp_tls;
+        struct ifp_lane *lane = tls->lane;
+
+        if (!ifp_seg || !lane || tls->busy || ifp_off || is_of_parent())
+                return;
+        end(tls, lane, op_of_begun(name), HERE);
+}
+
+struct ifp_lane *ifp_told_lane(struct ifp_tls *tls)
+{
+        return lane_for(tls);
+}
+
+uint64_t ifp_marker_since(struct ifp_lane *lane, uint64_t after)
+{
+        uint64_t since = 0;
+
+        for (uint64_t i = lane->top; i; i = ifp_open_prev(lane, ifp_open_at(lane, i))) {
+                struct ifp_open *o = ifp_open_at(lane, i);
+
+                if (is_marker(o) && o->state == IFP_OPEN_SET && o->start > after)
+                        since = o->start; /* the further out, the earlier */
+        }
+        return since;
+}
+
+/* In the parent, as it forks; and after it. */
+void ifp_markers_fork(bool about_to)
+{
+        struct ifp_lane *lane = ifp_tls.lane;
+
+        open_at_fork = 0;
+        if (!about_to || !ifp_seg || !lane || ifp_tls.crowd || !ifp_alive())
+                return;
+        for (uint64_t i = lane->top; i; i = ifp_open_prev(lane, ifp_open_at(lane, i)))
+                open_at_fork += is_marker(ifp_open_at(lane, i));
+}
+
+void ifp_markers_after_fork(struct ifp_tls *tls)
+{
+        lock = 0;
+        tls->markers_deep = 0;
+        inherited += open_at_fork; /* this may be called twice */
+        open_at_fork = 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* What the engine tells of itself: markers (marker.c), and counters, results, instants (told.c). */
+#pragma once
+
+#include "preload/shim.h"
+
+#pragma GCC visibility push(hidden)
+
+/* A marker was closed that did not end: `o` is a copy of its entry. */
+void ifp_marker_left(struct ifp_lane *lane, const struct ifp_open *o, uint64_t dur);
+
+/* The lane that this thread tells to, taken now if it has none; NULL: nothing is to be told. */
+struct ifp_lane *ifp_told_lane(struct ifp_tls *tls);
+
+/* Where the outermost marker begins that is open and began after that; 0: there is none. */
+uint64_t ifp_marker_since(struct ifp_lane *lane, uint64_t after);
+
+void ifp_markers_fork(bool about_to);
+void ifp_markers_after_fork(struct ifp_tls *tls);
+void ifp_told_after_fork(void);
+
+#pragma GCC visibility pop
