@@ -31,6 +31,7 @@ static void usage(void)
                "  -n, --rows N        rows of each table; 0: all. Unless told, what finds room on "
                "the\n"
                "                      terminal, of a long report the most important parts\n"
+               "  -t, --tiles         the tiles that the engine marks, by level\n"
                "  -j, --json          the whole document (infprof.report/1)\n"
                "  -c, --csv           the table alone, with all figures; times in ns\n"
                "  -h, --help          this help\n"
@@ -45,7 +46,7 @@ struct request {
         enum report_by by;
         const char *field, *glob, *run;
         size_t rows;
-        bool as_json, as_csv;
+        bool as_json, as_csv, tiles;
 };
 
 static int bad_value(const char *option, const char *value, const char *allowed)
@@ -69,16 +70,20 @@ static int parse_by(const char *value, enum report_by *ret)
 /* 0; or 1 + exit code */
 static int parse(int argc, char **argv, struct request *ret)
 {
-        static const struct option options[] = {
-                {"sort", required_argument, NULL, 's'}, {"filter", required_argument, NULL, 'f'},
-                {"by", required_argument, NULL, 'b'},   {"rows", required_argument, NULL, 'n'},
-                {"json", no_argument, NULL, 'j'},       {"csv", no_argument, NULL, 'c'},
-                {"help", no_argument, NULL, 'h'},       {}};
+        static const struct option options[] = {{"sort", required_argument, NULL, 's'},
+                                                {"filter", required_argument, NULL, 'f'},
+                                                {"by", required_argument, NULL, 'b'},
+                                                {"rows", required_argument, NULL, 'n'},
+                                                {"tiles", no_argument, NULL, 't'},
+                                                {"json", no_argument, NULL, 'j'},
+                                                {"csv", no_argument, NULL, 'c'},
+                                                {"help", no_argument, NULL, 'h'},
+                                                {}};
         int o;
 
         *ret = (struct request){.field = "self_ns", .rows = SCREEN_FIT};
         opterr = 0;
-        while ((o = getopt_long(argc, argv, ":s:f:b:n:jch", options, NULL)) != -1) {
+        while ((o = getopt_long(argc, argv, ":s:f:b:n:tjch", options, NULL)) != -1) {
                 switch (o) {
                 case 's':
                         ret->field = report_field(optarg);
@@ -95,6 +100,9 @@ static int parse(int argc, char **argv, struct request *ret)
                 case 'n':
                         if (cmd_take_rows("report", optarg, &ret->rows))
                                 return 1 + CMD_USAGE;
+                        break;
+                case 't':
+                        ret->tiles = true;
                         break;
                 case 'j':
                         ret->as_json = true;
@@ -131,6 +139,14 @@ static int print(const struct request *request, json_t *report)
         if (request->as_json) {
                 report_arrange(report, request->field, request->glob);
                 return cmd_print_json("report", report);
+        }
+        if (request->tiles) {
+                if (!report_print_only_tiles(&(struct view){stdout, table_output_width(), NULL},
+                                             report)) {
+                        cmd_error("report", "out of memory");
+                        return CMD_NO;
+                }
+                return cmd_finish("report", CMD_DONE);
         }
         rows = report_rows(report, request->by, request->field, request->glob);
         if (request->as_csv) {

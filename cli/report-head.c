@@ -150,6 +150,7 @@ void report_print_head(const struct view *h, const json_t *report)
         }
         print_phases(h, report);
         print_tokens(h, json_object_get(report, "tokens"));
+        report_print_requests(h, json_object_get(report, "requests"));
         print_memory(h, json_object_get(report, "memory"));
         print_self(h, json_object_get(report, "self"));
 }

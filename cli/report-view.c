@@ -269,6 +269,10 @@ static bool print(const struct view *h, size_t n_rows, const void *userdata)
         report_print_head(h, report);
         if (!print_ops(h, p->rows, p->by, n_rows))
                 return false;
+        if (!screen_shows(h, 2) && json_array_size(json_object_get(report, "markers")))
+                screen_leave(h, 0, "table of markers");
+        else if (!report_print_told(h, report, n_rows))
+                return false;
         if (!screen_shows(h, 2))
                 screen_leave(h, 0, "table of threads, spawns");
         else if (!report_print_threads(h, report, h->screen ? n_rows / 2 : n_rows) ||
@@ -276,6 +280,19 @@ static bool print(const struct view *h, size_t n_rows, const void *userdata)
                 return false;
         view_notes(h, report);
         return true;
+}
+
+static bool print_tiles(const struct view *h, size_t n_rows, const void *userdata)
+{
+        const json_t *report = userdata;
+
+        view_run(h, json_object_get(report, "run"));
+        return report_print_tiles(h, report);
+}
+
+bool report_print_only_tiles(const struct view *v, const json_t *report)
+{
+        return screen_print(v, 0, 3, print_tiles, report);
 }
 
 bool report_print(const struct view *v, const json_t *report, const json_t *rows, enum report_by by,

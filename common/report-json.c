@@ -14,7 +14,7 @@
 const char *const report_phase_names[IFP_N_PHASES] = {"unknown", "load", "prefill", "decode",
                                                       "idle"};
 static const char *const kind_names[IFP_N_KINDS] = {"kernel", "node",  "graph", "call",
-                                                    "wait",   "token", "ttft"};
+                                                    "wait",   "token", "ttft",  "marker"};
 
 const char *report_kind_name(enum ifp_kind kind)
 {

@@ -191,7 +191,7 @@ static int find_op(struct model *m, const struct runfile_op *row, uint32_t *ret_
 
         for (op = *bucket; op; op = op->next)
                 if (same_text(op->name, row->name) && same_text(op->kernel, row->kernel) &&
-                    same_text(op->library, row->library)) {
+                    same_text(op->library, row->library) && op->kind == row->kind) {
                         *ret_index = op->index;
                         return 0;
                 }

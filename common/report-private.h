@@ -11,11 +11,13 @@
 #include "common/report-model.h"
 #include "common/report-roof.h"
 #include "common/report-shapes.h"
+#include "common/report-told.h"
 
 struct report {
         struct model model;
         struct report_shapes shapes;
         struct report_roof roof;
+        struct report_told told;
         struct {
                 uint64_t spans, folded, lost, left, open, untimed, unseen, fold_refused;
                 uint64_t stubs_refused, ops_refused, lanes_retaken, segment_bytes;

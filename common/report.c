@@ -432,7 +432,9 @@ static int build(struct report *r, json_t **ret)
         report_set(o, "threads", report_build_threads(r));
         report_set(o, "spawns", build_spawns(&r->model));
         report_set(o, "memory", build_memory(r));
+        report_told_put(o, &r->told, &r->roof);
         part = report_notes(r);
+        report_told_notes(part, &r->told);
         report_shapes_notes(part, &r->shapes, json_object_get(o, "ops"));
         report_set(o, "notes", part);
         *ret = steal_ptr(o);
@@ -449,12 +451,15 @@ int report_with(struct runfile *rf, int (*make)(struct report *r, json_t **ret),
                 e = report_shapes_load(&r.shapes, &r.model, rf, ret_why);
         if (!e)
                 e = report_roof_load(&r.roof, &r.model, &r.shapes, rf, ret_why);
+        if (!e)
+                e = report_told_load(&r.told, &r.model, rf, ret_why);
         r.shapes.roof = &r.roof;
         if (!e) {
                 e = make(&r, ret);
                 if (e)
                         runfile_explain(ret_why, e, "%s", strerror(-e));
         }
+        report_told_done(&r.told);
         report_roof_done(&r.roof);
         report_shapes_done(&r.shapes);
         model_done(&r.model);

@@ -297,6 +297,72 @@ static const struct column experts_columns[] = {
 };
 #undef ROW
 
+#define ROW runfile_told
+static const struct column told_columns[] = {
+        COL(process, U32, ""),
+        COL(requests_ok, U64, "infprof_result() that were no failures"),
+        COL(requests_failed, U64, "and that were"),
+        COL(instants, U64, "marks and texts; table instant may hold fewer"),
+        COL(markers_refused, U64, "markers begun whose name found no room: in '(other markers)'"),
+        COL(markers_left, U64, "markers closed by what was around them"),
+        COL(markers_unmatched, U64, "ends of markers that were not open on their thread"),
+        COL(counters_refused, U64, "counts whose name found no room: nowhere"),
+        COL(tiles_unmatched, U64, "ends of tiles without a beginning"),
+        COL(tiles_unended, U64, "tiles without an end"),
+};
+#undef ROW
+
+#define ROW runfile_marker
+static const struct column marker_columns[] = {
+        COL(process, U32, ""),
+        COL(op, U32, ""),
+        COL(n, U64, "calls that ended"),
+        COL(begin_bytes, I64, "live bytes as they began, summed"),
+        COL(end_bytes, I64, "as they ended, summed"),
+        COL(first_bytes, I64, "as the first began"),
+        COL(last_bytes, I64, "as the last ended"),
+        COL(least_change, I64, "of one call"),
+        COL(most_change, I64, ""),
+        COL(highest, I64, "live bytes seen at most"),
+};
+#undef ROW
+
+#define ROW runfile_counter
+static const struct column counter_columns[] = {
+        COL(process, U32, ""), COL(counter, U32, "number in that process"),  COL(name, TEXT, ""),
+        COL(counted, U64, ""), COL(calls, U64, "times something was added"),
+};
+#undef ROW
+
+#define ROW runfile_tile
+static const struct column tile_columns[] = {
+        COL(process, U32, ""),
+        COL_BELOW(level, IFP_N_TILE_LEVELS, "0 macro, 1 midi, 2 micro"),
+        COL(n, U64, "tiles that ended"),
+        COL(total_ns, U64, ""),
+        COL(elements, U64, "as told"),
+        COL(flops, U64, "as told"),
+        COL(least_elements, U64, "of one"),
+        COL(most_elements, U64, ""),
+        COL(slowest_ns, U64, "the slowest one, which was:"),
+        COL(slowest_row, U32, ""),
+        COL(slowest_col, U32, ""),
+        COL(rows, U32, "greatest row + 1"),
+        COL(cols, U32, "greatest column + 1"),
+};
+#undef ROW
+
+#define ROW runfile_instant
+static const struct column instant_columns[] = {
+        COL(process, U32, ""),
+        COL(number, U64, "in the order in which they were told"),
+        COL(at_ns, U64, "since the process began"),
+        COL(tid, I64, "thread that told it"),
+        COL_BELOW(kind, IFP_N_INSTANT_KINDS, "0 mark, 1 text: what its thread is about from here"),
+        COL(text, TEXT, ""),
+};
+#undef ROW
+
 #define ROW runfile_site
 static const struct column site_columns[] = {
         COL(process, U32, ""),
@@ -837,6 +903,11 @@ const struct table runfile_tables[N_TABLES] = {
         [TABLE_SHAPE_PHASE] = TABLE(shape_phase, 3, "how often, and for how long, by phase"),
         [TABLE_LAYER] = TABLE(layer, 3, "ops in layers of the model, by phase"),
         [TABLE_EXPERTS] = TABLE(experts, 3, "experts that tokens were sent to, by layer and phase"),
+        [TABLE_TOLD] = TABLE(told, 1, "what the engine told of itself"),
+        [TABLE_MARKER] = TABLE(marker, 2, "memory of the process around markers"),
+        [TABLE_COUNTER] = TABLE(counter, 2, "what the engine counted itself"),
+        [TABLE_TILE] = TABLE(tile, 2, "tiles of its computations, by level"),
+        [TABLE_INSTANT] = TABLE(instant, 2, "its marks and texts"),
         [TABLE_SITE] = TABLE(site, 2, "where threads were asked for"),
         [TABLE_SECOND] = TABLE(second, 2, "what moved in each second"),
         [TABLE_SIZE_CLASS] = TABLE(size_class, 2, "allocations by size"),
@@ -884,7 +955,7 @@ static const char views_sql[] =
         "(0,'unknown'),(1,'load'),(2,'prefill'),(3,'decode'),(4,'idle');\n"
         "CREATE TABLE kinds (kind INTEGER PRIMARY KEY, name TEXT NOT NULL);\n"
         "INSERT INTO kinds VALUES (0,'kernel'),(1,'node'),(2,'graph'),(3,'call'),(4,'wait'),"
-        "(5,'token'),(6,'ttft');\n"
+        "(5,'token'),(6,'ttft'),(7,'marker');\n"
         "CREATE TABLE wait_kinds (kind INTEGER PRIMARY KEY, name TEXT NOT NULL);\n"
         "INSERT INTO wait_kinds VALUES (1,'mutex'),(2,'rwlock'),(3,'spinlock'),(4,'condition'),"
         "(5,'barrier'),(6,'semaphore'),(7,'join'),(8,'futex'),(9,'sleep'),(10,'yield'),"

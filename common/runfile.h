@@ -203,6 +203,47 @@ struct runfile_experts {
         const char *counts; /* "12,0,7": choices by expert */
 };
 
+/* Key: process. What the engine told of itself (infprof.h), and what came of it. */
+struct runfile_told {
+        uint32_t process;
+        uint64_t requests_ok, requests_failed;
+        uint64_t instants;                                         /* rows may be fewer */
+        uint64_t markers_refused, markers_left, markers_unmatched; /* as in the segment's live */
+        uint64_t counters_refused, tiles_unmatched, tiles_unended;
+};
+
+/* Key: process, op. The process's live bytes around the calls of a marker. */
+struct runfile_marker {
+        uint32_t process, op;
+        uint64_t n;
+        int64_t begin_bytes, end_bytes; /* summed over the calls */
+        int64_t first_bytes, last_bytes, least_change, most_change, highest;
+};
+
+/* Key: process, counter. */
+struct runfile_counter {
+        uint32_t process, counter;
+        const char *name;
+        uint64_t counted, calls;
+};
+
+/* Key: process, level. */
+struct runfile_tile {
+        uint32_t process, level; /* INFPROF_TILE_* */
+        uint64_t n, total_ns, elements, flops, least_elements, most_elements, slowest_ns;
+        uint32_t slowest_row, slowest_col, rows, cols;
+};
+
+/* Key: process, number. */
+struct runfile_instant {
+        uint32_t process;
+        uint64_t number;
+        uint64_t at_ns; /* since the process began */
+        int64_t tid;
+        uint32_t kind; /* enum ifp_instant_kind */
+        const char *text;
+};
+
 /* Key: process, site. */
 struct runfile_site {
         uint32_t process, site;
@@ -599,6 +640,11 @@ int runfile_put_shape_param(struct runfile *rf, const struct runfile_shape_param
 int runfile_put_shape_phase(struct runfile *rf, const struct runfile_shape_phase *row);
 int runfile_put_layer(struct runfile *rf, const struct runfile_layer *row);
 int runfile_put_experts(struct runfile *rf, const struct runfile_experts *row);
+int runfile_put_told(struct runfile *rf, const struct runfile_told *row);
+int runfile_put_marker(struct runfile *rf, const struct runfile_marker *row);
+int runfile_put_counter(struct runfile *rf, const struct runfile_counter *row);
+int runfile_put_tile(struct runfile *rf, const struct runfile_tile *row);
+int runfile_put_instant(struct runfile *rf, const struct runfile_instant *row);
 int runfile_put_site(struct runfile *rf, const struct runfile_site *s);
 int runfile_put_second(struct runfile *rf, const struct runfile_second *s);
 int runfile_put_size_class(struct runfile *rf, const struct runfile_size_class *c);
@@ -665,6 +711,11 @@ typedef int (*runfile_shape_param_fn)(const struct runfile_shape_param *row, voi
 typedef int (*runfile_shape_phase_fn)(const struct runfile_shape_phase *row, void *userdata);
 typedef int (*runfile_layer_fn)(const struct runfile_layer *row, void *userdata);
 typedef int (*runfile_experts_fn)(const struct runfile_experts *row, void *userdata);
+typedef int (*runfile_told_fn)(const struct runfile_told *row, void *userdata);
+typedef int (*runfile_marker_fn)(const struct runfile_marker *row, void *userdata);
+typedef int (*runfile_counter_fn)(const struct runfile_counter *row, void *userdata);
+typedef int (*runfile_tile_fn)(const struct runfile_tile *row, void *userdata);
+typedef int (*runfile_instant_fn)(const struct runfile_instant *row, void *userdata);
 typedef int (*runfile_site_fn)(const struct runfile_site *s, void *userdata);
 typedef int (*runfile_second_fn)(const struct runfile_second *s, void *userdata);
 typedef int (*runfile_size_class_fn)(const struct runfile_size_class *c, void *userdata);
@@ -716,6 +767,11 @@ int runfile_each_shape_param(struct runfile *rf, runfile_shape_param_fn fn, void
 int runfile_each_shape_phase(struct runfile *rf, runfile_shape_phase_fn fn, void *userdata);
 int runfile_each_layer(struct runfile *rf, runfile_layer_fn fn, void *userdata);
 int runfile_each_experts(struct runfile *rf, runfile_experts_fn fn, void *userdata);
+int runfile_each_told(struct runfile *rf, runfile_told_fn fn, void *userdata);
+int runfile_each_marker(struct runfile *rf, runfile_marker_fn fn, void *userdata);
+int runfile_each_counter(struct runfile *rf, runfile_counter_fn fn, void *userdata);
+int runfile_each_tile(struct runfile *rf, runfile_tile_fn fn, void *userdata);
+int runfile_each_instant(struct runfile *rf, runfile_instant_fn fn, void *userdata);
 int runfile_each_site(struct runfile *rf, runfile_site_fn fn, void *userdata);
 int runfile_each_second(struct runfile *rf, runfile_second_fn fn, void *userdata);
 int runfile_each_size_class(struct runfile *rf, runfile_size_class_fn fn, void *userdata);

@@ -23,7 +23,7 @@
 static const char *const phase_names[IFP_N_PHASES] = {"unknown", "load", "prefill", "decode",
                                                       "idle"};
 static const char *const kind_names[IFP_N_KINDS] = {"kernel", "node",  "graph", "call",
-                                                    "wait",   "token", "ttft"};
+                                                    "wait",   "token", "ttft",  "marker"};
 
 const char *top_kind_name(const struct op *op)
 {

@@ -37,6 +37,10 @@ void flush_layers_written(struct process *p);
 int flush_experts(struct run *run, const struct process *p);
 void flush_experts_written(struct process *p);
 
+/* daemon/flush-told.c */
+int flush_told(struct run *run, const struct process *p);
+void flush_told_written(struct process *p);
+
 /* daemon/flush-shapes.c */
 int flush_shapes(struct run *run, const struct process *p);
 void flush_shapes_written(struct process *p);

@@ -353,6 +353,8 @@ static int put_all_of(struct run *run, const struct process *p, uint64_t second)
         if (!r)
                 r = flush_experts(run, p);
         if (!r)
+                r = flush_told(run, p);
+        if (!r)
                 r = flush_waits(run, p);
         if (!r)
                 r = flush_ledger(run, p);
@@ -401,6 +403,7 @@ static void mark_written(struct process *p, uint64_t second)
         flush_shapes_written(p);
         flush_layers_written(p);
         flush_experts_written(p);
+        flush_told_written(p);
         flush_waits_written(p);
         flush_ledger_written(p);
         flush_kv_written(p);

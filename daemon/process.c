@@ -304,6 +304,7 @@ struct process *process_free(struct process *p)
         shapes_done(&p->shapes);
         layers_done(&p->layers);
         experts_done(&p->experts);
+        told_done(&p->told);
         free(p->retired);
         free(p->total);
         free(p->command);
@@ -333,6 +334,8 @@ int process_round(struct process *p, uint64_t now_ns, uint64_t *ret_n, uint64_t 
         p->dirty |= all != 0;
         if (!r)
                 r = ledger_round(p, ret_why);
+        if (!r)
+                r = told_round(p);
         if (!r)
                 p->dirty |= outside_take(&p->outside, p->pid, now_ns);
         *ret_n = all;

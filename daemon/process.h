@@ -25,6 +25,7 @@
 #include "daemon/experts.h"
 #include "daemon/layers.h"
 #include "daemon/shapes.h"
+#include "daemon/told.h"
 #include "daemon/segment.h"
 #include "daemon/surroundings.h"
 #include "daemon/tally.h"
@@ -195,6 +196,7 @@ struct process {
         struct shapes shapes;
         struct layers layers;
         struct experts experts;
+        struct told told;
         struct waits waits;
         struct ledger *ledger; /* NULL: no decode step so far */
         struct kv *kv;         /* NULL: no call that took a prompt in or decoded so far */

@@ -227,6 +227,8 @@ int process_tick(struct process *p, uint64_t now_ns, const char **ret_why)
         if (!r)
                 r = surroundings_take(p, ret_why);
         if (!r)
+                r = told_take(p, ret_why);
+        if (!r)
                 r = take_trouble(p);
         if (!r)
                 r = heap_take(p, ret_why);

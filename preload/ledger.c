@@ -5,9 +5,9 @@
  * at the end of the step before, and divides each thread's time in the step into rows.
  *
  * What a lane knows is exact and exclusive: time in outermost ops (the floor's child), self time of
- * ops that are calls, markers or graphs, time in waits by what was open around them. What is left of the
- * outermost ops is compute. The kernel's view (where it was not running though it could, page
- * faults, system calls) and the estimates (allocator, stamps) are then taken out of what they
+ * ops that are calls, markers or graphs, time in waits by what was open around them. What is left
+ * of the outermost ops is compute. The kernel's view (where it was not running though it could,
+ * page faults, system calls) and the estimates (allocator, stamps) are then taken out of what they
  * fell into. Each part is cut at what is left of the whole, so the rows of a thread sum to its
  * time in the step, always.
  *
