@@ -205,6 +205,12 @@ void report_told_done(struct report_told *t)
 
 /* ---- the document ----------------------------------------------------------------- */
 
+/* May be below zero: a process can free what was there before it was watched. */
+static json_t *mean_bytes(double sum, uint64_t n)
+{
+        return n ? json_integer(llround(sum / (double)n)) : json_null();
+}
+
 static json_t *build_markers(const struct report_told *t)
 {
         json_t *list = json_array();
@@ -212,14 +218,13 @@ static json_t *build_markers(const struct report_told *t)
         for (size_t i = 0; i < t->n_markers; i++) {
                 const struct runfile_marker *s = &t->markers[i].sum;
                 json_t *o = json_object();
-                double n = (double)s->n;
 
                 report_set(o, "name", report_text(t->markers[i].name));
                 report_set(o, "calls", report_integer(s->n));
-                report_set(o, "begin_bytes", report_rounded((double)s->begin_bytes / n));
-                report_set(o, "end_bytes", report_rounded((double)s->end_bytes / n));
+                report_set(o, "begin_bytes", mean_bytes((double)s->begin_bytes, s->n));
+                report_set(o, "end_bytes", mean_bytes((double)s->end_bytes, s->n));
                 report_set(o, "change_bytes",
-                           report_rounded(((double)s->end_bytes - (double)s->begin_bytes) / n));
+                           mean_bytes((double)s->end_bytes - (double)s->begin_bytes, s->n));
                 report_set(o, "least_change_bytes", json_integer(s->least_change));
                 report_set(o, "most_change_bytes", json_integer(s->most_change));
                 report_set(o, "first_bytes", json_integer(s->first_bytes));

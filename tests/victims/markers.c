@@ -157,9 +157,9 @@ static void memory(void)
 
         for (int i = 0; i < n; i++) {
                 INFPROF_SCOPE("grows");
-                void *much = malloc(16u << 20);
+                char *volatile much = malloc(16u << 20);
 
-                memset(much, i, 4096);
+                much[4096] = (char)i;
                 free(much);
                 blocks[i % 1000] = malloc(1u << 20);
         }
