@@ -7,7 +7,8 @@
  *   calls [--threads N] [--rounds N] [--slice N] [--nap-us N] [--steps N] [--alone] [--wait]
  *         KERNEL...
  *
- * KERNEL is a kernel's name, or tsc: two rdtsc. Between slices each thread naps, so that a reader
+ * KERNEL is a kernel's name, or tsc: two rdtsc; or marker, marker_off, named, counter: the bare
+ * kernel in a marker, or behind a count. Between slices each thread naps, so that a reader
  * may keep up. With --alone nobody else is given the processor in the midst of a slice, where the
  * system lets us ask for that. With --wait each kernel is called once, "ready" is printed, and a
  * line on stdin is waited for.
@@ -24,6 +25,7 @@
 #include <time.h>
 
 #include <infprof/arch.h>
+#include <infprof/infprof.h>
 
 #include "kernels.h"
 
@@ -57,13 +59,43 @@ __attribute__((noinline, aligned(64))) static void loop_tsc(uint64_t n)
         sink = sum;
 }
 
+/* The bare kernel in a marker of that name, and behind a count. */
+#define MARKED(name)                                                                               \
+        __attribute__((noinline, aligned(64))) static void loop_##name(uint64_t n)                 \
+        {                                                                                          \
+                while (n--) {                                                                      \
+                        INFPROF_SCOPE(#name);                                                      \
+                        empty_bare();                                                              \
+                }                                                                                  \
+        }
+MARKED(marker)
+MARKED(marker_off)
+
+__attribute__((noinline, aligned(64))) static void loop_named(uint64_t n)
+{
+        while (n--) {
+                infprof_begin_named("named");
+                empty_bare();
+                infprof_end_named("named");
+        }
+}
+
+__attribute__((noinline, aligned(64))) static void loop_counter(uint64_t n)
+{
+        while (n--) {
+                infprof_count("counter", 1);
+                empty_bare();
+        }
+}
+
 struct kernel {
         const char *name;
         void (*loop)(uint64_t n);
 };
 
 #define ENTRY(name) {#name, loop_##name},
-static const struct kernel table[] = {KERNELS(ENTRY) ENTRY(tsc)};
+static const struct kernel table[] = {KERNELS(ENTRY) ENTRY(marker) ENTRY(marker_off) ENTRY(named)
+                                              ENTRY(counter) ENTRY(tsc)};
 
 static const struct kernel *kernels[MAX_KERNELS];
 static unsigned n_kernels, n_threads = 1, n_rounds = 41, slice = 8192, nap_us = 2000;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/fmt.h"
 #include "common/report-private.h"
 #include "common/runfile-private.h"
 
@@ -98,6 +99,14 @@ static int take_confines(const struct runfile_confines *c, void *userdata)
         return 0;
 }
 
+/* Names come from the file. */
+static void name_value(json_t *object, const char *name, json_t *value)
+{
+        _cleanup_(freep) char *clean = fmt_utf8(name);
+
+        report_set(object, clean ? clean : "", value);
+}
+
 static int take_variable(const struct runfile_environment *v, void *userdata)
 {
         struct loading *l = userdata;
@@ -106,7 +115,7 @@ static int take_variable(const struct runfile_environment *v, void *userdata)
                 return 0;
         if (!l->variables)
                 l->variables = json_object();
-        report_set(l->variables, v->name, report_text(v->value));
+        name_value(l->variables, v->name, report_text(v->value));
         return 0;
 }
 
@@ -120,7 +129,7 @@ static int compare_variable(const struct runfile_environment *v, void *userdata)
                 return 0;
         theirs = report_text(v->value);
         if (!json_equal(json_object_get(l->variables, v->name), theirs))
-                report_set(l->differ, v->name, json_true());
+                name_value(l->differ, v->name, json_true());
         json_decref(theirs);
         return 0;
 }

@@ -89,7 +89,7 @@ static int take_marker(const struct runfile_marker *row, void *userdata)
         }
         s->n = sum_u64(s->n, row->n);
         s->begin_bytes = sum_i64(s->begin_bytes, row->begin_bytes);
-        s->end_bytes = sum_i64(s->end_bytes, row->end_bytes);
+        s->change_bytes = sum_i64(s->change_bytes, row->change_bytes);
         s->least_change = row->least_change < s->least_change ? row->least_change : s->least_change;
         s->most_change = row->most_change > s->most_change ? row->most_change : s->most_change;
         s->highest = row->highest > s->highest ? row->highest : s->highest;
@@ -222,9 +222,9 @@ static json_t *build_markers(const struct report_told *t)
                 report_set(o, "name", report_text(t->markers[i].name));
                 report_set(o, "calls", report_integer(s->n));
                 report_set(o, "begin_bytes", mean_bytes((double)s->begin_bytes, s->n));
-                report_set(o, "end_bytes", mean_bytes((double)s->end_bytes, s->n));
-                report_set(o, "change_bytes",
-                           mean_bytes((double)s->end_bytes - (double)s->begin_bytes, s->n));
+                report_set(o, "end_bytes",
+                           mean_bytes((double)s->begin_bytes + (double)s->change_bytes, s->n));
+                report_set(o, "change_bytes", mean_bytes((double)s->change_bytes, s->n));
                 report_set(o, "least_change_bytes", json_integer(s->least_change));
                 report_set(o, "most_change_bytes", json_integer(s->most_change));
                 report_set(o, "first_bytes", json_integer(s->first_bytes));

@@ -318,7 +318,7 @@ static const struct column marker_columns[] = {
         COL(op, U32, ""),
         COL(n, U64, "calls that ended"),
         COL(begin_bytes, I64, "live bytes as they began, summed"),
-        COL(end_bytes, I64, "as they ended, summed"),
+        COL(change_bytes, I64, "until they ended, summed"),
         COL(first_bytes, I64, "as the first began"),
         COL(last_bytes, I64, "as the last ended"),
         COL(least_change, I64, "of one call"),

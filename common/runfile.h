@@ -216,7 +216,7 @@ struct runfile_told {
 struct runfile_marker {
         uint32_t process, op;
         uint64_t n;
-        int64_t begin_bytes, end_bytes; /* summed over the calls */
+        int64_t begin_bytes, change_bytes; /* summed over the calls */
         int64_t first_bytes, last_bytes, least_change, most_change, highest;
 };
 

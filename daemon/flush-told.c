@@ -71,7 +71,7 @@ static int put_marker(struct run *run, const struct process *p, uint32_t op)
                 .op = op,
                 .n = flush_sane(m->n),
                 .begin_bytes = m->begin_bytes,
-                .end_bytes = m->end_bytes,
+                .change_bytes = m->change_bytes,
                 .first_bytes = m->first_bytes,
                 .last_bytes = m->last_bytes,
                 .least_change = m->least_change,

@@ -100,7 +100,7 @@ static void add_marker(struct ifp_marker_row *to, const struct ifp_marker_row *f
         }
         to->n = sum_count(to->n, from->n);
         to->begin_bytes = sum(to->begin_bytes, from->begin_bytes);
-        to->end_bytes = sum(to->end_bytes, from->end_bytes);
+        to->change_bytes = sum(to->change_bytes, from->change_bytes);
         if (from->least_change < to->least_change)
                 to->least_change = from->least_change;
         if (from->most_change > to->most_change)

@@ -40,7 +40,7 @@ void ifp_after_fork_child(void)
         ifp_tokens_after_fork();
         ifp_kv_after_fork();
         ifp_marks_after_fork();
-        ifp_markers_after_fork(tls);
+        ifp_markers_after_fork();
         ifp_told_after_fork();
         ifp_ledger_after_fork();
         ifp_map_after_fork();

@@ -158,6 +158,22 @@ static void prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp)
                 ifp_prune(tls, lane, sp, false);
 }
 
+/* Of the thread that has the lane now: its number is in the upper half. */
+static void too_deep(struct ifp_lane *lane)
+{
+        if (lane->markers_deep >> 32 != lane->gen)
+                lane->markers_deep = (uint64_t)lane->gen << 32;
+        lane->markers_deep++;
+}
+
+static bool was_too_deep(struct ifp_lane *lane)
+{
+        if (lane->markers_deep >> 32 != lane->gen || !(uint32_t)lane->markers_deep)
+                return false;
+        lane->markers_deep--;
+        return true;
+}
+
 static void begin(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, uint64_t sp)
 {
         struct ifp_open *o;
@@ -172,7 +188,7 @@ static void begin(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, uint6
         o = ifp_open_push(tls, lane, op, ifp_phase, reach_of(tls, lane, sp), 0);
         if (IFP_UNLIKELY(!o)) {
                 ifp_local_add(&lane->time[op][ifp_phase].untimed, 1);
-                tls->markers_deep++;
+                too_deep(lane);
                 return;
         }
         o->live = live_here(lane);
@@ -180,25 +196,32 @@ static void begin(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, uint6
         *(volatile uint64_t *)&o->start = ifp_ticks();
 }
 
-static void keep_bytes(struct ifp_marker_row *row, int64_t begin_bytes, int64_t end_bytes)
+static __attribute__((noinline)) void keep_change(struct ifp_marker_row *row, int64_t begin_bytes,
+                                                  int64_t change)
 {
-        int64_t change = end_bytes - begin_bytes, peak = peak_here(), highest;
-
-        highest = begin_bytes > end_bytes ? begin_bytes : end_bytes;
-        if (peak > row->peak_before && peak > highest)
-                highest = peak;
         if (!row->n) {
                 row->first_bytes = begin_bytes;
                 row->least_change = row->most_change = change;
-                row->highest = highest;
+                row->highest = begin_bytes;
         }
-        row->begin_bytes += begin_bytes;
-        row->end_bytes += end_bytes;
-        row->last_bytes = end_bytes;
+        row->change_bytes += change;
         if (change < row->least_change)
                 row->least_change = change;
         if (change > row->most_change)
                 row->most_change = change;
+}
+
+/* Most calls leave what is live as it was. */
+static inline void keep_bytes(struct ifp_marker_row *row, int64_t begin_bytes, int64_t end_bytes)
+{
+        int64_t peak = peak_here(), highest = begin_bytes > end_bytes ? begin_bytes : end_bytes;
+
+        if (peak > row->peak_before && peak > highest)
+                highest = peak;
+        if (IFP_UNLIKELY(end_bytes != begin_bytes || !row->n))
+                keep_change(row, begin_bytes, end_bytes - begin_bytes);
+        row->begin_bytes += begin_bytes;
+        row->last_bytes = end_bytes;
         if (highest > row->highest)
                 row->highest = highest;
         ifp_local_add(&row->n, 1);
@@ -248,11 +271,11 @@ static void close_markers_above(struct ifp_tls *tls, struct ifp_lane *lane,
 }
 
 /* An end of what is not open here: begun too deep, by the parent before it forked, or a mistake. */
-static void not_open(struct ifp_tls *tls, uint32_t op)
+static void not_open(struct ifp_lane *lane, uint32_t op)
 {
-        if (tls->markers_deep)
-                tls->markers_deep--;
-        else if (inherited)
+        if (was_too_deep(lane))
+                return;
+        if (inherited)
                 inherited--;
         else if (!op || ifp_seg->switches[op])
                 __atomic_fetch_add(&ifp_seg->live.markers_unmatched, 1, __ATOMIC_RELAXED);
@@ -272,7 +295,7 @@ static void end(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, uint64_
         if (IFP_UNLIKELY(!op || !lane->top || ifp_open_op(o) != op || o->state != IFP_OPEN_SET)) {
                 o = op ? find_open(lane, op) : NULL;
                 if (!o) {
-                        not_open(tls, op);
+                        not_open(lane, op);
                         return;
                 }
                 close_markers_above(tls, lane, o);
@@ -314,7 +337,17 @@ static inline bool is_of_parent(void)
 
 static inline bool is_off(const struct infprof_site *site)
 {
-        return !ifp_seg || (site->number && !ifp_seg->switches[site->number % IFP_MAX_OPS]);
+        const struct ifp_segment *seg = ifp_seg;
+
+        return !seg || (site->number && !seg->switches[site->number % IFP_MAX_OPS]);
+}
+
+/* The segment stays mapped, in a fork child at the same address. */
+static void note_at(struct infprof_site *site, uint32_t op)
+{
+        __atomic_store_n(&site->number, op, __ATOMIC_RELAXED);
+        if (op)
+                __atomic_store_n(&site->on, &ifp_seg->switches[op], __ATOMIC_RELAXED);
 }
 
 static uint32_t op_at(struct ifp_tls *tls, struct infprof_site *site)
@@ -324,24 +357,8 @@ static uint32_t op_at(struct ifp_tls *tls, struct infprof_site *site)
         if (IFP_LIKELY(op && op < IFP_MAX_OPS))
                 return op;
         op = op_of(tls, site->name);
-        __atomic_store_n(&site->number, op, __ATOMIC_RELAXED);
-        return op;
-}
-
-IFP_EXPORT void infprof_site_begin(struct infprof_site *site)
-{
-        struct ifp_tls *tls = &ifp_tls;
-        struct ifp_lane *lane;
-        uint32_t op;
-
-        if (is_off(site))
-                return;
-        lane = lane_for(tls);
-        if (!lane)
-                return;
-        op = op_at(tls, site);
-        if (ifp_seg->switches[op])
-                begin(tls, lane, op, HERE);
+        note_at(site, op);
+        return ifp_seg->switches[op] ? op : 0;
 }
 
 /* The same for an end: of a name that was begun. What was begun nowhere yet is looked for again. */
@@ -353,20 +370,35 @@ static uint32_t op_ended_at(struct infprof_site *site)
                 return op;
         op = op_of_begun(site->name);
         if (op != other_op)
-                __atomic_store_n(&site->number, op, __ATOMIC_RELAXED);
+                note_at(site, op);
         return op;
 }
 
-IFP_EXPORT void infprof_site_end(struct infprof_site *site)
+static __attribute__((noinline)) void end_at(struct infprof_site *site)
 {
         struct ifp_tls *tls = &ifp_tls;
         struct ifp_lane *lane = tls->lane;
 
-        if (!ifp_seg || !lane || tls->busy || ifp_off || is_of_parent())
-                return;
-        if (!lane->top && is_off(site))
-                return;
-        end(tls, lane, op_ended_at(site), HERE);
+        if (IFP_LIKELY(ifp_seg && lane && !tls->busy && !ifp_off && !is_of_parent()))
+                end(tls, lane, op_ended_at(site), HERE);
+}
+
+/* Who calls it has looked at the switch. */
+IFP_EXPORT void infprof_site_begin(struct infprof_site *site)
+{
+        struct ifp_tls *tls = &ifp_tls;
+        struct ifp_lane *lane = lane_for(tls);
+        uint32_t op = lane ? op_at(tls, site) : 0;
+
+        if (IFP_LIKELY(op))
+                begin(tls, lane, op, HERE);
+}
+
+IFP_EXPORT void infprof_site_end(struct infprof_site *site)
+{
+        /* one that was begun before it was switched off is ended */
+        if (!is_off(site) || (ifp_tls.lane && ifp_tls.lane->top))
+                end_at(site);
 }
 
 IFP_EXPORT void infprof_begin(const char *name)
@@ -419,10 +451,9 @@ void ifp_markers_fork(bool about_to)
                 open_at_fork += is_marker(ifp_open_at(lane, i));
 }
 
-void ifp_markers_after_fork(struct ifp_tls *tls)
+void ifp_markers_after_fork(void)
 {
         lock = 0;
-        tls->markers_deep = 0;
         inherited += open_at_fork; /* this may be called twice */
         open_at_fork = 0;
 }

@@ -16,7 +16,7 @@ struct ifp_lane *ifp_told_lane(struct ifp_tls *tls);
 uint64_t ifp_marker_since(struct ifp_lane *lane, uint64_t after);
 
 void ifp_markers_fork(bool about_to);
-void ifp_markers_after_fork(struct ifp_tls *tls);
+void ifp_markers_after_fork(void);
 void ifp_told_after_fork(void);
 
 #pragma GCC visibility pop

@@ -41,20 +41,19 @@ struct ifp_tls {
         uint8_t counted;       /* in live.threads_live */
         uint8_t crowd;         /* lane is the crowd's: shared, atomic, untimed */
         uint8_t exit_round;
-        uint8_t uneven;       /* open entries do not lie one on the other */
-        uint64_t random;      /* of the samples' gaps */
-        uint64_t sampling_sp; /* frame of the sample being taken; 0 = none */
-        uint64_t *unwind;     /* libunwind's own two words for this thread */
-        uint16_t lane_number; /* index of lane */
-        uint8_t decodes;      /* made the last token of some sequence: the ledger's thread */
-        uint8_t n_waiting;    /* waits under way, one in the other (wait.c) */
-        uint32_t watch_left;  /* calls of the allocator until one is timed */
-        uint32_t site;        /* where this thread was spawned, index + 1; 0 = not known */
-        uint16_t n_threads;   /* engine-ggml: that compute the graph, this one included */
-        uint16_t node_op;     /* engine-ggml: of the node begun last; 0: it computes nothing */
-        uint64_t born;        /* ticks; when it was asked for */
-        uint64_t stub;        /* engine-openmp: the one that its stand-in was called by */
-        uint32_t markers_deep; /* markers begun that found no room, and not ended */
+        uint8_t uneven;        /* open entries do not lie one on the other */
+        uint64_t random;       /* of the samples' gaps */
+        uint64_t sampling_sp;  /* frame of the sample being taken; 0 = none */
+        uint64_t *unwind;      /* libunwind's own two words for this thread */
+        uint16_t lane_number;  /* index of lane */
+        uint8_t decodes;       /* made the last token of some sequence: the ledger's thread */
+        uint8_t n_waiting;     /* waits under way, one in the other (wait.c) */
+        uint32_t watch_left;   /* calls of the allocator until one is timed */
+        uint32_t site;         /* where this thread was spawned, index + 1; 0 = not known */
+        uint16_t n_threads;    /* engine-ggml: that compute the graph, this one included */
+        uint16_t node_op;      /* engine-ggml: of the node begun last; 0: it computes nothing */
+        uint64_t born;         /* ticks; when it was asked for */
+        uint64_t stub;         /* engine-openmp: the one that its stand-in was called by */
 };
 
 /* The .S file knows these offsets. */
@@ -317,7 +316,18 @@ extern int64_t ifp_live_at_fork; /* what a child begins with; 0: not known */
 /* span.c, for engines: one span that is already over, not from a stub */
 void ifp_span_write(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t start,
                     uint64_t dur, uint64_t child, uint32_t depth, uint32_t flags, uint32_t arg);
-void ifp_child_add(struct ifp_lane *lane, uint64_t start, uint64_t around, uint64_t dur);
+/*
+ * The duration of a closed span counts as child of the op around it, if that is still open. The
+ * floor always is: its child is the time in outermost ops.
+ */
+static inline void ifp_child_add(struct ifp_lane *lane, uint64_t start, uint64_t around,
+                                 uint64_t dur)
+{
+        struct ifp_open *p = ifp_open_at(lane, around);
+
+        if (!around || (p->state == IFP_OPEN_SET && p->start <= start))
+                ifp_local_add(&p->child, dur & IFP_TICKS_MASK);
+}
 struct ifp_open *ifp_hook_push(struct ifp_tls *tls, const struct ifp_stub *stub, uint64_t sp);
 struct ifp_open *ifp_open_push(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op,
                                uint32_t phase, uint64_t sp, uint64_t start);

@@ -71,18 +71,6 @@ static uint32_t open_depth(const struct ifp_open *o)
         return (uint32_t)(o->child >> 48) & 0xff;
 }
 
-/*
- * The duration of a closed span counts as child of the op around it, if that is still open. The
- * floor always is: its child is the time in outermost ops.
- */
-void ifp_child_add(struct ifp_lane *lane, uint64_t start, uint64_t around, uint64_t dur)
-{
-        struct ifp_open *p = ifp_open_at(lane, around);
-
-        if (!around || (p->state == IFP_OPEN_SET && p->start <= start))
-                ifp_local_add(&p->child, dur & IFP_TICKS_MASK);
-}
-
 /* Takes an entry out of use; it need not be the innermost. */
 void ifp_open_pop(struct ifp_lane *lane, struct ifp_open *o)
 {

@@ -22,20 +22,28 @@
 #ifndef INFPROF_H
 #define INFPROF_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define INFPROF_TILE_MACRO 0 /* meant for the last level of cache */
 #define INFPROF_TILE_MIDI  1 /* for the second */
 #define INFPROF_TILE_MICRO 2 /* for the first */
 
-/* One place in the code that names something. The profiler keeps the name's number in it. */
+/* One place in the code that names something. What follows its name the profiler writes. */
 struct infprof_site {
         const char *name;
-        uint32_t number; /* 0: not asked for yet */
+        const uint8_t *on; /* 0 there: markers of this name are switched off */
+        uint32_t number;   /* 0: not asked for yet */
         uint32_t reserved;
 };
 
 #if !defined(INFPROF_OFF) && defined(__GNUC__) && defined(__ELF__)
+
+__attribute__((unused)) static const uint8_t infprof_on = 1; /* until it is asked */
+#define INFPROF_SITE(name)                                                                         \
+        {                                                                                          \
+                name, &infprof_on, 0, 0                                                            \
+        }
 
 #ifdef __cplusplus
 extern "C" {
@@ -101,7 +109,7 @@ INFPROF_WEAK void infprof_site_count(struct infprof_site *site, uint64_t n);
 #define INFPROF_PASTE(a, b)  INFPROF_PASTE2(a, b)
 #define INFPROF_AT_SITE(function, literal, ...)                                                    \
         __extension__({                                                                            \
-                static struct infprof_site infprof_here = {literal, 0, 0};                         \
+                static struct infprof_site infprof_here = INFPROF_SITE(literal);                   \
                 INFPROF_CALL(function, &infprof_here __VA_ARGS__);                                 \
         })
 
@@ -121,17 +129,22 @@ static inline void infprof_count_named(const char *name, uint64_t n)
         INFPROF_CALL(infprof_count, name, n);
 }
 
-/* The end of INFPROF_SCOPE. */
-static inline void infprof_scope_end(struct infprof_site **site)
-{
-        INFPROF_PROBE(end, (*site)->name);
-        INFPROF_CALL(infprof_site_end, *site);
-}
+/* NULL: it was not begun, and is not to be ended. */
 static inline struct infprof_site *infprof_scope_begin(struct infprof_site *site)
 {
+        __typeof__(&infprof_site_begin) to = INFPROF_REACH(infprof_site_begin);
+
         INFPROF_PROBE(begin, site->name);
-        INFPROF_CALL(infprof_site_begin, site);
+        if (__builtin_expect(!to || !*site->on, 1))
+                return NULL;
+        to(site);
         return site;
+}
+
+static inline void infprof_scope_end(struct infprof_site *const *site)
+{
+        if (__builtin_expect(*site != NULL, 0))
+                INFPROF_CALL(infprof_site_end, *site);
 }
 
 #ifdef __cplusplus
@@ -148,12 +161,12 @@ struct infprof_scope {
         infprof_scope &operator=(const infprof_scope &) = delete;
 };
 #define INFPROF_SCOPE(name)                                                                        \
-        static struct infprof_site INFPROF_PASTE(infprof_site_, __LINE__) = {name, 0, 0};          \
+        static struct infprof_site INFPROF_PASTE(infprof_site_, __LINE__) = INFPROF_SITE(name);    \
         struct infprof_scope INFPROF_PASTE(infprof_scope_,                                         \
                                            __LINE__)(&INFPROF_PASTE(infprof_site_, __LINE__))
 #else
 #define INFPROF_SCOPE(name)                                                                        \
-        static struct infprof_site INFPROF_PASTE(infprof_site_, __LINE__) = {name, 0, 0};          \
+        static struct infprof_site INFPROF_PASTE(infprof_site_, __LINE__) = INFPROF_SITE(name);    \
         struct infprof_site *INFPROF_PASTE(infprof_scope_, __LINE__)                               \
                 __attribute__((cleanup(infprof_scope_end), unused)) =                              \
                         infprof_scope_begin(&INFPROF_PASTE(infprof_site_, __LINE__))
@@ -161,8 +174,8 @@ struct infprof_scope {
 
 #define infprof_begin(name)                                                                        \
         __extension__({                                                                            \
-                INFPROF_PROBE(begin, name);                                                        \
-                INFPROF_AT_SITE(infprof_site_begin, name);                                         \
+                static struct infprof_site infprof_here = INFPROF_SITE(name);                      \
+                (void)infprof_scope_begin(&infprof_here);                                          \
         })
 #define infprof_end(name)                                                                          \
         __extension__({                                                                            \

@@ -20,7 +20,7 @@
  */
 struct ifp_marker_row {
         uint64_t n;                        /* calls that ended, those closed as left included */
-        int64_t begin_bytes, end_bytes;    /* summed over them */
+        int64_t begin_bytes, change_bytes; /* summed over them */
         int64_t first_bytes, last_bytes;   /* at the beginning of the first, the end of the last */
         int64_t least_change, most_change; /* of one call; 0 where n is 0 */
         int64_t highest; /* seen in any, also where the process's peak rose within; IFP_NO_BYTES:

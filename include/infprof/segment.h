@@ -855,8 +855,10 @@ struct ifp_lane {
         uint64_t counted[IFP_MAX_COUNTERS]; /* of each counter */
         uint64_t counts[IFP_MAX_COUNTERS];  /* calls that did so */
         struct ifp_tile_row tiles[IFP_N_TILE_LEVELS];
-        uint64_t marker_self; /* ticks of markers that ended, less those of ops in them */
-        uint64_t marker_pad[15];
+        uint64_t marker_self;  /* ticks of markers that ended, less those of ops in them */
+        uint64_t markers_deep; /* begun without finding room, and not ended: number | gen << 32.
+                                  Shim's own */
+        uint64_t marker_pad[14];
         /* `time` in phase decode, as it stood when the last token was done. Shim's own, by the
          * thread that decodes */
         struct ifp_time_row kv_seen[IFP_KV_OPS];

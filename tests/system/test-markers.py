@@ -3,6 +3,7 @@
 
 import glob
 import os
+import re
 import shutil
 import sqlite3
 
@@ -224,78 +225,70 @@ def probes_for_bpftrace(s):
         check(f"Name: {which}" in notes and "Provider: infprof" in notes, f"probe {which}")
 
 
-GO = r"""
-package main
+def examples(s):
+    """The examples of the manual page: {language: code}."""
+    with open(s.source("doc/infprof.h.3.scd"), encoding="utf-8") as f:
+        text = f.read().split("# EXAMPLES")[1]
+    return {name.split(",")[0]: code for name, code in re.findall(r"^## (.*?)$.*?^```\n(.*?)^```$", text, re.M | re.S)}
 
-// #cgo CFLAGS: -I%s
-// #include <infprof/infprof.h>
-// #include <stdlib.h>
-import "C"
-import ("runtime"; "unsafe")
 
-func main() {
-	runtime.LockOSThread()
-	name := C.CString("from Go")
-	defer C.free(unsafe.Pointer(name))
-	for i := 0; i < 25; i++ {
-		C.infprof_begin_named(name)
-		C.infprof_count_named(name, 2)
-		C.infprof_end_named(name)
-	}
-	C.infprof_result(1)
-}
-"""
+def write(s, name, code):
+    with open(s.path(name), "w", encoding="utf-8") as f:
+        f.write(code)
+    return s.path(name)
 
-RUST = r"""
-use std::ffi::{c_char, c_void, CString};
-extern "C" { fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void; }
-type Named = unsafe extern "C" fn(*const c_char);
-fn find(name: &str) -> Option<Named> {
-    let name = CString::new(name).unwrap();
-    let at = unsafe { dlsym(std::ptr::null_mut(), name.as_ptr()) };
-    if at.is_null() { None } else { Some(unsafe { std::mem::transmute(at) }) }
-}
-struct Scope { end: Option<Named>, name: CString }
-impl Scope {
-    fn new(name: &str) -> Scope {
-        let name = CString::new(name).unwrap();
-        if let Some(begin) = find("infprof_begin") { unsafe { begin(name.as_ptr()) } }
-        Scope { end: find("infprof_end"), name }
-    }
-}
-impl Drop for Scope {
-    fn drop(&mut self) { if let Some(end) = self.end { unsafe { end(self.name.as_ptr()) } } }
-}
-fn main() { for _ in 0..25 { let _scope = Scope::new("from Rust"); } }
-"""
+
+def told_by_example(s, program):
+    s.run([program], preload=False)
+    s.run([s.cli, "record", "--", program], preload=False, env={"INFPROF_SHIM": s.shim})
+    doc = s.report()
+    equal(calls(doc), {"request": 3, "token": 12}, "calls")
+    equal(counters(doc), {"tokens": (12, 12)}, "counters")
+    equal(doc["requests"]["succeeded"], 3, "requests")
+    equal([i["text"] for i in doc["instants"]], ["a prompt", "answered"] * 3, "instants")
+    equal([(t["level"], t["tiles"], t["rows"]) for t in doc["tiles"]], [("micro", 12, 4)], "tiles")
+    silent(doc)
 
 
 @case
-def from_go(s):
+def examples_in_c(s):
+    for name, tool in (("C", ["gcc", "-std=c11", "-xc"]), ("C", ["clang", "-std=c11", "-xc"]),
+                       ("C++", ["g++", "-std=c++17", "-xc++"]), ("C++", ["clang++", "-std=c++17", "-xc++"])):
+        if not shutil.which(tool[0]):
+            continue
+        source = write(s, "example", examples(s)[name])
+        for more in ([], ["-DINFPROF_OFF"], ["-DINFPROF_NO_SDT"]):
+            s.run([*tool, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", *more, "-I", s.source("include"), source],
+                  preload=False)
+
+
+@case
+def example_in_go(s):
     if not shutil.which("go"):
         skip("no Go here")
-    os.makedirs(s.path("go"))
-    with open(s.path("go/main.go"), "w", encoding="utf-8") as f:
-        f.write(GO % s.source("include"))
-    s.run(["go", "build", "-o", s.path("go/markers"), s.path("go/main.go")], preload=False, timeout=120,
-          env={"GOCACHE": s.path("go/cache"), "GOFLAGS": "-mod=mod", "HOME": s.path("go"), "GO111MODULE": "off"})
-    s.run([s.path("go/markers")], preload=False)
-    s.run([s.cli, "record", "--", s.path("go/markers")], preload=False, env={"INFPROF_SHIM": s.shim})
-    doc = s.report()
-    equal(calls(doc), {"from Go": 25}, "calls")
-    equal(counters(doc), {"from Go": (50, 25)}, "counters")
-    equal(doc["requests"]["succeeded"], 1, "requests")
+    source = write(s, "example.go", examples(s)["Go"])
+    s.run(["go", "build", "-o", s.path("example"), source], preload=False, timeout=120,
+          env={"CGO_CFLAGS": "-I" + s.source("include"), "GOCACHE": s.path("cache"), "HOME": s.path(), "GO111MODULE": "off"})
+    told_by_example(s, s.path("example"))
 
 
 @case
-def from_rust(s):
+def example_in_rust(s):
     if not shutil.which("rustc") or s.run(["rustc", "--version"], preload=False, code=None).returncode:
         skip("no Rust here")
-    with open(s.path("markers.rs"), "w", encoding="utf-8") as f:
-        f.write(RUST)
-    s.run(["rustc", "-O", "-o", s.path("markers-rs"), s.path("markers.rs")], preload=False, timeout=120)
-    s.run([s.cli, "record", "--", s.path("markers-rs")], preload=False, env={"INFPROF_SHIM": s.shim})
-    equal(calls(s.report()), {"from Rust": 25}, "calls")
+    source = write(s, "example.rs", examples(s)["Rust"])
+    s.run(["rustc", "-O", "-o", s.path("example"), source], preload=False, timeout=120)
+    told_by_example(s, s.path("example"))
+
+
+@case
+def example_in_zig(s):
+    if not shutil.which("zig"):
+        skip("no Zig here")
+    source = write(s, "example.zig", examples(s)["Zig"])
+    s.run(["zig", "build-exe", "-lc", "-fPIE", "-femit-bin=" + s.path("example"), source], preload=False, timeout=180,
+          env={"HOME": s.path(), "ZIG_GLOBAL_CACHE_DIR": s.path("zig"), "ZIG_LOCAL_CACHE_DIR": s.path("zig-here")})
+    told_by_example(s, s.path("example"))
 
 
 main()

@@ -119,12 +119,17 @@ static void jump(void)
         longjmp(back, 1);
 }
 
+__attribute__((noinline)) static void land(void)
+{
+        if (!setjmp(back))
+                jump();
+}
+
 static void jumps(void)
 {
-        for (volatile int i = 0; i < n; i++) {
+        for (int i = 0; i < n; i++) {
                 INFPROF_SCOPE("outer");
-                if (!setjmp(back))
-                        jump();
+                land();
         }
 }
 
