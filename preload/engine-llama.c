@@ -293,7 +293,8 @@ static bool idle_leave(struct ifp_tls *tls, struct ifp_stub *stub, struct ifp_op
 
 /* ---- the table --------------------------------------------------------------------- */
 
-static const struct ifp_hook decode = {.enter = decode_enter, .leave = decode_leave};
+static const struct ifp_hook decode = {
+        .tokens = true, .enter = decode_enter, .leave = decode_leave};
 static const struct ifp_hook logits = {.names = true, .enter = logits_enter};
 static const struct ifp_hook sample = {.enter = sample_enter};
 static const struct ifp_hook load = {.enter = load_enter, .leave = idle_leave};

@@ -18,6 +18,7 @@ static uint32_t n_kernels;    /* entries in use lie below; those with address 0 
 static uint32_t sequence, stub_lock;
 static const uint8_t switch_on = 1, switch_off = 0;
 void *ifp_stub_real[IFP_MAX_STUBS];
+bool ifp_tokens_elsewhere;
 
 static uint32_t hash(uint64_t address)
 {
@@ -55,6 +56,8 @@ bool ifp_kernel_add(uint64_t address, const char *name, const struct ifp_want *w
                 __atomic_fetch_add(&ifp_seg->live.stubs_refused, 1, __ATOMIC_RELAXED);
                 return false;
         }
+        if (want->hook && want->hook->tokens)
+                ifp_tokens_elsewhere = true;
         kernels[n_kernels] = (struct ifp_kernel){
                 .address = address, .name = name, .want = want, .load = load, .object = object};
         enter(n_kernels++);

@@ -152,5 +152,6 @@ void ifp_marks_after_fork(void)
         prompt.from = 0;
 }
 
-const struct ifp_hook ifp_mark_decode = {.enter = decode_enter, .leave = decode_leave};
+const struct ifp_hook ifp_mark_decode = {
+        .tokens = true, .enter = decode_enter, .leave = decode_leave};
 const struct ifp_hook ifp_mark_prefill = {.enter = prefill_enter, .leave = prefill_leave};

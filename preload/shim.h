@@ -41,19 +41,19 @@ struct ifp_tls {
         uint8_t counted;       /* in live.threads_live */
         uint8_t crowd;         /* lane is the crowd's: shared, atomic, untimed */
         uint8_t exit_round;
-        uint8_t uneven;        /* open entries do not lie one on the other */
-        uint64_t random;       /* of the samples' gaps */
-        uint64_t sampling_sp;  /* frame of the sample being taken; 0 = none */
-        uint64_t *unwind;      /* libunwind's own two words for this thread */
-        uint16_t lane_number;  /* index of lane */
-        uint8_t decodes;       /* made the last token of some sequence: the ledger's thread */
-        uint8_t n_waiting;     /* waits under way, one in the other (wait.c) */
-        uint32_t watch_left;   /* calls of the allocator until one is timed */
-        uint32_t site;         /* where this thread was spawned, index + 1; 0 = not known */
-        uint16_t n_threads;    /* engine-ggml: that compute the graph, this one included */
-        uint16_t node_op;      /* engine-ggml: of the node begun last; 0: it computes nothing */
-        uint64_t born;         /* ticks; when it was asked for */
-        uint64_t stub;         /* engine-openmp: the one that its stand-in was called by */
+        uint8_t uneven;       /* open entries do not lie one on the other */
+        uint64_t random;      /* of the samples' gaps */
+        uint64_t sampling_sp; /* frame of the sample being taken; 0 = none */
+        uint64_t *unwind;     /* libunwind's own two words for this thread */
+        uint16_t lane_number; /* index of lane */
+        uint8_t decodes;      /* made the last token of some sequence: the ledger's thread */
+        uint8_t n_waiting;    /* waits under way, one in the other (wait.c) */
+        uint32_t watch_left;  /* calls of the allocator until one is timed */
+        uint32_t site;        /* where this thread was spawned, index + 1; 0 = not known */
+        uint16_t n_threads;   /* engine-ggml: that compute the graph, this one included */
+        uint16_t node_op;     /* engine-ggml: of the node begun last; 0: it computes nothing */
+        uint64_t born;        /* ticks; when it was asked for */
+        uint64_t stub;        /* engine-openmp: the one that its stand-in was called by */
 };
 
 /* The .S file knows these offsets. */
@@ -138,6 +138,7 @@ struct ifp_args {
 struct ifp_hook {
         bool names;    /* enter gives each call its op: the stub needs none of its own */
         void *instead; /* called in place of the kernel, which is in ifp_stub_real; then no more */
+        bool tokens;   /* tells of tokens: nobody else need do that */
         bool rare;     /* needed only where tls.fast is NULL; else the op is an ordinary one */
         /*
          * Opens the call's span (ifp_open_push, or ifp_hook_push for the stub's
@@ -190,6 +191,8 @@ static inline bool ifp_page_readable(uint64_t *known, uint64_t at)
         *known = page;
         return true;
 }
+
+extern bool ifp_tokens_elsewhere; /* a kernel whose hook tells of tokens was loaded */
 
 /* From the stubs (span.c). */
 uint64_t ifp_readable(uint64_t from, uint64_t n);

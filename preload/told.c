@@ -73,10 +73,12 @@ static struct sequence *sequence_of(const struct ifp_tls *tls)
         return s;
 }
 
+/* An engine that tells of tokens by itself is loaded, or has told of some. */
 static bool others_know(void)
 {
-        return __atomic_load_n(&ifp_seg->live.n_sequences, __ATOMIC_RELAXED) !=
-               __atomic_load_n(&n_sequences, __ATOMIC_RELAXED);
+        return ifp_tokens_elsewhere ||
+               __atomic_load_n(&ifp_seg->live.n_sequences, __ATOMIC_RELAXED) !=
+                       __atomic_load_n(&n_sequences, __ATOMIC_RELAXED);
 }
 
 static void set_phase(uint32_t phase)

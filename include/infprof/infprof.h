@@ -98,7 +98,13 @@ INFPROF_WEAK void infprof_site_count(struct infprof_site *site, uint64_t n);
 #if !defined(INFPROF_NO_SDT) && defined(__has_include)
 #if __has_include(<sys/sdt.h>)
 #include <sys/sdt.h>
-#define INFPROF_PROBE(which, name) STAP_PROBE1(infprof, which, name)
+/* The name in a register: what a compiler would else write down not every reader understands. */
+#define INFPROF_PROBE(which, name)                                                                 \
+        __extension__({                                                                            \
+                const char *infprof_name = (name);                                                 \
+                __asm__ volatile("" : "+r"(infprof_name));                                         \
+                STAP_PROBE1(infprof, which, infprof_name);                                         \
+        })
 #endif
 #endif
 #ifndef INFPROF_PROBE

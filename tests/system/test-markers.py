@@ -164,6 +164,17 @@ def tokens_and_requests(s):
 
 
 @case
+def tokens_count_once(s):
+    """Where the function that makes them is known, too, it is believed; the counter stays what it is."""
+    program = s.built("tests/victims/markers-known")
+    for kernels, generated, prompt in (("libtinykernels.so:tp_decode=decode", 50, None), ("", 50, 5)):
+        s.run([program], kernels=kernels)
+        doc = s.report()
+        equal((doc["tokens"]["generated"], doc["tokens"]["prompt"]), (generated, prompt), kernels)
+        equal(counters(doc), {"tokens": (50, 50), "prompt_tokens": (5, 1)}, "counters")
+
+
+@case
 def tiles(s):
     doc = told(s, "tiles")
     s.validate(doc, "report")
@@ -223,6 +234,18 @@ def probes_for_bpftrace(s):
     notes = s.run(["readelf", "-n", s.built("tests/victims/markers")], preload=False).stdout
     for which in ("begin", "end"):
         check(f"Name: {which}" in notes and "Provider: infprof" in notes, f"probe {which}")
+
+
+@case
+def bpftrace_reads_them(s):
+    if not shutil.which("bpftrace") or os.geteuid() != 0:
+        skip("bpftrace wants to be there, and root")
+    out = s.run(["bpftrace", "-e", "usdt:%s:infprof:begin { @[str(arg0)] = count(); }" % s.built("tests/victims/markers"),
+                 "-c", s.built("tests/victims/markers") + " nest 10"], preload=False, code=None, timeout=60)
+    if out.returncode and "Parse error" not in out.stderr:
+        skip("bpftrace: " + out.stderr.strip().splitlines()[-1])
+    for name, n in (("outer", 10), ("inner", 30), ("by hand", 10)):
+        check(f"@[{name}]: {n}\n" in out.stdout, out.stdout)
 
 
 def examples(s):
