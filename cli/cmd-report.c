@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/bundle.h"
 #include "cli/report-rows.h"
 #include "cli/report-view.h"
 #include "cli/run-find.h"
@@ -21,9 +22,9 @@ static void usage(void)
 {
         printf("usage: infprof report [OPTION...] [RUN]\n"
                "\n"
-               "Shows what was measured in RUN: an id, a run file, the pid of an engine that runs, "
-               "or\n"
-               "latest (the default).\n"
+               "Shows what was measured in RUN: an id, a run file or bundle, the pid of an engine "
+               "that\n"
+               "runs, or latest (the default).\n"
                "\n"
                "  -s, --sort FIELD    %s\n"
                "  -f, --filter GLOB   only ops whose name or kernel matches\n"
@@ -34,9 +35,15 @@ static void usage(void)
                "  -t, --tiles         the tiles that the engine marks, by level\n"
                "  -j, --json          the whole document (infprof.report/1)\n"
                "  -c, --csv           the table alone, with all figures; times in ns\n"
+               "      --bundle FILE   the run and all that a report of a bug needs, as one "
+               "archive\n"
+               "                      (FILE.tar.zst); infprof report FILE.tar.zst reads it\n"
+               "      --force         though FILE exists\n"
                "  -h, --help          this help\n"
                "\n"
-               "Exit codes: 0 done, 2 usage, 3 there is no such run or it cannot be read.\n",
+               "Exit codes: 0 done, 1 FILE cannot be written, 2 usage, 3 there is no such run or "
+               "it\n"
+               "cannot be read.\n",
                "self (the default), total, calls, mean, min, max, median,\n"
                "                      p95, p99, stddev, share, allocs, bytes, net, threads,\n"
                "                      flops, traffic, gflops, gbps, intensity, name");
@@ -44,9 +51,9 @@ static void usage(void)
 
 struct request {
         enum report_by by;
-        const char *field, *glob, *run;
+        const char *field, *glob, *run, *bundle;
         size_t rows;
-        bool as_json, as_csv, tiles;
+        bool as_json, as_csv, tiles, force;
 };
 
 static int bad_value(const char *option, const char *value, const char *allowed)
@@ -77,6 +84,8 @@ static int parse(int argc, char **argv, struct request *ret)
                                                 {"tiles", no_argument, NULL, 't'},
                                                 {"json", no_argument, NULL, 'j'},
                                                 {"csv", no_argument, NULL, 'c'},
+                                                {"bundle", required_argument, NULL, 'B'},
+                                                {"force", no_argument, NULL, 'F'},
                                                 {"help", no_argument, NULL, 'h'},
                                                 {}};
         int o;
@@ -110,6 +119,12 @@ static int parse(int argc, char **argv, struct request *ret)
                 case 'c':
                         ret->as_csv = true;
                         break;
+                case 'B':
+                        ret->bundle = optarg;
+                        break;
+                case 'F':
+                        ret->force = true;
+                        break;
                 case 'h':
                         usage();
                         return 1 + CMD_DONE;
@@ -125,8 +140,13 @@ static int parse(int argc, char **argv, struct request *ret)
                           "calls, flops, traffic, gflops, gbps, intensity, name");
                 return 1 + CMD_USAGE;
         }
-        if (ret->as_json && ret->as_csv) {
-                cmd_error("report", "--json and --csv exclude each other; choose one");
+        if ((ret->as_json && ret->as_csv) || (ret->bundle && (ret->as_json || ret->as_csv))) {
+                cmd_error("report", "--json, --csv and --bundle exclude each other; choose one");
+                return 1 + CMD_USAGE;
+        }
+        if (ret->bundle ? !*ret->bundle : ret->force) {
+                cmd_error("report", ret->bundle ? "--bundle needs the name of a file"
+                                                : "--force goes with --bundle");
                 return 1 + CMD_USAGE;
         }
         return 0;
@@ -168,6 +188,8 @@ int cmd_report(int argc, char **argv)
         if (r)
                 return r - 1;
         text_init();
+        if (request.bundle)
+                return bundle_write("report", request.run, request.bundle, request.force);
         r = run_find_report("report", request.run, &report);
         return r ? r : print(&request, report);
 }

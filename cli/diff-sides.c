@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/bundle.h"
 #include "cli/cmd.h"
 #include "cli/run-find.h"
 #include "common/cleanup.h"
@@ -47,9 +48,18 @@ static int is_run_file(const struct dirent *d)
 
 static int add_file(const char *verb, const char *path, bool many, struct diff_set *set)
 {
+        struct bundle b = {.fd = -1};
+        size_t before = set->n;
         char *why = NULL;
-        int r = diff_set_add(set, path, many, &why);
+        int r = bundle_is(path) ? bundle_open(&b, path, &why) : 0;
 
+        if (!r)
+                r = diff_set_add(set, b.fd >= 0 ? b.path : path, many, &why);
+        if (!r && b.fd >= 0 && set->n > before)
+                r = diff_set_name(set, path);
+        if (b.fd >= 0)
+                why = bundle_why(&b, why);
+        bundle_close(&b);
         return r ? failed(verb, r, why) : CMD_DONE;
 }
 

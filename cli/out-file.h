@@ -2,10 +2,15 @@
 /* What a verb makes, written to where -o says. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
- * Writes `data` to the file `path` (made anew; "-" or NULL: to stdout). CMD_DONE, or CMD_NO after
- * one line on stderr; a regular file that could not be written whole is gone then.
+ * Writes `data` to the file `path` ("-" or NULL: to stdout), whole or not at all: until it is
+ * written, what stood there stays. CMD_DONE, or CMD_NO after one line on stderr.
  */
 int out_file_write(const char *verb, const char *path, const void *data, size_t bytes);
+
+/* May `path` be made? CMD_DONE; or CMD_NO after one line: something is there, and `force` was not
+ * given. */
+int out_file_check(const char *verb, const char *path, bool force);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/api-client.h"
+#include "cli/bundle.h"
 #include "cli/cmd.h"
 #include "cli/daemon-start.h"
 #include "cli/text.h"
@@ -77,13 +78,32 @@ static void end_unseen(json_t *report)
                                           "after, and how it ended, is not known"));
 }
 
+/* Whatever it says of itself, its run does not live here. */
+static int document_of_bundle(const char *verb, const char *file, const struct run_document *what,
+                              json_t **ret)
+{
+        _cleanup_(freep) char *why = NULL;
+        struct bundle b;
+        int r = bundle_open(&b, file, &why);
+
+        if (r)
+                return failed(verb, r, why);
+        r = what->build(b.path, what->userdata, ret, &why);
+        why = bundle_why(&b, why);
+        bundle_close(&b);
+        return r ? failed(verb, r, why) : CMD_DONE;
+}
+
 static int document_of_file(const char *verb, const char *file, const struct run_document *what,
                             json_t **ret)
 {
         _cleanup_(json_decrefp) json_t *summary = NULL;
         _cleanup_(freep) char *why = NULL;
-        int r = report_summary(file, &summary, &why);
+        int r;
 
+        if (bundle_is(file))
+                return document_of_bundle(verb, file, what, ret);
+        r = report_summary(file, &summary, &why);
         if (r)
                 return failed(verb, r, why);
         if (json_is_true(json_object_get(summary, "live")) && ask_about_live(what, summary, ret))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a person means by RUN: a file, an id, `latest`, or the pid of an engine
+ * What a person means by RUN: a file or a bundle, an id, `latest`, or the pid of an engine
  * that runs; and where the answer about it is to be had. A run that is over is
  * read from its file; for one that goes on the daemon knows more than the file does.
  */

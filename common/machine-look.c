@@ -63,6 +63,36 @@ static json_t *build_kinds(hwloc_topology_t t)
         return list;
 }
 
+static json_t *cpus_of(hwloc_const_cpuset_t set)
+{
+        char *text = NULL;
+        json_t *o;
+
+        hwloc_bitmap_list_asprintf(&text, set);
+        o = json_string(text ? text : "");
+        free(text);
+        return o;
+}
+
+/* Which CPUs a core runs, and which memory is near to them. */
+static json_t *build_layout(hwloc_topology_t t)
+{
+        json_t *nodes = json_array(), *cores = json_array();
+        hwloc_obj_t o = NULL;
+
+        while ((o = hwloc_get_next_obj_by_type(t, HWLOC_OBJ_NUMANODE, o)))
+                json_array_append_new(
+                        nodes,
+                        json_pack("{s:i, s:o, s:o}", "node", (int)o->os_index, "memory_bytes",
+                                  o->attr->numanode.local_memory
+                                          ? json_integer((json_int_t)o->attr->numanode.local_memory)
+                                          : json_null(),
+                                  "cpus", cpus_of(o->cpuset)));
+        while ((o = hwloc_get_next_obj_by_type(t, HWLOC_OBJ_CORE, o)))
+                json_array_append_new(cores, cpus_of(o->cpuset));
+        return json_pack("{s:o, s:o}", "nodes", nodes, "cores", cores);
+}
+
 /* cpu.max of this process's cgroup: CPUs; NaN-free: 0 = no limit, or none that can be seen. */
 static double quota(void)
 {
@@ -214,7 +244,7 @@ int machine_look(json_t *o, struct machine_places *ret)
         hwloc_topology_t t;
         char model[128], id[24];
         double cpus = quota();
-        json_t *topology, *isa;
+        json_t *topology, *layout, *isa;
 
         *ret = (struct machine_places){0};
         if (hwloc_topology_init(&t))
@@ -233,12 +263,14 @@ int machine_look(json_t *o, struct machine_places *ret)
                              hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_NUMANODE), "usable_cpus",
                              ret->n_cpus, "quota_cpus", cpus > 0 ? json_real(cpus) : json_null(),
                              "core_kinds", build_kinds(t), "caches", build_caches(t, ret));
+        layout = build_layout(t);
         isa = build_isa();
         hwloc_topology_destroy(t);
         snprintf(id, sizeof(id), "%016llx", (unsigned long long)fingerprint(model, topology, isa));
         json_object_set_new(o, "model", json_string(model));
         json_object_set_new(o, "fingerprint", json_string(id));
         json_object_set_new(o, "topology", topology);
+        json_object_set_new(o, "layout", layout);
         json_object_set_new(o, "isa", isa);
         return 0;
 }

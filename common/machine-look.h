@@ -15,5 +15,5 @@ struct machine_places {
         int cache_cpus[3];       /* that share one */
 };
 
-/* {"model", "fingerprint", "topology", "isa"} into `o`; 0, or -errno. */
+/* {"model", "fingerprint", "topology", "layout", "isa"} into `o`; 0, or -errno. */
 int machine_look(json_t *o, struct machine_places *ret);

@@ -69,6 +69,17 @@ int diff_set_add(struct diff_set *set, const char *path, bool many, char **ret_w
         return r;
 }
 
+int diff_set_name(struct diff_set *set, const char *name)
+{
+        char *copy = strdup(name);
+
+        if (!copy || !set->n)
+                return free(copy), -ENOMEM;
+        free(set->at[set->n - 1]->file);
+        set->at[set->n - 1]->file = copy;
+        return 0;
+}
+
 /* --- what was seen from outside --- */
 
 static const char *name_in(const char *path)

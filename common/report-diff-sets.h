@@ -28,6 +28,9 @@ void diff_set_done(struct diff_set *set);
  */
 int diff_set_add(struct diff_set *set, const char *path, bool many, char **ret_why);
 
+/* The run that was added last is of a file that has no name: it goes by this one. -ENOMEM, or 0. */
+int diff_set_name(struct diff_set *set, const char *name);
+
 /*
  * What infprof ab wrote of the runs of one side: wall times from outside, runs that failed, and
  * (with

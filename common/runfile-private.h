@@ -24,6 +24,8 @@ struct runfile {
         uint64_t synced_ns;
         char *why; /* of the last failed read */
         sqlite3_stmt *put[N_TABLES];
+        void *map; /* of a file without a name; NULL: it has one */
+        size_t map_bytes;
         struct runfile_process found; /* and its strings, as runfile_find_process gave them */
         char *found_text[RUNFILE_TEXTS];
         struct runfile_run run;
@@ -35,6 +37,12 @@ struct runfile {
 };
 
 DEFINE_CLEANUP(sqlite3_stmt *, sqlite3_finalize, finalizep);
+
+int runfile_open_database(struct runfile *rf, const char *name, int flags);
+
+/* common/runfile-memory.c: one that lies in an open file. */
+bool runfile_has_no_name(const char *path);
+int runfile_open_map(struct runfile *rf);
 
 /* What a failure of SQLite means to us. */
 int runfile_verdict(sqlite3 *db, int rc);

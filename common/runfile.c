@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -173,7 +174,7 @@ static struct runfile *runfile_alloc(const char *path)
         return rf;
 }
 
-static int open_database(struct runfile *rf, const char *name, int flags)
+int runfile_open_database(struct runfile *rf, const char *name, int flags)
 {
         static const int settings[][2] = {
                 {SQLITE_DBCONFIG_DEFENSIVE, 1},      {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
@@ -299,7 +300,7 @@ int runfile_create(struct runfile **ret, const char *path, const struct runfile_
         there = make_file(rf, ret_why);
         if (there < 0 || there > 1)
                 return there;
-        r = open_database(rf, path, SQLITE_OPEN_READWRITE);
+        r = runfile_open_database(rf, path, SQLITE_OPEN_READWRITE);
         if (r)
                 return runfile_explain_verdict(rf, r, ret_why);
         if (there) {
@@ -400,7 +401,7 @@ static int open_unchanging(struct runfile *rf)
         fputs("?immutable=1", f);
         if (fclose(f))
                 return -ENOMEM;
-        return open_database(rf, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+        return runfile_open_database(rf, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
 }
 
 static int copy_file(const char *from, const char *to)
@@ -445,7 +446,7 @@ static int open_copy(struct runfile *rf)
                         r = 0;
         }
         if (!r)
-                r = open_database(rf, copy, SQLITE_OPEN_READWRITE);
+                r = runfile_open_database(rf, copy, SQLITE_OPEN_READWRITE);
         /* A private connection needs no index beside it, and folds the -wal in at once. */
         if (!r)
                 r = execute(rf, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE;");
@@ -510,13 +511,19 @@ static int open_some_way(struct runfile *rf)
         static const char snapshot[] = "BEGIN; SELECT count(*) FROM sqlite_master";
         int r;
 
+        if (runfile_has_no_name(rf->path)) {
+                r = runfile_open_map(rf);
+                if (!r)
+                        r = execute(rf, snapshot);
+                return r ? r : check_whole(rf);
+        }
         if (!has_sidecar(rf->path)) {
                 r = open_unchanging(rf);
                 if (!r)
                         r = execute(rf, snapshot);
                 return r ? r : check_whole(rf);
         }
-        r = open_database(rf, rf->path, SQLITE_OPEN_READONLY);
+        r = runfile_open_database(rf, rf->path, SQLITE_OPEN_READONLY);
         if (!r)
                 r = execute(rf, snapshot);
         if (r >= 0 && r != RUNFILE_E_FULL)
@@ -564,6 +571,8 @@ struct runfile *runfile_close(struct runfile *rf)
                 (void)execute(rf, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;");
         }
         sqlite3_close(rf->db);
+        if (rf->map)
+                munmap(rf->map, rf->map_bytes);
         for (size_t i = 0; i < sizeof(rf->found_text) / sizeof(rf->found_text[0]); i++)
                 free(rf->found_text[i]);
         for (size_t i = 0; i < sizeof(rf->run_text) / sizeof(rf->run_text[0]); i++)

@@ -610,9 +610,18 @@ int runfile_create(struct runfile **ret, const char *path, const struct runfile_
 
 /*
  * Opens to read, also while somebody writes: what is read between open and
- * close is one instant of the run.
+ * close is one instant of the run. A path that is RUNFILE_BY_DESCRIPTOR and the number of an open
+ * file is that file, which need not have a name.
  */
+#define RUNFILE_BY_DESCRIPTOR "/proc/self/fd/"
 int runfile_open(struct runfile **ret, const char *path, char **ret_why);
+
+/*
+ * That instant of the run as a file would have it; -EFBIG: it is more than `most` bytes. To be
+ * given back.
+ */
+int runfile_bytes(struct runfile *rf, size_t most, uint8_t **ret, size_t *ret_n);
+void runfile_bytes_free(uint8_t *bytes);
 
 /*
  * NULL, for assignment. A writer's close leaves the run in this one file,

@@ -122,6 +122,8 @@ static char *document(const char *fingerprint)
         if (machine_path(false, fingerprint, &path, &why) ||
             machine_load(path, fingerprint, &kept, &why))
                 kept = NULL;
+        if (kept) /* one that an older infprof measured has none */
+                json_object_set(kept, "layout", json_object_get(it.seen, "layout"));
         text = json_dumps(kept ? kept : it.seen, JSON_COMPACT);
         json_decref(kept);
         return text;
