@@ -18,6 +18,7 @@ enum cmd_exit {
 };
 
 /* argv[0] is the verb. The result is the exit code. */
+int cmd_ab(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_diff(int argc, char **argv);

@@ -6,8 +6,8 @@
  * to its difference: exactly, for what is in no op is the whole less the rows. A run whose whole is
  * far from the others' is in no mean (it is in the tests, whose ranks bear it), and that is said.
  *
- * Each op is tested over runs, all ops together by Benjamini and Hochberg; rows of ops that stand
- * are then tested the same way among themselves.
+ * Each op is tested over runs, by what it took and by what its calls usually take, all ops together
+ * by Benjamini and Hochberg; rows of ops that stand are then tested the same way among themselves.
  */
 #include "common/report-diff-measure.h"
 
@@ -129,15 +129,36 @@ static void joints_done(struct joints *j)
 
 /* --- tests --- */
 
-static int test(struct joints *j, struct joint *it, json_t *o)
+/* Of an op as a whole: its calls at what is usual for them, which others on the machine disturb
+ * least. A run without the op has 0 of it. */
+static bool usual_of(const struct joints *j, const struct joint *it, double *ret)
 {
+        for (size_t i = 0; i < j->a->n + j->b->n; i++) {
+                const json_t *v =
+                        json_object_get(run_at(j, i)->rows[j->basis].typical, it->first->op);
+
+                if (!json_is_number(v) && it->calls[i] > 0)
+                        return false;
+                ret[i] = json_number_value(v);
+        }
+        return true;
+}
+
+static int test(struct joints *j, struct joint *it, bool by_op, json_t *o)
+{
+        _cleanup_(freep) double *usual = calloc(j->a->n + j->b->n + 1, sizeof(*usual));
         struct diff_values v = {.a = it->self_ns,
                                 .b = it->self_ns + j->a->n,
                                 .n_a = j->a->n,
                                 .n_b = j->b->n,
                                 .known = it->tested};
 
-        return diff_put_test(o, &v, &it->p);
+        struct diff_values also = {.a = usual, .b = usual + j->a->n, .n_a = v.n_a, .n_b = v.n_b};
+
+        if (!usual)
+                return -ENOMEM;
+        also.known = v.known && by_op && usual_of(j, it, usual);
+        return diff_put_test(o, &v, &also, &it->p);
 }
 
 static int correct(struct joints *j)
@@ -261,7 +282,7 @@ static int build(struct joints *j, const json_t *ops, json_t **ret)
 
                 it->tested = !ops || is_changed(ops, it->first->op);
                 it->o = build_row(j, it, !ops);
-                r = test(j, it, it->o);
+                r = test(j, it, !ops, it->o);
         }
         if (!r)
                 r = correct(j);

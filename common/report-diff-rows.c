@@ -141,6 +141,34 @@ static int add_rest(struct cut *c, const struct model_op *op, size_t n_told)
         return r;
 }
 
+double diff_usual(const struct points *sorted)
+{
+        double left = (double)sorted->count * 0.75, sum = 0, n = left;
+
+        for (size_t i = 0; i < sorted->n && left > 0; i++) {
+                double take = fmin((double)sorted->at[i].count, left);
+
+                sum += take * (double)sorted->at[i].ns;
+                left -= take;
+        }
+        return n > 0 ? sum / n : NAN;
+}
+
+/* Of ops that call no others: there, a call is all self. */
+static int add_typical(json_t *to, const struct cut *c, const struct model_op *op, double unit)
+{
+        struct summary s;
+        int r = summary_init(&s, &op->phase[c->decode ? IFP_PHASE_DECODE : 0],
+                             c->decode ? 1 : IFP_N_PHASES, op->hot);
+        double before = json_number_value(json_object_get(to, op->name));
+
+        if (!r && s.sum.points.count && (double)s.child_ns < 0.02 * (double)s.total_ns)
+                report_set(to, op->name,
+                           json_real(before + diff_usual(&s.sum.points) * (double)s.calls / unit));
+        summary_done(&s);
+        return r;
+}
+
 static char *key_of(const struct piece *p, const char *op)
 {
         char *key;
@@ -195,6 +223,10 @@ static int load(struct diff_rows *to, struct cut *c, double unit)
         for (size_t i = 0; !r && i < c->w->model.n_ops; i++)
                 if (report_is_nested(c->w->model.ops[i]))
                         r = add_rest(c, c->w->model.ops[i], n_told);
+        to->typical = json_object();
+        for (size_t i = 0; !r && i < c->w->model.n_ops; i++)
+                if (report_is_nested(c->w->model.ops[i]))
+                        r = add_typical(to->typical, c, c->w->model.ops[i], unit);
         if (!r)
                 r = take(to, c, unit);
         free(c->at);
@@ -233,4 +265,5 @@ void diff_rows_done(struct diff_rows *rows)
                 free(rows->at[i].shape);
         }
         free(rows->at);
+        json_decref(rows->typical);
 }

@@ -29,6 +29,7 @@ struct diff_rows {
         struct diff_row *at;
         size_t n, room;
         double whole_ns; /* that the rows are a part of; NaN: not known */
+        json_t *typical; /* {op: ns}: its calls at what is usual for them; NULL: none known */
 };
 
 struct diff_run {
@@ -40,6 +41,7 @@ struct diff_run {
         uint64_t started_ns;
         double wall_ns;
         double tokens, token_ns; /* decoded, with the ledger or without; mean. NaN: none */
+        double typical_ns;       /* of a token, likewise */
         bool has_ops;
         struct diff_rows rows[DIFF_N_BASES];
         double *series; /* time from token to token, in order */
@@ -54,6 +56,11 @@ struct diff_run *diff_run_free(struct diff_run *run);
 
 /* report-diff-rows.c */
 int diff_rows_load(struct diff_run *run, struct work *w, char **ret_why);
+/* What a call usually takes, by their histogram: the mean of the quickest three quarters, for what
+ * disturbs calls makes them longer. NaN: there is none. */
+struct points;
+double diff_usual(const struct points *sorted);
+
 void diff_rows_done(struct diff_rows *rows);
 
 /* report-diff-figures.c */

@@ -79,7 +79,7 @@ static int build(const struct diff_set *a, const struct diff_set *b, const json_
                 report_set(o, "group", json_string(n.group));
                 report_set(o, "name", json_string(n.name));
                 json_object_set(o, "unit", json_object_get(figure, "unit"));
-                r = diff_put_test(o, &v, ret_p);
+                r = diff_put_test(o, &v, NULL, ret_p);
         }
         diff_values_done(&v);
         *ret = o;

@@ -114,7 +114,7 @@ static struct diff_run *bare_run(const char *command, size_t number)
         report_set(run->head, "started_at", json_null());
         report_set(run->head, "duration_ns", json_null());
         report_set(run->surroundings, "command", report_text(command));
-        run->wall_ns = run->tokens = run->token_ns = NAN;
+        run->wall_ns = run->tokens = run->token_ns = run->typical_ns = NAN;
         for (int b = 0; b < DIFF_N_BASES; b++)
                 run->rows[b].whole_ns = NAN;
         return run;
