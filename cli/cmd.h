@@ -41,6 +41,7 @@ int cmd_runs(int argc, char **argv);
 int cmd_spawns(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
+int cmd_sweep(int argc, char **argv);
 int cmd_threads(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_waits(int argc, char **argv);

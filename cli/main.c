@@ -35,6 +35,7 @@ static const struct command commands[] = {
         {"flame", cmd_flame, "a flame graph: of memory, of waits, of time off the CPU"},
         {"export", cmd_export, "a run in the format of another tool: pprof"},
         {"bench", cmd_bench, "how long a command takes, and how surely that is known"},
+        {"sweep", cmd_sweep, "over numbers of threads and other values: which is best, and why"},
         {"ab", cmd_ab, "two commands in turns: is the second one faster, and why"},
         {"check", cmd_check, "conditions that a run has to meet: a gate for CI"},
         {"diff", cmd_diff, "two runs, or sets of them: what changed, and what explains it"},

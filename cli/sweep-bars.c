@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A sweep as bars in a terminal: a line for each configuration, a panel for each figure, all bars
+ * of a panel to one scale from 0.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/bar.h"
+#include "cli/screen.h"
+#include "cli/sweep-view.h"
+#include "cli/table.h"
+#include "cli/text.h"
+#include "common/cleanup.h"
+
+#define USUAL_WIDTH 80u
+#define MOST_WIDTH  140u
+#define LEAST_BAR   5u
+#define FIGURE      7u
+#define N_PANELS    4u
+
+struct panel {
+        const char *member, *title;
+        double most;
+        bool shown;
+};
+
+static const char *figure(char *buf, unsigned panel, double v)
+{
+        switch (panel) {
+        case 0:
+                return text_count(buf, v);
+        case 1:
+                return text_duration(buf, v);
+        case 2:
+                return isnan(v) ? "-" : (snprintf(buf, TEXT_CELL, "%.0f%%", v * 100), buf);
+        default:
+                return isnan(v) ? "-" : (snprintf(buf, TEXT_CELL, "%.2fx", v), buf);
+        }
+}
+
+static unsigned scale(struct panel *panels, const json_t *rows)
+{
+        unsigned n = 0;
+        const json_t *row;
+        size_t i;
+
+        for (unsigned k = 0; k < N_PANELS; k++) {
+                json_array_foreach(rows, i, row)
+                {
+                        double v = text_number(row, panels[k].member);
+
+                        panels[k].most = isfinite(v) ? fmax(panels[k].most, v) : panels[k].most;
+                }
+                panels[k].shown = panels[k].most > 0;
+                n += panels[k].shown;
+        }
+        return n;
+}
+
+/* The values that differ, "2 fine"; to be freed. */
+static char *label_of(const json_t *document, const json_t *row)
+{
+        const json_t *parameter, *values = json_object_get(row, "values");
+        char *text = NULL;
+        size_t bytes, i, n = 0;
+        FILE *f = open_memstream(&text, &bytes);
+
+        if (!f)
+                return NULL;
+        json_array_foreach(json_object_get(document, "parameters"), i, parameter)
+        {
+                if (json_array_size(json_object_get(parameter, "values")) > 1)
+                        fprintf(f, "%s%s", n++ ? " " : "",
+                                text_string(values, text_string(parameter, "name", ""), "?"));
+        }
+        if (fclose(f) != EOF)
+                return text;
+        free(text);
+        return NULL;
+}
+
+/* ---- order ------------------------------------------------------------------------------- */
+
+/* Which of the values of a parameter a row has. */
+static size_t place(const json_t *parameter, const json_t *row)
+{
+        const char *name = text_string(parameter, "name", "");
+        const char *wanted = text_string(json_object_get(row, "values"), name, ""), *v;
+        const json_t *value;
+        size_t i;
+
+        json_array_foreach(json_object_get(parameter, "values"), i, value)
+        {
+                v = json_string_value(value);
+                if (v && !strcmp(v, wanted))
+                        return i;
+        }
+        return 0;
+}
+
+/* Where a row comes, if the compared parameter changes fastest. */
+static size_t order_of(const json_t *document, const json_t *row)
+{
+        const json_t *settings = json_object_get(document, "settings"), *p;
+        const char *compare = text_string(settings, "compare", "");
+        size_t i, at = 0, last = 0, n_last = 1;
+
+        json_array_foreach(json_object_get(document, "parameters"), i, p)
+        {
+                size_t n = json_array_size(json_object_get(p, "values"));
+
+                if (!strcmp(text_string(p, "name", ""), compare)) {
+                        last = place(p, row);
+                        n_last = n;
+                        continue;
+                }
+                at = at * n + place(p, row);
+        }
+        return at * n_last + last;
+}
+
+json_t *sweep_ordered(const json_t *document)
+{
+        const json_t *rows = json_object_get(document, "rows"), *row;
+        size_t n = json_array_size(rows), i;
+        _cleanup_(freep) const json_t **at = calloc(n + 1, sizeof(*at));
+        json_t *list = json_array();
+
+        if (!at || !list) {
+                json_decref(list);
+                return NULL;
+        }
+        json_array_foreach(rows, i, row)
+        {
+                size_t k = order_of(document, row);
+
+                at[k < n ? k : i] = row;
+        }
+        for (i = 0; i < n; i++)
+                if (at[i])
+                        json_array_append(list, (json_t *)at[i]);
+        return list;
+}
+
+/* ---- bars -------------------------------------------------------------------------------- */
+
+static void put(FILE *f, const char *s, unsigned width, bool right)
+{
+        unsigned n = text_width(s);
+
+        if (right)
+                fprintf(f, "%*s", n < width ? (int)(width - n) : 0, "");
+        fputs(s, f);
+        if (!right)
+                fprintf(f, "%*s", n < width ? (int)(width - n) : 0, "");
+}
+
+static bool put_row(const struct view *v, const struct panel *panels, const json_t *row,
+                    unsigned bar, unsigned last)
+{
+        char text[TEXT_CELL];
+
+        for (unsigned k = 0; k < N_PANELS; k++) {
+                double value = text_number(row, panels[k].member);
+                _cleanup_(freep) char *blocks = NULL;
+
+                if (!panels[k].shown)
+                        continue;
+                blocks = bar_text(isnan(value) ? NAN : value / panels[k].most, bar);
+                if (!blocks)
+                        return false;
+                fputs("  ", v->f);
+                put(v->f, figure(text, k, value), FIGURE, true);
+                if (k == last) /* no blanks at the end of a line */
+                        for (size_t n = strlen(blocks); n && blocks[n - 1] == ' ';)
+                                blocks[--n] = '\0';
+                fprintf(v->f, "%s%s", *blocks ? " " : "", blocks);
+        }
+        fputc('\n', v->f);
+        return true;
+}
+
+bool sweep_print_bars(const struct view *v, const json_t *document, size_t n_most)
+{
+        bool of_token = !strcmp(text_string(document, "latency_of", ""), "token");
+        struct panel panels[N_PANELS] = {
+                {"throughput", text_string(json_object_get(document, "metric"), "unit", ""), 0, 0},
+                {"p50_ns", of_token ? "p50 of a token" : "p50 of a run", 0, 0},
+                {"efficiency", "efficiency", 0, 0},
+                {"overhead", "overhead", 0, 0}};
+        _cleanup_(json_decrefp) json_t *rows = sweep_ordered(document);
+        const json_t *row;
+        unsigned n = scale(panels, rows), label = 4, width = v->width ? v->width : USUAL_WIDTH, bar;
+        unsigned last = 0;
+        size_t i, shown = view_shown(n_most, json_array_size(rows));
+
+        if (!rows || !n)
+                return rows != NULL;
+        width = width < MOST_WIDTH ? width : MOST_WIDTH;
+        json_array_foreach(rows, i, row)
+        {
+                _cleanup_(freep) char *text = label_of(document, row);
+
+                if (text && i < shown && text_width(text) > label)
+                        label = text_width(text);
+        }
+        label = label < 24 ? label : 24;
+        bar = width > label ? (width - label) / n : 0;
+        bar = bar > FIGURE + 3 + LEAST_BAR ? bar - FIGURE - 3 : LEAST_BAR;
+        fputc('\n', v->f);
+        fprintf(v->f, "%*s", (int)label, "");
+        for (unsigned k = 0; k < N_PANELS; k++)
+                if (panels[k].shown)
+                        last = k;
+        for (unsigned k = 0; k < N_PANELS; k++)
+                if (panels[k].shown) {
+                        fputs("  ", v->f);
+                        put(v->f, panels[k].title, k == last ? 0 : FIGURE + 1 + bar, false);
+                }
+        fputc('\n', v->f);
+        json_array_foreach(rows, i, row)
+        {
+                _cleanup_(freep) char *text = label_of(document, row);
+                _cleanup_(freep) char *clean = text_clean(text ? text : "?", label);
+
+                if (i == shown)
+                        break;
+                put(v->f, clean ? clean : "?", label, true);
+                if (!put_row(v, panels, row, bar, last))
+                        return false;
+        }
+        return true;
+}
