@@ -40,6 +40,10 @@ static void usage(void)
              "  -n, --rows N   at most so many rows of each table, 0 = all. Unless told, what "
              "finds\n"
              "                 room on the terminal (10 with --memory)\n"
+             "      --flame FILE\n"
+             "                 also a flame graph (SVG; - is stdout): as wide as in B, red where "
+             "that\n"
+             "                 is more than in A, blue where less\n"
              "  -j, --json     the whole document (infprof.diff/1, infprof.diff-memory/1)\n"
              "  -h, --help     this help\n"
              "\n"
@@ -47,7 +51,7 @@ static void usage(void)
 }
 
 struct request {
-        const char *a, *b;
+        const char *a, *b, *flame;
         bool memory, as_json;
         enum diff_by by;
         size_t rows;
@@ -73,6 +77,9 @@ static int take(void *userdata, int option, int argc, char **argv)
                         return 1 + CMD_USAGE;
                 }
                 return 0;
+        case 'f':
+                r->flame = optarg;
+                return 0;
         case 'j':
                 r->as_json = true;
                 return 0;
@@ -87,10 +94,13 @@ static int take(void *userdata, int option, int argc, char **argv)
 /* 0; or 1 + exit code */
 static int parse(int argc, char **argv, struct request *ret)
 {
-        static const struct option options[] = {
-                {"memory", no_argument, NULL, 'm'},   {"rows", required_argument, NULL, 'n'},
-                {"by", required_argument, NULL, 'y'}, {"json", no_argument, NULL, 'j'},
-                {"help", no_argument, NULL, 'h'},     {}};
+        static const struct option options[] = {{"memory", no_argument, NULL, 'm'},
+                                                {"rows", required_argument, NULL, 'n'},
+                                                {"by", required_argument, NULL, 'y'},
+                                                {"flame", required_argument, NULL, 'f'},
+                                                {"json", no_argument, NULL, 'j'},
+                                                {"help", no_argument, NULL, 'h'},
+                                                {}};
         int r;
 
         *ret = (struct request){.rows = SCREEN_FIT};
@@ -105,6 +115,11 @@ static int parse(int argc, char **argv, struct request *ret)
         ret->b = argv[optind++];
         if (optind < argc)
                 return 1 + cmd_extra_operand(argv, argv[optind]);
+        if (ret->memory && ret->flame) {
+                cmd_error("diff",
+                          "--flame is of time; infprof flame --alloc --diff A B is of memory");
+                return 1 + CMD_USAGE;
+        }
         if (ret->memory && !(diff_side_is_one(ret->a) && diff_side_is_one(ret->b))) {
                 cmd_error("diff", "--memory is of one run a side; without it sets are compared");
                 return 1 + CMD_USAGE;
@@ -152,5 +167,6 @@ int cmd_diff(int argc, char **argv)
                                                 .b = request.b,
                                                 .by = request.by,
                                                 .as_json = request.as_json,
+                                                .flame = request.flame,
                                                 .rows = request.rows});
 }

@@ -37,15 +37,18 @@ static int build_threads(const char *file, const void *userdata, json_t **ret, c
 }
 
 /* The document that has the stacks. 0, or the exit code after one line. */
-static int get_document(const struct flame_request *request, json_t **ret)
+static int get_document(const struct flame_request *request, const char *run, json_t **ret)
 {
         static const struct run_document waits = {.path = "waits", .build = build_waits},
                                          threads = {.path = "threads", .build = build_threads};
 
+        struct memory_request memory = request->memory;
+
+        memory.run = run;
         if (!flame_is_time(request))
-                return memory_source_get("flame", &request->memory, ret);
-        return run_find_document("flame", request->memory.run,
-                                 request->what == FLAME_WAITS ? &waits : &threads, ret);
+                return memory_source_get("flame", &memory, ret);
+        return run_find_document("flame", run, request->what == FLAME_WAITS ? &waits : &threads,
+                                 ret);
 }
 
 /* The same where time is drawn. */
@@ -175,6 +178,8 @@ static char *subtitle_of(const struct flame_request *request, const json_t *docu
                 fprintf(f, " · not drawn: %s more freed than allocated",
                         request->objects ? fmt_count(amount, (uint64_t)llround(-sum->left_out))
                                          : fmt_bytes(amount, llround(-sum->left_out)));
+        if (request->diff)
+                fprintf(f, " · against run %s", request->before);
         fprintf(f, " · run %s · %s", text_string(run, "id", "?"), text_string(run, "command", "?"));
         if (fclose(f) == EOF)
                 return NULL;
@@ -187,7 +192,7 @@ static int draw(const struct flame_request *request, const json_t *document,
         _cleanup_(freep) char *subtitle = NULL, *title = NULL;
 
         if (request->folded)
-                return flame_folded(out, root);
+                return flame_folded(out, root, request->diff);
         subtitle = subtitle_of(request, document, root, sum);
         title = flame_one_line(title_of(request, document));
         if (!subtitle || !title)
@@ -197,7 +202,8 @@ static int draw(const struct flame_request *request, const json_t *document,
                                               .subtitle = subtitle,
                                               .unit = flame_is_time(request) ? "ns"
                                                       : request->objects     ? "blocks"
-                                                                             : "bytes"});
+                                                                             : "bytes",
+                                              .differs = request->diff});
 }
 
 static int out_of_memory(void)
@@ -209,7 +215,7 @@ static int out_of_memory(void)
 int cmd_flame(int argc, char **argv)
 {
         _cleanup_(flame_tree_freep) struct flame_node *root = NULL;
-        _cleanup_(json_decrefp) json_t *document = NULL;
+        _cleanup_(json_decrefp) json_t *document = NULL, *before = NULL;
         _cleanup_(freep) char *text = NULL;
         struct flame_request request;
         struct flame_sum sum;
@@ -220,10 +226,14 @@ int cmd_flame(int argc, char **argv)
         if (r)
                 return r - 1;
         text_init();
-        r = get_document(&request, &document);
+        r = get_document(&request, request.memory.run, &document);
+        if (!r && request.diff)
+                r = get_document(&request, request.before, &before);
         if (r)
                 return r;
         if (flame_tree_new(&root, &sum, document, &request.flame))
+                return out_of_memory();
+        if (before && flame_tree_add_before(root, before, &request.flame))
                 return out_of_memory();
         if (llround(root->value) <= 0)
                 return nothing(&request, document);

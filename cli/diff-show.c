@@ -2,8 +2,10 @@
 #include "cli/diff-show.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/cmd.h"
+#include "cli/diff-flame.h"
 #include "cli/diff-sides.h"
 #include "cli/diff-view.h"
 #include "cli/screen.h"
@@ -24,6 +26,12 @@ static int show(const struct diff_request *request, const struct diff_set *sets)
         if (report_diff_sets(&document, &sets[0], &sets[1], request->by)) {
                 cmd_error(request->verb, "out of memory");
                 return CMD_NO;
+        }
+        if (request->flame) {
+                int r = diff_flame(request->verb, document, request->flame);
+
+                if (r || !strcmp(request->flame, "-"))
+                        return r;
         }
         if (request->as_json)
                 return cmd_print_json(request->verb, document);

@@ -12,7 +12,8 @@ struct diff_request {
         const char *a, *b;
         enum diff_by by;
         bool as_json;
-        size_t rows; /* as screen.h */
+        const char *flame; /* a picture to this file, too; NULL: none */
+        size_t rows;       /* as screen.h */
 };
 
 /* The exit code. */

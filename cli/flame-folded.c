@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The line-oriented form of a flame graph: `outermost;...;innermost COUNT`, one stack a line, as
- * the tools of that trade read it.
+ * the tools of that trade read it; of a difference with two counts, before and now.
  */
 #include "cli/flame.h"
 
@@ -15,6 +15,7 @@ struct folded {
         FILE *out;
         const struct flame_node **nodes;
         size_t room;
+        bool differs; /* two counts a line, before and now */
 };
 
 static void print_name(FILE *out, const struct flame_node *node)
@@ -28,7 +29,7 @@ static void print_name(FILE *out, const struct flame_node *node)
 static int print_node(const struct flame_node *node, double from, void *userdata)
 {
         struct folded *f = userdata;
-        long long count = llround(node->self);
+        long long count = llround(node->self), before = llround(node->before_self);
 
         if (node->depth >= f->room) {
                 size_t room = 2 * (size_t)node->depth + 64;
@@ -40,20 +41,23 @@ static int print_node(const struct flame_node *node, double from, void *userdata
                 f->room = room;
         }
         f->nodes[node->depth] = node;
-        if (count <= 0)
+        if (count <= 0 && !(f->differs && before > 0))
                 return 0;
         for (unsigned d = 1; d <= node->depth; d++) {
                 if (d > 1)
                         putc(';', f->out);
                 print_name(f->out, f->nodes[d]);
         }
-        fprintf(f->out, "%s %lld\n", node->depth ? "" : "[unknown]", count);
+        fputs(node->depth ? "" : "[unknown]", f->out);
+        if (f->differs)
+                fprintf(f->out, " %lld", before);
+        fprintf(f->out, " %lld\n", count);
         return 0;
 }
 
-int flame_folded(FILE *out, const struct flame_node *root)
+int flame_folded(FILE *out, const struct flame_node *root, bool differs)
 {
-        struct folded f = {.out = out};
+        struct folded f = {.out = out, .differs = differs};
         int r = flame_tree_each(root, print_node, &f);
 
         free(f.nodes);

@@ -11,6 +11,7 @@
 static void usage(void)
 {
         printf("usage: infprof flame --heap | --alloc | --waits | --offcpu [OPTION...] [RUN]\n"
+               "       infprof flame --heap | --alloc | --waits | --offcpu --diff [OPTION...] A B\n"
                "\n"
                "Draws where memory was asked for, or where threads waited, as a flame graph: one "
                "SVG\n"
@@ -31,6 +32,8 @@ static void usage(void)
                "      --to MARK       up to this mark\n"
                "  -p, --phase PHASE   of one phase: load, prefill, decode, idle or unknown\n"
                "      --by-phase      a level of phases upon the root\n"
+               "      --diff          two runs, A and B: as wide as in B, red where that is more\n"
+               "                      than in A, blue where less; folded: two counts a line\n"
                "  -t, --title TEXT    above the picture\n"
                "  -h, --help          this help\n"
                "\n"
@@ -50,6 +53,7 @@ enum {
         OPT_FROM,
         OPT_TO,
         OPT_BY_PHASE,
+        OPT_DIFF,
 };
 
 static const char *const names[] = {
@@ -148,6 +152,13 @@ static int check(struct flame_request *r, int argc, char **argv)
 {
         int code = 0;
 
+        if (r->diff && argc - optind < 2) {
+                cmd_error("flame",
+                          "--diff holds one run against another: infprof flame --diff A B");
+                return 1 + CMD_USAGE;
+        }
+        if (r->diff)
+                r->before = argv[optind++];
         if (cmd_operand(argc, argv, &r->memory.run))
                 return 1 + CMD_USAGE;
         if (r->what == FLAME_NOTHING) {
@@ -202,6 +213,9 @@ static int take(void *userdata, int option, int argc, char **argv)
         case OPT_TO:
                 r->memory.to = optarg;
                 return 0;
+        case OPT_DIFF:
+                r->diff = true;
+                return 0;
         case OPT_BY_PHASE:
                 r->flame.by_phase = true;
                 return 0;
@@ -236,6 +250,7 @@ int flame_parse(int argc, char **argv, struct flame_request *ret)
                                                 {"phase", required_argument, NULL, 'p'},
                                                 {"by-phase", no_argument, NULL, OPT_BY_PHASE},
                                                 {"title", required_argument, NULL, 't'},
+                                                {"diff", no_argument, NULL, OPT_DIFF},
                                                 {"help", no_argument, NULL, 'h'},
                                                 {}};
         int r;

@@ -23,6 +23,8 @@ struct flame_request {
         const char *output, *title;
         const char *kind;             /* of waits; NULL: all */
         struct memory_request memory; /* its run is that of all */
+        bool diff;                    /* against `before` */
+        const char *before;
         struct flame_options flame;
 };
 

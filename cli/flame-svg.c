@@ -43,7 +43,8 @@ struct drawing {
         double smallest; /* value of a node that is drawn */
         size_t n;
         bool kinds[FLAME_NOTE + 1];
-        bool failed;
+        bool differs;
+        double largest; /* difference of a node but the root */
 };
 
 /* An element with text; `attributes` are ours. */
@@ -103,6 +104,19 @@ static uint32_t colour(const struct flame_node *node)
         return 0xc8c8c8;
 }
 
+/*
+ * Red where there is more than before, blue where less, the deeper the more of the largest
+ * difference in the picture; by its root, so that what is small is not white.
+ */
+static uint32_t colour_of_difference(const struct drawing *d, double delta)
+{
+        double part = d->largest > 0 ? sqrt(fmin(fabs(delta) / d->largest, 1)) : 0;
+
+        if (part < 0.02)
+                return 0xf2f2f2;
+        return rgb_of_hsl(delta > 0 ? 4 : 214, 0.85, 0.95 - 0.37 * part);
+}
+
 static double width_of(const struct drawing *d, double value)
 {
         return value / d->root->value * (WIDTH - 2 * PAD);
@@ -129,6 +143,32 @@ static void put_value(const struct drawing *d, double value)
                         exact, share);
 }
 
+static void put_amount(const struct drawing *d, double value)
+{
+        char text[FMT_SIZE];
+
+        if (!strcmp(d->unit, "ns"))
+                fmt_ns(text, (uint64_t)llround(value));
+        else if (!strcmp(d->unit, "bytes"))
+                fmt_bytes(text, llround(value));
+        else
+                fmt_count(text, (uint64_t)llround(value));
+        fputs(text, d->out);
+}
+
+/* "before 1.00MiB: +204KiB, +20.0 %" */
+static void put_difference(const struct drawing *d, const struct flame_node *node)
+{
+        double delta = node->value - node->before;
+
+        fputs("\nbefore ", d->out);
+        put_amount(d, node->before);
+        fprintf(d->out, ": %c", delta < 0 ? '-' : '+');
+        put_amount(d, fabs(delta));
+        if (node->before > 0)
+                fprintf(d->out, ", %+.1f %%", 100 * delta / node->before);
+}
+
 static const char *class_of(enum flame_kind kind)
 {
         static const char *const names[] = {"root", "phase", "frame", "inlined",
@@ -149,6 +189,8 @@ static void put_title(const struct drawing *d, const struct flame_node *node)
         if (node->kind == FLAME_INLINED)
                 fputs("inlined into the function below\n", d->out);
         put_value(d, node->value);
+        if (d->differs)
+                put_difference(d, node);
         fputs("</title>", d->out);
 }
 
@@ -187,7 +229,9 @@ static int put_node(const struct flame_node *node, double from, void *userdata)
         fprintf(d->out,
                 "<rect x=\"%.2f\" y=\"%.0f\" width=\"%.2f\" height=\"%d\" fill=\"#%06" PRIx32
                 "\"/><text x=\"%.2f\" y=\"%.0f\">",
-                x, y, w, BOX, colour(node), x + INSET, y + BOX - 4);
+                x, y, w, BOX,
+                d->differs ? colour_of_difference(d, node->value - node->before) : colour(node),
+                x + INSET, y + BOX - 4);
         svg_escaped(d->out, label);
         fputs("</text></g>\n", d->out);
         return 0;
@@ -197,8 +241,10 @@ static int count_node(const struct flame_node *node, double from, void *userdata
 {
         struct drawing *d = userdata;
 
-        if (node->value < d->smallest)
+        if (node->value < d->smallest || (d->differs && !(node->value > 0)))
                 return 0;
+        if (node != d->root)
+                d->largest = fmax(d->largest, fabs(node->value - node->before));
         d->n++;
         d->kinds[node->kind] = true;
         if (d->depth < node->depth)
@@ -218,6 +264,27 @@ static void survey(struct drawing *d)
         }
 }
 
+static void put_legend_of_differences(const struct drawing *d, double y)
+{
+        static const struct {
+                double part;
+                const char *text;
+        } entries[] = {{1, "more than before"}, {-1, "less than before"}, {0, "the same"}};
+        double x = PAD;
+
+        fputs("<g id=\"legend\">\n", d->out);
+        for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+                fprintf(d->out,
+                        "<rect x=\"%.0f\" y=\"%.0f\" width=\"11\" height=\"11\" rx=\"2\" "
+                        "fill=\"#%06" PRIx32 "\"/><text class=\"legend\" x=\"%.0f\" y=\"%.0f\">"
+                        "%s</text>\n",
+                        x, y - 9.5, colour_of_difference(d, 0.5 * entries[i].part * d->largest),
+                        x + 17, y, entries[i].text);
+                x += 17 + 6.7 * (double)strlen(entries[i].text) + 22;
+        }
+        fputs("</g>\n", d->out);
+}
+
 static void put_legend(const struct drawing *d, double y)
 {
         static const struct {
@@ -231,6 +298,10 @@ static void put_legend(const struct drawing *d, double y)
                        {FLAME_NOTE, "", "frames that are not known"}};
         double x = PAD;
 
+        if (d->differs) {
+                put_legend_of_differences(d, y);
+                return;
+        }
         fputs("<g id=\"legend\">\n", d->out);
         for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
                 struct flame_node sample = {.kind = entries[i].kind,
@@ -326,7 +397,7 @@ static int put_surroundings(const struct drawing *d, const struct flame_text *te
 
 int flame_svg(FILE *out, const struct flame_node *root, const struct flame_text *text)
 {
-        struct drawing d = {.out = out, .root = root, .unit = text->unit};
+        struct drawing d = {.out = out, .root = root, .unit = text->unit, .differs = text->differs};
         double height;
         int r;
 

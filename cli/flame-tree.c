@@ -89,20 +89,31 @@ static struct flame_node *descend(struct flame_node *node, const char *name, con
         return child;
 }
 
+/* What a stack adds to its nodes. */
+struct amount {
+        double value, before;
+};
+
+static void add_amount(struct flame_node *node, struct amount a)
+{
+        node->value += a.value;
+        node->before += a.before;
+}
+
 /* One step up from *node, of a stack with this value. */
-static int step(struct flame_node **node, double value, const char *name, const char *library,
-                enum flame_kind kind)
+static int step(struct flame_node **node, struct amount value, const char *name,
+                const char *library, enum flame_kind kind)
 {
         struct flame_node *next = name ? descend(*node, name, library, kind) : NULL;
 
         if (!next)
                 return -ENOMEM;
-        next->value += value;
+        add_amount(next, value);
         *node = next;
         return 0;
 }
 
-static int step_frame(struct flame_node **node, double value, const json_t *frame)
+static int step_frame(struct flame_node **node, struct amount value, const json_t *frame)
 {
         bool inlined = json_is_true(json_object_get(frame, "inlined"));
         _cleanup_(freep) char *name = flame_name(frame);
@@ -111,7 +122,7 @@ static int step_frame(struct flame_node **node, double value, const json_t *fram
                     inlined ? FLAME_INLINED : FLAME_FRAME);
 }
 
-static int step_op(struct flame_node **node, double value, const char *op)
+static int step_op(struct flame_node **node, struct amount value, const char *op)
 {
         _cleanup_(freep) char *name = flame_op_name(op);
 
@@ -128,7 +139,7 @@ static const char *missing(const json_t *stack, const struct flame_options *opti
         return note;
 }
 
-static int step_wait(struct flame_node **node, double value, const char *wait)
+static int step_wait(struct flame_node **node, struct amount value, const char *wait)
 {
         _cleanup_(freep) char *line = flame_one_line(wait), *name = NULL;
 
@@ -137,14 +148,14 @@ static int step_wait(struct flame_node **node, double value, const char *wait)
         return step(node, value, name, NULL, FLAME_WAIT);
 }
 
-static int add_stack(struct flame_node *node, const json_t *stack, double value,
+static int add_stack(struct flame_node *node, const json_t *stack, struct amount value,
                      const struct flame_options *options)
 {
         const json_t *frames = json_object_get(stack, "frames");
         const char *op = text_string(stack, "op", NULL), *note = missing(stack, options);
         int r = 0;
 
-        node->value += value;
+        add_amount(node, value);
         if (options->by_phase)
                 r = step(&node, value, text_string(stack, "phase", "unknown"), NULL, FLAME_PHASE);
         if (!r && note)
@@ -155,25 +166,48 @@ static int add_stack(struct flame_node *node, const json_t *stack, double value,
                 r = step_op(&node, value, op);
         if (!r && options->wait)
                 r = step_wait(&node, value, text_string(stack, options->wait, "?"));
-        if (!r)
-                node->self += value;
+        if (!r) {
+                node->self += value.value;
+                node->before_self += value.before;
+        }
         return r;
 }
 
-int flame_tree_new(struct flame_node **ret, struct flame_sum *ret_sum, const json_t *document,
-                   const struct flame_options *options)
+int flame_tree_put(struct flame_node *root, const struct flame_step *steps, size_t n, double value,
+                   double before)
 {
-        _cleanup_(flame_tree_freep) struct flame_node *root = node_new("all", NULL, FLAME_ROOT, 0);
-        struct flame_sum sum = {0};
+        const struct amount amount = {value, before};
+        struct flame_node *node = root;
+        int r = 0;
+
+        add_amount(node, amount);
+        for (size_t i = 0; !r && i < n; i++) {
+                _cleanup_(freep) char *name = flame_one_line(steps[i].name);
+
+                r = step(&node, amount, name, NULL, steps[i].kind);
+        }
+        node->self += r ? 0 : value;
+        node->before_self += r ? 0 : before;
+        return r;
+}
+
+struct flame_node *flame_tree_root(void)
+{
+        return node_new("all", NULL, FLAME_ROOT, 0);
+}
+
+/* The stacks of a document, as those that are drawn or those that they are held against. */
+static int add_all(struct flame_node *root, struct flame_sum *sum, const json_t *document,
+                   const struct flame_options *options, bool before)
+{
         const json_t *stack;
         size_t i;
 
-        if (!root)
-                return -ENOMEM;
         json_array_foreach(json_object_get(document, options->list ? options->list : "stacks"), i,
                            stack)
         {
                 double value = text_number(stack, options->value);
+                struct amount amount = {before ? 0 : value, before ? value : 0};
 
                 if (options->phase && strcmp(options->phase, text_string(stack, "phase", "")) != 0)
                         continue;
@@ -181,16 +215,35 @@ int flame_tree_new(struct flame_node **ret, struct flame_sum *ret_sum, const jso
                     strcmp(options->only, text_string(stack, options->wait, "")) != 0)
                         continue;
                 if (value > 0 && isfinite(value)) {
-                        if (add_stack(root, stack, value, options))
+                        if (add_stack(root, stack, amount, options))
                                 return -ENOMEM;
-                        sum.stacks++;
+                        sum->stacks++;
                 } else if (value < 0) {
-                        sum.left_out += value;
+                        sum->left_out += value;
                 }
         }
+        return 0;
+}
+
+int flame_tree_new(struct flame_node **ret, struct flame_sum *ret_sum, const json_t *document,
+                   const struct flame_options *options)
+{
+        _cleanup_(flame_tree_freep) struct flame_node *root = flame_tree_root();
+        struct flame_sum sum = {0};
+
+        if (!root || add_all(root, &sum, document, options, false))
+                return -ENOMEM;
         *ret_sum = sum;
         *ret = steal_ptr(root);
         return 0;
+}
+
+int flame_tree_add_before(struct flame_node *root, const json_t *document,
+                          const struct flame_options *options)
+{
+        struct flame_sum sum = {0};
+
+        return add_all(root, &sum, document, options, true);
 }
 
 static int each(const struct flame_node *node, double from, flame_fn fn, void *userdata)

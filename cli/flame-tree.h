@@ -26,6 +26,7 @@ struct flame_node {
         unsigned depth; /* the root has 0 */
         double value;   /* of all stacks through here; at least the sum of the children */
         double self;    /* of those that end here */
+        double before, before_self;   /* the same in what it is held against */
         struct flame_node **children; /* by name */
         size_t n_children;
 };
@@ -48,6 +49,20 @@ struct flame_sum {
 /* 0 or -ENOMEM. A root with the value 0 has no children. */
 int flame_tree_new(struct flame_node **ret, struct flame_sum *ret_sum, const json_t *document,
                    const struct flame_options *options);
+
+/* Puts in what it is held against, by other stacks: nodes that only those have are 0 wide. */
+int flame_tree_add_before(struct flame_node *root, const json_t *document,
+                          const struct flame_options *options);
+
+struct flame_step {
+        const char *name;
+        enum flame_kind kind;
+};
+
+/* One stack more, given by its names from the root on. Both values are 0 or more. */
+int flame_tree_put(struct flame_node *root, const struct flame_step *steps, size_t n, double value,
+                   double before);
+struct flame_node *flame_tree_root(void); /* one without children; NULL: no memory */
 
 struct flame_node *flame_tree_free(struct flame_node *node);
 

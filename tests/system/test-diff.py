@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sqlite3
+from xml.etree import ElementTree
 
 from harness import check, case, equal, main, near, one_line
 from pictures import fits_a_screen
@@ -135,6 +136,59 @@ def what_is_typed_wrongly(s):
         one_line(run.stderr, f"diff {args}")
         equal(run.stdout, "", "stdout")
     check("latest" in s.infprof("diff", "--help").stdout, "help")
+
+
+def frames(svg):
+    """(name, colour, title) of each."""
+    root = ElementTree.fromstring(svg)
+    ns = "{http://www.w3.org/2000/svg}"
+    return [(g.find(f"{ns}title").text.split("\n")[0], g.find(f"{ns}rect").get("fill"), g.find(f"{ns}title").text)
+            for g in root.iter(f"{ns}g") if g.get("data-v")]
+
+
+def is_red(colour):
+    return int(colour[1:3], 16) > int(colour[5:7], 16)
+
+
+@case
+def as_a_flame_graph(s):
+    a, b = made(s, "a"), made(s, "b")
+    with sqlite3.connect(b) as db:
+        db.execute("UPDATE op_phase SET total_ns = total_ns * 3 WHERE op = (SELECT op FROM op WHERE name = 'SOFT_MAX')")
+        db.execute("UPDATE op_phase SET total_ns = total_ns / 3 WHERE op = (SELECT op FROM op WHERE name = 'RMS_NORM')")
+    db.close()
+    s.infprof("diff", "--by", "wall", "--flame", s.path("d.svg"), a, b)
+    with open(s.path("d.svg"), encoding="utf-8") as f:
+        drawn = frames(f.read())
+    colours = {name: colour for name, colour, _ in drawn}
+    check(is_red(colours["[op SOFT_MAX]"]), f"more is red: {colours}")
+    check(not is_red(colours["[op RMS_NORM]"]), f"less is blue: {colours}")
+    title = next(title for name, _, title in drawn if name == "[op SOFT_MAX]")
+    check("before " in title and "+200.0 %" in title, title)
+    out = s.infprof("diff", "--flame", "-", a, a).stdout
+    equal({colour for _, colour, _ in frames(out)}, {"#f2f2f2"}, "nothing differs: no colour")
+    one_line(s.infprof("diff", "--memory", "--flame", "-", a, b, code=2).stderr, "of memory")
+    one_line(s.infprof("diff", "--flame", s.path("nonesuch/x.svg"), a, b, code=1).stderr, "a folder that is not there")
+
+
+@case
+def stacks_of_two_runs_as_a_flame_graph(s):
+    def written(name, *args):
+        path = s.path(f"{name}.infprof")
+        s.run([s.built("tests/unit/make-run"), *args, path], preload=False)
+        return path
+    a, b = written("a", "--memory"), written("b", "--memory-improved")
+    drawn = frames(s.infprof("flame", "--alloc", "--diff", a, b).stdout)
+    check({is_red(c) for _, c, _ in drawn if c != "#f2f2f2"}, f"colours: {drawn}")
+    sums = [0, 0]
+    for line in s.infprof("flame", "--alloc", "--diff", "--folded", a, b).stdout.splitlines():
+        for i, count in enumerate(line.split(" ")[-2:]):
+            sums[i] += int(count)
+    plain = [sum(int(line.split(" ")[-1]) for line in s.infprof("flame", "--alloc", "--folded", run).stdout.splitlines())
+             for run in (a, b)]
+    equal(sums, plain, "counts before and now are those of the two")
+    one_line(s.infprof("flame", "--alloc", "--diff", a, code=2).stderr, "against what?")
+    one_line(s.infprof("flame", "--alloc", "--diff", a, "/nonesuch", code=3).stderr, "no such run")
 
 
 @case

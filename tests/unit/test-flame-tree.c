@@ -58,7 +58,7 @@ static void assert_folded(const json_t *document, const struct flame_options *op
         size_t bytes;
         FILE *f = open_memstream(&text, &bytes);
 
-        assert_int_equal(flame_folded(f, root), 0);
+        assert_int_equal(flame_folded(f, root, false), 0);
         fclose(f);
         assert_string_equal(text, wanted);
         free(text);
@@ -191,6 +191,27 @@ static void children_sum_to_their_parent(void **state)
         flame_tree_free(root);
 }
 
+/* What only one of two has is 0 in the other; nodes that have nothing now are there, 0 wide. */
+static void two_beside_each_other(void **state)
+{
+        static const struct flame_step both[] = {{"f", FLAME_FRAME}, {"g;h", FLAME_FRAME}},
+                                       gone[] = {{"f", FLAME_FRAME}, {"gone", FLAME_FRAME}};
+        struct flame_node *root = flame_tree_root();
+        char *text = NULL;
+        size_t bytes;
+        FILE *f = open_memstream(&text, &bytes);
+
+        assert_int_equal(flame_tree_put(root, both, 2, 7, 5), 0);
+        assert_int_equal(flame_tree_put(root, gone, 2, 0, 3), 0);
+        assert_true(root->value == 7 && root->before == 8);
+        assert_true(root->children[0]->value == 7 && root->children[0]->before == 8);
+        assert_int_equal(flame_folded(f, root, true), 0);
+        fclose(f);
+        assert_string_equal(text, "f;g:h 5 7\nf;gone 3 0\n");
+        free(text);
+        flame_tree_free(root);
+}
+
 static void short_names(void **state)
 {
         static const struct {
@@ -299,6 +320,7 @@ int main(void)
                 cmocka_unit_test(names_cannot_break_a_line),
                 cmocka_unit_test(values_that_are_not_there_or_negative),
                 cmocka_unit_test(children_sum_to_their_parent),
+                cmocka_unit_test(two_beside_each_other),
                 cmocka_unit_test(short_names),
                 cmocka_unit_test(labels),
                 cmocka_unit_test(names_of_frames),
