@@ -9,6 +9,7 @@
  * above it, which were forgotten; ops above it stay.
  */
 #include "preload/marker.h"
+#include "preload/span-put.h"
 
 #include <infprof/infprof.h>
 
@@ -196,6 +197,48 @@ static void begin(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, uint6
         *(volatile uint64_t *)&o->start = ifp_ticks();
 }
 
+/*
+ * The same for a thread of which nothing is out of the ordinary: the entry above the innermost is
+ * free. As in the stub, `top` goes first, so that a handler that comes in between takes the next
+ * one, and takes this one for one that is being opened. NULL: the other way.
+ */
+static inline struct ifp_open *push_fast(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op,
+                                         uint64_t sp)
+{
+        uint64_t around = lane->top, offset = around + sizeof(struct ifp_open), reach;
+        struct ifp_open *o = ifp_open_at(lane, offset);
+
+        if (IFP_UNLIKELY(tls->fast != lane || op == other_op ||
+                         offset >= IFP_MAX_OPEN * sizeof(*o)))
+                return NULL;
+        if (around) {
+                reach = o[-1].sp - 1;
+                if (IFP_UNLIKELY(reach < sp || o[-1].state != IFP_OPEN_SET))
+                        return NULL;
+        } else {
+                if (IFP_UNLIKELY(sp >= tls->stack_hi || sp < tls->stack_lo))
+                        return NULL;
+                reach = tls->stack_hi - 8;
+        }
+        *(volatile uint64_t *)&lane->top = offset;
+        o->sp = reach;
+        o->op = (uint64_t)op << 48;
+        o->child = ifp_phase_child | offset << 42;
+        return o;
+}
+
+static inline void begin_fast(struct ifp_lane *lane, struct ifp_open *o, uint32_t op)
+{
+        /* row, shape, state and phase in one, as the stub writes them */
+        uint64_t row = offsetof(struct ifp_lane, time) +
+                       (uint64_t)op * IFP_N_PHASES * sizeof(struct ifp_time_row);
+
+        o->live = live_here(lane);
+        lane->markers[op].peak_before = peak_here();
+        *(volatile uint64_t *)&o->start = ifp_ticks();
+        *(volatile uint64_t *)(void *)&o->row = ifp_phase_open + row;
+}
+
 static __attribute__((noinline)) void keep_change(struct ifp_marker_row *row, int64_t begin_bytes,
                                                   int64_t change)
 {
@@ -306,12 +349,17 @@ static void end(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, uint64_
         phase = o->phase;
         live = o->live;
         around = ifp_open_prev(lane, o);
-        ifp_open_pop(lane, o);
+        if (IFP_LIKELY(tls->fast && o == ifp_open_at(lane, lane->top))) {
+                o->state = IFP_OPEN_FREE; /* all else that has to be 0 is, as after a stub */
+                lane->top = around;
+        } else {
+                ifp_open_pop(lane, o);
+        }
         dur = now - start;
         dur = dur > ifp_stamp ? dur - ifp_stamp : 1;
         ifp_child_add(lane, start, around, dur);
-        ifp_span_write(lane, op, phase, start, dur, child & IFP_TICKS_MASK,
-                       (uint32_t)(child >> 48) & 0xff, 0, 0);
+        ifp_span_put(lane, op, phase, start, dur, child & IFP_TICKS_MASK, child & ~IFP_TICKS_MASK,
+                     0);
         over(lane, op, live, dur, child & IFP_TICKS_MASK);
         if (IFP_UNLIKELY(!tls->fast))
                 ifp_fast_again(tls);
@@ -389,8 +437,14 @@ IFP_EXPORT void infprof_site_begin(struct infprof_site *site)
         struct ifp_tls *tls = &ifp_tls;
         struct ifp_lane *lane = lane_for(tls);
         uint32_t op = lane ? op_at(tls, site) : 0;
+        struct ifp_open *o;
 
-        if (IFP_LIKELY(op))
+        if (IFP_UNLIKELY(!op))
+                return;
+        o = push_fast(tls, lane, op, HERE);
+        if (IFP_LIKELY(o != NULL))
+                begin_fast(lane, o, op);
+        else
                 begin(tls, lane, op, HERE);
 }
 

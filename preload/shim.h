@@ -199,6 +199,7 @@ uint64_t ifp_readable(uint64_t from, uint64_t n);
 struct ifp_open *ifp_enter(struct ifp_stub *stub, uint64_t sp, const struct ifp_args *args);
 void ifp_leave(struct ifp_stub *stub, uint64_t rax, uint64_t sp, uint64_t end);
 void ifp_full(struct ifp_lane *lane, const struct ifp_record *record);
+void ifp_full_fold(struct ifp_lane *lane, const struct ifp_record *record); /* it was full */
 
 /* stubs.c: false = none left. Entries of an ended load come back by stubs_release. */
 bool ifp_stub_new(uint32_t *ret_index);

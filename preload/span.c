@@ -19,6 +19,7 @@
 #include "preload/layer.h"
 #include "preload/marker.h"
 #include "preload/shape.h"
+#include "preload/span-put.h"
 
 #define NEAR_BYTES (1ull << 20) /* two frames of one foreign stack are taken to be this near */
 
@@ -30,35 +31,26 @@ static inline bool on_own_stack(const struct ifp_tls *tls, uint64_t sp)
         return sp >= tls->stack_lo && sp < tls->stack_hi;
 }
 
-/* The record of a span whose row is up to date already: to the ring, else to the fold table. */
-void ifp_full(struct ifp_lane *lane, const struct ifp_record *record)
+void ifp_full_fold(struct ifp_lane *lane, const struct ifp_record *record)
 {
-        if (IFP_LIKELY(ifp_ring_push(&lane->writer, &lane->reader, lane->ring, record)))
-                return;
         ifp_local_add(&lane->n_folded, 1);
         ifp_fold(&lane->fold[ifp_record_op(record)][ifp_record_phase(record)],
                  ifp_record_dur(record), false);
 }
 
+/* The record of a span whose row is up to date already: to the ring, else to the fold table. */
+void ifp_full(struct ifp_lane *lane, const struct ifp_record *record)
+{
+        if (IFP_UNLIKELY(!ifp_ring_push(&lane->writer, &lane->reader, lane->ring, record)))
+                ifp_full_fold(lane, record);
+}
+
 void ifp_span_write(struct ifp_lane *lane, uint32_t op, uint32_t phase, uint64_t start,
                     uint64_t dur, uint64_t child, uint32_t depth, uint32_t flags, uint32_t arg)
 {
-        struct ifp_time_row *row = &lane->time[op][phase];
-        struct ifp_record record;
-
-        if (IFP_UNLIKELY(dur > IFP_TICKS_MASK))
-                dur = (int64_t)dur < 0 ? 0 : IFP_TICKS_MASK;
-        if (IFP_UNLIKELY(child > dur))
-                child = dur;
-        ifp_local_add(&row->timed, 1);
-        ifp_local_add(&row->total, dur);
-        ifp_local_add(&row->child, child);
-        record.start = start;
-        record.dur_op = dur | (uint64_t)op << 48;
-        record.child = child | (uint64_t)(depth & 0xff) << 48 | (uint64_t)phase << 56 |
-                       (uint64_t)flags << 59;
-        record.arg = arg;
-        ifp_full(lane, &record);
+        ifp_span_put(lane, op, phase, start, dur, child,
+                     (uint64_t)(depth & 0xff) << 48 | (uint64_t)phase << 56 | (uint64_t)flags << 59,
+                     arg);
 }
 
 static uint64_t open_child(const struct ifp_open *o)

@@ -175,6 +175,19 @@ def tokens_count_once(s):
 
 
 @case
+def across_a_kernel(s):
+    """One that ends in a kernel that was called within it leaves that open; one that begins in a kernel ends with it."""
+    s.run([s.built("tests/victims/markers-known"), "x"], kernels="libtinykernels.so:tp_decode")
+    doc = s.report()
+    equal(calls(doc), {"outer": 10, "ended within": 10, "begun within": 10}, "calls")
+    ops = {op["name"]: op for op in doc["ops"]}
+    equal(ops["tp_decode"]["calls"], 70, "kernels")
+    equal(ops["tp_decode"]["left"] + ops["ended within"]["left"] + ops["outer"]["left"], 0, "none of these is left")
+    equal(note(doc, LEFT), 10, "left with the kernel")
+    equal(note(doc, UNMATCHED), 10, "ended behind it")
+
+
+@case
 def tiles(s):
     doc = told(s, "tiles")
     s.validate(doc, "report")
