@@ -117,7 +117,7 @@ static json_t *build_failures(const struct bench *b)
         for (size_t i = 0; i < b->n; i++) {
                 const struct trial *t = &b->runs[i].trial;
 
-                if (trial_succeeded(t) || t->end == TRIAL_ENOUGH)
+                if (bench_succeeded(&b->runs[i]))
                         continue;
                 say_end(b, &b->runs[i], why, sizeof(why));
                 f = find_failure(list, why);
@@ -144,7 +144,7 @@ static double mean_of(const struct bench *b, double (*of)(const struct bench_run
         size_t n = 0;
 
         for (size_t i = 0; i < b->n; i++) {
-                double v = trial_succeeded(&b->runs[i].trial) ? of(&b->runs[i]) : NAN;
+                double v = bench_succeeded(&b->runs[i]) ? of(&b->runs[i]) : NAN;
 
                 if (isnan(v))
                         continue;
@@ -197,7 +197,7 @@ static json_t *build_memory(const struct bench *b)
         double peak = NAN;
 
         for (size_t i = 0; i < b->n; i++)
-                if (trial_succeeded(&b->runs[i].trial) && b->runs[i].trial.peak_bytes)
+                if (bench_succeeded(&b->runs[i]) && b->runs[i].trial.peak_bytes)
                         peak = fmax(peak, (double)b->runs[i].trial.peak_bytes);
         put(o, "peak_bytes", whole(peak));
         put(o, "average_bytes", whole(mean_of(b, average_of)));
@@ -234,7 +234,7 @@ static json_t *rate_of_runs(const struct bench *b, const json_t *time, int w)
                 const struct bench_run *run = &b->runs[i];
                 double did = run->work[w];
 
-                if (!trial_succeeded(&run->trial))
+                if (!bench_succeeded(run))
                         continue;
                 if (w == BENCH_REQUESTS && isnan(did))
                         did = 1;
@@ -252,7 +252,7 @@ static json_t *rate_of_iterations(const struct bench *b, const json_t *time, int
         double each = b->options->work[w];
 
         if (isnan(each) && w == BENCH_TOKENS && b->options->per == BENCH_TOKEN)
-                each = 1;
+                each = fmax(1, round(b->n ? b->runs[0].work[w] / (double)b->series.made : 1));
         return build_rate(each * (double)b->series.n, b->series.total_ns, !b->series.overlap, time);
 }
 

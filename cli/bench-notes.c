@@ -49,15 +49,16 @@ static void note_warmup(json_t *notes, const struct bench *b, const json_t *doc)
 {
         const json_t *w = json_object_get(doc, "warmup");
         double found = text_number(w, "found"), left_out = text_number(w, "left_out");
+        double was = text_number(w, "before_ns"), is = text_number(w, "after_ns");
         char before[TEXT_CELL], after[TEXT_CELL];
 
         if (!(found > 0))
                 return;
-        say(notes,
-            "The first %.0f %s%s took %s, the others %s (medians): it was warming up. With "
-            "--warmup %.0f they are left out.",
-            found, what(b), plural(found), text_duration(before, text_number(w, "before_ns")),
-            text_duration(after, text_number(w, "after_ns")), left_out + found);
+        say(notes, "The first %.0f %s%s took %s, the others %s (medians): %s", found, what(b),
+            plural(found), text_duration(before, was), text_duration(after, is),
+            was > is ? "it was warming up." : "it got slower (what grows, heat, other load?).");
+        if (was > is)
+                say(notes, "With --warmup %.0f these are left out.", left_out + found);
 }
 
 static void note_outliers(json_t *notes, const struct bench *b, const json_t *doc)
@@ -151,7 +152,7 @@ static void note_few(json_t *notes, const struct bench *b, const json_t *doc)
 static void note_series(json_t *notes, const struct bench *b)
 {
         const struct bench_series *s = &b->series;
-        char n[FMT_SIZE];
+        char n[FMT_SIZE], all[FMT_SIZE];
 
         if (s->left_out)
                 say(notes, "%s iteration%s of other phases than %s left out.",
@@ -159,9 +160,11 @@ static void note_series(json_t *notes, const struct bench *b)
                     s->phase ? s->phase : "?");
         if (s->not_in_time)
                 say(notes,
-                    "%s further iteration%s no place in time (more at once than the ring holds, or "
-                    "than a run keeps): those told are the first ones.",
-                    fmt_count(n, s->not_in_time), s->not_in_time == 1 ? " has" : "s have");
+                    "%s of %s iterations have no place in time and are in no figure: there were "
+                    "more calls at once than the ring holds (name fewer functions to time), or "
+                    "more "
+                    "than a run keeps (65,536).",
+                    fmt_count(n, s->not_in_time), fmt_count(all, s->made));
 }
 
 json_t *bench_notes(const struct bench *b, const json_t *document)

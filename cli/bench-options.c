@@ -35,6 +35,7 @@ static void usage(void)
              "                         much of it (2%), or --runs are done (100)\n"
              "  -p, --per WHAT         token, graph, op NAME or marker NAME\n"
              "      --profile          each run under the profiler: tokens and counters are known\n"
+             "      --kernels SPEC         functions to time, as infprof record has it\n"
              "      --work WHAT=N,...  what CMD does in a run: requests, tokens, characters,\n"
              "                         batches\n"
              "  -o, --export FILE      the document (infprof.bench/1) also to FILE\n"
@@ -152,6 +153,9 @@ static int take(struct bench_options *o, int option, int argc, char **argv)
                 return take_stable(o);
         case 'p':
                 return take_per(o, argc, argv);
+        case 'K':
+                o->kernels = optarg;
+                return -1;
         case 'P':
                 o->profile = true;
                 return -1;
@@ -180,6 +184,7 @@ int bench_parse(struct bench_options *ret, int argc, char **argv)
                                                 {"budget", required_argument, NULL, 'b'},
                                                 {"until-stable", optional_argument, NULL, 's'},
                                                 {"per", required_argument, NULL, 'p'},
+                                                {"kernels", required_argument, NULL, 'K'},
                                                 {"profile", no_argument, NULL, 'P'},
                                                 {"work", required_argument, NULL, 'k'},
                                                 {"export", required_argument, NULL, 'o'},

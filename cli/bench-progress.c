@@ -34,6 +34,21 @@ static double wanted(const struct bench *b, double mean)
         return runs;
 }
 
+static double share_of_series(const struct bench *b, uint64_t elapsed_ns, double *ret_left)
+{
+        const struct bench_options *o = b->options;
+        double elapsed = (double)elapsed_ns, share = 0;
+
+        if (o->runs)
+                share = (double)(b->series.n + b->n_warmup) / (double)(o->runs + o->warmup);
+        if (o->budget_ns)
+                share = fmax(share, elapsed / (double)o->budget_ns);
+        if (o->max_time_ns)
+                share = fmax(share, elapsed / (double)o->max_time_ns);
+        *ret_left = share > 0 ? elapsed / share * (1 - fmin(share, 1)) : NAN;
+        return fmin(share, 1);
+}
+
 /* How much is done of a benchmark, and in how many ns the rest will be; NaN: nobody knows. */
 static double share_done(const struct bench *b, uint64_t elapsed_ns, double *ret_left)
 {
@@ -42,6 +57,8 @@ static double share_done(const struct bench *b, uint64_t elapsed_ns, double *ret
 
         for (size_t i = 0; i < b->n; i++)
                 sum += (double)b->runs[i].trial.wall_ns;
+        if (b->options->per != BENCH_PROCESS)
+                return share_of_series(b, elapsed_ns, ret_left);
         mean = b->n ? sum / (double)b->n : NAN;
         all = wanted(b, mean) + (double)b->options->warmup;
         *ret_left = isnan(mean) ? NAN : fmax((all - done) * mean - elapsed, 0);

@@ -42,7 +42,7 @@ double *bench_times(const struct bench *b, size_t *ret_n)
         for (size_t i = 0; times && i < n; i++) {
                 if (of_series)
                         times[found++] = b->series.ns[i];
-                else if (trial_succeeded(&b->runs[i].trial))
+                else if (bench_succeeded(&b->runs[i]))
                         times[found++] = (double)b->runs[i].trial.wall_ns;
         }
         *ret_n = found;
@@ -123,12 +123,12 @@ static bool take(struct bench *b, struct bench_run *run)
         b->cannot_run = run->trial.end == TRIAL_NOT_RUN;
         if (run->trial.trouble[0] && !b->trouble)
                 b->trouble = strdup(run->trial.trouble);
-        b->n_succeeded += trial_succeeded(&run->trial);
+        b->n_succeeded += bench_succeeded(run);
         b->n++;
         return !b->cannot_run;
 }
 
-static int one(struct bench *b, const struct trial_options *to, bool counts, bool *ret_goes_on)
+int bench_run_one(struct bench *b, const struct trial_options *to, bool *ret_goes_on)
 {
         struct bench_run *run = add_run(b);
         int r = run ? trial_run(&run->trial, to) : no_memory();
@@ -141,12 +141,23 @@ static int one(struct bench *b, const struct trial_options *to, bool counts, boo
         memcpy(run->work, b->options->work, sizeof(run->work));
         run->requests_ok = NAN;
         *ret_goes_on = take(b, run);
-        if (to->record && !b->interrupted && !b->cannot_run)
+        return 0;
+}
+
+static int one(struct bench *b, const struct trial_options *to, bool counts, bool *ret_goes_on)
+{
+        size_t before = b->n;
+        int r = bench_run_one(b, to, ret_goes_on);
+        const struct trial *t = &b->runs[before].trial;
+
+        if (r < 0)
+                return r;
+        if (to->record && *ret_goes_on)
                 bench_read_run(b, to->record);
         if (to->record)
-                trial_forget(&run->trial, to->record);
+                trial_forget(t, to->record);
         if (!counts && *ret_goes_on) {
-                b->n_succeeded -= trial_succeeded(&run->trial);
+                b->n_succeeded -= trial_succeeded(t);
                 b->n--;
                 b->n_warmup++;
         }
@@ -177,6 +188,16 @@ static int run_each(struct bench *b, struct trial_options *to)
 static int with_file(struct bench *b, struct trial_options *to,
                      int (*run)(struct bench *b, struct trial_options *to))
 {
+        /* no more than is asked for, so that it costs little */
+        char *args[] = {(char *)"--waits",
+                        (char *)"off",
+                        (char *)"--kernel",
+                        (char *)"off",
+                        (char *)"--heap-interval",
+                        (char *)"0",
+                        b->options->kernels ? (char *)"--kernels" : NULL,
+                        (char *)b->options->kernels,
+                        NULL};
         const char *tmp = getenv("TMPDIR");
         char folder[3900], file[3950];
         int r;
@@ -191,6 +212,7 @@ static int with_file(struct bench *b, struct trial_options *to,
         }
         snprintf(file, sizeof(file), "%s/run.infprof", folder);
         to->record = file;
+        to->record_args = args;
         r = run(b, to);
         rmdir(folder);
         return r;
@@ -209,7 +231,10 @@ int bench_run_all(struct bench *b)
                 to.tick = tick;
         trial_watch();
         b->began_ns = now_ns();
-        r = o->profile ? with_file(b, &to, run_each) : run_each(b, &to);
+        if (o->per != BENCH_PROCESS)
+                r = with_file(b, &to, bench_run_series);
+        else
+                r = o->profile ? with_file(b, &to, run_each) : run_each(b, &to);
         b->ended_ns = now_ns();
         bench_progress_end();
         if (!b->interrupted)

@@ -30,6 +30,7 @@ struct bench_options {
         double stable;                                 /* share of the median; 0: not asked for */
         enum bench_per per;
         const char *name;          /* of the op or marker */
+        const char *kernels;       /* as infprof record has it; NULL: not given */
         bool profile;              /* each run is under the profiler */
         double work[BENCH_N_WORK]; /* of each run, as declared; NaN: not */
         bool as_json;
@@ -48,12 +49,19 @@ struct bench_run {
         double requests_ok;        /* of those that it told the end of; NaN: of none */
 };
 
+/* It did what it should: also where we ended it, since there was enough of it. */
+static inline bool bench_succeeded(const struct bench_run *run)
+{
+        return trial_succeeded(&run->trial) || run->trial.end == TRIAL_ENOUGH;
+}
+
 /* The iterations of a process: see bench-series.c. */
 struct bench_series {
         double *ns;
         size_t n, room;
         uint64_t left_out;    /* of other phases */
         uint64_t not_in_time; /* that were made, and have no place in time */
+        uint64_t made;        /* calls of that phase that there were */
         const char *phase;    /* that they are of; NULL: any */
         double total_ns;      /* from the beginning of the first to the end of the last */
         bool overlap;         /* some of them went on at the same time */
@@ -83,8 +91,15 @@ double *bench_times(const struct bench *b, size_t *ret_n);
 /* Is the median known as well as was asked for? */
 bool bench_is_stable(const double *times, size_t n, double share);
 
-/* Of the last run, from its file: what it did, and its iterations. */
+/* Of the last run, from its file: what it did. */
 void bench_read_run(struct bench *b, const char *file);
+
+/* The one run whose iterations are looked at. `to` has the file; as bench_run_all(). */
+int bench_run_series(struct bench *b, struct trial_options *to);
+
+/* A run, which is appended. *ret_goes_on: others may follow. 0, or a negative errno after a line.
+ */
+int bench_run_one(struct bench *b, const struct trial_options *to, bool *ret_goes_on);
 
 /* A line on a terminal that tells how far it is; nothing elsewhere. */
 void bench_progress(const struct bench *b, uint64_t elapsed_ns);

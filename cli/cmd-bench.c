@@ -63,6 +63,25 @@ static void say_why(const struct bench *b, bool briefly)
                           briefly ? t->last_words : "", briefly && t->last_words[0] ? "\"" : "");
 }
 
+/* Nothing of what was asked for was seen. */
+static int say_no_series(const struct bench *b)
+{
+        const struct bench_options *o = b->options;
+        char per[160];
+
+        if (!b->n_succeeded)
+                say_why(b, true);
+        else if (b->trouble)
+                cmd_error("bench", "nothing was seen of %s: %s", o->argv[0], b->trouble);
+        else if (b->series.left_out || b->n_warmup)
+                cmd_error("bench", "no more than the warm-up was seen of %s: give less --warmup",
+                          bench_per_text(per, o));
+        else
+                cmd_error("bench", "no %s was seen; infprof record and report show what there is",
+                          bench_per_text(per, o));
+        return b->n_succeeded ? CMD_NOTHING : CMD_NO;
+}
+
 static int finish(struct bench *b)
 {
         _cleanup_(json_decrefp) json_t *o = NULL;
@@ -73,6 +92,8 @@ static int finish(struct bench *b)
                 say_why(b, false);
                 return CMD_NOTHING;
         }
+        if (b->options->per != BENCH_PROCESS && !b->series.n && !b->interrupted)
+                return say_no_series(b);
         o = bench_document(b);
         if (!o)
                 return no_memory();

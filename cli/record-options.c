@@ -55,6 +55,8 @@ static void usage(void)
              "      --offcpu             also the stacks of threads that leave a CPU, for infprof "
              "flame\n"
              "                           --offcpu\n"
+             "      --series WHAT        each call of token, graph, op:NAME or marker:NAME in "
+             "time\n"
              "  -h, --help               this help\n"
              "\n"
              "Exit codes of infprof itself: 2 wrong usage, 125 it failed, 126 CMD cannot be run,\n"
@@ -125,6 +127,12 @@ static bool parse_bytes(const char *s, uint64_t *ret)
         return !*s && v <= MAX_HEAP_INTERVAL;
 }
 
+static bool series_ok(const char *s)
+{
+        return !strcmp(s, "token") || !strcmp(s, "graph") || (!strncmp(s, "op:", 3) && s[3]) ||
+               (!strncmp(s, "marker:", 7) && s[7]);
+}
+
 static int take_interval(struct record_options *o, const char *value)
 {
         uint64_t bytes;
@@ -193,6 +201,9 @@ static int take(struct record_options *o, int option, int argc, char **argv)
         case 'c':
                 o->offcpu = true;
                 return -1;
+        case 's':
+                o->series = optarg;
+                return -1;
         case 'h':
                 usage();
                 return CMD_DONE;
@@ -214,6 +225,7 @@ int record_parse(struct record_options *ret, int argc, char **argv)
                                                 {"waits", required_argument, NULL, 'w'},
                                                 {"kernel", required_argument, NULL, 'K'},
                                                 {"offcpu", no_argument, NULL, 'c'},
+                                                {"series", required_argument, NULL, 's'},
                                                 {"help", no_argument, NULL, 'h'},
                                                 {}};
         int option, code;
@@ -234,6 +246,11 @@ int record_parse(struct record_options *ret, int argc, char **argv)
         if (ret->offcpu && ret->kernel && !strcmp(ret->kernel, "off")) {
                 cmd_error("record", "--offcpu is the kernel's to tell, and --kernel off forbids to "
                                     "ask it; leave one of them out");
+                return CMD_USAGE;
+        }
+        if (ret->series && !series_ok(ret->series)) {
+                cmd_error("record", "--series is token, graph, op:NAME or marker:NAME, not '%s'",
+                          ret->series);
                 return CMD_USAGE;
         }
         if (ret->output && !*ret->output) {

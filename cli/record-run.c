@@ -167,11 +167,12 @@ void record_run_announce(struct record_run *r, pid_t pid)
                 return;
         command = record_run_quote(r->options->argv);
         record_run_id(r, pid, id);
-        body = json_pack("{s:s, s:s*, s:I, s:s*}", "id", id, "command", command, "pid",
-                         (json_int_t)pid, "file", r->file);
+        body = json_pack("{s:s, s:s*, s:I, s:s*, s:s*}", "id", id, "command", command, "pid",
+                         (json_int_t)pid, "file", r->file, "series", r->options->series);
         if (!body) /* a command line that is not UTF-8 */
-                body = json_pack("{s:s, s:s, s:I, s:s*}", "id", id, "command", "(not UTF-8)", "pid",
-                                 (json_int_t)pid, "file", r->file);
+                body = json_pack("{s:s, s:s, s:I, s:s*, s:s*}", "id", id, "command", "(not UTF-8)",
+                                 "pid", (json_int_t)pid, "file", r->file, "series",
+                                 r->options->series);
         free(command);
         e = body ? api_send("POST", "/v1/runs", body, &answer, &why) : -EILSEQ;
         json_decref(body);

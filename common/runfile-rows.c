@@ -207,6 +207,7 @@ union any_row {
         struct runfile_kv_piece kv_piece;
         struct runfile_kv_bin kv_bin;
         struct runfile_kv_op kv_op;
+        struct runfile_span span;
         struct runfile_mark mark;
         struct runfile_mark_op mark_op;
         struct runfile_mark_class mark_class;
@@ -305,6 +306,7 @@ DEFINE_ROWS(kv, TABLE_KV);
 DEFINE_ROWS(kv_piece, TABLE_KV_PIECE);
 DEFINE_ROWS(kv_bin, TABLE_KV_BIN);
 DEFINE_ROWS(kv_op, TABLE_KV_OP);
+DEFINE_ROWS(span, TABLE_SPAN);
 DEFINE_ROWS(mark, TABLE_MARK);
 DEFINE_ROWS(mark_op, TABLE_MARK_OP);
 DEFINE_ROWS(mark_class, TABLE_MARK_CLASS);

@@ -554,6 +554,17 @@ static const struct column kv_op_columns[] = {
 };
 #undef ROW
 
+#define ROW runfile_span
+static const struct column span_columns[] = {
+        COL(process, U32, ""),
+        COL(number, U32, "in the order in which they were read"),
+        COL_BELOW(op, IFP_MAX_OPS, ""),
+        COL_BELOW(phase, IFP_N_PHASES, ""),
+        COL(start_ns, U64, "since the process's start"),
+        COL(duration_ns, U64, ""),
+};
+#undef ROW
+
 #define ROW runfile_mark
 static const struct column mark_columns[] = {
         COL(process, U32, ""),        COL(mark, U32, "number"),
@@ -922,6 +933,7 @@ const struct table runfile_tables[N_TABLES] = {
         [TABLE_KV_PIECE] = TABLE(kv_piece, 2, "tokens in time"),
         [TABLE_KV_BIN] = TABLE(kv_bin, 2, "decoded tokens by KV length"),
         [TABLE_KV_OP] = TABLE(kv_op, 3, "what ops did in them"),
+        [TABLE_SPAN] = TABLE(span, 2, "single calls in time, where they were asked for"),
         [TABLE_MARK] = TABLE(mark, 2, "named instants"),
         [TABLE_MARK_OP] = TABLE(mark_op, 4, "allocations up to a mark"),
         [TABLE_MARK_CLASS] = TABLE(mark_class, 3, "allocations by size up to a mark"),

@@ -74,6 +74,7 @@ enum table_id {
         TABLE_KV_PIECE,
         TABLE_KV_BIN,
         TABLE_KV_OP,
+        TABLE_SPAN,
         TABLE_MARK,
         TABLE_MARK_OP,
         TABLE_MARK_CLASS,

@@ -374,6 +374,15 @@ struct runfile_kv_op {
         uint64_t timed, untimed, total_ns, child_ns;
 };
 
+/* Key: process, number (in the order in which they were read). Calls in time, of ops that were
+ * asked for. */
+struct runfile_span {
+        uint32_t process, number;
+        uint32_t op, phase;
+        uint64_t start_ns; /* since the process's start */
+        uint64_t duration_ns;
+};
+
 /* A named instant (infprof mark), and where all stood then. Key: process, mark (0, 1, ...). */
 struct runfile_mark {
         uint32_t process, mark;
@@ -668,6 +677,7 @@ int runfile_put_kv(struct runfile *rf, const struct runfile_kv *row);
 int runfile_put_kv_piece(struct runfile *rf, const struct runfile_kv_piece *row);
 int runfile_put_kv_bin(struct runfile *rf, const struct runfile_kv_bin *row);
 int runfile_put_kv_op(struct runfile *rf, const struct runfile_kv_op *row);
+int runfile_put_span(struct runfile *rf, const struct runfile_span *row);
 int runfile_put_mark(struct runfile *rf, const struct runfile_mark *m);
 int runfile_put_mark_op(struct runfile *rf, const struct runfile_mark_op *m);
 int runfile_put_mark_class(struct runfile *rf, const struct runfile_mark_class *m);
@@ -739,6 +749,7 @@ typedef int (*runfile_kv_fn)(const struct runfile_kv *row, void *userdata);
 typedef int (*runfile_kv_piece_fn)(const struct runfile_kv_piece *row, void *userdata);
 typedef int (*runfile_kv_bin_fn)(const struct runfile_kv_bin *row, void *userdata);
 typedef int (*runfile_kv_op_fn)(const struct runfile_kv_op *row, void *userdata);
+typedef int (*runfile_span_fn)(const struct runfile_span *row, void *userdata);
 typedef int (*runfile_mark_fn)(const struct runfile_mark *m, void *userdata);
 typedef int (*runfile_mark_op_fn)(const struct runfile_mark_op *m, void *userdata);
 typedef int (*runfile_mark_class_fn)(const struct runfile_mark_class *m, void *userdata);
@@ -795,6 +806,7 @@ int runfile_each_kv(struct runfile *rf, runfile_kv_fn fn, void *userdata);
 int runfile_each_kv_piece(struct runfile *rf, runfile_kv_piece_fn fn, void *userdata);
 int runfile_each_kv_bin(struct runfile *rf, runfile_kv_bin_fn fn, void *userdata);
 int runfile_each_kv_op(struct runfile *rf, runfile_kv_op_fn fn, void *userdata);
+int runfile_each_span(struct runfile *rf, runfile_span_fn fn, void *userdata);
 int runfile_each_mark(struct runfile *rf, runfile_mark_fn fn, void *userdata);
 int runfile_each_mark_op(struct runfile *rf, runfile_mark_op_fn fn, void *userdata);
 int runfile_each_mark_class(struct runfile *rf, runfile_mark_class_fn fn, void *userdata);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "daemon/series.h"
 #include "daemon/text.h"
 
 struct answer answer_error(unsigned status, const char *format, ...)
@@ -122,7 +123,7 @@ static struct answer post_switch(struct server *s, const json_t *q)
 
 static struct answer post_run(struct server *s, const json_t *q)
 {
-        const char *id, *command, *file;
+        const char *id, *command, *file, *series = NULL;
         json_t *name = NULL;
         struct answer a;
         json_error_t e;
@@ -130,8 +131,8 @@ static struct answer post_run(struct server *s, const json_t *q)
         struct run *run;
         int r;
 
-        if (json_unpack_ex((json_t *)q, &e, 0, "{s:s, s:s, s:I, s?o !}", "id", &id, "command",
-                           &command, "pid", &pid, "file", &name) ||
+        if (json_unpack_ex((json_t *)q, &e, 0, "{s:s, s:s, s:I, s?o, s?s !}", "id", &id, "command",
+                           &command, "pid", &pid, "file", &name, "series", &series) ||
             (name && !json_is_null(name) && !json_is_string(name)))
                 return answer_error(400, "not a run to register: %s",
                                     e.text[0] ? e.text : "file is neither a string nor null");
@@ -142,12 +143,16 @@ static struct answer post_run(struct server *s, const json_t *q)
                 return answer_error(400, "%" JSON_INTEGER_FORMAT " cannot be a pid", pid);
         if (file && file[0] != '/')
                 return answer_error(400, "the file must be an absolute path, not %s", file);
+        if (series && !series_is_wish(series))
+                return answer_error(400, "series is token, graph, op:NAME or marker:NAME, not %s",
+                                    series);
         r = runs_register(s, id, command, (pid_t)pid, file, &run);
         if (r == -EEXIST)
                 return answer_error(409, "there is a run named %s already", id);
         if (r)
                 return answer_error(500, "%s", strerror(-r));
         text_clean(run->command);
+        run->series = series ? strdup(series) : NULL;
         runs_flush(s, run); /* what is wrong with its file should be known now */
         a = answer_document(json_pack("{s:s, s:s?, s:s?}", "id", run->id, "file", run->path,
                                       "warning", run->trouble));

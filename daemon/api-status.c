@@ -104,6 +104,12 @@ static void sort_newest_first(json_t *list)
 }
 
 /* What the files say, brought up to date by what is in memory. */
+/* Has it a file, that nobody has taken away since? */
+static bool is_kept(const struct run *run)
+{
+        return run->path && (run->dirty || access(run->path, F_OK) == 0);
+}
+
 json_t *api_runs_document(struct server *s)
 {
         json_t *doc = NULL, *list;
@@ -114,8 +120,8 @@ json_t *api_runs_document(struct server *s)
         for (struct run *run = s->runs; run; run = run->next) {
                 json_t *e;
 
-                if (!run_is_live(run) && !run->path)
-                        continue; /* nothing is kept of it */
+                if (!run_is_live(run) && !is_kept(run))
+                        continue;
                 e = entry_of(list, run);
                 json_object_set_new(e, "id", json_string(run->id));
                 json_object_set_new(e, "command", json_string(run->command));

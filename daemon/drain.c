@@ -16,6 +16,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "daemon/series.h"
+
 #define PREFETCH 8u    /* records ahead */
 #define BATCH    1024u /* records between two words to the writer */
 #define MASK     (IFP_RING_SLOTS - 1)
@@ -41,6 +43,7 @@ void drain_done(struct drain *d)
         for (uint32_t i = 0; i < d->n_ops * IFP_N_PHASES; i++)
                 hist_free(d->hists[i]);
         free(d->hists);
+        series_free(d->series);
         *d = (struct drain){0};
 }
 
@@ -210,7 +213,7 @@ _Static_assert(IFP_REC_LEFT == 1, "added as a bit");
 static int drain_some(struct drain *d, struct drain_lane *l, const struct ifp_record *ring,
                       uint64_t end, const uint32_t *n_ops)
 {
-        uint64_t position = l->tail, lap = (uint64_t)ifp_ring_lap(position) << 32;
+        uint64_t position = l->tail, lap = (uint64_t)ifp_ring_lap(position) << 32, dur_op, child;
         int r = 0;
 
         for (; position != end; position++) {
@@ -221,10 +224,15 @@ static int drain_some(struct drain *d, struct drain_lane *l, const struct ifp_re
                 __builtin_prefetch(&ring[(position + PREFETCH) & MASK]);
                 if ((last & ~0xffffffffull) != lap)
                         break;
-                r = count(d, l, *(const volatile uint64_t *)&s->dur_op,
-                          *(const volatile uint64_t *)&s->child, n_ops);
+                dur_op = *(const volatile uint64_t *)&s->dur_op;
+                child = *(const volatile uint64_t *)&s->child;
+                r = count(d, l, dur_op, child, n_ops);
                 if (__builtin_expect(r, 0))
                         break;
+                if (__builtin_expect(d->series != NULL, 0))
+                        series_take(d->series, *(const volatile uint64_t *)&s->start,
+                                    dur_op & IFP_TICKS_MASK, (uint32_t)(dur_op >> 48),
+                                    (uint32_t)(child >> 56) & 7);
         }
         l->tail = position;
         return r;

@@ -24,8 +24,11 @@ struct drain_hist {
         uint64_t *octave[IFP_HIST_OCTAVES]; /* IFP_HIST_SUB counts each; NULL: all zero */
 };
 
+struct series;
+
 /* All of one process. */
 struct drain {
+        struct series *series;     /* calls that are kept one by one; NULL: none are */
         struct drain_hist **hists; /* [op * IFP_N_PHASES + phase], NULL: no record yet */
         uint32_t n_ops;            /* room in hists */
 };

@@ -33,6 +33,10 @@ void flush_heap_written(struct process *p); /* the commit is through */
 int flush_layers(struct run *run, const struct process *p);
 void flush_layers_written(struct process *p);
 
+/* daemon/flush-series.c */
+int flush_series(struct run *run, const struct process *p);
+void flush_series_written(struct process *p);
+
 /* daemon/flush-experts.c */
 int flush_experts(struct run *run, const struct process *p);
 void flush_experts_written(struct process *p);

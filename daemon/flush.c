@@ -355,6 +355,8 @@ static int put_all_of(struct run *run, const struct process *p, uint64_t second)
         if (!r)
                 r = flush_told(run, p);
         if (!r)
+                r = flush_series(run, p);
+        if (!r)
                 r = flush_waits(run, p);
         if (!r)
                 r = flush_ledger(run, p);
@@ -404,6 +406,7 @@ static void mark_written(struct process *p, uint64_t second)
         flush_layers_written(p);
         flush_experts_written(p);
         flush_told_written(p);
+        flush_series_written(p);
         flush_waits_written(p);
         flush_ledger_written(p);
         flush_kv_written(p);

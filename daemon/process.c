@@ -25,6 +25,7 @@
 #include "daemon/elsewhere.h"
 #include "daemon/pattern.h"
 #include "daemon/procfs.h"
+#include "daemon/series.h"
 #include "daemon/site.h"
 #include "daemon/text.h"
 #include "daemon/thread.h"
@@ -325,6 +326,7 @@ int process_round(struct process *p, uint64_t now_ns, uint64_t *ret_n, uint64_t 
                 r = process_take_ops(p, ret_why);
         if (!r)
                 r = lanes_room(p);
+        series_prepare(p);
         for (uint32_t i = 0; !r && i < lane_count(p); i++) {
                 r = lane_round(p, i, now_ns, &n, ret_why);
                 all += n;
@@ -425,10 +427,12 @@ void process_end(struct process *p, enum runfile_end end, int value, uint64_t no
                 r = process_take_ops(p, &why);
         if (!r)
                 r = lanes_room(p);
+        series_prepare(p);
         for (uint32_t i = 0; !r && i < lane_count(p); i++)
                 r = lane_finish(p, i, &why);
         if (!r)
                 r = process_tick(p, now_ns, &why);
+        series_prepare(p); /* of ops that are newer still */
         if (!r)
                 r = folds_take(p, &why);
         if (!r)

@@ -47,6 +47,7 @@ struct run *run_free(struct run *run)
         free(run->command);
         free(run->path);
         free(run->trouble);
+        free(run->series);
         beginning_done(&run->beginning);
         free(run);
         return NULL;

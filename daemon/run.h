@@ -16,6 +16,7 @@ struct run {
         char id[64];
         char *command;
         char *path;    /* of its file; NULL: nowhere to write it */
+        char *series;  /* of which ops single calls are kept (daemon/series.h); NULL: of none */
         char *trouble; /* why its file cannot be written, as last told; NULL: it can */
         pid_t pid;     /* of its first process */
         uint64_t started_at_ns, started_mono_ns, ended_mono_ns;
