@@ -123,6 +123,21 @@ def wishes_that_make_no_sense(s):
 
 
 @case
+def markers_of_the_command(s):
+    victim = s.built("tests/victims/markers")
+    doc = bench(s, "--per", "marker", "inner", "--warmup", "20", victim, "nest", "100")
+    series = doc["series"]
+    equal(len(series["durations_ns"]) + series["not_in_time"] + 20, 300, "three in each of a hundred")
+    doc = bench(s, "--per", "marker", "by hand", "--runs", "30", "--work", "characters=5", victim, "nest", "100")
+    equal((doc["per"], doc["time_ns"]["count"], doc["throughput"]["characters"]["total"]), ("marker by hand", 30, 150), "iterations")
+    run = s.infprof("bench", "--per", "op", "inner", victim, "nest", code=3)
+    one_line(run.stderr, "a marker is no op")
+    doc = bench(s, "--profile", "--runs", "2", victim, "tokens", "10")
+    check(doc["requests"] and doc["requests"]["total"] > doc["requests"]["succeeded"] > 0, doc["requests"])
+    equal(doc["throughput"]["requests"]["total"], doc["requests"]["total"], "requests that it told of")
+
+
+@case
 def tokens_of_the_real_llama(s):
     cmd = s.llama("--model", s.model("tiny"), "--tokens", "60")
     doc = bench(s, "--per", "token", "--warmup", "5", *cmd, timeout=100)
