@@ -20,7 +20,8 @@ struct layer {
 
 struct tiny_model {
         struct tiny_shape shape;
-        float *weights, *floats; /* everything below points into these; weights: NULL, a twin's */
+        float *weights, *floats; /* everything below points into these; weights: NULL,
+                                    those of a twin that has none of its own */
         float *embedding, *head, *out_norm;
         float *x, *norm, *q, *attn, *proj, *gate, *up, *logits;
         struct layer *layers;
@@ -148,9 +149,31 @@ struct tiny_model *tiny_model_new(const struct tiny_shape *shape, uint64_t seed)
         return m;
 }
 
-struct tiny_model *tiny_model_twin(const struct tiny_model *model)
+/* What was at `p` in the weights of one model is at the same place in those of another. */
+static float *moved(const float *p, const struct tiny_model *from, const struct tiny_model *to)
+{
+        return to->weights + (p - from->weights);
+}
+
+static void point_into(struct tiny_model *m, const struct tiny_model *from)
+{
+        m->embedding = moved(m->embedding, from, m);
+        m->head = moved(m->head, from, m);
+        m->out_norm = moved(m->out_norm, from, m);
+        for (int i = 0; i < m->shape.n_layers; i++) {
+                struct layer *l = &m->layers[i];
+                float **of[] = {&l->attn_norm, &l->ffn_norm, &l->wq, &l->wk,  &l->wv,
+                                &l->wo,        &l->gate,     &l->up, &l->down};
+
+                for (size_t k = 0; k < sizeof(of) / sizeof(of[0]); k++)
+                        *of[k] = moved(*of[k], from, m);
+        }
+}
+
+struct tiny_model *tiny_model_twin(const struct tiny_model *model, bool own_weights)
 {
         struct tiny_model *m = bare(&model->shape);
+        size_t bytes = n_weights(&model->shape) * sizeof(float);
 
         if (!m)
                 return NULL;
@@ -158,6 +181,13 @@ struct tiny_model *tiny_model_twin(const struct tiny_model *model)
         m->head = model->head;
         m->out_norm = model->out_norm;
         memcpy(m->layers, model->layers, (size_t)m->shape.n_layers * sizeof(*m->layers));
+        if (own_weights) {
+                m->weights = tiny_malloc(bytes);
+                if (!m->weights)
+                        return tiny_model_free(m);
+                memcpy(m->weights, model->weights, bytes);
+                point_into(m, model);
+        }
         share_floats(m);
         return m;
 }

@@ -19,6 +19,8 @@ static const char usage[] =
         "  --work fine|coarse     one text after the other, each op split over the workers, or "
         "texts\n"
         "                         side by side, each of one worker alone (fine)\n"
+        "  --weights shared|own   with coarse: all workers read the same, or each a copy "
+        "(shared)\n"
         "  --layers N, --dim N    size of the model (4, 128; dim a multiple of 16)\n"
         "  --seed N               of weights, prompt and sampling (1)\n"
         "  --spawn pool|op        workers for the run, or threads for each op (pool)\n"
@@ -115,21 +117,36 @@ void tiny_options_parse(struct tiny_options *o, int argc, char **argv)
         static const char *const spawns[] = {"pool", "op", NULL};
         static const char *const works[] = {"fine", "coarse", NULL};
         static const char *const allocs[] = {"none", "op", "arena", "mixed", NULL};
+        static const char *const weights[] = {"shared", "own", NULL};
         static const char *const kvs[] = {"fixed", "grow", NULL};
         static const struct option longs[] = {
-                {"threads", 1, NULL, 'j'},     {"tokens", 1, NULL, 'n'},
-                {"layers", 1, NULL, 'l'},      {"dim", 1, NULL, 'd'},
-                {"spawn", 1, NULL, 'S'},       {"alloc", 1, NULL, 'A'},
-                {"truth", 1, NULL, 't'},       {"spans", 1, NULL, 's'},
-                {"seed", 1, NULL, 'r'},        {"prompt", 1, NULL, 'p'},
-                {"pace", 1, NULL, 'P'},        {"repeat-kernel", 1, NULL, 'R'},
-                {"keep", 1, NULL, 'k'},        {"fail", 1, NULL, 'f'},
-                {"mixed", 1, NULL, 'm'},       {"kv", 1, NULL, 'K'},
-                {"texts", 1, NULL, 'T'},       {"work", 1, NULL, 'w'},
-                {"lock", 1, NULL, 'L'},        {"imbalance", 1, NULL, 'i'},
-                {"alloc-bytes", 1, NULL, 'B'}, {"ledger", 1, NULL, 'g'},
-                {"hiccup", 1, NULL, 'H'},      {"slow", 1, NULL, 'W'},
-                {"help", 0, NULL, 'h'},        {0},
+                {"threads", 1, NULL, 'j'},
+                {"tokens", 1, NULL, 'n'},
+                {"layers", 1, NULL, 'l'},
+                {"dim", 1, NULL, 'd'},
+                {"spawn", 1, NULL, 'S'},
+                {"alloc", 1, NULL, 'A'},
+                {"truth", 1, NULL, 't'},
+                {"spans", 1, NULL, 's'},
+                {"seed", 1, NULL, 'r'},
+                {"prompt", 1, NULL, 'p'},
+                {"pace", 1, NULL, 'P'},
+                {"repeat-kernel", 1, NULL, 'R'},
+                {"keep", 1, NULL, 'k'},
+                {"fail", 1, NULL, 'f'},
+                {"mixed", 1, NULL, 'm'},
+                {"kv", 1, NULL, 'K'},
+                {"texts", 1, NULL, 'T'},
+                {"work", 1, NULL, 'w'},
+                {"lock", 1, NULL, 'L'},
+                {"imbalance", 1, NULL, 'i'},
+                {"alloc-bytes", 1, NULL, 'B'},
+                {"ledger", 1, NULL, 'g'},
+                {"hiccup", 1, NULL, 'H'},
+                {"slow", 1, NULL, 'W'},
+                {"weights", 1, NULL, 'O'},
+                {"help", 0, NULL, 'h'},
+                {0},
         };
         enum { MIXED = TK_ALLOC_ARENA + 1 };
         int c, alloc = TK_ALLOC_NONE, mixed = 200;
@@ -184,6 +201,9 @@ void tiny_options_parse(struct tiny_options *o, int argc, char **argv)
                 case 'w':
                         o->work = choice("work", optarg, works);
                         break;
+                case 'O':
+                        o->own_weights = choice("weights", optarg, weights) != 0;
+                        break;
                 case 'L':
                         o->locks = (int)number("lock", optarg, 0, 1000000);
                         break;
@@ -224,6 +244,8 @@ void tiny_options_parse(struct tiny_options *o, int argc, char **argv)
         o->mixed = alloc == MIXED ? mixed : 0;
         if (optind < argc)
                 bad("takes no arguments", argv[optind]);
+        if (o->own_weights && o->work != TINY_WORK_COARSE)
+                bad("--weights own goes with --work coarse only", "fine");
         if (o->work == TINY_WORK_COARSE && (o->spawn != TINY_SPAWN_POOL || o->kv_grow || o->mixed ||
                                             o->pace_ms || o->alloc == TK_ALLOC_ARENA))
                 bad("--work does not go with --spawn op, --kv grow, --alloc arena or mixed, --pace",

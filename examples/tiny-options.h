@@ -20,6 +20,7 @@ struct tiny_options {
         int imbalance;
         int slow_percent; /* of the outputs of tk_matmul are made once more */
         uint64_t seed, repeat, keep, fail, alloc_bytes;
+        bool own_weights; /* each of those that work coarsely has a copy */
         bool kv_grow;
         int repeat_kernel; /* TK_N_KERNELS: none */
         enum tiny_spawn spawn;

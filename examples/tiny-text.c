@@ -221,7 +221,7 @@ static void side_by_side(const struct writer *like)
                 d.writers[i] = *like;
                 d.writers[i].ith = i;
                 d.writers[i].alone = true;
-                d.writers[i].model = tiny_model_twin(like->model);
+                d.writers[i].model = tiny_model_twin(like->model, o->own_weights);
                 if (!d.writers[i].model)
                         abort();
         }

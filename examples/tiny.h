@@ -35,8 +35,9 @@ struct tiny_op {
 struct tiny_model;
 
 struct tiny_model *tiny_model_new(const struct tiny_shape *shape, uint64_t seed);
-/* Another of the same weights, with a cache and buffers of its own; it goes first. */
-struct tiny_model *tiny_model_twin(const struct tiny_model *model);
+/* Another of the same weights, or a copy of them, with a cache and buffers of its own; it goes
+ * first. */
+struct tiny_model *tiny_model_twin(const struct tiny_model *model, bool own_weights);
 struct tiny_model *tiny_model_free(struct tiny_model *model);
 /* The pass over n_tok tokens at position pos: its ops, in order. Valid until the next call. */
 int tiny_model_graph(struct tiny_model *model, const int *tokens, int n_tok, int pos,

@@ -193,7 +193,7 @@ def the_text_depends_on_the_seed_alone(s):
     for args in (["--threads", "2"], ["--work", "coarse"], ["--work", "coarse", "--threads", "2"],
                  ["--work", "coarse", "--threads", "8", "--alloc", "op"], ["--threads", "2", "--spawn", "op"],
                  ["--threads", "2", "--lock", "3", "--imbalance", "3"], ["--alloc", "op", "--alloc-bytes", "70000"],
-                 ["--threads", "2", "--slow", "tk_matmul:30"],
+                 ["--threads", "2", "--slow", "tk_matmul:30"], ["--work", "coarse", "--threads", "3", "--weights", "own"],
                  ["--ledger", s.path("ledger.json"), "--threads", "3"]):
         equal(text("--texts", "5", *args), several, f"texts with {args}")
 
@@ -208,6 +208,11 @@ def texts_side_by_side_are_the_same_work(s):
                                         for k, c in one["kernels"].items()})
         equal((truth["spawns"], truth["tokens"], truth["prompt_tokens"]), (spawns, 42, 18), "spawns, tokens")
         equal(truth["waits"], {"barrier": 3 * threads, "join": spawns, "sleep": 0, "mutex": 0}, "waits")
+    _, shared = engine(s, *args, "--work", "coarse", "--threads", "3")
+    _, own = engine(s, *args, "--work", "coarse", "--threads", "3", "--weights", "own")
+    weights = 4 * (2 * (2 * 64 + 4 * 64 * 64 + 3 * 64 * 192) + 2 * 512 * 64 + 64)
+    equal(own["outside"]["alloc_calls"] - shared["outside"]["alloc_calls"], 3, "copies of the weights")
+    equal(own["outside"]["alloc_bytes"] - shared["outside"]["alloc_bytes"], 3 * weights, "their bytes")
     _, fine = engine(s, *args, "--threads", "2", "--spawn", "op")
     equal(fine["spawns"], 6 * 7 * (2 * 15 + 2) * 2, "spawns, fine-grained")
     equal(fine["waits"], {"barrier": 0, "join": fine["spawns"], "sleep": 0, "mutex": 0}, "waits, fine-grained")
@@ -341,6 +346,7 @@ def bad_options_get_one_line(s):
                  ["--repeat-kernel", "tk_nop"], ["--repeat-kernel", "tk_none:1"], ["--seed", "1x"],
                  ["--repeat-kernel", "tk_nop:0"], ["--texts", "0"], ["--work", "some"], ["--imbalance", "0"],
                  ["--work", "coarse", "--spawn", "op"], ["--work", "coarse", "--kv", "grow"], ["--lock", "-1"],
+                 ["--weights", "own"], ["--weights", "his"],
                  ["--hiccup", "8"], ["--hiccup", "0:100"], ["--hiccup", "8:x"]):
         run = s.run([s.tinyengine, *args], preload=False, code=2)
         one_line(run.stderr, f"message for {args}")
