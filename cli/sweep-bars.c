@@ -59,9 +59,25 @@ static unsigned scale(struct panel *panels, const json_t *rows)
         return n;
 }
 
+static int widest(const json_t *parameter)
+{
+        const json_t *v;
+        unsigned most = 0;
+        size_t i;
+
+        json_array_foreach(json_object_get(parameter, "values"), i, v)
+        {
+                unsigned n = text_width(json_string_value(v));
+
+                most = n > most ? n : most;
+        }
+        return (int)most;
+}
+
 /* The values that differ, "2 fine"; to be freed. */
 static char *label_of(const json_t *document, const json_t *row)
 {
+        _cleanup_(json_decrefp) json_t *parameters = sweep_ordered_parameters(document);
         const json_t *parameter, *values = json_object_get(row, "values");
         char *text = NULL;
         size_t bytes, i, n = 0;
@@ -69,11 +85,13 @@ static char *label_of(const json_t *document, const json_t *row)
 
         if (!f)
                 return NULL;
-        json_array_foreach(json_object_get(document, "parameters"), i, parameter)
+        json_array_foreach(parameters, i, parameter)
         {
+                const char *v = text_string(values, text_string(parameter, "name", ""), "?");
+
                 if (json_array_size(json_object_get(parameter, "values")) > 1)
-                        fprintf(f, "%s%s", n++ ? " " : "",
-                                text_string(values, text_string(parameter, "name", ""), "?"));
+                        fprintf(f, "%s%*s", n++ ? " " : "",
+                                i + 1 < json_array_size(parameters) ? widest(parameter) : 0, v);
         }
         if (fclose(f) != EOF)
                 return text;
@@ -100,25 +118,36 @@ static size_t place(const json_t *parameter, const json_t *row)
         return 0;
 }
 
-/* Where a row comes, if the compared parameter changes fastest. */
-static size_t order_of(const json_t *document, const json_t *row)
+json_t *sweep_ordered_parameters(const json_t *document)
 {
-        const json_t *settings = json_object_get(document, "settings"), *p;
+        const json_t *settings = json_object_get(document, "settings"), *p, *last = NULL;
         const char *compare = text_string(settings, "compare", "");
-        size_t i, at = 0, last = 0, n_last = 1;
+        json_t *list = json_array();
+        size_t i;
 
         json_array_foreach(json_object_get(document, "parameters"), i, p)
         {
-                size_t n = json_array_size(json_object_get(p, "values"));
-
-                if (!strcmp(text_string(p, "name", ""), compare)) {
-                        last = place(p, row);
-                        n_last = n;
-                        continue;
-                }
-                at = at * n + place(p, row);
+                if (!strcmp(text_string(p, "name", ""), compare))
+                        last = p;
+                else
+                        json_array_append(list, (json_t *)p);
         }
-        return at * n_last + last;
+        if (last)
+                json_array_append(list, (json_t *)last);
+        return list;
+}
+
+/* Where a row comes, the last of these parameters changing fastest. */
+static size_t order_of(const json_t *parameters, const json_t *row)
+{
+        const json_t *p;
+        size_t i, at = 0;
+
+        json_array_foreach(parameters, i, p)
+        {
+                at = at * json_array_size(json_object_get(p, "values")) + place(p, row);
+        }
+        return at;
 }
 
 json_t *sweep_ordered(const json_t *document)
@@ -126,6 +155,7 @@ json_t *sweep_ordered(const json_t *document)
         const json_t *rows = json_object_get(document, "rows"), *row;
         size_t n = json_array_size(rows), i;
         _cleanup_(freep) const json_t **at = calloc(n + 1, sizeof(*at));
+        _cleanup_(json_decrefp) json_t *parameters = sweep_ordered_parameters(document);
         json_t *list = json_array();
 
         if (!at || !list) {
@@ -134,7 +164,7 @@ json_t *sweep_ordered(const json_t *document)
         }
         json_array_foreach(rows, i, row)
         {
-                size_t k = order_of(document, row);
+                size_t k = order_of(parameters, row);
 
                 at[k < n ? k : i] = row;
         }
@@ -182,6 +212,11 @@ static bool put_row(const struct view *v, const struct panel *panels, const json
         return true;
 }
 
+static bool settings_compare(const json_t *document)
+{
+        return json_is_string(json_object_get(json_object_get(document, "settings"), "compare"));
+}
+
 bool sweep_print_bars(const struct view *v, const json_t *document, size_t n_most)
 {
         bool of_token = !strcmp(text_string(document, "latency_of", ""), "token");
@@ -227,7 +262,7 @@ bool sweep_print_bars(const struct view *v, const json_t *document, size_t n_mos
 
                 if (i == shown)
                         break;
-                put(v->f, clean ? clean : "?", label, true);
+                put(v->f, clean ? clean : "?", label, !settings_compare(document));
                 if (!put_row(v, panels, row, bar, last))
                         return false;
         }

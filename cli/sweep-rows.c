@@ -92,8 +92,8 @@ static struct stats_interval interval(const struct column *c, double median, uin
 
         if (c->n < 5 || stats_bootstrap(&i, c->v, c->n, median_of, NULL, LEVEL, 1, seed))
                 i = student(c);
-        if (isfinite(i.low))
-                i = (struct stats_interval){fmin(i.low, median), fmax(i.high, median)};
+        if (isfinite(i.low)) /* a throughput is never negative, whatever a spread would allow */
+                i = (struct stats_interval){fmax(0, fmin(i.low, median)), fmax(i.high, median)};
         return i;
 }
 

@@ -250,10 +250,11 @@ static void put_knees(const struct picture *p, const struct panel *k)
 
 static void put_heads(const struct picture *p)
 {
+        _cleanup_(freep) char *title = text_middle(text_string(p->document, "command", "?"), 110);
         double x = LEFT;
 
         fputs("<text class=\"title\" x=\"600\" y=\"32\" text-anchor=\"middle\">sweep: ", p->out);
-        svg_escaped(p->out, text_string(p->document, "command", "?"));
+        svg_escaped(p->out, title ? title : "?");
         fputs("</text>\n<text class=\"tick\" x=\"600\" y=\"54\" text-anchor=\"middle\">", p->out);
         svg_escaped(p->out, text_string(p->document, "machine", "machine not known"));
         fputs(p->left_out ? " · only the first combinations are drawn</text>\n" : "</text>\n",
@@ -288,6 +289,17 @@ static double most_of(const struct picture *p, const char *member)
                 most = isfinite(v) ? fmax(most, v) : most;
         }
         return most;
+}
+
+/* How many panels there are. */
+static size_t count_panels(const struct picture *p)
+{
+        static const char *const members[] = {"throughput", "p50_ns", "efficiency", "overhead"};
+        size_t n = 0;
+
+        for (size_t i = 0; i < 4; i++)
+                n += most_of(p, members[i]) > 0;
+        return n;
 }
 
 static void put_panels(const struct picture *p)
@@ -342,17 +354,20 @@ int sweep_svg(FILE *out, const json_t *document)
         struct picture p = {
                 .out = out, .document = document, .rows = json_object_get(document, "rows")};
 
+        double height;
+
         choose_axis(&p);
         if (!p.axis || !(most_of(&p, "throughput") > 0))
                 return 1;
         place_values(&p);
         find_series(&p);
+        height = count_panels(&p) > 2 ? HEIGHT : HEIGHT - STEP_Y;
         fprintf(out,
                 "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"no\"?>\n"
                 "<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"%.0f\" "
                 "height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\">\n<style>\n%s</style>\n"
                 "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
-                WIDTH, HEIGHT, WIDTH, HEIGHT, style);
+                WIDTH, height, WIDTH, height, style);
         put_heads(&p);
         put_panels(&p);
         fputs("</svg>\n", out);

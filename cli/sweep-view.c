@@ -225,15 +225,18 @@ static size_t make_columns(const struct page *p, struct table_column *columns, e
                                               "peak",
                                               "runs",
                                               ""};
+        _cleanup_(json_decrefp) json_t *parameters = sweep_ordered_parameters(p->document);
         const json_t *parameter;
         size_t i, n = 0;
 
-        json_array_foreach(json_object_get(p->document, "parameters"), i, parameter)
+        json_array_foreach(parameters, i, parameter)
         {
                 if (n == MOST_COLUMNS - N_COLUMNS)
                         break;
                 snprintf(titles[n], 24, "%s", text_string(parameter, "name", "?"));
-                columns[n] = (struct table_column){.title = titles[n], .right = true};
+                columns[n] = (struct table_column){.title = titles[n],
+                                                   .right = json_array_size(parameters) != i + 1 ||
+                                                            !is_compared(p->document)};
                 which[n++] = N_COLUMNS;
         }
         for (int c = 0; c < N_COLUMNS; c++) {

@@ -22,6 +22,9 @@ int sweep_svg(FILE *out, const json_t *document);
  * new list; NULL: no memory. */
 json_t *sweep_ordered(const json_t *document);
 
+/* Parameters in the order in which they are shown, the compared one last: a new list. */
+json_t *sweep_ordered_parameters(const json_t *document);
+
 /* "threads=4 batch=2" of {name: value}; to be freed. */
 char *sweep_values_text(const json_t *values);
 
