@@ -84,6 +84,13 @@ static struct request *request_free(struct request *r)
         return NULL;
 }
 
+static long patience_ms = 30000;
+
+void api_hurry(long ms)
+{
+        patience_ms = ms;
+}
+
 /* The socket's path; the directory is checked to be ours first. */
 static int find_socket(char **ret_path, char **ret_why)
 {
@@ -137,8 +144,9 @@ static int request_new(struct request **ret, const char *method, const char *pat
         curl_easy_setopt(r->easy, CURLOPT_URL, url);
         curl_easy_setopt(r->easy, CURLOPT_NOPROXY, "*");
         curl_easy_setopt(r->easy, CURLOPT_NOSIGNAL, 1L);
-        curl_easy_setopt(r->easy, CURLOPT_CONNECTTIMEOUT_MS, 2000L);
-        curl_easy_setopt(r->easy, CURLOPT_TIMEOUT_MS, 30000L);
+        curl_easy_setopt(r->easy, CURLOPT_CONNECTTIMEOUT_MS,
+                         patience_ms < 2000 ? patience_ms : 2000L);
+        curl_easy_setopt(r->easy, CURLOPT_TIMEOUT_MS, patience_ms);
         curl_easy_setopt(r->easy, CURLOPT_CUSTOMREQUEST, method);
         curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, take);
         curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);

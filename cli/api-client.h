@@ -18,6 +18,9 @@ enum {
         API_E_BROKEN = 4,    /* the conversation broke off, took too long, or was not ours */
 };
 
+/* From now on no question waits longer for its answer. */
+void api_hurry(long ms);
+
 int api_get(const char *path, json_t **ret, char **ret_why);
 
 /* `body` may be NULL and is not consumed; so may `ret`. */

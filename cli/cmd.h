@@ -17,15 +17,26 @@ enum cmd_exit {
         CMD_NOTHING = 3, /* nothing to answer from: no such run or process, no daemon */
 };
 
+/* The table of verbs, in main.c; a NULL name ends it. */
+struct cmd_verb {
+        const char *name;
+        int (*run)(int argc, char **argv);
+        const char *help; /* NULL: it is not for people */
+};
+extern const struct cmd_verb cmd_verbs[];
+const struct cmd_verb *cmd_find(const char *name);
+
 /* argv[0] is the verb. The result is the exit code. */
 int cmd_ab(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_complete(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_flame(int argc, char **argv);
+int cmd_help_verb(int argc, char **argv);
 int cmd_layers(int argc, char **argv);
 int cmd_ledger(int argc, char **argv);
 int cmd_tokens(int argc, char **argv);

@@ -10,16 +10,9 @@
 
 #include <infprof/version.h>
 
-struct command {
-        const char *name;
-        int (*run)(int argc, char **argv);
-        const char *help;
-};
-
-static int cmd_help(int argc, char **argv);
 static int cmd_version(int argc, char **argv);
 
-static const struct command commands[] = {
+const struct cmd_verb cmd_verbs[] = {
         {"record", cmd_record, "run a command under the profiler and keep the run"},
         {"top", cmd_top, "watch an engine live"},
         {"report", cmd_report, "what was measured in a run"},
@@ -47,17 +40,17 @@ static const struct command commands[] = {
         {"stop", cmd_stop, "end the collector; engines go on"},
         {"machine", cmd_machine, "what this machine is made of, and the most it can do"},
         {"doctor", cmd_doctor, "what this machine lets us do, and what to do about the rest"},
-        {"help", cmd_help, "this list, or the help of one verb"},
+        {"help", cmd_help_verb, "this list, or the help of one verb"},
         {"version", cmd_version, "the version of infprof"},
+        {"complete", cmd_complete, NULL}, /* for shells */
+        {NULL, NULL, NULL},
 };
 
-#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
-static const struct command *find_command(const char *name)
+const struct cmd_verb *cmd_find(const char *name)
 {
-        for (size_t i = 0; i < N_COMMANDS; i++)
-                if (!strcmp(commands[i].name, name))
-                        return &commands[i];
+        for (const struct cmd_verb *v = cmd_verbs; v->name; v++)
+                if (!strcmp(v->name, name))
+                        return v;
         return NULL;
 }
 
@@ -80,8 +73,9 @@ static void usage(FILE *f)
               "\n"
               "Verbs:\n",
               f);
-        for (size_t i = 0; i < N_COMMANDS; i++)
-                fprintf(f, "    %-9s %s\n", commands[i].name, commands[i].help);
+        for (const struct cmd_verb *v = cmd_verbs; v->name; v++)
+                if (v->help)
+                        fprintf(f, "    %-9s %s\n", v->name, v->help);
         fputs("\n"
               "infprof VERB --help explains a verb. Exit codes: 0 done, 1 the answer is no, 2 "
               "usage,\n"
@@ -89,15 +83,15 @@ static void usage(FILE *f)
               f);
 }
 
-static int cmd_help(int argc, char **argv)
+int cmd_help_verb(int argc, char **argv)
 {
         char *help[] = {NULL, (char[]){"--help"}, NULL};
-        const struct command *c;
+        const struct cmd_verb *c;
 
         if (argc > 2)
                 return cmd_extra_operand(argv, argv[2]);
         if (argc == 2 && strcmp(argv[1], "--help") && strcmp(argv[1], "help")) {
-                c = find_command(argv[1]);
+                c = cmd_find(argv[1]);
                 if (!c)
                         return unknown_command(argv[1]);
                 help[0] = argv[1];
@@ -117,20 +111,20 @@ static int cmd_version(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-        const struct command *c;
+        const struct cmd_verb *c;
 
         if (argc < 2) {
                 usage(stderr);
                 return CMD_USAGE;
         }
         if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
-                return cmd_help(1, argv);
+                return cmd_help_verb(1, argv);
         if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
                 return cmd_version(1, argv);
         if (argv[1][0] == '-') {
                 cmd_error(NULL, "unknown option %s; infprof --help lists what there is", argv[1]);
                 return CMD_USAGE;
         }
-        c = find_command(argv[1]);
+        c = cmd_find(argv[1]);
         return c ? c->run(argc - 1, argv + 1) : unknown_command(argv[1]);
 }
