@@ -107,26 +107,38 @@ static bool is_literal(const char *word)
         return *word >= 'a' && *word <= 'z' && !strchr(word, '|');
 }
 
-/* The slot of a line of usage that operand number `at` falls into; NULL: none. */
+static const struct complete_slot *slot_after(const struct complete_verb *v,
+                                              const struct complete_slot *s)
+{
+        return s + 1 < v->slots + v->n_slots && s[1].line == s->line ? s + 1 : NULL;
+}
+
+/*
+ * The slot of a line of usage that operand number `at` falls into, the last word being the one
+ * after all operands; NULL: none. What is not NAME=VALUE does not fall into [NAME=VALUE...].
+ */
 static const struct complete_slot *slot_of(const struct line *l, unsigned line, int at)
 {
         const struct complete_verb *v = l->verb;
-        const struct complete_slot *last = NULL;
-        int n = 0;
+        const struct complete_slot *s = v->slots;
 
-        for (size_t i = 0; i < v->n_slots; i++) {
-                if (v->slots[i].line != line)
-                        continue;
-                last = &v->slots[i];
-                if (n == at)
-                        return last;
-                /* a subcommand that is not this one */
-                if (n < l->n_operands && is_literal(last->word) &&
-                    strcmp(last->word, l->operands[n]) != 0)
+        while (s < v->slots + v->n_slots && s->line != line)
+                s++;
+        if (s == v->slots + v->n_slots)
+                return NULL;
+        for (int i = 0; s; i++) {
+                const char *text = i < l->n_operands ? l->operands[i] : l->words[l->n - 1];
+
+                while (s && s->optional && strchr(s->word, '=') && !strchr(text, '='))
+                        s = slot_after(v, s);
+                if (i == at || !s)
+                        return s;
+                if (is_literal(s->word) && strcmp(s->word, text) != 0) /* another subcommand */
                         return NULL;
-                n++;
+                if (!s->repeats)
+                        s = slot_after(v, s);
         }
-        return last && last->repeats ? last : NULL;
+        return NULL;
 }
 
 static bool is_command(const struct complete_slot *s)
@@ -185,9 +197,7 @@ static bool offer_operands(const struct line *l, const struct complete_word *w)
         for (unsigned line = 0; line < n_lines; line++) {
                 const struct complete_slot *s = slot_of(l, line, l->n_operands);
 
-                for (; s; s = s->optional && s + 1 < v->slots + v->n_slots && s[1].line == line
-                                      ? s + 1
-                                      : NULL) {
+                for (; s; s = s->optional ? slot_after(v, s) : NULL) {
                         if (is_literal(s->word))
                                 complete_offer(w, s->word, NULL);
                         else

@@ -53,8 +53,13 @@ static bool is_line(const char *s)
 
 void complete_offer(const struct complete_word *w, const char *candidate, const char *about)
 {
-        if (!*candidate || !begins(candidate, w->text) || !is_line(candidate))
+        static json_t *offered; /* once is enough */
+
+        if (!*candidate || !begins(candidate, w->text) || !is_line(candidate) ||
+            json_object_get(offered, candidate))
                 return;
+        offered = offered ? offered : json_object();
+        json_object_set_new(offered, candidate, json_true());
         printf("%s%s", w->before, candidate);
         if (about && *about && is_line(about)) {
                 _cleanup_(freep) char *cut = text_clean(about, MOST_ABOUT);
@@ -247,13 +252,18 @@ static const struct {
         {"diff", "by", "token wall"},
         {"ab", "by", "token wall"},
         {"export", "pprof", "heap allocs"},
-        {"record", "kernels-level", "outer inner"},
-        {"record", "allocator", "system jemalloc mimalloc tcmalloc"},
+        {"sweep", "metric", "tokens requests wall"},
         {"top", "tab", "ops threads spawns memory waits ledger"},
         {"bench", "per", "token graph op marker"},
         {"flame", "kind",
          "mutex rwlock spinlock condition barrier semaphore join futex sleep yield poll"},
         {NULL, "phase", "load prefill decode idle unknown"},
+        /* of record, and of verbs that hand them on to it, where --help does not tell them again */
+        {NULL, "kernels-level", "outer inner"},
+        {NULL, "allocator", "system jemalloc mimalloc tcmalloc"},
+        {NULL, "waits", "on off"},
+        {NULL, "kernel", "on off"},
+        {NULL, "op-file", "FILE"},
 };
 
 /* Apart by blanks, or by bars as in "on|off". */
@@ -305,8 +315,9 @@ bool complete_values(const struct complete_word *w, const char *option, const ch
 {
         const char *words = known_words(w, option);
 
-        if (words)
+        if (words && *words >= 'a' && *words <= 'z')
                 return offer_list(w, words), false;
+        metavar = words ? words : metavar;
         if (!metavar)
                 return false;
         if (*metavar >= 'a' && *metavar <= 'z')

@@ -118,7 +118,9 @@ static const char *read_metavar(struct complete_option *o, const char *p)
         if (*p != '[' && *p != '=' && (*p != ' ' || p[1] == ' ' || !o->has_arg))
                 return p;
         p += strspn(p, " =[");
-        n = strcspn(p, " ],");
+        n = strcspn(p, " ]");
+        if (n && p[n - 1] == ',') /* another option follows */
+                n--;
         o->metavar = strndup(p, n);
         return p + n + (p[n] == ']');
 }
@@ -137,7 +139,7 @@ static void read_option(struct complete_verb *v, const char *line)
                 if (!o || o->about)
                         return;
                 p = read_metavar(o, p + 2 + n);
-                if (*p == ',') {
+                if (!strncmp(p, ", --", 4)) {
                         o->about = strdup("");
                         continue;
                 }
