@@ -17,6 +17,8 @@
 #define USUAL_WIDTH 80u
 #define MOST_WIDTH  140u
 #define LEAST_BAR   5u
+#define LEAST_LABEL 4u
+#define MOST_LABEL  24u
 #define FIGURE      7u
 #define N_PANELS    4u
 
@@ -212,9 +214,32 @@ static bool put_row(const struct view *v, const struct panel *panels, const json
         return true;
 }
 
-static bool settings_compare(const json_t *document)
+static unsigned label_width(const json_t *document, const json_t *rows, size_t shown)
 {
-        return json_is_string(json_object_get(json_object_get(document, "settings"), "compare"));
+        const json_t *row;
+        unsigned most = LEAST_LABEL;
+        size_t i;
+
+        json_array_foreach(rows, i, row)
+        {
+                _cleanup_(freep) char *text = label_of(document, row);
+
+                if (text && i < shown && text_width(text) > most)
+                        most = text_width(text);
+        }
+        return most < MOST_LABEL ? most : MOST_LABEL;
+}
+
+static void put_titles(FILE *f, const struct panel *panels, unsigned label, unsigned bar,
+                       unsigned last)
+{
+        fprintf(f, "\n%*s", (int)label, "");
+        for (unsigned k = 0; k < N_PANELS; k++)
+                if (panels[k].shown) {
+                        fputs("  ", f);
+                        put(f, panels[k].title, k == last ? 0 : FIGURE + 1 + bar, false);
+                }
+        fputc('\n', f);
 }
 
 bool sweep_print_bars(const struct view *v, const json_t *document, size_t n_most)
@@ -226,35 +251,20 @@ bool sweep_print_bars(const struct view *v, const json_t *document, size_t n_mos
                 {"efficiency", "efficiency", 0, 0},
                 {"overhead", "overhead", 0, 0}};
         _cleanup_(json_decrefp) json_t *rows = sweep_ordered(document);
-        const json_t *row;
-        unsigned n = scale(panels, rows), label = 4, width = v->width ? v->width : USUAL_WIDTH, bar;
+        unsigned n = scale(panels, rows), label, width = v->width ? v->width : USUAL_WIDTH, bar;
         unsigned last = 0;
+        const json_t *row;
         size_t i, shown = view_shown(n_most, json_array_size(rows));
 
         if (!rows || !n)
                 return rows != NULL;
         width = width < MOST_WIDTH ? width : MOST_WIDTH;
-        json_array_foreach(rows, i, row)
-        {
-                _cleanup_(freep) char *text = label_of(document, row);
-
-                if (text && i < shown && text_width(text) > label)
-                        label = text_width(text);
-        }
-        label = label < 24 ? label : 24;
+        label = label_width(document, rows, shown);
         bar = width > label ? (width - label) / n : 0;
         bar = bar > FIGURE + 3 + LEAST_BAR ? bar - FIGURE - 3 : LEAST_BAR;
-        fputc('\n', v->f);
-        fprintf(v->f, "%*s", (int)label, "");
         for (unsigned k = 0; k < N_PANELS; k++)
-                if (panels[k].shown)
-                        last = k;
-        for (unsigned k = 0; k < N_PANELS; k++)
-                if (panels[k].shown) {
-                        fputs("  ", v->f);
-                        put(v->f, panels[k].title, k == last ? 0 : FIGURE + 1 + bar, false);
-                }
-        fputc('\n', v->f);
+                last = panels[k].shown ? k : last;
+        put_titles(v->f, panels, label, bar, last);
         json_array_foreach(rows, i, row)
         {
                 _cleanup_(freep) char *text = label_of(document, row);
@@ -262,7 +272,7 @@ bool sweep_print_bars(const struct view *v, const json_t *document, size_t n_mos
 
                 if (i == shown)
                         break;
-                put(v->f, clean ? clean : "?", label, !settings_compare(document));
+                put(v->f, clean ? clean : "?", label, !sweep_is_compared(document));
                 if (!put_row(v, panels, row, bar, last))
                         return false;
         }

@@ -13,10 +13,9 @@
 
 static const char *const fates[] = {"measured", "lost", "broken", "cut", "waiting"};
 static const char *const units[] = {"", "tokens/s", "requests/s", "1/s"};
-static const char *const what[] = {
-        "", "tokens decoded a second of decoding, or those that the program counts, a second",
-        "requests that succeeded, as the program tells, a second",
-        "runs a second, by the wall time of each"};
+static const char *const what[] = {"", "tokens decoded a second of decoding",
+                                   "requests that succeeded, as the program tells, a second",
+                                   "runs a second, by the wall time of each"};
 
 static json_t *number(double v)
 {
@@ -233,6 +232,15 @@ static json_t *notes_json(const struct sweep *s, const struct sweep_row *rows)
         return notes;
 }
 
+/* Was decoding seen? Else tokens are those that the program counts. */
+static bool decodes(const struct sweep *s)
+{
+        for (size_t i = 0; i < s->n; i++)
+                if (sweep_run_ok(&s->runs[i]) && s->runs[i].p50_ns > 0)
+                        return true;
+        return false;
+}
+
 /* Along which the rest is told; NULL: along none. */
 static const char *axis_name(const struct sweep *s)
 {
@@ -274,9 +282,10 @@ json_t *sweep_document(const struct sweep *s, const char *folder)
                 settings_json(s), "complete", s->complete, "runs_made", (json_int_t)s->n,
                 "runs_at_most", (json_int_t)(sweep_grid_points(&s->grid) * s->n_runs), "took_ns",
                 whole(took), "metric", "name", sweep_metrics[metric], "unit", units[metric], "what",
-                metric == SWEEP_WALL && s->units ? "units of work a second, by the wall time of "
-                                                   "each run"
-                                                 : what[metric],
+                metric == SWEEP_TOKENS && !decodes(s) ? "tokens that the program counts, a second"
+                : metric == SWEEP_WALL && s->units ? "units of work a second, by the wall time of "
+                                                     "each run"
+                                                   : what[metric],
                 "per",
                 metric == SWEEP_TOKENS     ? "token"
                 : metric == SWEEP_REQUESTS ? "request"

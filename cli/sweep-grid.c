@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/near.h"
 
 #define MOST_PARAMETERS 16u
 #define VALUE_BYTES     4096u
@@ -307,30 +308,6 @@ size_t sweep_grid_find(const struct sweep_grid *g, const char *name)
         return SIZE_MAX;
 }
 
-/* Changes of a letter that make one of the other (Levenshtein). */
-static size_t distance(const char *a, const char *b)
-{
-        size_t row[SWEEP_NAME + 1], n = strlen(b), m = strlen(a);
-
-        if (n > SWEEP_NAME || m > SWEEP_NAME)
-                return SIZE_MAX;
-        for (size_t j = 0; j <= n; j++)
-                row[j] = j;
-        for (size_t i = 1; i <= m; i++) {
-                size_t diagonal = row[0];
-
-                row[0] = i;
-                for (size_t j = 1; j <= n; j++) {
-                        size_t change = diagonal + (a[i - 1] != b[j - 1]);
-                        size_t least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-
-                        diagonal = row[j];
-                        row[j] = change < least ? change : least;
-                }
-        }
-        return row[n];
-}
-
 const char *sweep_grid_near(const struct sweep_grid *g, const char *name)
 {
         const char *found = NULL;
@@ -338,7 +315,7 @@ const char *sweep_grid_near(const struct sweep_grid *g, const char *name)
 
         for (size_t i = 0; i < g->n; i++) {
                 const char *other = g->parameters[i].name;
-                size_t d = distance(name, other);
+                size_t d = near_distance(name, other);
 
                 if (d < least && d < 1 + strlen(other) / 2) {
                         least = d;

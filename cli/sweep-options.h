@@ -14,3 +14,9 @@ struct sweep_request {
 
 /* -1: go on; else the exit code. The sweep is to be done in any case. */
 int sweep_parse(struct sweep_request *ret, int argc, char **argv);
+
+/* A word more in a list that ends with NULL. -1: done; else the exit code. */
+int sweep_add_word(char ***words, const char *word);
+
+/* -1: all is well; else the exit code, after a line. */
+int sweep_check(const struct sweep *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a sweep found, in a terminal: a row for each configuration, broken ones with their reason,
- * then the verdict: the best, knees and why they are there, crossovers.
+ * What a sweep found, in a terminal: the table, bars, then the verdict: what is broken, the best,
+ * knees and why they are there, crossovers.
  */
 #include "cli/sweep-view.h"
 
@@ -15,9 +15,7 @@
 #include "common/cleanup.h"
 #include "common/fmt.h"
 
-#define MOST_COLUMNS 40u
-#define MOST_BROKEN  5
-#define DIFFER       1.05 /* counts are shown where they do by more */
+#define MOST_BROKEN 5
 
 struct page {
         struct view v;
@@ -27,15 +25,10 @@ struct page {
 
 /* ---- figures ----------------------------------------------------------------------------- */
 
-static const char *unit_of(const json_t *document)
-{
-        return text_string(json_object_get(document, "metric"), "unit", "1/s");
-}
-
 const char *sweep_rate_text(char *buf, const json_t *document, double rate)
 {
         char figure[TEXT_CELL];
-        const char *unit = unit_of(document);
+        const char *unit = text_string(json_object_get(document, "metric"), "unit", "1/s");
 
         snprintf(buf, 64, "%s%s%s", text_count(figure, rate), *unit == '1' ? " a second" : " ",
                  *unit == '1' ? "" : unit);
@@ -64,7 +57,7 @@ char *sweep_values_text(const json_t *values)
         return NULL;
 }
 
-static const char *range(char *buf, const json_t *interval)
+const char *sweep_range_text(char *buf, const json_t *interval)
 {
         char low[TEXT_CELL], high[TEXT_CELL];
 
@@ -75,222 +68,30 @@ static const char *range(char *buf, const json_t *interval)
         return buf;
 }
 
-static const json_t *row_at(const json_t *document, const json_t *index)
+const json_t *sweep_row_at(const json_t *document, const json_t *index)
 {
         return json_is_integer(index) ? json_array_get(json_object_get(document, "rows"),
                                                        (size_t)json_integer_value(index))
                                       : NULL;
 }
 
-static bool is_compared(const json_t *document)
+bool sweep_is_compared(const json_t *document)
 {
         return json_is_string(json_object_get(json_object_get(document, "settings"), "compare"));
 }
 
-static bool is_failed(const json_t *row)
+bool sweep_is_failed(const json_t *row)
 {
         const char *fate = text_string(row, "fate", "");
 
         return !strcmp(fate, "broken") || !strcmp(fate, "cut");
 }
 
-/* ---- the table ---------------------------------------------------------------------------- */
-
-/* What there may be of columns behind those of the parameters. */
-enum column {
-        RATE,
-        INTERVAL,
-        P50,
-        P95,
-        EFFICIENCY,
-        OVERHEAD,
-        SPAWNS,
-        WAITS,
-        ALLOCATIONS,
-        CPU,
-        PEAK,
-        RUNS,
-        NOTE,
-        N_COLUMNS,
-};
-
-static const char *const members[N_COLUMNS] = {
-        [RATE] = "throughput",   [P50] = "p50_ns",
-        [P95] = "p95_ns",        [EFFICIENCY] = "efficiency",
-        [OVERHEAD] = "overhead", [SPAWNS] = "spawns",
-        [WAITS] = "waits",       [ALLOCATIONS] = "allocations",
-        [CPU] = "cpu_ns",        [PEAK] = "peak_bytes"};
-
-/* Is the figure known of some row; and, of counts, does it differ? */
-static bool is_shown(const json_t *document, enum column c)
-{
-        double least = HUGE_VAL, most = -HUGE_VAL;
-        const json_t *row;
-        size_t i;
-
-        if (c == RUNS || c == NOTE || c == RATE)
-                return true;
-        json_array_foreach(json_object_get(document, "rows"), i, row)
-        {
-                const json_t *interval = json_object_get(row, "interval");
-                double v = c == INTERVAL ? json_is_array(interval) ? 1 : NAN
-                                         : text_number(row, members[c]);
-
-                if (isfinite(v)) {
-                        least = fmin(least, v);
-                        most = fmax(most, v);
-                }
-        }
-        if (c >= SPAWNS && c <= ALLOCATIONS)
-                return most > DIFFER * least && most > 0.01;
-        return most >= least;
-}
-
-static const char *cell(char *buf, const json_t *row, enum column c)
-{
-        double v = members[c] ? text_number(row, members[c]) : NAN;
-        double bound = text_number(row, "at_most");
-        char text[TEXT_CELL];
-
-        switch (c) {
-        case RATE:
-                if (isnan(v) && isfinite(bound))
-                        snprintf(buf, 64, "<%s", text_count(text, bound));
-                else
-                        text_count(buf, v);
-                return buf;
-        case INTERVAL:
-                return range(buf, json_object_get(row, "interval"));
-        case P50:
-        case P95:
-        case CPU:
-                return text_duration(buf, v);
-        case EFFICIENCY:
-                return isnan(v) ? strcpy(buf, "-") : (snprintf(buf, 64, "%.0f%%", v * 100), buf);
-        case OVERHEAD:
-                return isnan(v) ? strcpy(buf, "-") : (snprintf(buf, 64, "%.2fx", v), buf);
-        case PEAK:
-                return text_bytes(buf, v);
-        case RUNS:
-                if (text_number(row, "failed") > 0)
-                        snprintf(buf, 64, "%.0f/%.0f", text_number(row, "runs"),
-                                 text_number(row, "runs") + text_number(row, "failed"));
-                else
-                        snprintf(buf, 64, "%.0f", text_number(row, "runs"));
-                return buf;
-        default:
-                return text_count(buf, v);
-        }
-}
-
-static const char *note(char *buf, const json_t *document, const json_t *row)
-{
-        const json_t *best = row_at(document, json_object_get(document, "best"));
-        const char *fate = text_string(row, "fate", "");
-        double lead = text_number(row, "lead");
-
-        if (is_compared(document)) {
-                if (!(lead > 1))
-                        return is_failed(row) ? fate : "";
-                snprintf(buf, 64, "wins, %.2fx", lead);
-                return buf;
-        }
-        if (row == best)
-                return "best";
-        if (!strcmp(fate, "lost"))
-                return "stopped early";
-        if (!strcmp(fate, "waiting"))
-                return "not done";
-        return is_failed(row) ? fate : "";
-}
-
-static size_t make_columns(const struct page *p, struct table_column *columns, enum column *which,
-                           char titles[][24])
-{
-        /* how soon they are left out: 0 never */
-        static const unsigned expend[N_COLUMNS] = {
-                [INTERVAL] = 4, [P95] = 6,         [EFFICIENCY] = 2, [OVERHEAD] = 3, [SPAWNS] = 1,
-                [WAITS] = 1,    [ALLOCATIONS] = 1, [CPU] = 7,        [PEAK] = 8,     [RUNS] = 5};
-        bool of_token = !strcmp(text_string(p->document, "latency_of", ""), "token");
-        const char *const names[N_COLUMNS] = {unit_of(p->document),
-                                              "95 %",
-                                              of_token ? "p50" : "run p50",
-                                              of_token ? "p95" : "run p95",
-                                              "effic",
-                                              "ovhd",
-                                              "spawns",
-                                              "waits",
-                                              "allocs",
-                                              "CPU",
-                                              "peak",
-                                              "runs",
-                                              ""};
-        _cleanup_(json_decrefp) json_t *parameters = sweep_ordered_parameters(p->document);
-        const json_t *parameter;
-        size_t i, n = 0;
-
-        json_array_foreach(parameters, i, parameter)
-        {
-                if (n == MOST_COLUMNS - N_COLUMNS)
-                        break;
-                snprintf(titles[n], 24, "%s", text_string(parameter, "name", "?"));
-                columns[n] = (struct table_column){.title = titles[n],
-                                                   .right = json_array_size(parameters) != i + 1 ||
-                                                            !is_compared(p->document)};
-                which[n++] = N_COLUMNS;
-        }
-        for (int c = 0; c < N_COLUMNS; c++) {
-                if (!is_shown(p->document, (enum column)c))
-                        continue;
-                columns[n] = (struct table_column){.title = names[c],
-                                                   .right = c != NOTE,
-                                                   .flexible = c == NOTE,
-                                                   .narrow = c == NOTE ? 13 : 0,
-                                                   .expend = expend[c]};
-                which[n++] = (enum column)c;
-        }
-        return n;
-}
-
-static bool print_table(const struct page *p)
-{
-        struct table_column columns[MOST_COLUMNS];
-        enum column which[MOST_COLUMNS];
-        char titles[MOST_COLUMNS][24], cells[MOST_COLUMNS][64];
-        size_t n = make_columns(p, columns, which, titles), i;
-        _cleanup_(json_decrefp) json_t *rows = sweep_ordered(p->document);
-        size_t shown = view_shown(p->rows, json_array_size(rows));
-        struct table *t = rows ? table_new(columns, n) : NULL;
-        const json_t *row;
-        bool ok;
-
-        if (!t)
-                return false;
-        json_array_foreach(rows, i, row)
-        {
-                const char *text[MOST_COLUMNS];
-
-                if (i == shown)
-                        break;
-                for (size_t c = 0; c < n; c++)
-                        text[c] = which[c] == N_COLUMNS
-                                          ? text_string(json_object_get(row, "values"), titles[c],
-                                                        "?")
-                                  : which[c] == NOTE ? note(cells[c], p->document, row)
-                                                     : cell(cells[c], row, which[c]);
-                table_add(t, text);
-        }
-        ok = screen_table(&p->v, t);
-        table_free(t);
-        screen_say_more(&p->v, p->rows, json_array_size(rows), "row");
-        return ok;
-}
-
 /* ---- the verdict --------------------------------------------------------------------------- */
 
 static void say_best(const struct page *p)
 {
-        const json_t *best = row_at(p->document, json_object_get(p->document, "best"));
+        const json_t *best = sweep_row_at(p->document, json_object_get(p->document, "best"));
         const json_t *interval = json_object_get(best, "interval");
         _cleanup_(freep) char *values = sweep_values_text(json_object_get(best, "values"));
         char rate[64], span[64];
@@ -302,7 +103,7 @@ static void say_best(const struct page *p)
         sweep_rate_text(rate, p->document, text_number(best, "throughput"));
         if (json_is_array(interval))
                 view_say(&p->v, "best", "%s: %s (95 %% interval %s)", values ? values : "?", rate,
-                         range(span, interval));
+                         sweep_range_text(span, interval));
         else
                 view_say(&p->v, "best", "%s: %s (of one run)", values ? values : "?", rate);
 }
@@ -319,7 +120,7 @@ static void say_broken(const struct page *p)
                 _cleanup_(freep) char *values = NULL;
                 const char *why = text_string(row, "why", "?");
 
-                if (!is_failed(row) || n++ >= most)
+                if (!sweep_is_failed(row) || n++ >= most)
                         continue;
                 values = sweep_values_text(json_object_get(row, "values"));
                 view_say_briefly(&p->v, text_string(row, "fate", "?"), "%s: %s",
@@ -416,7 +217,7 @@ static bool print_page(const struct view *v, size_t rows, const void *userdata)
 
         say_head(&p);
         fputc('\n', v->f);
-        if (!print_table(&p))
+        if (!sweep_print_table(v, p.document, rows))
                 return false;
         if (screen_shows(v, 2)) {
                 if (!sweep_print_bars(v, p.document, rows))
@@ -426,7 +227,7 @@ static bool print_page(const struct view *v, size_t rows, const void *userdata)
         }
         fputc('\n', v->f);
         say_broken(&p);
-        if (!is_compared(p.document) || json_is_null(json_object_get(p.document, "best")))
+        if (!sweep_is_compared(p.document) || json_is_null(json_object_get(p.document, "best")))
                 say_best(&p);
         json_array_foreach(json_object_get(p.document, "knees"), i, o)
         {

@@ -12,6 +12,9 @@
 /* To stdout; `rows` as screen_print() has it. False: no memory. */
 bool sweep_print(const json_t *document, size_t rows);
 
+/* A row for each configuration. False: no memory. */
+bool sweep_print_table(const struct view *v, const json_t *document, size_t rows);
+
 /* Throughput, latency, efficiency and overhead as bars, a line for each row. False: no memory. */
 bool sweep_print_bars(const struct view *v, const json_t *document, size_t rows);
 
@@ -30,3 +33,15 @@ char *sweep_values_text(const json_t *values);
 
 /* A throughput with its unit, "512 tokens/s"; in buf[64]. */
 const char *sweep_rate_text(char *buf, const json_t *document, double rate);
+
+/* "443..536" of [low, high], "-" of null; in buf[64]. */
+const char *sweep_range_text(char *buf, const json_t *interval);
+
+/* The row of an index; NULL for null. */
+const json_t *sweep_row_at(const json_t *document, const json_t *index);
+
+/* Is it about variants? */
+bool sweep_is_compared(const json_t *document);
+
+/* Did no run of it succeed? */
+bool sweep_is_failed(const json_t *row);

@@ -9,6 +9,7 @@
 
 #include "common/check-private.h"
 #include "common/cleanup.h"
+#include "common/near.h"
 
 #define NEAR_MOST 3 /* names that are offered */
 
@@ -81,39 +82,9 @@ struct near {
         size_t n;
 };
 
-static size_t least(size_t a, size_t b, size_t c)
-{
-        size_t m = a < b ? a : b;
-
-        return m < c ? m : c;
-}
-
-/* Levenshtein, Binary codes capable of correcting deletions, insertions and reversals, 1966. */
-static size_t distance(const char *a, const char *b)
-{
-        size_t n = strlen(b), row[64];
-
-        if (n >= 63 || strlen(a) >= 63)
-                return SIZE_MAX;
-        for (size_t k = 0; k <= n; k++)
-                row[k] = k;
-        for (size_t i = 0; a[i]; i++) {
-                size_t corner = row[0];
-
-                row[0] = i + 1;
-                for (size_t k = 1; k <= n; k++) {
-                        size_t above = row[k];
-
-                        row[k] = least(above + 1, row[k - 1] + 1, corner + (a[i] != b[k - 1]));
-                        corner = above;
-                }
-        }
-        return row[n];
-}
-
 static void offer(struct near *near, const char *name)
 {
-        size_t far = distance(near->word, name), longest = strlen(near->word), i;
+        size_t far = near_distance(near->word, name), longest = strlen(near->word), i;
 
         if (strstr(name, near->word) && longest > 2)
                 far = 1;
