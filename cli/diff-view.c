@@ -11,8 +11,11 @@
 #include <string.h>
 
 #include "cli/screen.h"
+#include "cli/table.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
+
+#define LONG 24 /* characters that two texts have in common, before these are cut out */
 
 static void print_first(const struct view *v, const json_t *document)
 {
@@ -56,10 +59,48 @@ static char *joined(const json_t *texts)
         return fclose(f) ? free(s), NULL : s;
 }
 
+/* Where two long texts are of words: from the first word that differs to the last. To be freed. */
+static char *cut_out(const char *s, const char *other)
+{
+        size_t n = strlen(s), m = strlen(other), from = 0, end = 0, word;
+        char *cut;
+
+        while (s[from] && s[from] == other[from])
+                from++;
+        while (from && s[from - 1] != ' ')
+                from--;
+        while (end + from < n && end + from < m && s[n - 1 - end] == other[m - 1 - end])
+                end++;
+        while (end && s[n - end] != ' ')
+                end--;
+        word = from > 1 ? from - 2 : 0; /* an option's name is in front of its value */
+        while (word && s[word - 1] != ' ')
+                word--;
+        if (from && s[word] == '-')
+                from = word;
+        if (from + end < LONG)
+                return strdup(s);
+        return asprintf(&cut, "%s%.*s%s", from ? "... " : "", (int)(n - end - from), s + from,
+                        end ? " ..." : "") < 0
+                       ? NULL
+                       : cut;
+}
+
+static bool print_two(const struct view *v, const char *label, const char *a, const char *b)
+{
+        _cleanup_(freep) char *p = cut_out(a, b), *q = cut_out(b, a), *both = NULL;
+
+        if (!p || !q || asprintf(&both, "%s | %s", p, q) < 0)
+                return false;
+        table_wrap(v->f, label, both, v->width);
+        return true;
+}
+
 static bool print_surroundings(const struct view *v, const json_t *document)
 {
         const json_t *list = json_object_get(document, "surroundings"), *o;
         size_t i, n = json_array_size(list);
+        bool ok = true;
 
         if (!n)
                 return true;
@@ -77,12 +118,14 @@ static bool print_surroundings(const struct view *v, const json_t *document)
                 if (!a || !b)
                         return false;
                 snprintf(label, sizeof(label), "  %s: ", text_string(o, "what", "?"));
+                if (!ok)
+                        return false;
                 if (!strcmp(a, b))
                         fprintf(v->f, "%sit varies within both sides\n", label);
                 else
-                        fprintf(v->f, "%s%s | %s\n", label, a, b);
+                        ok = print_two(v, label, a, b);
         }
-        return true;
+        return ok;
 }
 
 bool diff_print(const struct view *v, size_t rows, const json_t *document)

@@ -129,14 +129,17 @@ static bool none_has_ops(const struct diff_set *set)
 
 static void note_apart(json_t *notes, const json_t *apart)
 {
-        json_int_t a = report_get_integer(apart, "a"), b = report_get_integer(apart, "b");
+        static const char *const keys[] = {"a", "b"};
 
-        if (a > 0 || b > 0)
-                report_note(notes,
-                            "%lld of A's runs and %lld of B's took far longer or shorter than the "
-                            "others: "
-                            "they are in the tests, but not in the means of the tables of ops",
-                            (long long)a, (long long)b);
+        for (int side = 0; side < 2; side++) {
+                json_int_t n = report_get_integer(apart, keys[side]);
+
+                if (n > 0)
+                        report_note(notes,
+                                    "%lld of %c's runs took far longer or shorter than the others: "
+                                    "in the tests, but not in the means of the tables of ops",
+                                    (long long)n, "AB"[side]);
+        }
 }
 
 static json_t *build_notes(const json_t *document, const struct diff_set *a,

@@ -134,15 +134,9 @@ static int take_most(const struct runfile_memory *row, void *userdata)
 /* Which program it was: the one that did most of what was seen. */
 static char *engine_of(const struct work *w)
 {
-        const struct runfile_process *most = NULL;
+        const struct runfile_process *most = diff_main_process(w);
         const char *slash;
 
-        for (size_t i = 0; i < w->model.n_processes; i++) {
-                const struct runfile_process *p = &w->model.processes[i];
-
-                if (!most || p->spans > most->spans)
-                        most = p;
-        }
         if (!most || !most->exe || !*most->exe)
                 return NULL;
         slash = strrchr(most->exe, '/');

@@ -36,14 +36,24 @@ void diff_values_done(struct diff_values *v)
         *v = (struct diff_values){0};
 }
 
-/* The smallest p there can be is that of sides all apart: 2 / (n_a + n_b over n_a). */
-bool diff_too_few(size_t n_a, size_t n_b)
+/* Of sides all apart: 2 / (n_a + n_b over n_a). */
+static double smallest_p(size_t n_a, size_t n_b)
 {
         double ways = 1;
 
         for (size_t i = 1; i <= n_a && ways < 1e9; i++)
                 ways *= (double)(n_b + i) / (double)i;
-        return 2 / ways > DIFF_LEVEL;
+        return 2 / ways;
+}
+
+bool diff_too_few(size_t n_a, size_t n_b)
+{
+        return smallest_p(n_a, n_b) > DIFF_LEVEL;
+}
+
+bool diff_too_few_twice(size_t n_a, size_t n_b)
+{
+        return 2 * smallest_p(n_a, n_b) > DIFF_LEVEL;
 }
 
 static int test(const struct diff_values *v, struct stats_difference *ret)
@@ -64,7 +74,7 @@ int diff_put_test(json_t *o, const struct diff_values *v, const struct diff_valu
         int r = test(v, &d);
 
         if (!r)
-                r = test(also, &more);
+                r = test(diff_too_few_twice(v->n_a, v->n_b) ? NULL : also, &more);
         if (r)
                 return r;
         if (!isnan(more.p)) {

@@ -26,11 +26,13 @@ void diff_values_done(struct diff_values *v);
 
 /* So few runs that even sides without a value in common would not differ at DIFF_LEVEL. */
 bool diff_too_few(size_t n_a, size_t n_b);
+/* The same where the better of two tests is taken, and its p doubled. */
+bool diff_too_few_twice(size_t n_a, size_t n_b);
 
 /*
  * {p, effect}; both null where there are too few. `ret_p`: NaN then. `also`: other values that tell
  * of the same, or NULL; what differs more clearly is told, its p twice as large for having
- * been chosen.
+ * been chosen. With too few runs for that, `v` alone.
  */
 int diff_put_test(json_t *o, const struct diff_values *v, const struct diff_values *also,
                   double *ret_p);

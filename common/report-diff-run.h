@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct runfile;
+struct runfile_process;
 struct work;
 
 /* What a row's times are of. */
@@ -67,5 +68,6 @@ void diff_rows_done(struct diff_rows *rows);
 int diff_figures_load(struct diff_run *run, struct runfile *rf, const struct work *w,
                       char **ret_why);
 
-/* report-diff-surroundings.c */
+/* report-diff-surroundings.c. The process that did most; NULL: there is none. */
+const struct runfile_process *diff_main_process(const struct work *w);
 int diff_surroundings_load(struct diff_run *run, struct runfile *rf, const struct work *w);

@@ -80,7 +80,8 @@ static bool take_usual(struct verdict *v, struct stats_difference *d)
 {
         struct stats_difference usual;
 
-        if (!v->usual.known || compare(&v->usual, &usual))
+        if (!v->usual.known || diff_too_few_twice(v->of.n_a, v->of.n_b) ||
+            compare(&v->usual, &usual))
                 return false;
         if (usual.p >= d->p || (usual.effect * d->effect < 0 && 2 * d->p <= DIFF_LEVEL)) {
                 d->p = fmin(2 * d->p, 1);
