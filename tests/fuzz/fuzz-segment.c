@@ -106,6 +106,10 @@ static struct ifp_segment *make(int *ret_fd)
                         .ready = i != N_MOE - 1, .first = 4 * i, .layer = 1, .n_experts = 4};
                 s->moe_layers[i].phase[IFP_PHASE_DECODE].steps = 1;
         }
+        s->live.n_counters = 2;
+        s->counters[1] = 1;
+        s->live.n_markers = 1;
+        s->ops[IFP_OP_FIRST].kind = IFP_KIND_MARKER;
         s->live.generated_tokens = N_STEPS;
         s->ledger.head = s->ledger.steps = N_STEPS;
         for (uint32_t i = 0; i < N_STEPS + 4; i++)
@@ -122,7 +126,7 @@ static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes
         uint32_t op = p->entry % (N_OPS + 2), phase = p->word % IFP_N_PHASES;
 
         *ret_bytes = 8;
-        switch (p->table % 38) {
+        switch (p->table % 44) {
         case 0:
                 *ret_bytes = 4;
                 return (uint32_t *)&s->live + p->word % (sizeof(s->live) / 4);
@@ -238,6 +242,24 @@ static void *find(struct ifp_segment *s, const struct poke *p, size_t *ret_bytes
                 return (uint16_t *)&s->moe_layers[p->entry % (N_MOE + 1)] + p->word % 14;
         case 36:
                 return &s->expert_choices[phase][p->entry % 16];
+        case 37:
+                return (uint64_t *)&s->lanes[p->entry % 2].markers[op] +
+                       p->word % (sizeof(l->markers[0]) / 8);
+        case 38:
+                return p->word & 1 ? &l->counted[p->entry % 4] : &l->counts[p->entry % 4];
+        case 39:
+                return (uint64_t *)&l->tiles[p->entry % IFP_N_TILE_LEVELS] +
+                       p->word % (sizeof(l->tiles[0]) / 8);
+        case 40:
+                *ret_bytes = 4;
+                return &s->counters[p->entry % 4];
+        case 41:
+                return (uint64_t *)&s->instants[p->entry % 4] +
+                       p->word % (sizeof(s->instants[0]) / 8);
+        case 42: /* a true one */
+                s->instants[s->live.n_instants % IFP_MAX_INSTANTS].number = s->live.n_instants + 1;
+                s->live.n_instants++;
+                return NULL;
         default:
                 return (uint64_t *)&l->open[p->entry] + p->word % 8;
         }
