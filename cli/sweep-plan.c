@@ -242,8 +242,13 @@ double sweep_cut_ns(const struct sweep *s, size_t point)
 
         if (s->full || s->cut <= 0)
                 return 0;
-        for (size_t i = 0; i < s->n; i++)
-                if (sweep_run_ok(&s->runs[i]) && comparable(s, s->runs[i].point, point))
-                        least = fmin(least, s->runs[i].wall_ns / sweep_units(s, s->runs[i].point));
-        return isinf(least) ? 0 : s->cut * least * sweep_units(s, point) + SLACK_NS;
+        for (size_t i = 0; i < s->n; i++) {
+                const struct sweep_run *r = &s->runs[i];
+                double more = sweep_units(s, point) / sweep_units(s, r->point);
+
+                /* less work may take as long, for what is done once */
+                if (sweep_run_ok(r) && comparable(s, r->point, point))
+                        least = fmin(least, r->wall_ns * fmax(more, 1));
+        }
+        return isinf(least) ? 0 : s->cut * least + SLACK_NS;
 }

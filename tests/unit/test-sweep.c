@@ -285,6 +285,30 @@ static void crossover(void **state)
         sweep_done(&full);
 }
 
+/* What is done once takes a second, and each unit a hundredth. */
+static double loading(const struct sweep *s, size_t point)
+{
+        return 1 + value(s, point, "n") / 100;
+}
+
+static void little_work_is_not_cut(void **state)
+{
+        struct sweep s = sweep_of("n=1,10,100,1000", NULL);
+
+        sweep_words_free(s.argv);
+        s.argv = words("engine", "{n}");
+        s.units = strdup("n");
+        for (s.seed = 0; s.seed < 8; s.seed++) {
+                go(&s, loading, 4);
+                assert_int_equal(s.n, 4);
+                for (; s.n; s.n--) {
+                        assert_true(sweep_run_ok(&s.runs[s.n - 1]));
+                        free(s.runs[s.n - 1].why);
+                }
+        }
+        sweep_done(&s);
+}
+
 /* ---- the state file, altered --------------------------------------------------------------- */
 
 static void assert_refused(json_t *file, const char *part)
@@ -395,6 +419,7 @@ int main(void)
                 cmocka_unit_test(what_was_interrupted_goes_on_alike),
                 cmocka_unit_test(knee),
                 cmocka_unit_test(crossover),
+                cmocka_unit_test(little_work_is_not_cut),
                 cmocka_unit_test(altered_state_is_refused),
                 cmocka_unit_test(altered_runs_are_refused),
         };
