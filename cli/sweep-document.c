@@ -11,6 +11,8 @@
 #include "cli/sweep-go.h"
 #include "common/cleanup.h"
 
+#define BUSY 0.2 /* CPUs */
+
 static const char *const fates[] = {"measured", "lost", "broken", "cut", "waiting"};
 static const char *const units[] = {"", "tokens/s", "requests/s", "1/s"};
 static const char *const what[] = {"", "tokens decoded a second of decoding",
@@ -212,6 +214,28 @@ static json_t *crossovers_json(const struct sweep *s, const struct sweep_row *ro
         return list;
 }
 
+/* Who else was there. */
+static void note_others(json_t *notes, const struct sweep *s)
+{
+        double sum = 0, n = 0, most = 0;
+        char text[200];
+
+        for (size_t i = 0; i < s->n; i++)
+                if (isfinite(s->runs[i].others)) {
+                        sum += s->runs[i].others;
+                        most = fmax(most, s->runs[i].others);
+                        n++;
+                }
+        if (!n || sum / n < BUSY)
+                return;
+        snprintf(
+                text, sizeof(text),
+                "other processes took %.2f CPUs on average while runs were made, %.2f at the most: "
+                "on a quiet machine the best and the knee may be others",
+                sum / n, most);
+        json_array_append_new(notes, json_string(text));
+}
+
 static json_t *notes_json(const struct sweep *s, const struct sweep_row *rows)
 {
         json_t *notes = json_array();
@@ -225,6 +249,7 @@ static json_t *notes_json(const struct sweep *s, const struct sweep_row *rows)
                 json_array_append_new(
                         notes, json_string("the sweep is not complete: what is said of the best, "
                                            "of knees and crossovers is of what was measured"));
+        note_others(notes, s);
         if (s->compare && sweep_crossover_axis(s) == SIZE_MAX)
                 json_array_append_new(
                         notes, json_string("no crossover is looked for: no other parameter has "

@@ -151,6 +151,7 @@ static int run_once(struct going *g, size_t point, const char *file, struct swee
                                   .spawns = NAN,
                                   .waits = NAN,
                                   .allocations = NAN,
+                                  .others = t.others,
                                   .recorded = file && !access(file, R_OK)};
         if (!r)
                 ret->why = why_not(s, ret, &t, &o);

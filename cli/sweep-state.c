@@ -40,6 +40,7 @@ static const struct {
         {"spawns", offsetof(struct sweep_run, spawns)},
         {"waits", offsetof(struct sweep_run, waits)},
         {"allocations", offsetof(struct sweep_run, allocations)},
+        {"others", offsetof(struct sweep_run, others)},
 };
 #define N_FIGURES (sizeof(figures) / sizeof(figures[0]))
 

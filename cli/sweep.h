@@ -39,6 +39,7 @@ struct sweep_run {
         double requests;                   /* counted */
         double p50_ns, p95_ns;             /* of a token */
         double spawns, waits, allocations; /* of a unit of work */
+        double others;                     /* CPUs that processes beside it took on average */
         bool recorded;                     /* there is a run file */
         char *why;                         /* how it ended, in a line; NULL: well */
 };

@@ -28,7 +28,7 @@ def measured(point, round_, seconds, **figures):
     run = {"point": point, "round": round_, "end": "exited", "code": 0, "cut": False, "recorded": False, "why": None,
            "limit_ns": 0, "wall_ns": seconds * 1e9, "cpu_ns": seconds * 1e9, "peak_bytes": 32e6, "tokens": None,
            "tokens_per_second": None, "requests": None, "p50_ns": None, "p95_ns": None, "spawns": None, "waits": None,
-           "allocations": None}
+           "allocations": None, "others": None}
     run.update(figures)
     return run
 

@@ -255,6 +255,14 @@ def it_is_seen(s):
 
 
 @case
+def who_else_was_there_is_said(s):
+    for others, said in ((0.05, False), (None, False), (1.5, True)):
+        state(s, "x", {"threads": [1, 2]}, [measured(i, 0, 1 / (i + 1), others=others) for i in range(2)])
+        notes = sweep(s, "--show", s.path("x"))[0]["notes"]
+        equal(any("other processes took 1.50 CPUs" in n for n in notes), said, f"notes where others took {others}: {notes}")
+
+
+@case
 def it_is_drawn(s):
     made(s)
     for name, points, knees in (("threads", 4 * 4, 4), ("work", 16 * 2, 0)):

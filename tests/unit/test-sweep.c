@@ -59,7 +59,8 @@ static void run(struct sweep *s, size_t point, unsigned round, machine m)
                               .p95_ns = NAN,
                               .spawns = NAN,
                               .waits = NAN,
-                              .allocations = NAN};
+                              .allocations = NAN,
+                              .others = NAN};
 
         if (limit > 0 && r.wall_ns > limit) {
                 r.end = TRIAL_OVER_TIME;
