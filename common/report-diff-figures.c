@@ -143,8 +143,8 @@ static char *engine_of(const struct work *w)
         return strdup(slash ? slash + 1 : most->exe);
 }
 
-/* What a decoded token usually takes. */
-static double usual_token(const struct work *w)
+/* What a decoded token takes when it is left alone. */
+static double quick_token(const struct work *w)
 {
         double sum = 0, n = 0;
 
@@ -155,7 +155,7 @@ static double usual_token(const struct work *w)
                 if (op->kind != IFP_KIND_TOKEN)
                         continue;
                 if (!summary_init(&s, op->phase, IFP_N_PHASES, op->hot) && s.sum.points.count) {
-                        sum += diff_usual(&s.sum.points) * (double)s.calls;
+                        sum += diff_quickest(&s.sum.points) * (double)s.calls;
                         n += (double)s.calls;
                 }
                 summary_done(&s);
@@ -198,7 +198,7 @@ int diff_figures_load(struct diff_run *run, struct runfile *rf, const struct wor
         if (!work_pace(w, &run->tokens, &run->token_ns) || !(run->tokens > 0))
                 run->tokens = run->token_ns = NAN;
         run->token_ns /= run->tokens;
-        run->typical_ns = isfinite(run->token_ns) ? usual_token(w) : NAN;
+        run->typical_ns = isfinite(run->token_ns) ? quick_token(w) : NAN;
         put(run->figures, "time", "wall", "ns", run->wall_ns);
         put_known(run->figures, report);
         put(run->figures, "memory", "resident at most", "bytes", rss);

@@ -6,8 +6,9 @@
  * to its difference: exactly, for what is in no op is the whole less the rows. A run whose whole is
  * far from the others' is in no mean (it is in the tests, whose ranks bear it), and that is said.
  *
- * Each op is tested over runs, by what it took and by what its calls usually take, all ops together
- * by Benjamini and Hochberg; rows of ops that stand are then tested the same way among themselves.
+ * Each op is tested over runs, by what it took and by what its quickest calls take, all ops
+ * together by Benjamini and Hochberg; rows of ops that stand are then tested the same way among
+ * themselves.
  */
 #include "common/report-diff-measure.h"
 
@@ -129,9 +130,9 @@ static void joints_done(struct joints *j)
 
 /* --- tests --- */
 
-/* Of an op as a whole: its calls at what is usual for them, which others on the machine disturb
- * least. A run without the op has 0 of it. */
-static bool usual_of(const struct joints *j, const struct joint *it, double *ret)
+/* Of an op as a whole: its calls at what the quickest of them take, which others on the machine
+ * disturb least. A run without the op has 0 of it. */
+static bool quickest_of(const struct joints *j, const struct joint *it, double *ret)
 {
         for (size_t i = 0; i < j->a->n + j->b->n; i++) {
                 const json_t *v =
@@ -146,18 +147,18 @@ static bool usual_of(const struct joints *j, const struct joint *it, double *ret
 
 static int test(struct joints *j, struct joint *it, bool by_op, json_t *o)
 {
-        _cleanup_(freep) double *usual = calloc(j->a->n + j->b->n + 1, sizeof(*usual));
+        _cleanup_(freep) double *quick = calloc(j->a->n + j->b->n + 1, sizeof(*quick));
         struct diff_values v = {.a = it->self_ns,
                                 .b = it->self_ns + j->a->n,
                                 .n_a = j->a->n,
                                 .n_b = j->b->n,
                                 .known = it->tested};
 
-        struct diff_values also = {.a = usual, .b = usual + j->a->n, .n_a = v.n_a, .n_b = v.n_b};
+        struct diff_values also = {.a = quick, .b = quick + j->a->n, .n_a = v.n_a, .n_b = v.n_b};
 
-        if (!usual)
+        if (!quick)
                 return -ENOMEM;
-        also.known = v.known && by_op && usual_of(j, it, usual);
+        also.known = v.known && by_op && quickest_of(j, it, quick);
         return diff_put_test(o, &v, &also, &it->p);
 }
 

@@ -69,13 +69,14 @@ static int load(struct diff_run *run, struct runfile *rf, struct work *w, char *
         run->head = report_run_head(&w->model.run);
         run->started_ns = w->model.run.started_at_ns;
         run->how = how_it_ended(&w->model.run);
-        r = diff_rows_load(run, w, ret_why);
+        /* first: the documents behind some figures read the run anew, and with it its texts */
+        r = diff_surroundings_load(run, rf, w);
+        if (!r)
+                r = diff_rows_load(run, w, ret_why);
         if (!r)
                 r = diff_figures_load(run, rf, w, ret_why);
         if (!r)
                 r = runfile_each_token_point(rf, add_point, &course);
-        if (!r)
-                r = diff_surroundings_load(run, rf, w);
         return r;
 }
 

@@ -30,7 +30,7 @@ struct diff_rows {
         struct diff_row *at;
         size_t n, room;
         double whole_ns; /* that the rows are a part of; NaN: not known */
-        json_t *typical; /* {op: ns}: its calls at what is usual for them; NULL: none known */
+        json_t *typical; /* {op: ns}: its calls at what the quickest take; NULL: none known */
 };
 
 struct diff_run {
@@ -57,10 +57,10 @@ struct diff_run *diff_run_free(struct diff_run *run);
 
 /* report-diff-rows.c */
 int diff_rows_load(struct diff_run *run, struct work *w, char **ret_why);
-/* What a call usually takes, by their histogram: the mean of the quickest three quarters, for what
- * disturbs calls makes them longer. NaN: there is none. */
+/* What a call takes when it is left alone, by their histogram: the mean of the quickest quarter,
+ * for what disturbs calls makes them longer. NaN: there is none. */
 struct points;
-double diff_usual(const struct points *sorted);
+double diff_quickest(const struct points *sorted);
 
 void diff_rows_done(struct diff_rows *rows);
 

@@ -30,7 +30,7 @@ struct verdict {
         const struct diff_set *a, *b;
         bool tokens;              /* by the time of a token; else by wall time */
         struct diff_values of;    /* that time */
-        struct diff_values usual; /* of a token, what is usual of it: known or not */
+        struct diff_values quick; /* of a token, what the quickest of them take: known or not */
         const char *name;         /* of the time that is told */
         double ratio;             /* b / a */
         struct stats_interval interval;
@@ -46,7 +46,7 @@ static double token_of(const struct diff_run *run, const void *userdata)
         return run->token_ns;
 }
 
-static double usual_of(const struct diff_run *run, const void *userdata)
+static double quickest_of(const struct diff_run *run, const void *userdata)
 {
         return run->typical_ns;
 }
@@ -73,26 +73,26 @@ static int compare(const struct diff_values *of, struct stats_difference *ret)
 }
 
 /*
- * Where what tokens usually take differs more clearly than what they take all in all, it is that
- * which is told, unless the other differs too, and the other way round: that is what is paid.
+ * Where what the quickest tokens take differs more clearly than what they take all in all, it is
+ * that which is told, unless the other differs too, and the other way round: that is what is paid.
  */
-static bool take_usual(struct verdict *v, struct stats_difference *d)
+static bool take_quickest(struct verdict *v, struct stats_difference *d)
 {
-        struct stats_difference usual;
+        struct stats_difference quick;
 
-        if (!v->usual.known || diff_too_few_twice(v->of.n_a, v->of.n_b) ||
-            compare(&v->usual, &usual))
+        if (!v->quick.known || diff_too_few_twice(v->of.n_a, v->of.n_b) ||
+            compare(&v->quick, &quick))
                 return false;
-        if (usual.p >= d->p || (usual.effect * d->effect < 0 && 2 * d->p <= DIFF_LEVEL)) {
+        if (quick.p >= d->p || (quick.effect * d->effect < 0 && 2 * d->p <= DIFF_LEVEL)) {
                 d->p = fmin(2 * d->p, 1);
                 return false;
         }
-        usual.p = fmin(2 * usual.p, 1);
-        if (usual.p > DIFF_LEVEL) {
-                d->p = usual.p;
+        quick.p = fmin(2 * quick.p, 1);
+        if (quick.p > DIFF_LEVEL) {
+                d->p = quick.p;
                 return false;
         }
-        *d = usual;
+        *d = quick;
         return true;
 }
 
@@ -106,12 +106,12 @@ static int by_runs(struct verdict *v)
         v->ratio = d.ratio;
         if (diff_too_few(v->of.n_a, v->of.n_b))
                 return 0;
-        if (take_usual(v, &d)) {
+        if (take_quickest(v, &d)) {
                 struct diff_values mean = v->of;
 
-                v->of = v->usual;
-                v->usual = mean;
-                v->name = "usual time a token";
+                v->of = v->quick;
+                v->quick = mean;
+                v->name = "undisturbed time a token";
         }
         v->by = "runs";
         v->ratio = d.ratio;
@@ -360,7 +360,7 @@ int diff_put_verdict(json_t *document, const struct diff_set *a, const struct di
         }
         v.name = v.tokens ? "time a token" : "wall time";
         if (!r && v.tokens)
-                r = diff_values_of(&v.usual, a, b, usual_of, NULL);
+                r = diff_values_of(&v.quick, a, b, quickest_of, NULL);
         if (!r)
                 r = judge(&v);
         why = r ? NULL : because(&v);
@@ -377,6 +377,6 @@ int diff_put_verdict(json_t *document, const struct diff_set *a, const struct di
                                                                         : DIFF_N_BASES;
         }
         diff_values_done(&v.of);
-        diff_values_done(&v.usual);
+        diff_values_done(&v.quick);
         return r;
 }
