@@ -103,8 +103,27 @@ int runfile_verdict(sqlite3 *db, int rc)
         }
 }
 
-/* What SQLite says, for people who know nothing of it. */
-static const char *plain_words(sqlite3 *db)
+/* Which table or column our SQL missed: "no such table: op". */
+static const char *missing(sqlite3 *db, char *buf, size_t size)
+{
+        static const char *const kinds[] = {"table", "column"};
+        const char *said = sqlite3_errmsg(db);
+        char before[32];
+
+        for (size_t i = 0; i < 2; i++) {
+                size_t n = (size_t)snprintf(before, sizeof(before), "no such %s: ", kinds[i]);
+
+                if (strncmp(said, before, n) != 0)
+                        continue;
+                snprintf(buf, size, "its %s %s is missing", kinds[i], said + n);
+                return buf;
+        }
+        return "a table or a column that it should have is missing";
+}
+
+/* What SQLite says, for people who know nothing of it; in buf[SAYING] or elsewhere. */
+#define SAYING 128
+static const char *plain_words(sqlite3 *db, char *buf)
 {
         switch (db ? sqlite3_errcode(db) & 0xff : SQLITE_OK) {
         case SQLITE_NOTADB:
@@ -112,7 +131,7 @@ static const char *plain_words(sqlite3 *db)
         case SQLITE_CORRUPT:
                 return "its parts do not fit together";
         case SQLITE_ERROR:
-                return "a table or a column that it should have is missing";
+                return missing(db, buf, SAYING);
         case SQLITE_MISMATCH:
         case SQLITE_CONSTRAINT:
         case SQLITE_FORMAT:
@@ -125,6 +144,8 @@ static const char *plain_words(sqlite3 *db)
 
 int runfile_explain_verdict(struct runfile *rf, int r, char **ret_why)
 {
+        char words[SAYING];
+
         switch (r) {
         case RUNFILE_E_FULL:
                 return runfile_explain(
@@ -135,7 +156,7 @@ int runfile_explain_verdict(struct runfile *rf, int r, char **ret_why)
         case RUNFILE_E_FOREIGN:
                 return runfile_explain(ret_why, r,
                                        "'%s' is truncated or damaged: %s; it cannot be used",
-                                       rf->path, plain_words(rf->db));
+                                       rf->path, plain_words(rf->db, words));
         case -EBUSY:
                 return runfile_explain(
                         ret_why, r, "run file '%s': somebody else holds it; try again", rf->path);

@@ -68,13 +68,13 @@ class Shell:
 class Bash(Shell):
     ALL = "\x1b*"  # inserts all that there is
 
-    def __init__(self, s, package):
+    def __init__(self, s, package, script=f"{SOURCE}/data/completion/infprof.bash", env=None):
         helper = "/usr/share/bash-completion/bash_completion"
         if package and not os.path.exists(helper):
             skip("there is no bash-completion here")
-        super().__init__(s, ["bash", "--norc", "--noprofile", "-i"], {"INPUTRC": "/dev/null", "PS1": "> "},
+        super().__init__(s, ["bash", "--norc", "--noprofile", "-i"], {"INPUTRC": "/dev/null", "PS1": "> ", **(env or {})},
                          "bind 'set enable-bracketed-paste off'\n" + (f". {helper}\n" if package else "") +
-                         f". '{SOURCE}/data/completion/infprof.bash'\n")
+                         (f". '{script}'\n" if script else ""))
 
 
 class Zsh(Shell):

@@ -4,13 +4,14 @@
 import contextlib
 import os
 import re
+import shutil
 import socket
 import sqlite3
 import threading
 import time
 
 from fake_api import FakeApi
-from harness import case, check, equal, main
+from harness import BUILD, case, check, equal, main, skip
 from shells import Bash, Zsh
 
 RUN = "20261120-194500-4711"
@@ -264,6 +265,27 @@ def in_bash_with_its_package(s):
 @case
 def in_zsh(s):
     in_a_shell(s, Zsh(s))
+
+
+@case
+def installed_it_is_found(s):
+    if not shutil.which("meson"):
+        skip("there is no meson here")
+    # what the build has, with prefix and all that was chosen; nothing is built for it
+    s.run(["meson", "install", "-C", BUILD, "--destdir", s.path("root"), "--no-rebuild"], preload=False, timeout=120)
+    found = {os.path.relpath(os.path.join(f, n), s.path("root")) for f, _, names in os.walk(s.path("root")) for n in names}
+    share = next(f for f in found if f.endswith("share/bash-completion/completions/infprof")).split("bash-completion")[0]
+    for name in ("zsh/site-functions/_infprof", "infprof/categories/builtin.rules"):
+        check(share + name in found, f"{name} in {found}")
+    if os.path.exists(os.path.join(BUILD, "doc/infprof.1")):
+        for page in ("man1/infprof.1", "man8/infprofd.8", "man5/infprof-runfile.5", "man7/infprof-api.7"):
+            check(f"{share}man/{page}" in found, page)
+    # as bash-completion does by itself, at the first Tab
+    shell = Bash(s, package=True, script=None, env={"XDG_DATA_DIRS": s.path("root/" + share)})
+    try:
+        equal(shell.args("infprof repo\t"), ["report"], "loaded when it is needed")
+    finally:
+        shell.close()
 
 
 main()
