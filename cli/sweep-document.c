@@ -11,7 +11,8 @@
 #include "cli/sweep-go.h"
 #include "common/cleanup.h"
 
-#define BUSY 0.2 /* CPUs */
+#define BUSY     0.2 /* CPUs */
+#define TROUBLES 3
 
 static const char *const fates[] = {"measured", "lost", "broken", "cut", "waiting"};
 static const char *const units[] = {"", "tokens/s", "requests/s", "1/s"};
@@ -236,6 +237,26 @@ static void note_others(json_t *notes, const struct sweep *s)
         json_array_append_new(notes, json_string(text));
 }
 
+/* What was wrong with runs, each kind once. */
+static void note_troubles(json_t *notes, const struct sweep *s)
+{
+        size_t n_said = 0;
+
+        for (size_t i = 0; i < s->n && n_said < TROUBLES; i++) {
+                _cleanup_(freep) char *label = NULL, *line = NULL;
+                const char *trouble = s->runs[i].trouble;
+                bool said = !trouble;
+
+                for (size_t k = 0; k < i && !said; k++)
+                        said = s->runs[k].trouble && !strcmp(s->runs[k].trouble, trouble);
+                label = said ? NULL : sweep_grid_label(&s->grid, s->runs[i].point);
+                if (!label || asprintf(&line, "%s: %s", label, trouble) < 0)
+                        continue;
+                json_array_append_new(notes, json_string(line));
+                n_said++;
+        }
+}
+
 static json_t *notes_json(const struct sweep *s, const struct sweep_row *rows)
 {
         json_t *notes = json_array();
@@ -250,6 +271,7 @@ static json_t *notes_json(const struct sweep *s, const struct sweep_row *rows)
                         notes, json_string("the sweep is not complete: what is said of the best, "
                                            "of knees and crossovers is of what was measured"));
         note_others(notes, s);
+        note_troubles(notes, s);
         if (s->compare && sweep_crossover_axis(s) == SIZE_MAX)
                 json_array_append_new(
                         notes, json_string("no crossover is looked for: no other parameter has "

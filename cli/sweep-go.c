@@ -99,6 +99,22 @@ static char *why_not(const struct sweep *s, const struct sweep_run *run, const s
         return text;
 }
 
+/* What else is to be known of it; NULL: nothing. */
+static char *trouble_of(const struct trial *t)
+{
+        char *text = NULL;
+
+        if (*t->trouble)
+                return strdup(t->trouble);
+        if (t->n_left &&
+            asprintf(&text,
+                     "it left %zu process%s behind, which go%s on and may take what "
+                     "later runs want",
+                     t->n_left, t->n_left == 1 ? "" : "es", t->n_left == 1 ? "es" : "") < 0)
+                return NULL;
+        return text;
+}
+
 static int out_of_memory(void)
 {
         cmd_error("sweep", "out of memory");
@@ -153,11 +169,19 @@ static int run_once(struct going *g, size_t point, const char *file, struct swee
                                   .allocations = NAN,
                                   .others = t.others,
                                   .recorded = file && !access(file, R_OK)};
-        if (!r)
+        if (!r) {
                 ret->why = why_not(s, ret, &t, &o);
+                ret->trouble = trouble_of(&t);
+        }
         sweep_words_free(o.argv);
         sweep_words_free(o.env);
         return r;
+}
+
+static void run_done(struct sweep_run *run)
+{
+        free(run->why);
+        free(run->trouble);
 }
 
 static int save(const struct going *g)
@@ -184,7 +208,7 @@ static int measure(struct going *g, unsigned round, size_t point)
                 g->signal = run.code;
                 if (file)
                         unlink(file);
-                free(run.why);
+                run_done(&run);
                 return 0;
         }
         if (!r && run.recorded)
@@ -192,7 +216,7 @@ static int measure(struct going *g, unsigned round, size_t point)
         if (!r)
                 r = sweep_add(g->s, &run) ? out_of_memory() : 0;
         if (r) {
-                free(run.why);
+                run_done(&run);
                 return r;
         }
         return save(g);
@@ -213,7 +237,7 @@ static int warm_up(struct going *g)
                 r = run_once(g, i % n, NULL, &run);
                 if (!r && run.end == TRIAL_INTERRUPTED)
                         g->signal = run.code;
-                free(run.why);
+                run_done(&run);
         }
         return r;
 }

@@ -183,14 +183,18 @@ static int take_run(struct sweep *s, const json_t *o, char **ret_why)
                 r = take_figure(o, figures[i].name, figure(&run, i), ret_why);
         if (!r)
                 r = take_text(o, "why", &run.why, ret_why);
+        if (!r)
+                r = take_text(o, "trouble", &run.trouble, ret_why);
         run.point = point;
         run.round = (unsigned)round;
         run.code = (int)code;
         run.end = (enum trial_end)end;
         if (!r)
                 r = sweep_add(s, &run);
-        if (r)
+        if (r) {
                 free(run.why);
+                free(run.trouble);
+        }
         return r;
 }
 
@@ -352,9 +356,10 @@ static json_t *parameter_json(const struct sweep_parameter *p)
 
 static json_t *run_json(const struct sweep_run *r)
 {
-        json_t *o = json_pack("{s:I, s:I, s:s, s:i, s:b, s:b, s:s?}", "point", (json_int_t)r->point,
-                              "round", (json_int_t)r->round, "end", ends[r->end], "code", r->code,
-                              "cut", r->cut, "recorded", r->recorded, "why", r->why);
+        json_t *o = json_pack("{s:I, s:I, s:s, s:i, s:b, s:b, s:s?, s:s?}", "point",
+                              (json_int_t)r->point, "round", (json_int_t)r->round, "end",
+                              ends[r->end], "code", r->code, "cut", r->cut, "recorded", r->recorded,
+                              "why", r->why, "trouble", r->trouble);
 
         for (size_t i = 0; o && i < N_FIGURES; i++)
                 if (json_object_set_new(o, figures[i].name, number_json(*figure(r, i)))) {

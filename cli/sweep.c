@@ -10,8 +10,10 @@ const char *const sweep_metrics[SWEEP_N_METRICS] = {"auto", "tokens", "requests"
 
 void sweep_done(struct sweep *s)
 {
-        for (size_t i = 0; i < s->n; i++)
+        for (size_t i = 0; i < s->n; i++) {
                 free(s->runs[i].why);
+                free(s->runs[i].trouble);
+        }
         free(s->runs);
         sweep_grid_done(&s->grid);
         sweep_words_free(s->argv);

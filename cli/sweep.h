@@ -42,6 +42,7 @@ struct sweep_run {
         double others;                     /* CPUs that processes beside it took on average */
         bool recorded;                     /* there is a run file */
         char *why;                         /* how it ended, in a line; NULL: well */
+        char *trouble; /* with the profiler, or what it left behind, in a line; NULL: none */
 };
 
 struct sweep {
@@ -64,7 +65,7 @@ struct sweep {
 
 void sweep_done(struct sweep *s);
 
-/* A run more; its `why` is taken. */
+/* A run more; its texts are taken. */
 int sweep_add(struct sweep *s, const struct sweep_run *run);
 
 bool sweep_run_ok(const struct sweep_run *r);

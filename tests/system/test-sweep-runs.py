@@ -5,6 +5,7 @@ import os
 
 from harness import between, case, check, equal, main, near
 from sweeps import rows, sweep
+from victims import victim
 from work import OUTER, PHASES
 
 TINY = ["--dim", "64", "--layers", "2", "--tokens", "16", "--prompt", "4"]
@@ -63,6 +64,18 @@ def fine_against_coarse(s):
     near(got[("coarse", "4")]["spawns"], 1 / 64, 1e-9, "spawns of coarse")
     crossover, = doc["crossovers"]
     equal(crossover["winner"], "coarse", "winner with four texts")
+
+
+@case
+def what_a_program_counts_is_a_rate(s):
+    """Of three requests two succeed; their tokens are known by markers alone."""
+    args = ("--runs", 1, "--warmup", 0, "-P", "n=5,20", "--", victim(s, "markers"), "tokens", "{n}")
+    doc, _ = sweep(s, "--metric", "requests", "-o", s.path("x"), *args)
+    equal(doc["metric"]["unit"], "requests/s", "unit")
+    for row in doc["rows"]:
+        near(row["throughput"], 2e9 / row["wall_ns"], 1e-6, "requests a second")
+    equal([m["tokens"] for m in sorted(s.json("x/sweep.json")["measured"], key=lambda m: m["point"])], [15, 60], "tokens")
+    equal(sweep(s, *args)[0]["metric"]["name"], "tokens", "what throughput is, unless it is said")
 
 
 @case

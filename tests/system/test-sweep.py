@@ -139,6 +139,14 @@ def broken_configurations_are_rows(s):
 
 
 @case
+def what_is_left_behind_is_said(s):
+    doc, _ = sweep(s, "--bare", "--runs", 1, "--warmup", 0, "--threads", "1,2", "--",
+                   *sh("setsid sleep 2 & exit 0", "{threads}"))
+    check(any("left 1 process behind" in n for n in doc["notes"]), doc["notes"])
+    wait_until(lambda: not s.strangers(), 10, "they have gone")
+
+
+@case
 def slow_runs_are_cut(s):
     doc, _ = sweep(s, "--bare", "--runs", 2, "--warmup", 0, "--seed", 1, "--cut", 3, "--threads", "1,2,4,8", "--",
                    *sh("case $1 in 8) sleep 4;; *) sleep 0.1;; esac", "{threads}"))
