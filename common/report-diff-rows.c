@@ -21,8 +21,8 @@
 /* What differs by less is how ticks were rounded. */
 #define ROUNDING_NS 1000.0
 
-/* Of calls: on a machine whose CPUs are shared, half of them may be slowed down. */
-#define QUICKEST 0.25
+/* Of calls: on a machine whose CPUs are shared, most of them may be slowed down. */
+#define QUICKEST 0.1
 
 struct piece {
         uint32_t op;    /* index into the model's */

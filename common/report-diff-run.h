@@ -57,7 +57,7 @@ struct diff_run *diff_run_free(struct diff_run *run);
 
 /* report-diff-rows.c */
 int diff_rows_load(struct diff_run *run, struct work *w, char **ret_why);
-/* What a call takes when it is left alone, by their histogram: the mean of the quickest quarter,
+/* What a call takes when it is left alone, by their histogram: the mean of the quickest tenth,
  * for what disturbs calls makes them longer. NaN: there is none. */
 struct points;
 double diff_quickest(const struct points *sorted);
