@@ -87,3 +87,10 @@ int diff_put_test(json_t *o, const struct diff_values *v, const struct diff_valu
         *ret_p = d.p;
         return 0;
 }
+
+double diff_median(const double *values, size_t n)
+{
+        struct stats_summary s;
+
+        return n && !stats_summarise(&s, values, n) ? s.median : NAN;
+}

@@ -50,3 +50,24 @@ int diff_put_parts(json_t *document, const struct diff_set *a, const struct diff
 
 /* report-diff-scalars.c: sets `figures`. */
 int diff_put_figures(json_t *document, const struct diff_set *a, const struct diff_set *b);
+
+/* --- between report-diff-verdict.c and report-diff-because.c --- */
+
+struct verdict {
+        const struct diff_set *a, *b;
+        bool tokens;              /* by the time of a token; else by wall time */
+        struct diff_values of;    /* that time */
+        struct diff_values quick; /* of a token, what the quickest of them take: known or not */
+        const char *name;         /* of the time that is told */
+        double ratio;             /* b / a */
+        struct stats_interval interval;
+        double p, effect;
+        const char *by; /* "runs", "tokens"; NULL: nothing tells */
+        int is;
+};
+
+json_t *diff_first(const struct verdict *v);
+char *diff_because(const struct verdict *v); /* to be freed; NULL: no memory */
+/* Two sides are of one machine where no run of one is of another than some run of the other. */
+bool diff_other_machines(const struct diff_set *a, const struct diff_set *b);
+double diff_median(const double *values, size_t n);

@@ -13,31 +13,15 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/cleanup.h"
-#include "common/fmt.h"
 #include "common/report-diff-private.h"
 #include "common/report-private.h"
 
 #define SINGLE_MARGIN 1.05
 #define LEAST_TOKENS  20
 #define SEED          20040601
-
-struct verdict {
-        const struct diff_set *a, *b;
-        bool tokens;              /* by the time of a token; else by wall time */
-        struct diff_values of;    /* that time */
-        struct diff_values quick; /* of a token, what the quickest of them take: known or not */
-        const char *name;         /* of the time that is told */
-        double ratio;             /* b / a */
-        struct stats_interval interval;
-        double p, effect;
-        const char *by; /* "runs", "tokens"; NULL: nothing tells */
-        int is;
-};
 
 static const char *const words[] = {"faster", "slower", "no difference shown", "not comparable"};
 
@@ -54,13 +38,6 @@ static double quickest_of(const struct diff_run *run, const void *userdata)
 static double wall_of(const struct diff_run *run, const void *userdata)
 {
         return run->wall_ns;
-}
-
-static double median(const double *values, size_t n)
-{
-        struct stats_summary s;
-
-        return n && !stats_summarise(&s, values, n) ? s.median : NAN;
 }
 
 /* --- of several runs --- */
@@ -140,7 +117,7 @@ static int by_tokens(struct verdict *v)
                 r = stats_intervals(&to[i], runs[i]->series, runs[i]->n_series, 0.95, SEED);
                 if (r)
                         return r < 0 ? r : 0;
-                at[i] = median(runs[i]->series, runs[i]->n_series);
+                at[i] = diff_median(runs[i]->series, runs[i]->n_series);
                 if (!(to[i].median.low > 0 && at[i] > 0))
                         return 0;
         }
@@ -160,125 +137,6 @@ static int by_tokens(struct verdict *v)
         return 0;
 }
 
-/* --- what comes first --- */
-
-static const char *engine_of(const struct diff_set *set)
-{
-        return set->at[0]->engine;
-}
-
-/* Two sides are of one machine where no run of one is of another than some run of the other. */
-static bool differ(const struct diff_set *a, const struct diff_set *b,
-                   const char *(*of)(const struct diff_run *))
-{
-        const char *first = NULL;
-
-        for (size_t i = 0; i < a->n + b->n; i++) {
-                const char *it = of(i < a->n ? a->at[i] : b->at[i - a->n]);
-
-                if (!it)
-                        continue;
-                if (first && strcmp(first, it) != 0)
-                        return true;
-                first = it;
-        }
-        return false;
-}
-
-static const char *run_engine(const struct diff_run *run)
-{
-        return run->engine;
-}
-
-static const char *run_machine(const struct diff_run *run)
-{
-        return run->machine;
-}
-
-static bool any_tokens(const struct diff_set *set)
-{
-        for (size_t i = 0; i < set->n; i++)
-                if (isfinite(set->at[i]->token_ns))
-                        return true;
-        return false;
-}
-
-static json_t *build_first(const struct verdict *v)
-{
-        json_t *first = json_array();
-
-        if (differ(v->a, v->b, run_machine))
-                report_note(first, "the runs are of different machines: their times tell of these, "
-                                   "not of what was changed");
-        if (differ(v->a, v->b, run_engine)) {
-                const char *p = engine_of(v->a), *q = engine_of(v->b);
-
-                if (p && q && strcmp(p, q) != 0)
-                        report_note(first,
-                                    "the runs are of different engines, %s and %s: ops of the "
-                                    "one are not those of the other",
-                                    p, q);
-                else
-                        report_note(first, "a side has runs of different engines");
-        }
-        if (any_tokens(v->a) != any_tokens(v->b))
-                report_note(first,
-                            "%s makes tokens, as far as infprof knows the engine, and %s does "
-                            "not: they are compared by their wall time",
-                            any_tokens(v->a) ? "A" : "B", any_tokens(v->a) ? "B" : "A");
-        return first;
-}
-
-/* --- in one line --- */
-
-static void say_measure(const struct verdict *v, char *buf, size_t size)
-{
-        char a[FMT_SIZE], b[FMT_SIZE];
-        double x = median(v->of.a, v->of.n_a), y = median(v->of.b, v->of.n_b);
-
-        snprintf(buf, size, "%s %s in A, %s in B", v->name, fmt_ns(a, (uint64_t)llround(x)),
-                 fmt_ns(b, (uint64_t)llround(y)));
-}
-
-static char *because(const struct verdict *v)
-{
-        char times[160], *s = NULL;
-        size_t n_a = v->a->n, n_b = v->b->n;
-
-        if (v->is == DIFF_VERDICT_NOT_COMPARABLE) {
-                if (!v->of.known)
-                        return strdup(
-                                "neither the time of a token nor wall time is known of all runs");
-                return strdup("they ran on different machines");
-        }
-        say_measure(v, times, sizeof(times));
-        if (!v->by && n_a == 1 && n_b == 1)
-                return asprintf(&s,
-                                "%s; one run a side does not tell how much runs differ by "
-                                "themselves",
-                                times) < 0
-                               ? NULL
-                               : s;
-        if (!v->by)
-                return asprintf(&s,
-                                "%s; %zu and %zu runs are too few to tell: 4 a side is the least",
-                                times, n_a, n_b) < 0
-                               ? NULL
-                               : s;
-        if (!strcmp(v->by, "tokens"))
-                return asprintf(&s,
-                                "%s; B is %.3gx as fast (%.3gx to %.3gx by how tokens vary within "
-                                "the two runs, which tells nothing of how runs vary)",
-                                times, 1 / v->ratio, 1 / v->interval.high, 1 / v->interval.low) < 0
-                               ? NULL
-                               : s;
-        return asprintf(&s, "%s; B is %.3gx as fast (%.3gx to %.3gx), p = %.2g, %zu and %zu runs",
-                        times, 1 / v->ratio, 1 / v->interval.high, 1 / v->interval.low, v->p, n_a,
-                        n_b) < 0
-                       ? NULL
-                       : s;
-}
-
 /* --- the parts of the document --- */
 
 static json_t *build_values(const double *values, size_t n)
@@ -292,7 +150,7 @@ static json_t *build_values(const double *values, size_t n)
 
 static json_t *build_measure(const struct verdict *v)
 {
-        json_t *o = diff_cell(median(v->of.a, v->of.n_a), median(v->of.b, v->of.n_b));
+        json_t *o = diff_cell(diff_median(v->of.a, v->of.n_a), diff_median(v->of.b, v->of.n_b));
 
         report_set(o, "name", json_string(v->name));
         report_set(o, "unit", json_string("ns"));
@@ -325,7 +183,7 @@ static int judge(struct verdict *v)
         v->is = DIFF_VERDICT_NONE;
         if (v->of.known)
                 r = single ? by_tokens(v) : by_runs(v);
-        if (!v->of.known || differ(v->a, v->b, run_machine))
+        if (!v->of.known || diff_other_machines(v->a, v->b))
                 v->is = DIFF_VERDICT_NOT_COMPARABLE;
         return r;
 }
@@ -363,11 +221,11 @@ int diff_put_verdict(json_t *document, const struct diff_set *a, const struct di
                 r = diff_values_of(&v.quick, a, b, quickest_of, NULL);
         if (!r)
                 r = judge(&v);
-        why = r ? NULL : because(&v);
+        why = r ? NULL : diff_because(&v);
         if (!r && !why)
                 r = -ENOMEM;
         if (!r) {
-                report_set(document, "first", build_first(&v));
+                report_set(document, "first", diff_first(&v));
                 report_set(document, "verdict", json_string(words[v.is]));
                 report_set(document, "because", json_string(why));
                 report_set(document, "measure", v.of.known ? build_measure(&v) : json_null());
