@@ -239,7 +239,6 @@ int bench_run_all(struct bench *b)
         bench_progress_end();
         if (!b->interrupted)
                 b->interrupted = trial_signal();
-        trial_unwatch();
         return r;
 }
 

@@ -81,7 +81,8 @@ struct bench {
         struct bench_series series;
 };
 
-/* Goes on until there is enough. 0, or a negative errno after a line on stderr. */
+/* Goes on until there is enough. Signals stay with trial_signal(), so that none comes before what
+ * was measured is told. 0, or a negative errno after a line on stderr. */
 int bench_run_all(struct bench *b);
 void bench_done(struct bench *b);
 

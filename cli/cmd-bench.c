@@ -117,6 +117,7 @@ int cmd_bench(int argc, char **argv)
                 return r;
         text_init();
         r = bench_run_all(&b) < 0 ? CMD_NO : finish(&b);
+        trial_unwatch();
         bench_done(&b);
         return r;
 }

@@ -11,13 +11,24 @@
 static sigset_t before_watch; /* the mask */
 static bool watching;
 static int kept;
+static sigset_t ours;
 
 void trial_signals(sigset_t *ret)
 {
-        sigemptyset(ret);
-        sigaddset(ret, SIGINT);
-        sigaddset(ret, SIGTERM);
-        sigaddset(ret, SIGHUP);
+        *ret = ours;
+}
+
+/* Those that nobody (nohup, a shell without job control) told us to ignore: blocked, they would
+ * come all the same. */
+static void choose(void)
+{
+        static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+        struct sigaction now;
+
+        sigemptyset(&ours);
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+                if (sigaction(numbers[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+                        sigaddset(&ours, numbers[i]);
 }
 
 void trial_watch(void)
@@ -27,7 +38,8 @@ void trial_watch(void)
 
         if (watching)
                 return;
-        trial_signals(&set);
+        choose();
+        set = ours;
         sigaddset(&set, SIGCHLD);
         sigaction(SIGCHLD, &dfl, NULL); /* ignored, children would leave no status */
         sigprocmask(SIG_BLOCK, &set, &before_watch);

@@ -8,7 +8,7 @@
  * measured, and would break for whoever still writes when we are gone.
  *
  * Looking costs time that the command may miss: looks come further apart where they are dear, so
- * that they take no more than a five-hundredth of a CPU.
+ * that they take no more than a thousandth of a CPU, and what they displace.
  */
 #include "cli/trial.h"
 
@@ -31,9 +31,9 @@
 #define MS 1000000ull
 
 #define FIRST_LOOK_NS (4 * MS)
-#define LOOK_NS       (25 * MS)
+#define LOOK_NS       (50 * MS)
 #define MAX_LOOK_NS   (500 * MS)
-#define LOOK_SHARE    500 /* one part in so many of a CPU */
+#define LOOK_SHARE    1000 /* one part in so many of a CPU */
 
 #define TICK_NS (250 * MS)
 

@@ -42,6 +42,8 @@ static int load_process(const struct runfile_process *row, void *userdata)
                 l->starts = more;
                 l->room_starts = room;
         }
+        if (row->index >= l->n_starts)
+                l->n_starts = row->index + 1;
         l->starts[row->index] = (double)row->started_at_ns - (double)l->run_start_ns;
         return 0;
 }
@@ -53,10 +55,10 @@ static int load_span(const struct runfile_span *row, void *userdata)
         size_t key = (size_t)row->process * IFP_MAX_OPS + row->op;
         struct report_call *call;
 
-        if (row->process >= l->room_starts)
+        if (row->process >= l->n_starts)
                 return 0; /* of a process that the file does not know */
         if (!l->asked) {
-                l->n_asked = (size_t)l->room_starts * IFP_MAX_OPS;
+                l->n_asked = (size_t)l->n_starts * IFP_MAX_OPS;
                 l->asked = calloc(l->n_asked, sizeof(*l->asked));
                 if (!l->asked)
                         return -ENOMEM;

@@ -200,6 +200,22 @@ def interrupted_it_tells_what_it_has(s):
 
 
 @case
+def signals_that_are_ignored_stay_so(s):
+    run = s.start(["sh", "-c", f"trap '' HUP; exec {s.cli} bench --json --runs 1000 sh -c 'echo >> {s.path('began')}; sleep 0.02'"],
+                  preload=False)
+
+    def runs():
+        return os.path.getsize(s.path("began")) if os.path.exists(s.path("began")) else 0
+
+    wait_until(runs, 20, "a run")
+    run.kill(signal.SIGHUP)
+    before = runs()
+    wait_until(lambda: runs() > before + 3, 20, "it goes on")
+    run.kill(signal.SIGINT)
+    equal((run.wait(20), json.loads(run.stdout)["interrupted"]), (130, "SIGINT"), "until it is interrupted")
+
+
+@case
 def interrupted_at_once(s):
     """However early it comes: a document or nothing, but never a command that goes on."""
     for pause in (0.0, 0.01, 0.03, 0.06, 0.1):
