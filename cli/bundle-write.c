@@ -6,8 +6,6 @@
  */
 #include "cli/bundle.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -20,6 +18,7 @@
 
 #include <infprof/version.h>
 
+#include "cli/bundle-pack.h"
 #include "cli/cmd.h"
 #include "cli/out-file.h"
 #include "cli/report-rows.h"
@@ -34,28 +33,16 @@
 
 #define WIDTH       140 /* of report.txt */
 #define MAX_MEMBERS 8
-static const char id_characters[] =
-        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-";
-
-#define LEVEL "9" /* of zstd */
 
 DEFINE_CLEANUP(struct runfile *, runfile_close, runfile_closep);
-
-struct member {
-        const char *name, *about;
-        char *data;
-        size_t bytes;
-        bool of_sqlite; /* its data is given back to runfile_bytes_free() */
-};
 
 struct making {
         const char *verb;
         json_t *report, *machine; /* machine NULL: not known */
-        struct member members[MAX_MEMBERS];
+        struct bundle_member members[MAX_MEMBERS];
         size_t n;
         char *out; /* the archive */
         size_t out_bytes;
-        FILE *stream;
 };
 
 static int out_of_memory(const struct making *m)
@@ -70,7 +57,7 @@ static bool add(struct making *m, const char *name, const char *about, char *dat
         if (!data)
                 return false;
         m->members[m->n++] =
-                (struct member){.name = name, .about = about, .data = data, .bytes = bytes};
+                (struct bundle_member){.name = name, .about = about, .data = data, .bytes = bytes};
         return true;
 }
 
@@ -161,11 +148,12 @@ static int load(struct making *m, const char *file)
                               "it as it is");
         if (r)
                 return failed(m, r, NULL);
-        m->members[m->n++] = (struct member){.name = BUNDLE_RUN,
-                                             .about = "the run file: infprof report " BUNDLE_RUN,
-                                             .data = (char *)bytes,
-                                             .bytes = n,
-                                             .of_sqlite = true};
+        m->members[m->n++] =
+                (struct bundle_member){.name = BUNDLE_RUN,
+                                       .about = "the run file: infprof report " BUNDLE_RUN,
+                                       .data = (char *)bytes,
+                                       .bytes = n,
+                                       .of_sqlite = true};
         fd = nameless(bytes, n);
         if (fd < 0)
                 return failed(m, -errno, NULL);
@@ -246,58 +234,6 @@ static bool add_manifest(struct making *m)
         return true;
 }
 
-/* ---- the archive ---- */
-
-static la_ssize_t take_block(struct archive *a, void *userdata, const void *data, size_t n)
-{
-        struct making *m = userdata;
-
-        (void)a;
-        return fwrite(data, 1, n, m->stream) == n ? (la_ssize_t)n : -1;
-}
-
-static bool put_member(struct archive *a, const char *id, const struct member *member)
-{
-        struct archive_entry *e = archive_entry_new();
-        _cleanup_(freep) char *name = NULL;
-        bool ok = e && asprintf(&name, "infprof-%s/%s", id, member->name) >= 0;
-
-        if (ok) {
-                archive_entry_set_pathname(e, name);
-                archive_entry_set_filetype(e, AE_IFREG);
-                archive_entry_set_perm(e, 0644);
-                archive_entry_set_size(e, (la_int64_t)member->bytes);
-                archive_entry_set_mtime(e, time(NULL), 0);
-                ok = archive_write_header(a, e) == ARCHIVE_OK &&
-                     archive_write_data(a, member->data, member->bytes) ==
-                             (la_ssize_t)member->bytes;
-        }
-        archive_entry_free(e);
-        return ok;
-}
-
-static bool pack(struct making *m)
-{
-        const char *id = text_string(json_object_get(m->report, "run"), "id", "?");
-        struct archive *a = archive_write_new();
-        bool ok;
-
-        m->stream = open_memstream(&m->out, &m->out_bytes);
-        ok = a && m->stream && archive_write_set_format_ustar(a) == ARCHIVE_OK &&
-             archive_write_add_filter_zstd(a) == ARCHIVE_OK &&
-             archive_write_set_filter_option(a, "zstd", "compression-level", LEVEL) == ARCHIVE_OK &&
-             archive_write_set_bytes_in_last_block(a, 1) == ARCHIVE_OK &&
-             archive_write_open(a, m, NULL, take_block, NULL) == ARCHIVE_OK;
-        if (strspn(id, id_characters) != strlen(id)) /* a file that somebody else made */
-                id = "run";
-        /* the list first, the run file, which is large, last: n - 1, ..., 1, 0 */
-        for (size_t i = m->n; ok && i-- > 0;)
-                ok = put_member(a, id, &m->members[i]);
-        ok = ok && archive_write_close(a) == ARCHIVE_OK;
-        archive_write_free(a);
-        return m->stream && !fclose(m->stream) && ok;
-}
-
 /* From the last in the archive to the first. */
 static bool make(struct making *m)
 {
@@ -307,7 +243,9 @@ static bool make(struct making *m)
                add_json(m, "surroundings.json",
                         "of this: what the run ran in; read it before you send it",
                         json_object_get(m->report, "surroundings")) &&
-               add_report_text(m) && add_manifest(m) && pack(m);
+               add_report_text(m) && add_manifest(m) &&
+               bundle_pack(text_string(json_object_get(m->report, "run"), "id", "?"), m->members,
+                           m->n, &m->out, &m->out_bytes);
 }
 
 static void say_what(const struct making *m, const char *path)

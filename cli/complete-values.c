@@ -234,69 +234,7 @@ static void offer_processes(const struct complete_word *w)
         }
 }
 
-/* ---- words ---- */
-
-/* What options take that is not said by the name of their value. `verb` NULL: of all. */
-static const struct {
-        const char *verb, *option, *words;
-} known[] = {
-        {"report", "sort",
-         "self total calls mean min max median p95 p99 stddev share allocs bytes net threads flops "
-         "traffic gflops gbps intensity name"},
-        {"report", "by", "op thread phase shape"},
-        {"memory", "by", "alloc inuse alloc-objects inuse-objects"},
-        {"memory", "sections",
-         "totals timeline stacks categories sizes ops threads leaks allocator outside files marks "
-         "notes"},
-        {"roofline", "by", "shape op phase"},
-        {"diff", "by", "token wall"},
-        {"ab", "by", "token wall"},
-        {"export", "pprof", "heap allocs"},
-        {"sweep", "metric", "tokens requests wall"},
-        {"top", "tab", "ops threads spawns memory waits ledger"},
-        {"bench", "per", "token graph op marker"},
-        {"flame", "kind",
-         "mutex rwlock spinlock condition barrier semaphore join futex sleep yield poll"},
-        {NULL, "phase", "load prefill decode idle unknown"},
-        /* of record, and of verbs that hand them on to it, where --help does not tell them again */
-        {NULL, "kernels-level", "outer inner"},
-        {NULL, "allocator", "system jemalloc mimalloc tcmalloc"},
-        {NULL, "waits", "on off"},
-        {NULL, "kernel", "on off"},
-        {NULL, "op-file", "FILE"},
-};
-
-/* Apart by blanks, or by bars as in "on|off". */
-static void offer_words(const struct complete_word *w, const char *words)
-{
-        _cleanup_(freep) char *copy = strdup(words);
-        char *rest = copy, *word;
-
-        while (rest && (word = strsep(&rest, " |")))
-                complete_offer(w, word, NULL);
-}
-
-static const char *known_words(const struct complete_word *w, const char *option)
-{
-        for (size_t i = 0; option && i < sizeof(known) / sizeof(known[0]); i++)
-                if (!strcmp(known[i].option, option) &&
-                    (!known[i].verb || !strcmp(known[i].verb, w->verb)))
-                        return known[i].words;
-        return NULL;
-}
-
-/* A list: what is before the last comma stays. */
-static void offer_list(const struct complete_word *w, const char *words)
-{
-        const char *comma = strrchr(w->text, ',');
-        _cleanup_(freep) char *before = NULL;
-        struct complete_word last = *w;
-
-        if (comma &&
-            asprintf(&before, "%s%.*s", w->before, (int)(comma + 1 - w->text), w->text) >= 0)
-                last = (struct complete_word){w->verb, comma + 1, before, w->run};
-        offer_words(&last, words);
-}
+/* ---- by the word of --help ---- */
 
 /* Is `word` one of the bar-separated parts of `metavar`? */
 static bool names(const char *metavar, const char *word)
@@ -313,15 +251,15 @@ static bool names(const char *metavar, const char *word)
 
 bool complete_values(const struct complete_word *w, const char *option, const char *metavar)
 {
-        const char *words = known_words(w, option);
+        const char *words = complete_known(w->verb, option);
 
         if (words && *words >= 'a' && *words <= 'z')
-                return offer_list(w, words), false;
+                return complete_list(w, words), false;
         metavar = words ? words : metavar;
         if (!metavar)
                 return false;
         if (*metavar >= 'a' && *metavar <= 'z')
-                return offer_words(w, metavar), false;
+                return complete_list(w, metavar), false;
         if (names(metavar, "PID"))
                 offer_processes(w);
         if (names(metavar, "GLOB") || names(metavar, "OP"))

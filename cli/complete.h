@@ -61,3 +61,12 @@ void complete_offer(const struct complete_word *w, const char *candidate, const 
  * files.
  */
 bool complete_values(const struct complete_word *w, const char *option, const char *metavar);
+
+/* ---- complete-words.c: what is known of an option ---- */
+
+/* Its words, apart by blanks, or the word that --help would use ("FILE"); NULL: nothing is known.
+ */
+const char *complete_known(const char *verb, const char *option);
+
+/* Prints those of `words`, apart by blanks or bars, that could stand behind the last comma. */
+void complete_list(const struct complete_word *w, const char *words);
