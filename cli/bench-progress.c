@@ -83,7 +83,9 @@ void bench_progress(const struct bench *b, uint64_t elapsed_ns)
         last_ns = now;
         share = share_done(b, elapsed_ns, &left_ns);
         bar = bar_text(share, BAR_CELLS);
-        if (b->n_warmup < b->options->warmup && !b->n)
+        if (b->options->per != BENCH_PROCESS)
+                snprintf(counted, sizeof(counted), "%zu iterations", b->series.n);
+        else if (b->n_warmup < b->options->warmup && !b->n)
                 snprintf(counted, sizeof(counted), "warm-up %llu of %llu",
                          (unsigned long long)b->n_warmup + 1,
                          (unsigned long long)b->options->warmup);
