@@ -84,10 +84,18 @@ static int await(struct job *j, uint64_t ns)
         return r > 0 && r != SIGCHLD ? r : 0;
 }
 
+static uint64_t cpu_ns(void)
+{
+        struct timespec ts;
+
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+        return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 /* The next look is due in so many ns; *ret_bytes is what it saw. */
 static uint64_t look(struct job *j, struct trial *t, uint64_t *ret_bytes)
 {
-        uint64_t now = trial_now_ns(), cost, next;
+        uint64_t now = trial_now_ns(), cost = cpu_ns(), next;
 
         trial_tree_look(&j->tree, j->over ? 0 : j->pid);
         *ret_bytes = trial_tree_resident(&j->tree);
@@ -97,7 +105,7 @@ static uint64_t look(struct job *j, struct trial *t, uint64_t *ret_bytes)
         j->seen_ns += now - j->last_look_ns;
         j->last_look_ns = now;
         trial_forget_old_words(j);
-        cost = trial_now_ns() - now;
+        cost = cpu_ns() - cost;
         next = cost * LOOK_SHARE > LOOK_NS ? cost * LOOK_SHARE : LOOK_NS;
         if (now - t->began_ns < LOOK_NS) /* a short command is looked at, too */
                 next = now - t->began_ns > FIRST_LOOK_NS ? now - t->began_ns : FIRST_LOOK_NS;

@@ -65,7 +65,7 @@ def figures_are_of_the_runs(s):
 
 @case
 def memory_is_that_of_all_processes(s):
-    one = "x = bytearray(60 << 20)\nimport time\ntime.sleep(0.4)"
+    one = "x = bytearray(60 << 20)\nimport time\ntime.sleep(1)"
     doc, _ = bench(s, "-r", "1", "-w", "0", "python3", "-c",
                    f"import os\nos.fork()\n{one}")
     between(120 << 20, doc["memory"]["peak_bytes"], 200 << 20, "peak of two processes")
