@@ -62,7 +62,7 @@ static void share(char *buf, double v)
         if (isnan(v) || fabs(v) >= 1e4)
                 strcpy(buf, "-");
         else
-                snprintf(buf, FMT_SIZE, "%.1f%%", v * 100);
+                snprintf(buf, FMT_SIZE, "%.1f%%", fabs(v) < 0.0005 ? 0 : v * 100);
 }
 
 static const char *mark(const json_t *row)

@@ -104,7 +104,9 @@ static void note_ends(json_t *notes, const struct diff_set *set, const char *sid
                 n_bad += set->at[i]->how != NULL;
                 how = set->at[i]->how ? set->at[i]->how : how;
         }
-        if (n_bad)
+        if (n_bad && set->n == 1)
+                report_note(notes, "the run of %s %s", side, how);
+        else if (n_bad)
                 report_note(notes, "%zu of %zu runs of %s: it %s", n_bad, set->n, side, how);
 }
 
