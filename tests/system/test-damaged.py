@@ -105,7 +105,7 @@ def files_that_are_no_run(s):
     for i, way in enumerate(ways(s)):
         some = list(bad.items()) * 2
         if not os.environ.get("INFPROF_TEST_ALL"):
-            some = some[i * 5 % len(bad):][:5]
+            some = some[i * 4 % len(bad):][:4]
         for name, (_, word) in some:
             code, said = ask(s, way, name)
             if name == "noisy" and code == 0: # what was spoilt is not read for it
@@ -138,14 +138,14 @@ def walk(s, spoil):
     answered = refused = named = 0
     failures = []
     everything = list(ways(s))
-    some = len(everything) if os.environ.get("INFPROF_TEST_ALL") else 4
+    some = len(everything) if os.environ.get("INFPROF_TEST_ALL") else 2
     for i, table in enumerate(tables(s)):
         name = f"without-{table}"
         with changed(s, name) as db:
             if not spoil(db, table):
                 continue
         for k in range(some):
-            way = everything[(i * 4 + k) % len(everything)]
+            way = everything[(i * 2 + k) % len(everything)]
             try:
                 code, said = ask(s, way, name)
             except Failed as failure:
@@ -183,28 +183,28 @@ def spoil_values(db, table):
 def a_table_is_missing(s):
     made(s, "--work", "whole")
     answered, refused, named = walk(s, drop)
-    check(answered > 20 and refused > 20 and named > 20, f"{answered} answered, {refused} refused, {named} of these named it")
+    check(answered > 10 and refused > 10 and named > 10, f"{answered} answered, {refused} refused, {named} of these named it")
 
 
 @case
 def a_table_of_memory_is_missing(s):
     made(s, "--memory")
     answered, refused, named = walk(s, drop)
-    check(answered > 20 and refused > 20 and named > 20, f"{answered} answered, {refused} refused, {named} of these named it")
+    check(answered > 10 and refused > 10 and named > 10, f"{answered} answered, {refused} refused, {named} of these named it")
 
 
 @case
 def a_table_is_empty(s):
     made(s, "--work", "whole")
     answered, *_ = walk(s, empty)
-    check(answered > 20, f"{answered} answered")
+    check(answered > 10, f"{answered} answered")
 
 
 @case
 def values_are_what_they_cannot_be(s):
     made(s, "--work", "whole")
     _, refused, _ = walk(s, spoil_values)
-    check(refused > 20, f"{refused} refused")
+    check(refused > 10, f"{refused} refused")
 
 
 main()
