@@ -181,6 +181,29 @@ def warm_up_is_found(s):
 
 
 @case
+def outliers_are_told(s):
+    count = s.path("count")
+    script = f"echo >> {count}; if test $(wc -l < {count}) -eq 13; then sleep 0.5; else sleep 0.02; fi"
+    doc, _ = bench(s, "--runs", "20", "--warmup", "0", "sh", "-c", script)
+    check(12 in doc["outliers"]["at"], doc["outliers"])
+    equal(doc["outliers"]["count"], len(doc["outliers"]["at"]), "count")
+    check(any("far from the rest" in n for n in doc["notes"]), doc["notes"])
+
+
+@case
+def other_load_is_told(s):
+    beside = s.start(["python3", "-c", "import time\nend = time.monotonic() + 20\nwhile time.monotonic() < end: pass"], preload=False)
+    doc, _ = bench(s, "--runs", "3", "--warmup", "0", "sleep", "0.5")
+    beside.kill(signal.SIGKILL)
+    beside.wait()
+    check(doc["noise"]["others_cpus"] > 0.3, doc["noise"])
+    check(any("Other processes took" in n for n in doc["notes"]), doc["notes"])
+    doc, _ = bench(s, "--runs", "2", "--warmup", "0", "python3", "-c",
+                   "import time\nend = time.process_time() + 0.4\nwhile time.process_time() < end: pass")
+    between(0.35e9, doc["user_ns"] + doc["system_ns"], 2e9, "its own time is its own")
+
+
+@case
 def interrupted_it_tells_what_it_has(s):
     for number, code, args in ((signal.SIGINT, 130, ["--json"]), (signal.SIGTERM, 143, ["--json"]), (signal.SIGINT, 130, [])):
         folder = s.path("began")
