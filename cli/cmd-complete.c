@@ -239,14 +239,15 @@ static int complete_line(struct line *l)
         return CMD_DONE;
 }
 
-static void offer_verbs(const char *text)
+/* `top`: in the first place, where there are options, too. */
+static void offer_verbs(const char *text, bool top)
 {
         const struct complete_word w = {.text = text, .before = ""};
 
         for (const struct cmd_verb *v = cmd_verbs; v->name; v++)
                 if (v->help)
                         complete_offer(&w, v->name, v->help);
-        if (text[0] == '-') {
+        if (text[0] == '-' && top) {
                 complete_offer(&w, "--help", "this list");
                 complete_offer(&w, "--version", "the version of infprof");
         }
@@ -274,7 +275,7 @@ int cmd_complete(int argc, char **argv)
         text_init();
         v = argc > 1 ? cmd_find(argv[0]) : NULL;
         if (argc < 2 || (v && v->run == cmd_help_verb && argc == 2)) {
-                offer_verbs(argc ? argv[argc - 1] : "");
+                offer_verbs(argc ? argv[argc - 1] : "", argc < 2);
         } else if (v && complete_verb_read(verb, v)) {
                 line.words = argv;
                 line.n = argc;

@@ -63,6 +63,8 @@ def every_verb_and_every_option(s):
     made(s)
     names = verbs(s)
     check(len(names) > 20, names)
+    with open(s.source("doc/infprof.1.scd"), encoding="utf-8") as f:
+        manual = f.read()
     equal(sorted(complete(s, "")[0]), sorted(names), "verbs")
     equal(sorted(complete(s, "help", "")[0]), sorted(names), "help VERB")
     for verb in names:
@@ -71,6 +73,9 @@ def every_verb_and_every_option(s):
         if verb in ("help", "version"):
             continue
         check("help" in said, f"{verb} --help")
+        check(re.search(rf"^\*infprof\* .*\*{verb}\*", manual, re.M), f"{verb} is not in the synopsis of infprof(1)")
+        for option in offered:
+            check(option == "--help" or option in manual, f"{verb} {option} is not in infprof(1)")
         missing = {"--" + o for o in said} - set(offered)
         check(not missing, f"{verb} --help has {missing}, which are not offered")
         # some are listed in a sentence: "Options of infprof record: ..."
