@@ -134,7 +134,7 @@ int bench_run_one(struct bench *b, const struct trial_options *to, bool *ret_goe
         int r = run ? trial_run(&run->trial, to) : no_memory();
 
         if (r < 0) {
-                if (run)
+                if (run && r != -EINVAL && r != -ECANCELED)
                         cmd_error("bench", "no run can be made: %s", strerror(-r));
                 return r;
         }

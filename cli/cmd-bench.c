@@ -5,6 +5,7 @@
  */
 #include "cli/cmd.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,7 +49,8 @@ static int show(const struct bench_options *q, const json_t *o)
 /* Of a command that cannot be run, and of one that never succeeded. */
 static void say_why(const struct bench *b, bool briefly)
 {
-        const struct trial_options limits = {.time_ns = b->options->max_time_ns,
+        const struct trial_options limits = {.argv = b->options->argv,
+                                             .time_ns = b->options->max_time_ns,
                                              .memory_bytes = b->options->memory_bytes};
         const struct trial *t = &b->runs[b->n - 1].trial;
         char why[160];
@@ -116,7 +118,8 @@ int cmd_bench(int argc, char **argv)
         if (r >= 0)
                 return r;
         text_init();
-        r = bench_run_all(&b) < 0 ? CMD_NO : finish(&b);
+        r = bench_run_all(&b);
+        r = r == -EINVAL ? CMD_USAGE : r < 0 ? CMD_NO : finish(&b);
         trial_unwatch();
         bench_done(&b);
         return r;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/cmd.h"
 #include "cli/record-run.h"
 #include "common/cleanup.h"
 #include "common/paths.h"
@@ -81,7 +82,7 @@ int trial_run_recorded(struct job *j, struct trial *t)
                 t->refused = "exec";
                 r = 0;
         } else {
-                r = -EINVAL;
+                r = r == CMD_USAGE ? -EINVAL : -ECANCELED; /* it has been told why */
         }
         if (record.registered)
                 record_run_id(&record, j->pid, t->run_id);

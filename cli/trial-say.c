@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/text.h"
 #include "common/fmt.h"
@@ -12,6 +13,12 @@
 bool trial_succeeded(const struct trial *t)
 {
         return t->end == TRIAL_EXITED && t->code == 0;
+}
+
+/* A file that is there, and cannot be run for want of another. */
+static bool is_there(const struct trial_options *o)
+{
+        return o->argv && strchr(o->argv[0], '/') && access(o->argv[0], F_OK) == 0;
 }
 
 void trial_say_end(const struct trial *t, const struct trial_options *options, char *buf, size_t n)
@@ -38,7 +45,9 @@ void trial_say_end(const struct trial *t, const struct trial_options *options, c
                         snprintf(buf, n, "not run: %s: %s", t->refused, strerror(t->code));
                 else
                         snprintf(buf, n, "not run: %s",
-                                 t->code == ENOENT ? "no such command" : strerror(t->code));
+                                 t->code != ENOENT   ? strerror(t->code)
+                                 : is_there(options) ? "its interpreter is not there"
+                                                     : "no such command");
                 return;
         case TRIAL_INTERRUPTED:
                 snprintf(buf, n, "interrupted by %s", fmt_signal(name, sizeof(name), t->code));

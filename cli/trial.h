@@ -84,5 +84,9 @@ void trial_say_end(const struct trial *t, const struct trial_options *options, c
 /* Takes away a run's file, and what stands for it in the state directory. */
 void trial_forget(const struct trial *t, const char *record);
 
-/* 0, whatever became of the command; a negative errno where it could not even be tried. */
+/*
+ * 0, whatever became of the command; a negative errno where it could not even be tried: -EINVAL is
+ * an option of infprof record that makes no sense, -ECANCELED that it cannot record, both after a
+ * line on stderr.
+ */
 int trial_run(struct trial *ret, const struct trial_options *options);

@@ -93,6 +93,14 @@ def commands_that_fail(s):
 def commands_that_are_not_there(s):
     check("cannot run nosuch-command: no such command" in refused(s, 3, "nosuch-command"), "name")
     check("Permission denied" in refused(s, 3, s.path("home")), "a folder")
+    with open(s.path("script"), "w", encoding="utf-8") as f:
+        f.write("#!/no/such/interpreter\n")
+    os.chmod(s.path("script"), 0o755)
+    check("its interpreter" in refused(s, 3, s.path("script")), "a script")
+    for args, code, env in ((["--per", "token", "true"], 1, {"INFPROF_SHIM": "/no"}),
+                            (["--profile", "true"], 1, {"TMPDIR": "/nonexistent"}),
+                            (["--profile", "--kernels", "bogus", "true"], 2, {})):
+        one_line(s.infprof("bench", *args, code=code, env=env).stderr, " ".join(args))
 
 
 @case
