@@ -44,6 +44,10 @@ int diff_put_test(json_t *o, const struct diff_values *v, const struct diff_valu
 int diff_put_verdict(json_t *document, const struct diff_set *a, const struct diff_set *b,
                      enum diff_by by, enum diff_basis *ret_basis);
 
+/* Which runs of a side have a whole that is far from that of the others (marked in `ret`, one a
+ * run): they are in no mean. */
+int diff_apart(const struct diff_set *set, enum diff_basis basis, bool *ret, size_t *ret_n);
+
 /* report-diff-parts.c: sets `whole`, `ops`, `rows`. */
 int diff_put_parts(json_t *document, const struct diff_set *a, const struct diff_set *b,
                    enum diff_basis basis);

@@ -57,22 +57,39 @@ static double mean(const struct joints *j, const double *values, int side)
         return sum / (double)(n - j->n_apart[side]);
 }
 
-/* Runs whose whole is far from that of the others of their side. */
+int diff_apart(const struct diff_set *set, enum diff_basis basis, bool *ret, size_t *ret_n)
+{
+        _cleanup_(freep) double *whole = calloc(set->n + 1, sizeof(*whole));
+
+        if (!whole)
+                return -ENOMEM;
+        *ret_n = 0;
+        for (size_t i = 0; i < set->n; i++) {
+                whole[i] = set->at[i]->rows[basis].whole_ns;
+                if (!isfinite(whole[i]))
+                        return 0; /* of some it is not known: none is held against it */
+        }
+        *ret_n = stats_outliers(whole, set->n, FAR, ret);
+        return 0;
+}
+
 static int set_apart(struct joints *j)
 {
         size_t n = j->a->n + j->b->n;
         _cleanup_(freep) double *whole = calloc(n + 1, sizeof(*whole));
+        int r;
 
         j->apart = calloc(n + 1, sizeof(*j->apart));
         if (!whole || !j->apart)
                 return -ENOMEM;
+        r = diff_apart(j->a, j->basis, j->apart, &j->n_apart[0]);
+        if (!r)
+                r = diff_apart(j->b, j->basis, j->apart + j->a->n, &j->n_apart[1]);
         for (size_t i = 0; i < n; i++)
                 whole[i] = run_at(j, i)->rows[j->basis].whole_ns;
-        j->n_apart[0] = stats_outliers(whole, j->a->n, FAR, j->apart);
-        j->n_apart[1] = stats_outliers(whole + j->a->n, j->b->n, FAR, j->apart + j->a->n);
-        for (int side = 0; side < 2; side++)
+        for (int side = 0; side < 2 && !r; side++)
                 j->whole[side] = mean(j, whole, side);
-        return 0;
+        return r;
 }
 
 /* --- bringing rows together --- */

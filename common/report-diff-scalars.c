@@ -39,19 +39,24 @@ static double value_of(const struct diff_run *run, const void *userdata)
         return NAN;
 }
 
-/* Of the runs that have it; NaN: none does. */
-static double middle(const struct name *n, const double *values, size_t n_values)
+/* Of the runs that have it; NaN: none does. The ledger's are means of the same runs as the whole.
+ */
+static double middle(const struct name *n, const struct diff_set *set, const double *values)
 {
-        _cleanup_(freep) double *known = calloc(n_values + 1, sizeof(*known));
+        _cleanup_(freep) double *known = calloc(set->n + 1, sizeof(*known));
+        _cleanup_(freep) bool *apart = calloc(set->n + 1, sizeof(*apart));
+        bool of_ledger = !strcmp(n->group, "ledger");
         struct stats_summary s;
-        size_t n_known = 0;
+        size_t n_known = 0, n_apart;
 
-        for (size_t i = 0; known && i < n_values; i++)
-                if (isfinite(values[i]))
+        if (!known || !apart || (of_ledger && diff_apart(set, DIFF_BY_TOKEN, apart, &n_apart)))
+                return NAN;
+        for (size_t i = 0; i < set->n; i++)
+                if (isfinite(values[i]) && !apart[i])
                         known[n_known++] = values[i];
         if (!n_known || stats_summarise(&s, known, n_known))
                 return NAN;
-        return strcmp(n->group, "ledger") ? s.median : s.mean;
+        return of_ledger ? s.mean : s.median;
 }
 
 static bool all_zero(const struct diff_values *v)
@@ -75,7 +80,7 @@ static int build(const struct diff_set *a, const struct diff_set *b, const json_
         if (r)
                 return r;
         if (!all_zero(&v)) {
-                o = diff_cell(middle(&n, v.a, v.n_a), middle(&n, v.b, v.n_b));
+                o = diff_cell(middle(&n, a, v.a), middle(&n, b, v.b));
                 report_set(o, "group", json_string(n.group));
                 report_set(o, "name", json_string(n.name));
                 json_object_set(o, "unit", json_object_get(figure, "unit"));

@@ -67,6 +67,8 @@ def runs_are_kept_and_compared(s):
     check(matmul["changed"] and matmul["effect"] > 0.9, f"named: {matmul}")
     for key in ("a", "b", "delta"):
         near(sum(o["self_ns"][key] for o in doc["ops"]), doc["whole"][key], 1e-9, key)
+    for key in ("a", "b"):
+        near(sum(o[key] for o in doc["figures"] if o["group"] == "ledger"), doc["whole"][key], 1e-6, f"rows of the ledger, {key}")
     equal(len([f for f in os.listdir(f"{folder}/a") if f.endswith(".infprof")]), 5, "run files")
     check(not [f for f in os.listdir(f"{folder}/a") if f.startswith(".")], "nothing else")
     check("command" in [o["what"] for o in doc["surroundings"]], "the commands differ")
