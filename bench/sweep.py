@@ -44,7 +44,7 @@ def of_llama(s):
 
 
 def of_tinyengine(s):
-    cmd = [s.tinyengine, "--threads", "2", "--dim", "512", "--layers", "2", "--tokens", "3", "--prompt", "2", "--work",
+    cmd = [s.tinyengine, "--threads", "2", "--dim", "512", "--layers", "2", "--tokens", "2", "--prompt", "2", "--work",
            "{work...}", "--texts", "{texts}"]
     ratios, found, agree = [], [], 0
     for i in range(ROUNDS):

@@ -2,7 +2,8 @@
 /*
  * Which runs a round makes. After each round, of those that race against each other the better half
  * goes on (successive halving: Jamieson and Talwalkar 2016), and whoever is near the leader; what
- * failed or was cut does not. Where variants are compared, those at one point race, and until it is
+ * failed or was cut does not. Of what others on the machine disturbed nothing is concluded at once.
+ * Where variants are compared, those at one point race, and until it is
  * settled which wins there all of them go on.
  *
  * All of it follows from the runs so far and the seed, so that a sweep that was interrupted goes on
@@ -19,13 +20,17 @@
 #define NEAR_ONCE  0.6  /* of one run each is less known */
 #define CLEAR      1.1  /* the winner's worst over the others' best: settled, */
 #define CLEAR_ONCE 1.5  /* and after one run */
+#define DISTURBED  0.3  /* CPUs that others took meanwhile: a run that they did tells little, */
+#define TRIES      3    /* and is made again, up to so many */
 #define LEAST_NEAR 3    /* runs beside a crossover, before anything is settled */
 #define SLACK_NS   50e6 /* that a run may take in any case */
 
 struct cell {
         size_t n;        /* runs that succeeded, in rounds before */
+        size_t n_quiet;  /* of both, those that nobody else disturbed */
         size_t n_failed; /* and that did not */
-        bool cut;        /* one of these since it took too long */
+        size_t n_cut;    /* of those that failed: since they took too long */
+        bool cut;        /* one of these was not disturbed */
         double score;    /* mean; NaN: none */
         double best, worst;
         bool out;
@@ -64,8 +69,10 @@ static void look(const struct sweep *s, unsigned rounds, struct cell *cells, siz
 
                 if (r->round >= rounds)
                         continue;
+                c->n_quiet += !(r->others > DISTURBED);
                 c->n_failed += isnan(v);
-                c->cut |= r->cut;
+                c->n_cut += r->cut;
+                c->cut |= r->cut && !(r->others > DISTURBED);
                 if (isnan(v))
                         continue;
                 c->score = (c->score * (double)c->n + v) / (double)(c->n + 1);
@@ -76,6 +83,18 @@ static void look(const struct sweep *s, unsigned rounds, struct cell *cells, siz
 }
 
 /* ---- one winner ------------------------------------------------------------------------ */
+
+/* None of its runs succeeded, and that was no accident. */
+static bool is_broken(const struct cell *c)
+{
+        return !c->n && (c->n_failed > c->n_cut || c->n_failed >= TRIES);
+}
+
+/* Was enough seen of it to put it out? */
+static bool is_known(const struct cell *c)
+{
+        return c->n_quiet || c->n + c->n_failed >= TRIES;
+}
 
 static int descending(const void *a, const void *b)
 {
@@ -92,15 +111,15 @@ static void halve(struct cell *cells, size_t n, double near)
         if (!scores)
                 return;
         for (size_t i = 0; i < n; i++)
-                if (!cells[i].out)
+                if (!cells[i].out && cells[i].n)
                         scores[alive++] = cells[i].score;
         if (!alive)
                 return;
         qsort(scores, alive, sizeof(*scores), descending);
         keep = (alive + 1) / 2;
         for (size_t i = 0; i < n; i++)
-                cells[i].out |=
-                        cells[i].score < scores[keep - 1] && cells[i].best < near * scores[0];
+                cells[i].out |= is_known(&cells[i]) && cells[i].score < scores[keep - 1] &&
+                                cells[i].best < near * scores[0];
 }
 
 /* ---- variants -------------------------------------------------------------------------- */
@@ -152,6 +171,8 @@ static bool settled(const struct sweep *s, const struct cell *cells, size_t race
         for (size_t v = 0; v < s->grid.parameters[p].n; v++) {
                 const struct cell *c = &cells[sweep_grid_at(&s->grid, race, p, v)];
 
+                if (!is_known(c))
+                        return false;
                 if (!c->n)
                         continue;
                 least = c->n < least ? c->n : least;
@@ -178,7 +199,7 @@ static void after(const struct sweep *s, unsigned rounds, struct cell *cells, si
 
         look(s, rounds, cells, n);
         for (size_t i = 0; i < n; i++)
-                if (cells[i].n_failed && (!cells[i].n || cells[i].cut))
+                if (cells[i].cut || is_broken(&cells[i]))
                         cells[i].out = true;
         if (s->full)
                 return;

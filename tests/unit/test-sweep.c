@@ -18,6 +18,8 @@
 
 #include "cli/sweep-rows.h"
 
+static double others = NAN; /* CPUs that they take */
+
 typedef double (*machine)(const struct sweep *s, size_t point); /* seconds; NaN: it fails */
 
 static char **words(const char *a, const char *b)
@@ -60,7 +62,7 @@ static void run(struct sweep *s, size_t point, unsigned round, machine m)
                               .spawns = NAN,
                               .waits = NAN,
                               .allocations = NAN,
-                              .others = NAN};
+                              .others = others};
 
         if (limit > 0 && r.wall_ns > limit) {
                 r.end = TRIAL_OVER_TIME;
@@ -176,6 +178,47 @@ static void what_takes_too_long_is_cut(void **state)
                 assert_int_equal(rows[2].fate, SWEEP_LOST);
         free(rows);
         sweep_done(&s);
+}
+
+/* Somebody else is there when two threads run for the first time. */
+static double disturbed_once(const struct sweep *s, size_t point)
+{
+        bool first = true;
+
+        for (size_t i = 0; i < s->n; i++)
+                first &= s->runs[i].point != point;
+        others = first && point == 1 ? 1.5 : 0.05;
+        return two_cpus(s, point) * (first && point == 1 ? 30 : 1);
+}
+
+static double disturbed_always(const struct sweep *s, size_t point)
+{
+        double t = disturbed_once(s, point);
+
+        others = 1.5;
+        return t;
+}
+
+static void who_was_disturbed_runs_again(void **state)
+{
+        for (uint32_t seed = 0; seed < 10; seed++) {
+                struct sweep s = sweep_of("threads=1,2,4,8", NULL);
+                struct sweep_row *rows;
+
+                s.seed = seed;
+                go(&s, disturbed_once, SIZE_MAX);
+                rows = sweep_rows(&s);
+                assert_int_equal(sweep_best(&s, rows), 1);
+                free(rows);
+                sweep_done(&s);
+                /* on a machine that is never quiet it ends, too */
+                s = sweep_of("threads=1,2,4,8", NULL);
+                s.seed = seed;
+                go(&s, disturbed_always, SIZE_MAX);
+                assert_true(s.n < 20);
+                sweep_done(&s);
+        }
+        others = NAN;
 }
 
 static void order_is_of_the_seed(void **state)
@@ -416,6 +459,7 @@ int main(void)
                 cmocka_unit_test(losers_are_stopped),
                 cmocka_unit_test(what_fails_is_a_row),
                 cmocka_unit_test(what_takes_too_long_is_cut),
+                cmocka_unit_test(who_was_disturbed_runs_again),
                 cmocka_unit_test(order_is_of_the_seed),
                 cmocka_unit_test(what_was_interrupted_goes_on_alike),
                 cmocka_unit_test(knee),
