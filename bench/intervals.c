@@ -15,6 +15,7 @@
 
 #define BUDGET 2.0
 #define MAX_N  400
+#define SPREAD 2.0 /* percent: the standard deviation of what is to become stable */
 
 static uint64_t state = 1;
 
@@ -61,6 +62,35 @@ static double coverage(size_t n, double phi, bool skewed, int times, double *ret
         return 100.0 * held / times;
 }
 
+/* The same where one goes on until the interval is narrower than 2 %, as --until-stable does. */
+static double coverage_until_stable(double phi, int times, double *ret_n)
+{
+        double series[MAX_N], all = 0;
+        int held = 0;
+
+        for (int i = 0; i < times; i++) {
+                struct stats_intervals is = {0};
+                int narrow = 0;
+                size_t n = 10;
+
+                draw(series, MAX_N, phi, false);
+                for (size_t k = 0; k < MAX_N; k++)
+                        series[k] = 100 + SPREAD * (series[k] - 100);
+                for (;; n += n / 4 + 1) {
+                        n = n < MAX_N ? n : MAX_N;
+                        if (stats_intervals(&is, series, n, 0.95, (uint64_t)i + 1) != 0)
+                                exit(1);
+                        narrow = is.median.high - is.median.low < 2 ? narrow + 1 : 0;
+                        if (narrow == 2 || n == MAX_N)
+                                break;
+                }
+                held += is.median.low <= 100 && 100 <= is.median.high;
+                all += (double)n;
+        }
+        *ret_n = all / times;
+        return 100.0 * held / times;
+}
+
 int main(int argc, char **argv)
 {
         static const struct {
@@ -85,6 +115,17 @@ int main(int argc, char **argv)
                        share - 95, share - 95, share - 95, BUDGET,
                        fabs(share - 95) <= BUDGET ? "true" : "false", times, kinds[k].phi, share,
                        width);
+                fflush(stdout);
+        }
+        for (int k = 0; k < 2; k++) {
+                double n, phi = 0.4 * k, share = coverage_until_stable(phi, times / 2, &n);
+
+                printf("{\"bench\": \"coverage-until-stable%s\", \"unit\": \"points from 95 %%\", "
+                       "\"median\": %.2f, \"min\": %.2f, \"max\": %.2f, \"budget\": null, "
+                       "\"ok\": null, \"measured\": %d, \"phi\": %.1f, \"coverage\": %.2f, "
+                       "\"values\": %.0f}\n",
+                       k ? "-ar" : "", share - 95, share - 95, share - 95, times / 2, phi, share,
+                       n);
                 fflush(stdout);
         }
         return 0;

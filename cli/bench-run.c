@@ -3,8 +3,10 @@
  * The runs of a benchmark, one after the other. A run that fails is kept as such, and the others go
  * on; a signal ends all of it, and what was measured stands.
  *
- * Whether the median is known well enough is asked rarely (each time that there is a tenth more),
- * for who asks often enough is told yes by chance.
+ * Whether the median is known well enough is asked rarely, each time that there is a quarter more,
+ * and has to be so twice: who asks often enough is told yes by chance, and the interval that he
+ * stops at holds less often than it says. Simulated, it does so in 93 to 96 % of independent
+ * series, and in 90 to 93 % where neighbours correlate by 0.4.
  */
 #include "cli/bench.h"
 
@@ -49,31 +51,38 @@ double *bench_times(const struct bench *b, size_t *ret_n)
         return times;
 }
 
-bool bench_is_stable(const double *times, size_t n, double share)
+static bool is_narrow(const double *times, size_t n, double share)
 {
         struct stats_intervals i;
         struct stats_summary s;
 
-        if (n < LEAST_RUNS || stats_intervals(&i, times, n, 0.95, STABLE_SEED) != 0 ||
-            stats_summarise(&s, times, n) != 0)
-                return false;
-        return i.median.high - i.median.low < share * s.median;
+        return stats_intervals(&i, times, n, 0.95, STABLE_SEED) == 0 &&
+               stats_summarise(&s, times, n) == 0 &&
+               i.median.high - i.median.low < share * s.median;
 }
 
-static bool became_stable(struct bench *b, size_t *next)
+bool bench_is_stable(struct bench *b, const double *times, size_t n)
+{
+        if (n < LEAST_RUNS || n < b->next_look)
+                return b->stable;
+        b->next_look = n + n / 4 + 1;
+        b->n_narrow = is_narrow(times, n, b->options->stable) ? b->n_narrow + 1 : 0;
+        b->stable = b->n_narrow >= 2;
+        return b->stable;
+}
+
+static bool became_stable(struct bench *b)
 {
         _cleanup_(freep) double *times = NULL;
         size_t n;
 
-        if (b->n_succeeded < *next || b->n_succeeded < LEAST_RUNS)
+        if (b->n_succeeded < LEAST_RUNS || b->n_succeeded < b->next_look)
                 return false;
         times = bench_times(b, &n);
-        *next = b->n_succeeded + b->n_succeeded / 10 + 1;
-        b->stable = times && bench_is_stable(times, n, b->options->stable);
-        return b->stable;
+        return times && bench_is_stable(b, times, n);
 }
 
-static bool is_enough(struct bench *b, uint64_t measured_ns, size_t *next)
+static bool is_enough(struct bench *b, uint64_t measured_ns)
 {
         const struct bench_options *o = b->options;
 
@@ -82,7 +91,7 @@ static bool is_enough(struct bench *b, uint64_t measured_ns, size_t *next)
         if (b->n >= (o->runs ? o->runs : MOST_RUNS))
                 return true;
         if (o->stable > 0)
-                return became_stable(b, next);
+                return became_stable(b);
         return !o->runs && b->n >= LEAST_RUNS && measured_ns >= ENOUGH_NS;
 }
 
@@ -167,7 +176,6 @@ static int one(struct bench *b, const struct trial_options *to, bool counts, boo
 static int run_each(struct bench *b, struct trial_options *to)
 {
         uint64_t measured_ns = 0;
-        size_t next = LEAST_RUNS;
         bool goes_on = true;
         int r = 0;
 
@@ -175,7 +183,7 @@ static int run_each(struct bench *b, struct trial_options *to)
                 bench_progress(b, 0);
                 r = one(b, to, false, &goes_on);
         }
-        while (!r && goes_on && !is_enough(b, measured_ns, &next)) {
+        while (!r && goes_on && !is_enough(b, measured_ns)) {
                 bench_progress(b, 0);
                 r = one(b, to, true, &goes_on);
                 if (!r && b->n)

@@ -86,21 +86,15 @@ struct watch {
         struct bench *b;
         const char *file;
         uint64_t next_ns;
-        size_t next; /* as many are needed until it is asked whether it is stable */
 };
 
-static bool is_enough(struct watch *w)
+static bool is_enough(struct bench *b)
 {
-        struct bench *b = w->b;
         const struct bench_options *o = b->options;
 
         if (o->runs && b->series.n >= o->runs)
                 return true;
-        if (!(o->stable > 0) || b->series.n < w->next)
-                return false;
-        w->next = b->series.n + b->series.n / 10 + 1;
-        b->stable = bench_is_stable(b->series.ns, b->series.n, o->stable);
-        return b->stable;
+        return o->stable > 0 && bench_is_stable(b, b->series.ns, b->series.n);
 }
 
 static bool tick(void *userdata, uint64_t elapsed_ns)
@@ -114,7 +108,7 @@ static bool tick(void *userdata, uint64_t elapsed_ns)
         w->next_ns = elapsed_ns + LOOK_NS;
         if (w->b->options->budget_ns && elapsed_ns >= w->b->options->budget_ns)
                 return true;
-        return look(w->b, w->file, &why) == 0 && is_enough(w); /* it may not be there yet */
+        return look(w->b, w->file, &why) == 0 && is_enough(w->b); /* it may not be there yet */
 }
 
 static const char *wish(char *buf, size_t n, const struct bench_options *o)
@@ -130,7 +124,7 @@ static const char *wish(char *buf, size_t n, const struct bench_options *o)
 
 int bench_run_series(struct bench *b, struct trial_options *to)
 {
-        struct watch w = {.b = b, .file = to->record, .next_ns = LOOK_NS, .next = 10};
+        struct watch w = {.b = b, .file = to->record, .next_ns = LOOK_NS};
         _cleanup_(freep) char *why = NULL;
         char series[256], *args[16];
         bool goes_on;
@@ -156,7 +150,7 @@ int bench_run_series(struct bench *b, struct trial_options *to)
                         bench_read_run(b, to->record);
         }
         if (b->options->stable > 0)
-                b->stable = bench_is_stable(b->series.ns, b->series.n, b->options->stable);
+                bench_is_stable(b, b->series.ns, b->series.n);
         trial_forget(&b->runs[0].trial, to->record);
         return 0;
 }

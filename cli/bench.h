@@ -74,10 +74,12 @@ struct bench {
         uint64_t n_warmup; /* runs before them */
         size_t n_succeeded;
         uint64_t began_ns, ended_ns;
-        int interrupted; /* the signal; 0: not */
-        bool cannot_run; /* the command; the last of runs says why */
-        bool stable;     /* the interval became as narrow as was asked for */
-        char *trouble;   /* with the profiler */
+        int interrupted;   /* the signal; 0: not */
+        bool cannot_run;   /* the command; the last of runs says why */
+        bool stable;       /* the interval became as narrow as was asked for */
+        size_t next_look;  /* at that many values it is asked again whether it is */
+        unsigned n_narrow; /* how often in a row it was */
+        char *trouble;     /* with the profiler */
         struct bench_series series;
 };
 
@@ -89,8 +91,9 @@ void bench_done(struct bench *b);
 /* The time of iterations so far (those that succeeded), in order; to be freed. NULL: no memory. */
 double *bench_times(const struct bench *b, size_t *ret_n);
 
-/* Is the median known as well as was asked for? */
-bool bench_is_stable(const double *times, size_t n, double share);
+/* Is the median known as well as was asked for? To be asked again and again of a growing series; it
+ * answers anew when it has grown enough. */
+bool bench_is_stable(struct bench *b, const double *times, size_t n);
 
 /* Of the last run, from its file: what it did. */
 void bench_read_run(struct bench *b, const char *file);
