@@ -29,7 +29,7 @@ static const char *about(const char *name)
                 {"syscall", "system calls but for waits"},
                 {"alloc", "allocator (estimate)"},
                 {"spawn", "making threads and processes"},
-                {"outside", "sampling, tokenising, graphs"},
+                {"outside", "sampling, graphs, markers"},
                 {"profiler", "infprof itself (estimate)"},
                 {"unaccounted", "none of these"},
         };

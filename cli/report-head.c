@@ -60,6 +60,14 @@ static void print_phases(const struct view *h, const json_t *report)
                 view_say_briefly(h, "phases", "%s", line);
 }
 
+/* Some decode step made more than one token: times are of steps. */
+static bool is_of_steps(const json_t *t)
+{
+        double rest = text_number(t, "generated") - text_number(t, "steps");
+
+        return rest > text_number(t, "sequences"); /* a first token may come out of its prefill */
+}
+
 static void print_tokens(const struct view *h, const json_t *t)
 {
         char prompt[FMT_SIZE], generated[FMT_SIZE], first[FMT_SIZE], p50[FMT_SIZE], p95[FMT_SIZE],
@@ -77,7 +85,8 @@ static void print_tokens(const struct view *h, const json_t *t)
                          view_figure(generated, t, "generated", fmt_count), rate,
                          view_figure(first, t, "ttft_ns", fmt_ns));
         if (!isnan(text_number(t, "mean_ns")))
-                view_say_briefly(h, "per token", "mean %s, median %s, p95 %s, p99 %s",
+                view_say_briefly(h, is_of_steps(t) ? "per step" : "per token",
+                                 "mean %s, median %s, p95 %s, p99 %s",
                                  view_figure(mean, t, "mean_ns", fmt_ns),
                                  view_figure(p50, t, "p50_ns", fmt_ns),
                                  view_figure(p95, t, "p95_ns", fmt_ns),

@@ -124,7 +124,13 @@ static void note_ops(json_t *notes, const struct report *r)
 
                 if (!summary_init(&s, op->phase, IFP_N_PHASES, op->hot)) {
                         n_hot += s.estimated;
-                        if (s.sum.untimed && !op->hot)
+                        if (s.sum.untimed && op->kind == IFP_KIND_TTFT)
+                                report_note(
+                                        notes,
+                                        "%s sequences began at an instant that nobody told: they "
+                                        "have no time to first token",
+                                        fmt_count(a, s.sum.untimed));
+                        else if (s.sum.untimed && !op->hot)
                                 report_note(
                                         notes,
                                         "%s calls of %s were nested too deep to be timed, or made "

@@ -235,10 +235,15 @@ static json_t *build_markers(const struct report_told *t)
         return list;
 }
 
+/* By the life of the process that lived longest: a run has the profiler's own beginning in it. */
 static double per_second(const struct report_told *t, uint64_t n)
 {
-        return t->model->run.duration_ns ? (double)n * 1e9 / (double)t->model->run.duration_ns
-                                         : NAN;
+        uint64_t longest = 0;
+
+        for (size_t i = 0; i < t->model->n_processes; i++)
+                if (t->model->processes[i].duration_ns > longest)
+                        longest = t->model->processes[i].duration_ns;
+        return longest ? (double)n * 1e9 / (double)longest : NAN;
 }
 
 static json_t *build_counters(const struct report_told *t)

@@ -217,6 +217,7 @@ static int build_tokens(const struct model *m, json_t **ret)
                            report_fraction(token_ns ? (double)generated * 1e9 / (double)token_ns
                                                     : NAN));
                 report_set(o, "ttft_ns", report_rounded(ttft.mean_ns));
+                report_set(o, "steps", report_integer_or_null(known, token.calls));
                 report_set(o, "mean_ns", report_rounded(token.mean_ns));
                 report_put_distribution(o, &token);
                 *ret = o;

@@ -105,6 +105,7 @@ void ifp_tokens_after_fork(void);
 
 /* A call has taken `n` tokens of a prompt in; 0: it is not known how many. */
 void ifp_kv_prefill(uint32_t n, uint64_t start, uint64_t end);
+void ifp_kv_no_prompt(void); /* of some sequence it is not known how long that is */
 /* A call has decoded `n` tokens since `since`. `length` of the KV cache, that token included, for a
  * single one; 0: not known. */
 void ifp_kv_decoded(const struct ifp_tls *tls, uint32_t n, uint32_t length, uint64_t since,

@@ -164,6 +164,16 @@ void ifp_kv_prefill(uint32_t n, uint64_t start, uint64_t end)
         end_at(kv, end);
 }
 
+void ifp_kv_no_prompt(void)
+{
+        struct ifp_kv *kv = &ifp_seg->kv;
+
+        begin(kv);
+        kv->flags |= IFP_KV_NO_PROMPT;
+        read_ops(NULL);
+        end_at(kv, last_end);
+}
+
 void ifp_kv_decoded(const struct ifp_tls *tls, uint32_t n, uint32_t length, uint64_t since,
                     uint64_t end)
 {

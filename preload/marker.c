@@ -95,14 +95,17 @@ static uint32_t add(struct ifp_tls *tls, const char *name, uint64_t hash)
         return op;
 }
 
-static const char *sane(const char *name)
+const char *ifp_told_name(const char *name, char buf[IFP_TOLD_NAME])
 {
-        return name && *name ? name : "(no name)";
+        if (!name || !*name)
+                return "(no name)";
+        return name[ifp_strcpy(buf, name, IFP_TOLD_NAME)] ? buf : name;
 }
 
 static uint32_t op_of(struct ifp_tls *tls, const char *name)
 {
-        uint64_t hash = hash_of(name = sane(name));
+        char buf[IFP_TOLD_NAME];
+        uint64_t hash = hash_of(name = ifp_told_name(name, buf));
         uint32_t at, op = find(name, hash, &at);
 
         return op ? op : add(tls, name, hash);
@@ -111,9 +114,10 @@ static uint32_t op_of(struct ifp_tls *tls, const char *name)
 /* Of one that was begun; 0: none of this name was. */
 static uint32_t op_of_begun(const char *name)
 {
+        char buf[IFP_TOLD_NAME];
         uint32_t at, op;
 
-        name = sane(name);
+        name = ifp_told_name(name, buf);
         op = find(name, hash_of(name), &at);
         return op ? op : other_op;
 }

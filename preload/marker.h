@@ -9,6 +9,10 @@
 /* A marker was closed that did not end: `o` is a copy of its entry. */
 void ifp_marker_left(struct ifp_lane *lane, const struct ifp_open *o, uint64_t dur);
 
+/* A name as it is kept: cut where it is longer, in `buf`. */
+#define IFP_TOLD_NAME 256u /* with the NUL */
+const char *ifp_told_name(const char *name, char buf[IFP_TOLD_NAME]);
+
 /* The lane that this thread tells to, taken now if it has none; NULL: nothing is to be told. */
 struct ifp_lane *ifp_told_lane(struct ifp_tls *tls);
 

@@ -5,8 +5,9 @@
  *
  * Tokens that are counted are those of the token figures, where no engine is known that has them
  * from elsewhere. A sequence begins with its first count: at the start of the outermost marker that
- * was begun since the one before it; else where that ended; else where its thread did. Its
- * first token is the time to first token.
+ * was begun since the one before it; else where prefill was told; else where the one before ended;
+ * else nobody knows. Its first token is the time to first token, if it was counted alone. A prompt
+ * that is counted in phase prefill has been taken in when that is over, else when it is counted.
  */
 #include <infprof/infprof.h>
 
@@ -21,6 +22,8 @@
 #undef infprof_tile_begin
 #undef infprof_tile_end
 
+#define MOST (1ull << 62) /* at once, by threads that share a sum */
+
 static uint32_t lock, token_op, ttft_op;
 static uint64_t n_sequences; /* told by the engine; more in the segment: somebody else knows them */
 static bool phase_told;
@@ -30,7 +33,10 @@ static struct sequence {
         uint64_t thread; /* start_ticks: which of the lane's it is */
         uint64_t start;  /* 0: none has begun */
         uint64_t since;  /* of the last that was told of it, or of the end of the one before */
+        uint64_t phase;  /* when prefill was told, where none has begun; 0: it was not */
         uint32_t prompt, made;
+        uint32_t pending; /* tokens of a prompt that is being taken in */
+        bool unknown;     /* nobody told when it began */
 } sequences[IFP_MAX_LANES];
 
 /* ---- counters ------------------------------------------------------------------ */
@@ -40,8 +46,9 @@ static uint32_t counter_of(const char *name)
 {
         struct ifp_live *live = &ifp_seg->live;
         uint32_t n = __atomic_load_n(&live->n_counters, __ATOMIC_ACQUIRE), at, i;
+        char buf[IFP_TOLD_NAME];
 
-        name = name && *name ? name : "(no name)";
+        name = ifp_told_name(name, buf);
         for (i = 0; i < n; i++)
                 if (!ifp_strcmp(ifp_seg->names + ifp_seg->counters[i], name))
                         return i + 1;
@@ -91,8 +98,10 @@ static void begin_sequence(struct ifp_tls *tls, struct sequence *s)
 {
         uint64_t marker = ifp_marker_since(tls->lane, s->since);
 
-        s->start = marker ? marker : s->since ? s->since : s->thread;
-        s->prompt = s->made = 0;
+        s->unknown = !marker && !s->phase && !s->since;
+        s->start = marker ? marker : s->phase ? s->phase : s->since ? s->since : s->thread;
+        s->prompt = s->made = s->pending = 0;
+        s->phase = 0;
         __atomic_fetch_add(&n_sequences, 1, __ATOMIC_RELAXED);
         __atomic_fetch_add(&ifp_seg->live.n_sequences, 1, __ATOMIC_RELAXED);
         if (!token_op) {
@@ -101,27 +110,42 @@ static void begin_sequence(struct ifp_tls *tls, struct sequence *s)
         }
 }
 
+/* What was counted of it is taken in now. */
+static void end_prompt(struct sequence *s, uint64_t now)
+{
+        if (!s->pending)
+                return;
+        ifp_kv_prefill(s->pending, s->since > s->start ? s->since : s->start, now);
+        ifp_tokens_note(0, now);
+        s->pending = 0;
+        s->since = now;
+}
+
 static void take_prompt(struct ifp_tls *tls, uint64_t n)
 {
         struct sequence *s = sequence_of(tls);
-        uint64_t now = ifp_ticks();
 
         if (!s->start)
                 begin_sequence(tls, s);
         s->prompt += (uint32_t)n;
+        s->pending += (uint32_t)n;
         __atomic_fetch_add(&ifp_seg->live.prompt_tokens, n, __ATOMIC_RELAXED);
-        ifp_kv_prefill((uint32_t)n, s->since > s->start ? s->since : s->start, now);
-        ifp_tokens_note(0, now);
-        s->since = now;
+        if (phase_told && ifp_phase == IFP_PHASE_PREFILL)
+                return;
+        end_prompt(s, ifp_ticks());
         set_phase(IFP_PHASE_DECODE);
 }
 
 /* The first of a sequence. */
 static void first_token(struct ifp_tls *tls, struct sequence *s, uint64_t now)
 {
-        ifp_span_write(tls->lane, ttft_op, IFP_PHASE_PREFILL, s->start, now - s->start, 0, 0, 0, 0);
+        if (s->unknown)
+                ifp_local_add(&tls->lane->time[ttft_op][IFP_PHASE_PREFILL].untimed, 1);
+        else
+                ifp_span_write(tls->lane, ttft_op, IFP_PHASE_PREFILL, s->start, now - s->start, 0,
+                               0, 0, 0);
         if (!s->prompt)
-                ifp_kv_prefill(0, s->start, now);
+                ifp_kv_no_prompt();
         ifp_tokens_note(0, now);
 }
 
@@ -132,6 +156,7 @@ static void make_tokens(struct ifp_tls *tls, uint64_t n)
 
         if (!s->start)
                 begin_sequence(tls, s);
+        end_prompt(s, now);
         if (!s->made && n == 1) {
                 first_token(tls, s, now);
         } else {
@@ -155,7 +180,14 @@ static void count(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t counter, 
                 __atomic_fetch_add(&ifp_seg->live.counters_refused, 1, __ATOMIC_RELAXED);
                 return;
         }
-        ifp_lane_add(&lane->counted[counter - 1], n, tls->crowd);
+        /* the most that there is stands for all that is more */
+        if (tls->crowd)
+                __atomic_fetch_add(&lane->counted[counter - 1], n > MOST ? MOST : n,
+                                   __ATOMIC_RELAXED);
+        else if (lane->counted[counter - 1] > UINT64_MAX - n)
+                lane->counted[counter - 1] = UINT64_MAX;
+        else
+                ifp_local_add(&lane->counted[counter - 1], n);
         ifp_lane_add(&lane->counts[counter - 1], 1, tls->crowd);
         name = ifp_seg->names + ifp_seg->counters[counter - 1];
         if (*name != 't' && *name != 'p')
@@ -197,15 +229,25 @@ IFP_EXPORT void infprof_phase(const char *name)
 {
         static const char *const names[IFP_N_PHASES] = {"unknown", "load", "prefill", "decode",
                                                         "idle"};
-        struct ifp_lane *lane = ifp_told_lane(&ifp_tls);
+        struct ifp_tls *tls = &ifp_tls;
+        struct ifp_lane *lane = ifp_told_lane(tls);
+        uint32_t p = 0;
         IFP_BUSY;
 
-        for (uint32_t p = 0; lane && name && p < IFP_N_PHASES; p++) {
-                if (ifp_strcmp(names[p], name))
-                        continue;
-                phase_told = true;
-                ifp_phase_set(p);
+        while (lane && name && p < IFP_N_PHASES && ifp_strcmp(names[p], name))
+                p++;
+        if (!lane || !name || p == IFP_N_PHASES)
+                return;
+        if (!tls->crowd && !others_know()) {
+                struct sequence *s = sequence_of(tls);
+
+                if (s->start && p != IFP_PHASE_PREFILL)
+                        end_prompt(s, ifp_ticks());
+                else if (!s->start && p == IFP_PHASE_PREFILL)
+                        s->phase = ifp_ticks();
         }
+        phase_told = true;
+        ifp_phase_set(p);
 }
 
 IFP_EXPORT void infprof_result(int ok)
@@ -222,9 +264,11 @@ IFP_EXPORT void infprof_result(int ok)
         if (tls->crowd || others_know())
                 return;
         s = sequence_of(tls);
-        if (s->start)
+        if (s->start) {
+                end_prompt(s, ifp_ticks());
                 set_phase(IFP_PHASE_UNKNOWN);
-        s->start = 0;
+        }
+        s->start = s->phase = 0;
         s->since = ifp_ticks();
 }
 

@@ -13,8 +13,8 @@
  *     infprof_mark("cache full");               an instant
  *     infprof_tile_begin(INFPROF_TILE_MIDI, row, col); ... infprof_tile_end(elements, flops);
  *
- * Names are strings that stay where they are (literals). Markers are of the thread that begins
- * them, and nest: one that ends closes those that were begun in it and are open still.
+ * Names are literals; infprof_begin_named() and its like take any string. Markers are of the thread
+ * that begins them, and nest: one that ends closes those that were begun in it and are open still.
  *
  * Defined before this header is included: INFPROF_OFF leaves all of them out; INFPROF_NO_SDT those
  * probes (provider "infprof": begin, end) which are there where <sys/sdt.h> is.
@@ -22,7 +22,6 @@
 #ifndef INFPROF_H
 #define INFPROF_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #define INFPROF_TILE_MACRO 0 /* meant for the last level of cache */
@@ -40,10 +39,15 @@ struct infprof_site {
 #if !defined(INFPROF_OFF) && defined(__GNUC__) && defined(__ELF__)
 
 __attribute__((unused)) static const uint8_t infprof_on = 1; /* until it is asked */
-#define INFPROF_SITE(name)                                                                         \
+#define INFPROF_SITE(literal)                                                                      \
         {                                                                                          \
-                name, &infprof_on, 0, 0                                                            \
+                "" literal, &infprof_on, 0, 0                                                      \
         }
+#ifdef __cplusplus
+#define INFPROF_NULL nullptr
+#else
+#define INFPROF_NULL ((void *)0)
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -88,11 +92,12 @@ INFPROF_WEAK void infprof_site_count(struct infprof_site *site, uint64_t n);
 #define INFPROF_REACH(function) (&function)
 #endif
 
-#define INFPROF_CALL(function, ...)                                                                \
+/* `arguments` in parentheses. */
+#define INFPROF_CALL(function, arguments)                                                          \
         __extension__({                                                                            \
                 __typeof__(&function) infprof_to = INFPROF_REACH(function);                        \
-                if (__builtin_expect(infprof_to != 0, 0))                                          \
-                        infprof_to(__VA_ARGS__);                                                   \
+                if (__builtin_expect(!!infprof_to, 0))                                             \
+                        infprof_to arguments;                                                      \
         })
 
 #if !defined(INFPROF_NO_SDT) && defined(__has_include)
@@ -113,44 +118,44 @@ INFPROF_WEAK void infprof_site_count(struct infprof_site *site, uint64_t n);
 
 #define INFPROF_PASTE2(a, b) a##b
 #define INFPROF_PASTE(a, b)  INFPROF_PASTE2(a, b)
-#define INFPROF_AT_SITE(function, literal, ...)                                                    \
+#define INFPROF_AT_SITE(function, literal, arguments)                                              \
         __extension__({                                                                            \
                 static struct infprof_site infprof_here = INFPROF_SITE(literal);                   \
-                INFPROF_CALL(function, &infprof_here __VA_ARGS__);                                 \
+                INFPROF_CALL(function, arguments);                                                 \
         })
 
 /* Names that are known only as the program runs: looked up with each call. */
 static inline void infprof_begin_named(const char *name)
 {
         INFPROF_PROBE(begin, name);
-        INFPROF_CALL(infprof_begin, name);
+        INFPROF_CALL(infprof_begin, (name));
 }
 static inline void infprof_end_named(const char *name)
 {
         INFPROF_PROBE(end, name);
-        INFPROF_CALL(infprof_end, name);
+        INFPROF_CALL(infprof_end, (name));
 }
 static inline void infprof_count_named(const char *name, uint64_t n)
 {
-        INFPROF_CALL(infprof_count, name, n);
+        INFPROF_CALL(infprof_count, (name, n));
 }
 
-/* NULL: it was not begun, and is not to be ended. */
+/* Null: it was not begun, and is not to be ended. */
 static inline struct infprof_site *infprof_scope_begin(struct infprof_site *site)
 {
         __typeof__(&infprof_site_begin) to = INFPROF_REACH(infprof_site_begin);
 
         INFPROF_PROBE(begin, site->name);
         if (__builtin_expect(!to || !*site->on, 1))
-                return NULL;
+                return INFPROF_NULL;
         to(site);
         return site;
 }
 
 static inline void infprof_scope_end(struct infprof_site *const *site)
 {
-        if (__builtin_expect(*site != NULL, 0))
-                INFPROF_CALL(infprof_site_end, *site);
+        if (__builtin_expect(!!*site, 0))
+                INFPROF_CALL(infprof_site_end, (*site));
 }
 
 #ifdef __cplusplus
@@ -166,17 +171,17 @@ struct infprof_scope {
         infprof_scope(const infprof_scope &) = delete;
         infprof_scope &operator=(const infprof_scope &) = delete;
 };
-#define INFPROF_SCOPE(name)                                                                        \
-        static struct infprof_site INFPROF_PASTE(infprof_site_, __LINE__) = INFPROF_SITE(name);    \
-        struct infprof_scope INFPROF_PASTE(infprof_scope_,                                         \
-                                           __LINE__)(&INFPROF_PASTE(infprof_site_, __LINE__))
+#define INFPROF_SCOPE_AT(literal, n)                                                               \
+        static struct infprof_site INFPROF_PASTE(infprof_site_, n) = INFPROF_SITE(literal);        \
+        struct infprof_scope INFPROF_PASTE(infprof_scope_, n)(&INFPROF_PASTE(infprof_site_, n))
 #else
-#define INFPROF_SCOPE(name)                                                                        \
-        static struct infprof_site INFPROF_PASTE(infprof_site_, __LINE__) = INFPROF_SITE(name);    \
-        struct infprof_site *INFPROF_PASTE(infprof_scope_, __LINE__)                               \
+#define INFPROF_SCOPE_AT(literal, n)                                                               \
+        static struct infprof_site INFPROF_PASTE(infprof_site_, n) = INFPROF_SITE(literal);        \
+        struct infprof_site *INFPROF_PASTE(infprof_scope_, n)                                      \
                 __attribute__((cleanup(infprof_scope_end), unused)) =                              \
-                        infprof_scope_begin(&INFPROF_PASTE(infprof_site_, __LINE__))
+                        infprof_scope_begin(&INFPROF_PASTE(infprof_site_, n))
 #endif
+#define INFPROF_SCOPE(name) INFPROF_SCOPE_AT(name, __COUNTER__)
 
 #define infprof_begin(name)                                                                        \
         __extension__({                                                                            \
@@ -186,15 +191,15 @@ struct infprof_scope {
 #define infprof_end(name)                                                                          \
         __extension__({                                                                            \
                 INFPROF_PROBE(end, name);                                                          \
-                INFPROF_AT_SITE(infprof_site_end, name);                                           \
+                INFPROF_AT_SITE(infprof_site_end, name, (&infprof_here));                          \
         })
-#define infprof_count(name, n)      INFPROF_AT_SITE(infprof_site_count, name, , (n))
+#define infprof_count(name, n)      INFPROF_AT_SITE(infprof_site_count, name, (&infprof_here, (n)))
 #define infprof_phase(name)         INFPROF_CALL(infprof_phase, (name))
 #define infprof_result(ok)          INFPROF_CALL(infprof_result, (ok))
 #define infprof_text(text)          INFPROF_CALL(infprof_text, (text))
 #define infprof_mark(name)          INFPROF_CALL(infprof_mark, (name))
-#define infprof_tile_begin(l, r, c) INFPROF_CALL(infprof_tile_begin, (l), (r), (c))
-#define infprof_tile_end(e, f)      INFPROF_CALL(infprof_tile_end, (e), (f))
+#define infprof_tile_begin(l, r, c) INFPROF_CALL(infprof_tile_begin, (l, r, c))
+#define infprof_tile_end(e, f)      INFPROF_CALL(infprof_tile_end, (e, f))
 
 #else /* INFPROF_OFF, or a compiler that cannot */
 

@@ -2,6 +2,7 @@
 """What engines tell of themselves (infprof.h): counts equal what they did, and what they get wrong is counted and said."""
 
 import glob
+import json
 import os
 import re
 import shutil
@@ -164,6 +165,31 @@ def tokens_and_requests(s):
 
 
 @case
+def steps_of_several_tokens(s):
+    doc = told(s, "steps", 10)
+    tokens = doc["tokens"]
+    equal((tokens["prompt"], tokens["generated"], tokens["sequences"], tokens["steps"]), (200, 80, 2, 20), "tokens")
+    check(tokens["p50_ns"] >= 1.99e6, "a step takes two milliseconds")
+    near(tokens["per_second"], 4e9 / tokens["mean_ns"], 0.01, "and makes four tokens")
+    check("per step" in s.infprof("report", "latest").stdout, "it is called a step")
+    prefill = json.loads(s.infprof("tokens", "--json", "latest").stdout)["prefill"]
+    check(prefill["time_ns"] >= 19.9e6 and prefill["tokens"] == 200, f"the prompt's time is that of its phase: {prefill}")
+    equal(counters(doc)["many"], (2**63 - 1, 2), "a counter does not wrap")
+
+
+@case
+def nobody_tells_when(s):
+    doc = told(s, "bare", 20)
+    tokens = doc["tokens"]
+    equal((tokens["generated"], tokens["steps"], tokens["ttft_ns"]), (20, 19, None), "the first one has no time")
+    check(0.99e6 <= tokens["p50_ns"] < 10e6, "a token takes a millisecond")
+    equal(note(doc, "that nobody told"), 1, "told")
+    name = [n for n in calls(doc)]
+    equal(name, ["x" * 255], "a name is cut")
+    equal([n for n in doc["notes"] if "names beyond" in n or "table of ops" in n], [], "and is none too many")
+
+
+@case
 def tokens_count_once(s):
     """Where the function that makes them is known, too, it is believed; the counter stays what it is."""
     program = s.built("tests/victims/markers-known")
@@ -264,7 +290,7 @@ def bpftrace_reads_them(s):
 def examples(s):
     """The examples of the manual page: {language: code}."""
     with open(s.source("doc/infprof.h.3.scd"), encoding="utf-8") as f:
-        text = f.read().split("# EXAMPLES")[1]
+        text = f.read().split("# EXAMPLES")[1].replace("\\\\", "\\")  # as scdoc reads it
     return {name.split(",")[0]: code for name, code in re.findall(r"^## (.*?)$.*?^```\n(.*?)^```$", text, re.M | re.S)}
 
 

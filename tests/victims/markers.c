@@ -201,6 +201,41 @@ static void tokens(void)
         }
 }
 
+/* Four tokens a step; the prompt is counted before it is taken in. */
+static void steps(void)
+{
+        spend(20000);
+        for (int r = 0; r < 2; r++) {
+                infprof_phase("prefill");
+                infprof_count("prompt_tokens", 100);
+                spend(10000);
+                infprof_phase("decode");
+                for (int i = 0; i < n; i++) {
+                        spend(2000);
+                        infprof_count("tokens", 4);
+                }
+                infprof_result(1);
+        }
+        infprof_count("many", UINT64_MAX);
+        infprof_count("many", 5);
+}
+
+/* Nobody tells when anything begins. */
+static void bare(void)
+{
+        char name[3000];
+
+        spend(20000);
+        for (int i = 0; i < n; i++) {
+                spend(1000);
+                infprof_count("tokens", 1);
+        }
+        memset(name, 'x', sizeof(name) - 1);
+        name[sizeof(name) - 1] = '\0';
+        infprof_begin_named(name);
+        infprof_end_named(name);
+}
+
 static void tiles(void)
 {
         for (uint32_t i = 0; i < 4; i++) {
@@ -301,6 +336,10 @@ int main(int argc, char **argv)
                 memory();
         else if (!strcmp(what, "tokens"))
                 tokens();
+        else if (!strcmp(what, "steps"))
+                steps();
+        else if (!strcmp(what, "bare"))
+                bare();
         else if (!strcmp(what, "tiles"))
                 tiles();
         else if (!strcmp(what, "signals"))
