@@ -45,7 +45,6 @@ def silent(doc):
 @case
 def nested_and_counted(s):
     doc = told(s, "nest", 100)
-    s.validate(doc, "report")
     equal(calls(doc), {"outer": 100, "inner": 300, "by hand": 100}, "calls")
     equal(counters(doc), {"things": (500, 100)}, "counters")
     ops = {op["name"]: op for op in doc["ops"]}
@@ -159,7 +158,6 @@ def tokens_and_requests(s):
     equal(counters(doc), {"tokens": (60, 60), "prompt_tokens": (21, 3)}, "counters")
     equal([i["text"] for i in doc["instants"]], ["prompt of seven", "request over"] * 3, "instants")
     equal([i["kind"] for i in doc["instants"][:2]], ["text", "mark"], "kinds")
-    s.validate(doc, "report")
     ledger = s.infprof("ledger", "--json", "latest").stdout
     check('"steps"' in ledger, "there is a ledger")
 
@@ -216,7 +214,6 @@ def across_a_kernel(s):
 @case
 def tiles(s):
     doc = told(s, "tiles")
-    s.validate(doc, "report")
     got = {t["level"]: t for t in doc["tiles"]}
     equal(set(got), {"macro", "micro"}, "levels")
     micro, macro = got["micro"], got["macro"]
