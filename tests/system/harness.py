@@ -292,10 +292,10 @@ class Session:
         return doc
 
     def validate(self, doc, schema):
-        """Check a document against a JSON Schema of the source tree, where that is there."""
+        """Check a document against a JSON Schema of the source tree: doc/NAME.schema.json."""
         path = self.source(schema)
         if not os.path.exists(path):
-            return
+            raise Failed(f"there is no {path}")
         import jsonschema  # Debian's python3-jsonschema
         with open(path, encoding="utf-8") as f:
             try:
