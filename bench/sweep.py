@@ -3,7 +3,7 @@
 first over that of the second, on the real llama.cpp over 1, 2, 4 and 8 threads, with whether both name the same best
 and how much throughput the choice of the first has of the other's best, as the exhaustive one measured it.
 `sweep-crossover`: the same ratio on tinyengine's fine-grained against coarse-grained work, over 1 to 128 texts,
-with the values from which on coarse wins, found by each.
+with the values from which on coarse wins, found by each, and how often that of the second lies in the first's interval.
 
 Threads that spin, more of them than CPUs, take a hundred times as long on a busy machine: in both sweeps a run may
 take 20 s at most, and is counted so.
@@ -46,7 +46,7 @@ def of_llama(s):
 def of_tinyengine(s):
     cmd = [s.tinyengine, "--threads", "2", "--dim", "512", "--layers", "2", "--tokens", "2", "--prompt", "2", "--work",
            "{work...}", "--texts", "{texts}"]
-    ratios, found, agree = [], [], 0
+    ratios, found, agree, inside = [], [], 0, 0
     for i in range(ROUNDS):
         early, full = pair(s, i, "--metric", "wall", "-P", f"work={FINE},{COARSE}", "-P", "texts=1,2,4,...,128", "--compare",
                            "work", "--cut", "off", "--", *cmd)
@@ -54,7 +54,9 @@ def of_tinyengine(s):
         ratios.append(early["took_ns"] / full["took_ns"])
         found.append([a["from"], b["from"], a["interval"], b["interval"]])
         agree += a["from"] == b["from"] and a["winner"] == b["winner"]
-    put("sweep-crossover", "share", ratios, budget=1, same_crossover=agree, of=ROUNDS, found=found)
+        low, high, at = (int(v or 256) for v in [*(a["interval"] or (a["from"], a["from"])), b["from"]])  # None: never
+        inside += low <= at <= high
+    put("sweep-crossover", "share", ratios, budget=1, same_crossover=agree, in_interval=inside, of=ROUNDS, found=found)
 
 
 def measure(s):
