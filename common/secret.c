@@ -3,24 +3,23 @@
  * Names say most: a variable that has KEY in it, an option one of whose words is "token". Forms say
  * the rest: tokens of well-known services begin in ways of their own, a URL may carry a password,
  * and a long word of letters of both cases and digits is nothing that a person chose. The last is
- * asked of variables only: names of model files look like that. It errs on the side of hiding.
+ * asked of variables only: names of model files look like that. An argument may be a text that has
+ * names in it: a header, JSON, the query of a URL, a line for a shell. It errs on the side of
+ * hiding, and what comes behind a secret in an argument is hidden with it.
  */
 #include "common/secret.h"
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
-#define LONGEST_WORD 24
+#include "common/secret-name.h"
+
 #define RANDOM_LEAST 32 /* characters of a word that nobody chose */
+#define SMALL_NUMBER 8  /* digits, and a point */
 
 static const char *const variable_parts[] = {"TOKEN",  "KEY",        "SECRET",     "PASSWORD",
                                              "PASSWD", "PASSPHRASE", "CREDENTIAL", "COOKIE"};
-
-/* Whole words of an option's name. Not "tokens", which an engine counts. */
-static const char *const option_words[] = {
-        "token",    "key",    "apikey", "keys",       "secret",     "secrets",
-        "password", "passwd", "pass",   "passphrase", "credential", "credentials",
-        "bearer",   "cookie", "auth",   "hft",        "pw"};
 
 static const char *const beginnings[] = {"sk-",         "hf_",     "ghp_",  "gho_",  "ghs_",
                                          "github_pat_", "glpat-",  "xoxb-", "xoxp-", "AKIA",
@@ -28,16 +27,23 @@ static const char *const beginnings[] = {"sk-",         "hf_",     "ghp_",  "gho
 
 #define N(list) (sizeof(list) / sizeof((list)[0]))
 
+/* TOKENS are counted, a TOKENIZER is a file. */
+static bool goes_on_as_tokens(const char *rest, size_t n)
+{
+        return n && strchr("sSiI", rest[0]);
+}
+
 bool secret_variable(const char *name, size_t n)
 {
         for (size_t i = 0; i < N(variable_parts); i++) {
                 size_t part = strlen(variable_parts[i]);
 
                 for (size_t at = 0; at + part <= n; at++)
-                        if (!strncasecmp(name + at, variable_parts[i], part))
+                        if (!strncasecmp(name + at, variable_parts[i], part) &&
+                            (i || !goes_on_as_tokens(name + at + part, n - at - part)))
                                 return true;
         }
-        return false;
+        return secret_name(name, n) != SECRET_NAME_NO;
 }
 
 static bool has_beginning(const char *s)
@@ -77,12 +83,92 @@ static bool is_random(const char *s, size_t n)
         return (lower && upper && digit) || (hex && digit && (lower || upper));
 }
 
+/* The number of a token, of a key in a cache, says nothing of anybody. */
+static bool is_small_number(const char *s)
+{
+        size_t n;
+
+        s += *s == ' ';
+        n = strspn(s, "0123456789.");
+        return n && n <= SMALL_NUMBER && (!s[n] || strchr("\"', &}])", s[n]));
+}
+
+/* May what stands at `value` not be shown, under that name? */
+static bool hides(const char *name, size_t n, const char *value)
+{
+        enum secret_name is = secret_name(name, n);
+
+        /* an object has names of its own */
+        return *value && *value != '{' && is != SECRET_NAME_NO &&
+               (is == SECRET_NAME_SURE || !is_small_number(value));
+}
+
+static bool is_option(const char *s)
+{
+        return s[0] == '-' && s[1] && !isdigit((unsigned char)s[1]);
+}
+
+/* ---- names within a text ---- */
+
+static bool is_of_name(char c)
+{
+        return isalnum((unsigned char)c) || (c && strchr("-_.", c));
+}
+
+/*
+ * Where the value begins that belongs to the `n` bytes of a name at `at`; NULL: none does.
+ * "name": value is JSON, name=value a variable or a parameter, NAME: value a header.
+ */
+static const char *value_of(const char *text, const char *at, size_t n)
+{
+        char before = at > text ? at[-1] : '\0';
+        const char *p = at + n;
+        bool quoted = false, first = !before || strchr("\"' =", before);
+
+        for (; *p == '\\' || *p == '"' || *p == '\''; p++)
+                quoted = true;
+        if (quoted)
+                p += strspn(p, " \t\r\n");
+        if (*p == '=' && !quoted && (first || strchr("?&;#,", before)))
+                return p + 1;
+        if (*p == ':' && p[1] != '/' &&
+            (quoted || (first && before != ' ') || (before == ' ' && memchr(at, '-', n)))) {
+                p++;
+                return quoted ? p + strspn(p, " \t\r\n\\\"'") : p;
+        }
+        if (*p == ' ' && !quoted && before == ' ' && is_option(at) && !is_option(p + 1))
+                return p + 1;
+        return NULL;
+}
+
+/* The first byte of a text that may not be shown; its end: there is none. */
+static size_t within(const char *text)
+{
+        size_t n;
+
+        for (const char *p = text; *p; p += n) {
+                for (n = 0; is_of_name(p[n]);)
+                        n++;
+                if (n) {
+                        const char *value = value_of(text, p, n);
+
+                        if (value && hides(p, n, value))
+                                return (size_t)(value - text);
+                        if (p > text && strchr(" \"'=:@", p[-1]) && has_beginning(p))
+                                return (size_t)(p - text);
+                } else {
+                        n = 1;
+                }
+        }
+        return strlen(text);
+}
+
 bool secret_value(const char *value)
 {
         static const char letters[] =
                 "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+=";
 
-        if (before_password(value))
+        if (before_password(value) || value[within(value)])
                 return true;
         /* word by word; what has a dot, a dash or a slash in it is the name of something */
         for (const char *p = value; *p; p += *p != '\0') {
@@ -96,56 +182,54 @@ bool secret_value(const char *value)
         return false;
 }
 
-/* One of its words, which are parted by dashes, dots, underscores. */
-static bool is_secret_option(const char *name, size_t n)
+/* A name and a password, as curl's -u takes them; a user and a group are numbers. */
+static size_t before_password_of_user(const char *s)
 {
-        char word[LONGEST_WORD + 1];
-        size_t at = 0, length;
+        size_t name = strcspn(s, ":/ ");
 
-        for (; at < n; at += length + 1) {
-                for (length = 0; at + length < n && !strchr("-_.", name[at + length]);)
-                        length++;
-                if (!length || length > LONGEST_WORD)
-                        continue;
-                memcpy(word, name + at, length);
-                word[length] = '\0';
-                for (size_t i = 0; i < N(option_words); i++)
-                        if (!strcasecmp(word, option_words[i]))
-                                return true;
+        if (s[name] != ':' || !s[name + 1] || !s[strspn(s, "0123456789:")])
+                return 0;
+        return name + 1;
+}
+
+/* The length of "--user=" and "-u", which may be the option itself. */
+static size_t user_option(const char *s)
+{
+        static const char *const options[] = {"--user", "--proxy-user", "-u", "-U"};
+
+        for (size_t i = 0; i < N(options); i++) {
+                size_t n = strlen(options[i]);
+
+                if (!strncmp(s, options[i], n) && (!s[n] || s[n] == '=' || options[i][1] != '-'))
+                        return n + (s[n] == '=');
         }
-        return false;
+        return 0;
 }
 
-/* The number of a token, of a key in a cache, says nothing of anybody. */
-static bool is_small_number(const char *s)
+static size_t least(size_t a, size_t b)
 {
-        size_t n = strspn(s, "0123456789");
-
-        return n && n <= 6 && !s[n];
-}
-
-static bool is_option(const char *s)
-{
-        return s[0] == '-' && s[1] && !isdigit((unsigned char)s[1]);
+        return a < b ? a : b;
 }
 
 size_t secret_argument(const char *before, const char *argument)
 {
-        size_t name = strcspn(argument, "="), password;
-        bool assigns = argument[name] == '=' && argument[name + 1];
-        bool is_name = strcspn(argument, " /:") >= name;
+        size_t length = strlen(argument), shown = length, n;
 
+        if (!length)
+                return 0;
         if (before && is_option(before) && !strchr(before, '=') && !is_option(argument) &&
-            is_secret_option(before, strlen(before)) && !is_small_number(argument))
+            hides(before, strlen(before), argument))
                 return 1;
-        if (assigns && is_name && !is_small_number(argument + name + 1) &&
-            (is_secret_option(argument, name) || has_beginning(argument + name + 1)))
-                return name + 2;
-        password = before_password(argument);
-        if (password)
-                return password + 1;
-        /* a header as curl and others take it */
-        if (!strncasecmp(argument, "authorization:", 14) && argument[14])
-                return 15;
-        return has_beginning(argument) ? 1 : 0;
+        if (has_beginning(argument))
+                return 1;
+        n = user_option(argument);
+        if (n && before_password_of_user(argument + n))
+                shown = least(shown, n + before_password_of_user(argument + n));
+        if (before && user_option(before) == strlen(before) && before_password_of_user(argument))
+                shown = least(shown, before_password_of_user(argument));
+        n = before_password(argument);
+        if (n)
+                shown = least(shown, n);
+        shown = least(shown, within(argument));
+        return shown < length ? shown + 1 : 0;
 }

@@ -19,6 +19,7 @@ bool secret_value(const char *value);
 
 /*
  * An argument of a command line, `before` the one before it (NULL: none): what of it may be shown.
- * 0: all; else its first so many bytes less one, and SECRET_HIDDEN for the rest.
+ * 0: all; else its first so many bytes less one, and SECRET_HIDDEN for the rest. The secret may be
+ * the value of a header, a member of JSON, a parameter of a URL, a variable, an option.
  */
 size_t secret_argument(const char *before, const char *argument);
