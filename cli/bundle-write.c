@@ -2,12 +2,14 @@
 /*
  * A bundle is made in memory, of one instant of the run: the documents in it are made of the very
  * bytes of the run file that goes with them. Of a run that goes on, the daemon is asked first, so
- * that its file has what there is.
+ * that its file has what there is. Texts that the engine told may be users' prompts: they are taken
+ * out of those bytes first, unless they are asked for.
  */
 #include "cli/bundle.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +40,8 @@ DEFINE_CLEANUP(struct runfile *, runfile_close, runfile_closep);
 
 struct making {
         const char *verb;
+        bool with_texts;
+        uint64_t texts;           /* that the engine told; out unless with_texts */
         json_t *report, *machine; /* machine NULL: not known */
         struct bundle_member members[MAX_MEMBERS];
         size_t n;
@@ -132,7 +136,7 @@ static int load(struct making *m, const char *file)
         _cleanup_(runfile_closep) struct runfile *rf = NULL;
         _cleanup_(freep) char *why = NULL;
         _cleanup_(closep) int fd = -1;
-        uint8_t *bytes;
+        uint8_t *bytes = NULL;
         char path[64];
         size_t n;
         int r = runfile_open(&rf, file, &why);
@@ -146,8 +150,14 @@ static int load(struct making *m, const char *file)
                 return failed(m, r,
                               "the run file is larger than a GiB, and no bundle takes that; send "
                               "it as it is");
-        if (r)
-                return failed(m, r, NULL);
+        if (!r)
+                r = m->with_texts ? runfile_bytes_texts(bytes, n, &m->texts)
+                                  : runfile_bytes_drop_texts(&bytes, &n, &m->texts);
+        if (r) {
+                runfile_bytes_free(bytes);
+                return failed(m, r,
+                              r > 0 ? "the run file is damaged; no bundle is made of it" : NULL);
+        }
         m->members[m->n++] =
                 (struct bundle_member){.name = BUNDLE_RUN,
                                        .about = "the run file: infprof report " BUNDLE_RUN,
@@ -222,13 +232,15 @@ static bool add_manifest(struct making *m)
                                          (json_int_t)crc32_z(0, (const Bytef *)m->members[i].data,
                                                              m->members[i].bytes),
                                          "about", m->members[i].about));
-        o = json_pack("{s:s, s:o, s:{s:s, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:o}",
-                      "schema", BUNDLE_SCHEMA, "made_at", now(), "infprof", "version", IFP_VERSION,
-                      "build_id", own_build_id(), "daemon_build_id", same(s, "daemon_build_id"),
-                      "shim_build_id", shim_build_id(s), "run", "id", same(run, "id"), "command",
-                      same(run, "command"), "started_at", same(run, "started_at"), "duration_ns",
-                      same(run, "duration_ns"), "infprof", same(run, "infprof"), "machine",
-                      same(s, "machine"), "files", files);
+        o = json_pack(
+                "{s:s, s:o, s:{s:s, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:I, s:o}",
+                "schema", BUNDLE_SCHEMA, "made_at", now(), "infprof", "version", IFP_VERSION,
+                "build_id", own_build_id(), "daemon_build_id", same(s, "daemon_build_id"),
+                "shim_build_id", shim_build_id(s), "run", "id", same(run, "id"), "command",
+                same(run, "command"), "started_at", same(run, "started_at"), "duration_ns",
+                same(run, "duration_ns"), "infprof", same(run, "infprof"), "machine",
+                same(s, "machine"), "texts_left_out", (json_int_t)(m->with_texts ? 0 : m->texts),
+                "files", files);
         if (!o || !add_json(m, BUNDLE_MANIFEST, "this list", o))
                 return false;
         return true;
@@ -258,6 +270,16 @@ static void say_what(const struct making *m, const char *path)
                 "before you send it; infprof report reads it\n",
                 text_string(json_object_get(m->report, "run"), "id", "?"), path,
                 text_bytes(size, (double)m->out_bytes), m->n);
+        if (m->texts && m->with_texts)
+                fprintf(stderr,
+                        "%" PRIu64 " texts of the engine, perhaps prompts of users, are in it\n",
+                        m->texts);
+        else if (m->texts)
+                fprintf(stderr,
+                        "%" PRIu64
+                        " texts of the engine (infprof_text) are left out; --texts puts them "
+                        "in\n",
+                        m->texts);
 }
 
 /* Of a run that goes on, the daemon brings the file up to date as it makes a report. */
@@ -299,9 +321,9 @@ static void making_done(struct making *m)
         free(m->out);
 }
 
-int bundle_write(const char *verb, const char *run, const char *path, bool force)
+int bundle_write(const char *verb, const char *run, const char *path, bool force, bool texts)
 {
-        struct making m = {.verb = verb};
+        struct making m = {.verb = verb, .with_texts = texts};
         _cleanup_(freep) char *file = NULL;
         int r = out_file_check(verb, path, force);
 

@@ -19,8 +19,11 @@
 #define BUNDLE_RUN      "run.infprof"
 #define BUNDLE_MOST_RUN ((uint64_t)1 << 30) /* bytes of a run file */
 
-/* Puts `run` into a bundle at `path`; the exit code, after one line on stderr in any case. */
-int bundle_write(const char *verb, const char *run, const char *path, bool force);
+/*
+ * Puts `run` into a bundle at `path`, with the texts that the engine told or without; the exit
+ * code, after a few lines on stderr in any case.
+ */
+int bundle_write(const char *verb, const char *run, const char *path, bool force, bool texts);
 
 /* What was taken out of one: a file without a name, which is gone with us. */
 struct bundle {

@@ -38,6 +38,9 @@ static void usage(void)
                "      --bundle FILE   the run and all that a report of a bug needs, as one "
                "archive\n"
                "                      (FILE.tar.zst); infprof report FILE.tar.zst reads it\n"
+               "      --texts         with the texts that the engine told, which may be prompts of "
+               "users;\n"
+               "                      they are left out of bundles otherwise\n"
                "      --force         though FILE exists\n"
                "  -h, --help          this help\n"
                "\n"
@@ -53,7 +56,7 @@ struct request {
         enum report_by by;
         const char *field, *glob, *run, *bundle;
         size_t rows;
-        bool as_json, as_csv, tiles, force;
+        bool as_json, as_csv, tiles, force, texts;
 };
 
 static int bad_value(const char *option, const char *value, const char *allowed)
@@ -77,17 +80,13 @@ static int parse_by(const char *value, enum report_by *ret)
 /* 0; or 1 + exit code */
 static int parse(int argc, char **argv, struct request *ret)
 {
-        static const struct option options[] = {{"sort", required_argument, NULL, 's'},
-                                                {"filter", required_argument, NULL, 'f'},
-                                                {"by", required_argument, NULL, 'b'},
-                                                {"rows", required_argument, NULL, 'n'},
-                                                {"tiles", no_argument, NULL, 't'},
-                                                {"json", no_argument, NULL, 'j'},
-                                                {"csv", no_argument, NULL, 'c'},
-                                                {"bundle", required_argument, NULL, 'B'},
-                                                {"force", no_argument, NULL, 'F'},
-                                                {"help", no_argument, NULL, 'h'},
-                                                {}};
+        static const struct option options[] = {
+                {"sort", required_argument, NULL, 's'}, {"filter", required_argument, NULL, 'f'},
+                {"by", required_argument, NULL, 'b'},   {"rows", required_argument, NULL, 'n'},
+                {"tiles", no_argument, NULL, 't'},      {"json", no_argument, NULL, 'j'},
+                {"csv", no_argument, NULL, 'c'},        {"bundle", required_argument, NULL, 'B'},
+                {"texts", no_argument, NULL, 'T'},      {"force", no_argument, NULL, 'F'},
+                {"help", no_argument, NULL, 'h'},       {}};
         int o;
 
         *ret = (struct request){.field = "self_ns", .rows = SCREEN_FIT};
@@ -122,6 +121,9 @@ static int parse(int argc, char **argv, struct request *ret)
                 case 'B':
                         ret->bundle = optarg;
                         break;
+                case 'T':
+                        ret->texts = true;
+                        break;
                 case 'F':
                         ret->force = true;
                         break;
@@ -144,9 +146,11 @@ static int parse(int argc, char **argv, struct request *ret)
                 cmd_error("report", "--json, --csv and --bundle exclude each other; choose one");
                 return 1 + CMD_USAGE;
         }
-        if (ret->bundle ? !*ret->bundle : ret->force) {
-                cmd_error("report", ret->bundle ? "--bundle needs the name of a file"
-                                                : "--force goes with --bundle");
+        if (ret->bundle ? !*ret->bundle : ret->force || ret->texts) {
+                cmd_error("report", "%s",
+                          ret->bundle  ? "--bundle needs the name of a file"
+                          : ret->force ? "--force goes with --bundle"
+                                       : "--texts goes with --bundle");
                 return 1 + CMD_USAGE;
         }
         return 0;
@@ -189,7 +193,8 @@ int cmd_report(int argc, char **argv)
                 return r - 1;
         text_init();
         if (request.bundle)
-                return bundle_write("report", request.run, request.bundle, request.force);
+                return bundle_write("report", request.run, request.bundle, request.force,
+                                    request.texts);
         r = run_find_report("report", request.run, &report);
         return r ? r : print(&request, report);
 }

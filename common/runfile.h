@@ -632,6 +632,14 @@ int runfile_open(struct runfile **ret, const char *path, char **ret_why);
 int runfile_bytes(struct runfile *rf, size_t most, uint8_t **ret, size_t *ret_n);
 void runfile_bytes_free(uint8_t *bytes);
 
+#define RUNFILE_NO_TEXT "***" /* stands where a text of the engine was */
+
+/* How many texts the engine told (infprof_text()) are in such bytes. */
+int runfile_bytes_texts(const uint8_t *bytes, size_t n, uint64_t *ret_texts);
+
+/* Takes them out of such bytes, which are others then (NULL where that failed half-way). */
+int runfile_bytes_drop_texts(uint8_t **bytes, size_t *n, uint64_t *ret_texts);
+
 /*
  * NULL, for assignment. A writer's close leaves the run in this one file,
  * readable from a read-only directory, if no reader is in the way.

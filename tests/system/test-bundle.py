@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tarfile
 import time
@@ -79,6 +80,17 @@ def of_type(name, kind, to=""):
     return info
 
 
+def with_texts(s, n, *kind):
+    """A run of which the engine told n prompts, and one mark between two of them."""
+    path = made(s, *kind)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        for i in range(n):
+            db.execute("INSERT INTO instant VALUES (0, ?, ?, 1, 1, ?)", (i, i * 1000, f"ask {i}: geheim4711 of a user"))
+        db.execute("INSERT INTO instant VALUES (0, ?, 5, 1, 0, 'a mark')", (n,))
+        db.commit()
+    return path
+
+
 # Made and read.
 
 @case
@@ -102,6 +114,50 @@ def a_bundle_is_all_that_a_report_of_a_bug_needs(s):
     check(manifest["infprof"]["build_id"], "build-id of the command")
     equal(manifest["machine"], None, "no machine is known of this one")
     equal(os.stat(path).st_mode & 0o777, 0o644, "mode")
+
+
+@case
+def texts_are_left_out_unless_they_are_asked_for(s):
+    run = with_texts(s, 2000)
+    with open(run, "rb") as f:
+        check(b"geheim4711" in f.read(), "it is in the run file")
+    told = s.infprof("report", "--bundle", s.path("b.tar.zst")).stderr
+    check("2000 texts of the engine (infprof_text) are left out; --texts puts them" in told, told)
+    check(all(len(line) <= 80 for line in told.splitlines()[1:]), told)
+    files = contents(s.path("b.tar.zst"))
+    for name, data in files.items():
+        check(b"geheim4711" not in data and b"ask 7" not in data, f"a text is in {name}")
+    manifest = json.loads(files[f"infprof-{RUN}/manifest.json"])
+    s.validate(manifest, "doc/bundle.schema.json")
+    equal(manifest["texts_left_out"], 2000, "the manifest says how many")
+    report, whole = (json.loads(s.infprof("report", "--json", r).stdout) for r in (s.path("b.tar.zst"), run))
+    s.validate(report, "doc/report.schema.json")
+    for doc in (report, whole):
+        for i in doc["instants"]:
+            i.update(text="***" if i["kind"] == "text" else i["text"])
+    equal(report, whole, "all else is as it was")
+    check("a mark" in [i["text"] for i in report["instants"]], "marks stay")
+    with open(put(s, "x.infprof", files[f"infprof-{RUN}/run.infprof"]), "rb"), \
+            contextlib.closing(sqlite3.connect(f"file:{s.path('x.infprof')}?mode=ro&immutable=1", uri=True)) as db:
+        equal(db.execute("PRAGMA integrity_check").fetchone()[0], "ok", "the run file is whole")
+        equal(db.execute("PRAGMA journal_mode").fetchone()[0], "delete", "and plain")
+    with open(run, "rb") as f:
+        check(b"geheim4711" in f.read(), "the run itself keeps them")
+    told = s.infprof("report", "--bundle", s.path("t.tar.zst"), "--texts").stderr
+    check("2000 texts of the engine, perhaps prompts of users, are in it" in told, told)
+    kept = contents(s.path("t.tar.zst"))
+    check(b"geheim4711" in kept[f"infprof-{RUN}/run.infprof"], "asked for")
+    equal(json.loads(kept[f"infprof-{RUN}/manifest.json"])["texts_left_out"], 0, "none is left out")
+    bundle(s, s.path("t.tar.zst"), name="u.tar.zst")  # of a bundle that has them
+    check(all(b"geheim4711" not in d for d in contents(s.path("u.tar.zst")).values()), "a bundle of a bundle")
+    refused(s, 2, "report", "--texts")
+
+
+@case
+def of_a_run_without_texts_nothing_is_said(s):
+    made(s)
+    told = s.infprof("report", "--bundle", s.path("b.tar.zst")).stderr
+    check("texts" not in told, told)
 
 
 @case

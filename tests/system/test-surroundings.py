@@ -71,6 +71,27 @@ def a_run_says_what_it_ran_in(s):
 
 
 @case
+def secrets_by_many_names_are_never_written_down(s):
+    args = ["-k", "40", '{"n": 4, "api_key":"' + SECRET + '"}', f"https://h/x?token={SECRET}&b=1", f"https://h/x?sig={SECRET}",
+            "-u", f"user:{SECRET}", "--header", f"X-Api-Key: {SECRET}", "--cred", SECRET, "--token-count", "5", "--cache-type-k", "q8_0"]
+    s.run([s.cli, "record", "--", s.tinyengine, "--tokens", "5", "--help", *args], preload=False, code=None,
+          env={"GGML_AUTH": SECRET, "GGML_N": "1"})
+    doc = s.report()
+    check("-k 40" in doc["run"]["command"] and "--token-count 5 --cache-type-k q8_0" in doc["run"]["command"], doc["run"]["command"])
+    check("--cred ***" in doc["run"]["command"], doc["run"]["command"])
+    equal([doc["surroundings"]["environment"].get(n, "?") for n in ("GGML_AUTH", "GGML_N")], [None, "1"], "environment")
+    check(SECRET not in s.infprof("runs").stdout, "infprof runs")
+    s.infprof("report", "--bundle", s.path("b.tar.zst"))
+    for name, data in unpacked(s.path("b.tar.zst")).items():
+        check(SECRET.encode() not in data, f"a secret is in {name}")
+    s.daemon_stop()
+    for folder, _, names in os.walk(s.path("state")):
+        for name in names:
+            with open(os.path.join(folder, name), "rb") as f:
+                check(SECRET.encode() not in f.read(), f"a secret is in {name}")
+
+
+@case
 def preloaded_by_hand_it_is_known_too(s):
     run = s.run([s.tinyengine, "--tokens", "300"], kernels=KERNELS, env={"OMP_NUM_THREADS": "2"})
     around = s.report(run)["surroundings"]
