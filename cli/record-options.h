@@ -24,7 +24,7 @@ struct record_options {
         char heap_interval[24];     /* in bytes, as the shim reads it; "": not given */
         const char *waits, *kernel; /* "on", "off"; NULL: not given */
         bool offcpu;
-        const char *series; /* of which ops single calls are kept; NULL: of none */
+        const char *series;                /* of which ops single calls are kept; NULL: of none */
         const struct allocator *allocator; /* NULL: the engine's own */
         char **argv;                       /* of the command; at least one */
 };
