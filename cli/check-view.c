@@ -3,6 +3,7 @@
 #include "cli/check.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/svg.h"
@@ -10,16 +11,26 @@
 #include "cli/text.h"
 #include "common/check.h"
 
+static bool is(const json_t *o, const char *verdict)
+{
+        return !strcmp(text_string(o, "verdict", ""), verdict);
+}
+
+/* "value" or "limit" */
 static const char *value_text(char *buf, const json_t *o, const char *member)
 {
         const json_t *v = json_object_get(o, member);
-        const char *unit = text_string(o, "unit", "");
+        const char *unit = text_string(o, "unit", ""),
+                   *bound = text_string(o, *member == 'v' ? "value_is" : "limit_is", "");
 
         return check_value_text(buf,
                                 (struct check_value){json_is_number(v) ? json_number_value(v) : NAN,
                                                      !strcmp(unit, "ns")      ? CHECK_NS
                                                      : !strcmp(unit, "bytes") ? CHECK_BYTES
-                                                                              : CHECK_PLAIN});
+                                                                              : CHECK_PLAIN,
+                                                     !strcmp(bound, "at least")  ? CHECK_AT_LEAST
+                                                     : !strcmp(bound, "at most") ? CHECK_AT_MOST
+                                                                                 : CHECK_EXACT});
 }
 
 bool check_print(const json_t *document, unsigned width, FILE *f)
@@ -32,29 +43,54 @@ bool check_print(const json_t *document, unsigned width, FILE *f)
         struct table *t = table_new(columns, sizeof(columns) / sizeof(columns[0]));
         const json_t *o;
         size_t i;
-        bool done;
+        bool done, any = false;
 
         if (!t)
                 return false;
         json_array_foreach(json_object_get(document, "conditions"), i, o)
         {
-                const char *verdict = text_string(o, "verdict", "?");
                 char a[CHECK_VALUE_SIZE], b[CHECK_VALUE_SIZE];
-                const char *cells[] = {strcmp(verdict, "pass") != 0 ? "FAIL" : "pass",
-                                       value_text(a, o, "value"), text_string(o, "comparison", ""),
-                                       value_text(b, o, "limit"), text_string(o, "condition", "")};
+                const char *cells[] = {is(o, "pass") ? "pass" : "FAIL", value_text(a, o, "value"),
+                                       text_string(o, "comparison", ""), value_text(b, o, "limit"),
+                                       text_string(o, "condition", "")};
 
+                if (is(o, "malformed"))
+                        continue;
                 table_add(t, cells);
+                any = true;
         }
-        done = table_print(t, f, width);
+        done = !any || table_print(t, f, width);
         table_free(t);
         json_array_foreach(json_object_get(document, "conditions"), i, o)
         {
-                if (*text_string(o, "why", ""))
-                        fprintf(f, "%s: %s\n", text_string(o, "condition", ""),
-                                text_string(o, "why", ""));
+                const char *why = text_string(o, "why", "");
+                char *condition;
+
+                if (!*why || is(o, "malformed"))
+                        continue;
+                condition = text_clean(text_string(o, "condition", ""), 60);
+                if (!condition)
+                        return false;
+                fprintf(f, "%s: %s\n", condition, why);
+                free(condition);
         }
         return done;
+}
+
+/* How a condition that is not met is told in a test case. */
+static void put_failure(FILE *f, const json_t *o)
+{
+        const char *why = text_string(o, "why", "");
+        char a[CHECK_VALUE_SIZE], b[CHECK_VALUE_SIZE];
+
+        if (is(o, "malformed")) {
+                fputs("    <error message=\"", f);
+        } else {
+                fprintf(f, "    <failure message=\"value %s, limit %s%s", value_text(a, o, "value"),
+                        value_text(b, o, "limit"), *why ? ": " : "");
+        }
+        svg_escaped(f, why);
+        fputs("\"/>\n", f);
 }
 
 void check_junit(FILE *f, const json_t *document)
@@ -66,27 +102,23 @@ void check_junit(FILE *f, const json_t *document)
 
         fprintf(f,
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                "<testsuite name=\"infprof check\" tests=\"%zu\" failures=\"%lld\">\n",
-                json_array_size(json_object_get(document, "conditions")), failed);
+                "<testsuite name=\"infprof check\" tests=\"%zu\" failures=\"%lld\" "
+                "errors=\"%lld\">\n",
+                json_array_size(json_object_get(document, "conditions")), failed,
+                (long long)json_integer_value(json_object_get(document, "malformed")));
         json_array_foreach(json_object_get(document, "conditions"), i, o)
         {
-                char a[CHECK_VALUE_SIZE], b[CHECK_VALUE_SIZE];
-                bool passed = !strcmp(text_string(o, "verdict", ""), "pass");
-
                 fputs("  <testcase classname=\"infprof.", f);
                 svg_escaped(f, text_string(json_object_get(document, "run"), "id", "?"));
                 fputs("\" name=\"", f);
                 svg_escaped(f, text_string(o, "condition", ""));
-                fputs(passed ? "\"/>\n" : "\">\n    <failure message=\"", f);
-                if (passed)
+                if (is(o, "pass")) {
+                        fputs("\"/>\n", f);
                         continue;
-                fprintf(f, "value %s, limit %s", value_text(a, o, "value"),
-                        value_text(b, o, "limit"));
-                if (*text_string(o, "why", "")) {
-                        fputs(": ", f);
-                        svg_escaped(f, text_string(o, "why", ""));
                 }
-                fputs("\"/>\n  </testcase>\n", f);
+                fputs("\">\n", f);
+                put_failure(f, o);
+                fputs("  </testcase>\n", f);
         }
         fputs("</testsuite>\n", f);
 }

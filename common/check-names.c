@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What names in conditions stand for. */
+/*
+ * What names in conditions stand for: short names, sums over lists, functions of ops, and paths
+ * into documents. A document whose name the report has too goes first; what it has not is the
+ * report's.
+ */
 #include <errno.h>
 #include <math.h>
 #include <stdint.h>
@@ -9,9 +13,6 @@
 
 #include "common/check-private.h"
 #include "common/cleanup.h"
-#include "common/near.h"
-
-#define NEAR_MOST 3 /* names that are offered */
 
 /* ---- the tables --------------------------------------------------------------------- */
 
@@ -47,7 +48,7 @@ static const struct {
 };
 #define N_SUMS (sizeof(sums) / sizeof(sums[0]))
 
-/* Of an op; those with `token`: of decode, of a token. */
+/* Of an op; those with `token`: of decode, of a step. */
 static const struct {
         const char *name, *member, *token;
 } functions[] = {
@@ -73,188 +74,28 @@ static const char *const documents[] = {"memory",  "spawns", "waits",   "ledger"
                                         "threads", "layers", "explain", "roofline"};
 #define N_DOCUMENTS (sizeof(documents) / sizeof(documents[0]))
 
-/* ---- names that are near ------------------------------------------------------------ */
+/* ---- documents ----------------------------------------------------------------------- */
 
-struct near {
-        const char *word;
-        size_t far[NEAR_MOST];
-        const char *names[NEAR_MOST];
-        size_t n;
-};
-
-static void offer(struct near *near, const char *name)
+static const json_t *get(const struct check_look *l, const char *document)
 {
-        size_t far = near_distance(near->word, name), longest = strlen(near->word), i;
-
-        if (strstr(name, near->word) && longest > 2)
-                far = 1;
-        if (far == SIZE_MAX || far > (longest > 6 ? longest / 3 : 2))
-                return;
-        for (i = near->n; i && near->far[i - 1] > far; i--)
-                if (i < NEAR_MOST) {
-                        near->far[i] = near->far[i - 1];
-                        near->names[i] = near->names[i - 1];
-                }
-        if (i == NEAR_MOST)
-                return;
-        near->far[i] = far;
-        near->names[i] = name;
-        near->n += near->n < NEAR_MOST;
+        return l->from->get(l->from->userdata, l->run, document);
 }
 
-/* "there is no op 'X'; near: A, B". CHECK_E_MALFORMED or -ENOMEM. */
-static int no_such(const char *what, const char *word, const struct near *near, char **ret_why)
+static const json_t *schema_of(const struct check_look *l, const char *document)
 {
-        char list[256] = "";
-
-        for (size_t i = 0; i < near->n; i++)
-                snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
-                         i ? ", " : "; near: ", near->names[i]);
-        return asprintf(ret_why, "there is no %s '%s'%s", what, word, list) < 0 ? -ENOMEM
-                                                                                : CHECK_E_MALFORMED;
-}
-
-/* ---- values -------------------------------------------------------------------------- */
-
-static bool ends(const char *s, const char *with)
-{
-        size_t n = strlen(s), k = strlen(with);
-
-        return n >= k && !strcmp(s + n - k, with);
-}
-
-static enum check_unit unit_of(const char *member)
-{
-        return ends(member, "_ns") ? CHECK_NS : ends(member, "bytes") ? CHECK_BYTES : CHECK_PLAIN;
-}
-
-static const json_t *get(const struct check_source *from, enum check_run run, const char *document)
-{
-        return from->get(from->userdata, run, document);
-}
-
-/* "tokens.p99_ns" of what a name asks for, for people. To be freed. */
-static char *path_text(const struct check_name *name)
-{
-        char *text = NULL;
-        size_t bytes = 0;
-        FILE *f = open_memstream(&text, &bytes);
-
-        for (size_t i = 0; f && i < name->n; i++)
-                if (name->steps[i].of_list)
-                        fprintf(f, "['%s']", name->steps[i].name);
-                else
-                        fprintf(f, "%s%s", i ? "." : "", name->steps[i].name);
-        if (f && fclose(f) == EOF) {
-                free(text);
-                text = NULL;
-        }
-        return text;
-}
-
-/* A number, true, false or null; others are no quantity. */
-static bool take(struct check_value *ret, const json_t *v, const char *member, const char *what,
-                 char *why, size_t size)
-{
-        *ret = (struct check_value){NAN, unit_of(member)};
-        if (json_is_boolean(v))
-                ret->number = json_is_true(v);
-        else if (json_is_number(v))
-                ret->number = json_number_value(v);
-        else if (json_is_null(v))
-                snprintf(why, size, "the run has no figure for %s", what);
-        else
-                return false;
-        return true;
-}
-
-static const char *name_of(const json_t *element)
-{
-        static const char *const keys[] = {"name", "id", "row", "kind", "shape", "op"};
-
-        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-                const char *s = json_string_value(json_object_get(element, keys[i]));
-
-                if (s)
-                        return s;
-        }
-        return NULL;
-}
-
-/* By its name, else by its number. */
-static const json_t *element_of(const json_t *list, const char *word, struct near *near)
-{
-        const json_t *e;
-        char *end;
-        unsigned long number = strtoul(word, &end, 10);
-        size_t i;
-
-        json_array_foreach(list, i, e)
-        {
-                const char *name = name_of(e);
-
-                if (name && !strcmp(name, word))
-                        return e;
-                if (name)
-                        offer(near, name);
-        }
-        return *word && !*end ? json_array_get(list, number) : NULL;
-}
-
-static const json_t *member_of(const json_t *object, const char *word, struct near *near)
-{
-        const json_t *v;
-        const char *key;
-
-        json_object_foreach((json_t *)(uintptr_t)object, key, v)
-        {
-                if (!strcmp(key, word))
-                        return v;
-                offer(near, key);
-        }
-        return NULL;
-}
-
-/* The rest of a path, from a document on. */
-static int walk(struct check_value *ret, const json_t *at, const struct check_name *name,
-                size_t first, char *why, size_t size, char **ret_why)
-{
-        _cleanup_(freep) char *text = path_text(name);
-
-        if (!text)
-                return -ENOMEM;
-        for (size_t i = first; i < name->n; i++) {
-                const char *word = name->steps[i].name;
-                struct near near = {.word = word};
-                const json_t *next = name->steps[i].of_list || json_is_array(at)
-                                             ? element_of(at, word, &near)
-                                             : member_of(at, word, &near);
-
-                if (!next && json_is_null(at)) {
-                        *ret = (struct check_value){NAN, unit_of(name->steps[name->n - 1].name)};
-                        snprintf(why, size, "the run has no figure for %s", text);
-                        return 0;
-                }
-                if (!next)
-                        return no_such(i == first && !i ? "quantity" : "member", word, &near,
-                                       ret_why);
-                at = next;
-        }
-        if (!take(ret, at, name->steps[name->n - 1].name, text, why, size))
-                return asprintf(ret_why, "%s is no number", text) < 0 ? -ENOMEM : CHECK_E_MALFORMED;
-        return 0;
+        return l->from->schema ? l->from->schema(l->from->userdata, document) : NULL;
 }
 
 /* Of "document.member.member", whose names are all there. */
-static int short_name(struct check_value *ret, const char *path, const char *name,
-                      const struct check_source *from, enum check_run run, char *why, size_t size)
+static int short_name(struct check_value *ret, const struct check_look *l, size_t which)
 {
+        const char *at = strchr(names[which].path, '.'), *next;
         char document[32], member[48];
-        const char *at = strchr(path, '.'), *next;
         const json_t *v;
 
-        snprintf(document, sizeof(document), "%.*s", (int)(at - path), path);
-        v = get(from, run, document);
+        snprintf(document, sizeof(document), "%.*s", (int)(at - names[which].path),
+                 names[which].path);
+        v = get(l, document);
         if (!v)
                 return -ENOENT;
         for (at++;; at = next + 1) {
@@ -265,74 +106,85 @@ static int short_name(struct check_value *ret, const char *path, const char *nam
                 if (!next)
                         break;
         }
-        if (!v || !take(ret, v, member, name, why, size)) {
-                *ret = (struct check_value){NAN, unit_of(member)};
-                snprintf(why, size, "the run has no figure for %s", name);
-        }
+        if (!v || !check_take(ret, l, v, member, names[which].name))
+                *ret = check_no_figure(l, member, names[which].name);
         return 0;
 }
 
-static int sum_up(struct check_value *ret, size_t s, const struct check_source *from,
-                  enum check_run run, char *why, size_t size)
+static int sum_up(struct check_value *ret, const struct check_look *l, size_t s)
 {
-        const json_t *o = get(from, run, sums[s].document), *list, *e;
-        double tokens = NAN;
+        const json_t *o = get(l, sums[s].document), *e;
+        struct check_value one;
         size_t i;
 
         if (!o)
                 return -ENOENT;
-        list = json_object_get(o, sums[s].list);
-        if (sums[s].per_token)
-                tokens = json_number_value(json_object_get(o, "tokens"));
-        *ret = (struct check_value){0, sums[s].member ? unit_of(sums[s].member) : CHECK_PLAIN};
-        json_array_foreach(list, i, e) ret->number +=
-                sums[s].member ? json_number_value(json_object_get(e, sums[s].member)) : 1;
-        if (sums[s].per_token)
-                ret->number /= tokens > 0 ? tokens : NAN;
-        if (isnan(ret->number))
-                snprintf(why, size, "no token was decoded");
+        *ret = (struct check_value){.unit = sums[s].member ? check_unit_of_member(sums[s].member)
+                                                           : CHECK_PLAIN};
+        json_array_foreach(json_object_get(o, sums[s].list), i, e)
+        {
+                const json_t *v = sums[s].member ? json_object_get(e, sums[s].member) : NULL;
+
+                one = (struct check_value){.number = !sums[s].member, .unit = ret->unit};
+                if (json_is_number(v))
+                        check_take(&one, l, v, sums[s].member, sums[s].name);
+                *ret = check_value_pair(CHECK_ADDED, *ret, one);
+        }
+        if (!sums[s].per_token)
+                return 0;
+        one = (struct check_value){0};
+        if (!check_take(&one, l, json_object_get(o, "tokens"), "tokens", sums[s].name) ||
+            !(one.number > 0)) {
+                ret->number = NAN;
+                snprintf(l->why, l->size, "no token was decoded%s",
+                         l->run == CHECK_BASELINE ? " in the baseline run" : "");
+        } else {
+                *ret = check_value_pair(CHECK_DIVIDED, *ret, one);
+        }
         return 0;
 }
 
 /* ---- functions ----------------------------------------------------------------------- */
 
-static int of_op(struct check_value *ret, const struct check_name *name,
-                 const struct check_source *from, enum check_run run, char *why, size_t size,
-                 char **ret_why)
+static int of_decode(struct check_value *ret, const struct check_look *l, const json_t *report,
+                     const char *member, const char *what)
 {
+        if (check_take(ret, l, json_object_get(json_object_get(report, "tokens"), member), member,
+                       what))
+                return 0;
+        *ret = (struct check_value){.number = NAN, .unit = CHECK_NS};
+        snprintf(l->why, l->size, "no token was decoded%s",
+                 l->run == CHECK_BASELINE ? " in the baseline run" : "");
+        return 0;
+}
+
+static int of_op(struct check_value *ret, const struct check_look *l)
+{
+        const struct check_name *name = l->name;
         const char *word = name->steps[0].name;
-        struct near near = {.word = name->function};
+        struct check_near near = {.word = name->function};
         const json_t *report, *op;
         char what[96];
         size_t f = 0;
 
         while (f < N_FUNCTIONS && strcmp(functions[f].name, name->function) != 0)
-                offer(&near, functions[f++].name);
+                check_offer(&near, functions[f++].name);
         if (f == N_FUNCTIONS)
-                return no_such("function", name->function, &near, ret_why);
-        report = get(from, run, "report");
+                return check_no_such(&(struct check_look){.ret_why = l->ret_why}, "function",
+                                     &near);
+        report = get(l, "report");
         if (!report)
                 return -ENOENT;
-        snprintf(what, sizeof(what), "%s(%s)", name->function, word);
-        if (!strcmp(word, "decode") && functions[f].token) {
-                const json_t *tokens = json_object_get(report, "tokens");
-
-                if (!take(ret, json_object_get(tokens, functions[f].token), functions[f].token,
-                          what, why, size)) {
-                        *ret = (struct check_value){NAN, CHECK_NS};
-                        snprintf(why, size, "no token was decoded");
-                }
-                return 0;
-        }
-        near = (struct near){.word = word};
-        op = element_of(json_object_get(report, "ops"), word, &near);
+        snprintf(what, sizeof(what), "%s(%.*s)", name->function, check_shown(word), word);
+        if (!strcmp(word, "decode") && functions[f].token)
+                return of_decode(ret, l, report, functions[f].token, what);
+        near = (struct check_near){.word = word};
+        op = check_element(json_object_get(report, "ops"), word, &near);
         if (!op)
-                return no_such("op", word, &near, ret_why);
-        if (!take(ret, json_object_get(op, functions[f].member), functions[f].member, what, why,
-                  size)) {
-                *ret = (struct check_value){NAN, unit_of(functions[f].member)};
-                snprintf(why, size, "the run has no figure for %s", what);
-        }
+                return check_no_such(l, "op", &near);
+        if (!check_take(ret, l, json_object_get(op, functions[f].member), functions[f].member,
+                        what))
+                *ret = check_no_figure(l, functions[f].member, what);
         return 0;
 }
 
@@ -354,52 +206,93 @@ static bool is_name(const struct check_name *name, const char *text)
 }
 
 /* One that is no path either: with what is near of all names. */
-static int unknown(const struct check_name *name, const json_t *report, char **ret_why)
+static int unknown(const struct check_look *l, const json_t *report)
 {
-        _cleanup_(freep) char *text = path_text(name);
-        struct near near = {.word = text};
+        _cleanup_(freep) char *text = check_path_text(l->name);
+        struct check_near near = {.word = text};
         const json_t *v;
         const char *key;
 
         if (!text)
                 return -ENOMEM;
         for (size_t i = 0; i < N_NAMES; i++)
-                offer(&near, names[i].name);
+                check_offer(&near, names[i].name);
         for (size_t i = 0; i < N_SUMS; i++)
-                offer(&near, sums[i].name);
-        json_object_foreach((json_t *)(uintptr_t)report, key, v) offer(&near, key);
+                check_offer(&near, sums[i].name);
+        json_object_foreach((json_t *)(uintptr_t)report, key, v) check_offer(&near, key);
         for (size_t i = 0; i < N_DOCUMENTS; i++)
-                offer(&near, documents[i]);
-        return no_such("quantity", text, &near, ret_why);
+                check_offer(&near, documents[i]);
+        return check_no_such(l, "quantity", &near);
 }
 
-int check_look_up(struct check_value *ret, const struct check_name *name,
-                  const struct check_source *from, enum check_run run, char *why, size_t size,
-                  char **ret_why)
+/* Does the report have it, and the document of that name not? Then *ret is the report. */
+static int is_of_report(const json_t **ret, const struct check_look *l, const char *document)
 {
-        const char *document = "report", *word = name->steps[0].name;
-        const json_t *o;
-        size_t first = 0;
+        const struct check_step *second = &l->name->steps[1];
+        const json_t *report = get(l, "report"), *member, *schema = schema_of(l, document), *o;
+        struct check_near near;
 
-        if (name->function)
-                return of_op(ret, name, from, run, why, size, ret_why);
-        for (size_t i = 0; i < N_NAMES; i++)
-                if (is_name(name, names[i].name))
-                        return short_name(ret, names[i].path, names[i].name, from, run, why, size);
-        for (size_t i = 0; i < N_SUMS; i++)
-                if (is_name(name, sums[i].name))
-                        return sum_up(ret, i, from, run, why, size);
-        for (size_t i = 0; i < N_DOCUMENTS && name->n > 1; i++)
-                if (!strcmp(word, documents[i])) {
-                        document = word;
-                        first = 1;
-                }
-        if (!strcmp(word, "report") && name->n > 1)
-                first = 1;
-        o = get(from, run, document);
+        *ret = NULL;
+        if (!report)
+                return -ENOENT;
+        member = json_object_get(report, document);
+        if (!member || second->of_list != json_is_array(member) ||
+            (!second->of_list && !json_object_get(member, second->name)))
+                return 0;
+        if (schema) {
+                struct check_name two = *l->name;
+
+                two.n = 2;
+                if (!check_schema_has(schema, &two, 1, SIZE_MAX, &near))
+                        *ret = report;
+                return 0;
+        }
+        o = get(l, document);
         if (!o)
                 return -ENOENT;
-        if (!first && !json_object_get(o, word))
-                return unknown(name, o, ret_why);
-        return walk(ret, o, name, first, why, size, ret_why);
+        if (second->of_list || !json_object_get(o, second->name))
+                *ret = report;
+        return 0;
+}
+
+static int of_document(struct check_value *ret, const struct check_look *l, const char *document)
+{
+        struct check_look both = *l;
+        const json_t *o;
+        int r = is_of_report(&o, l, document);
+
+        if (r)
+                return r;
+        if (o)
+                return check_walk(ret, l, o, schema_of(l, "report"), 0);
+        both.others = json_object_get(get(l, "report"), document);
+        o = get(l, document);
+        return o ? check_walk(ret, &both, o, schema_of(l, document), 1) : -ENOENT;
+}
+
+int check_look_up(struct check_value *ret, const struct check_look *l)
+{
+        const struct check_name *name = l->name;
+        const char *word = name->steps[0].name;
+        const json_t *report;
+        size_t first;
+
+        if (name->function)
+                return of_op(ret, l);
+        for (size_t i = 0; i < N_NAMES; i++)
+                if (is_name(name, names[i].name))
+                        return short_name(ret, l, i);
+        for (size_t i = 0; i < N_SUMS; i++)
+                if (is_name(name, sums[i].name))
+                        return sum_up(ret, l, i);
+        for (size_t i = 0; i < N_DOCUMENTS && name->n > 1; i++)
+                if (!strcmp(word, documents[i]))
+                        return of_document(ret, l, documents[i]);
+        first = !strcmp(word, "report") && name->n > 1;
+        report = get(l, "report");
+        if (!report)
+                return -ENOENT;
+        if (!first && !json_object_get(report, word))
+                return unknown(l, report);
+        return check_walk(ret, l, report, schema_of(l, "report"), first);
 }

@@ -18,6 +18,21 @@ static const json_t *get(void *userdata, enum check_run run, const char *documen
         return userdata;
 }
 
+static const json_t *schema(void *userdata, const char *document)
+{
+        static json_t *o;
+
+        (void)userdata;
+        (void)document;
+        if (!o)
+                o = json_loads(
+                        "{\"properties\": {\"ops\": {\"items\": {\"$ref\": \"#\"}}, \"run\": "
+                        "{\"anyOf\": [{\"$ref\": \"#/properties/ops\"}, {\"type\": \"null\"}]}, "
+                        "\"self\": {\"additionalProperties\": {\"$ref\": \"#\"}}}}",
+                        0, NULL);
+        return o;
+}
+
 static void is_told(const char *why)
 {
         if (!why || !strstr(why, "column "))
@@ -41,12 +56,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (r)
                 is_told(why);
         if (!r && o) {
-                r = check_run(&result, c, &(struct check_source){get, o, true}, &why);
+                r = check_run(&result, c,
+                              &(struct check_source){get, o, true, n % 2 ? schema : NULL}, &why);
                 if (r)
                         is_told(why);
-                else if ((result.verdict == CHECK_UNKNOWN) !=
-                         (result.left.number != result.left.number ||
-                          result.right.number != result.right.number))
+                else if ((result.left.number != result.left.number ||
+                          result.right.number != result.right.number) &&
+                         result.verdict != CHECK_UNKNOWN)
+                        abort();
+                else if ((result.verdict == CHECK_UNKNOWN) != (result.why[0] != '\0'))
                         abort();
         }
         check_free(c);

@@ -17,10 +17,11 @@ def make_run(s, name="run", kind=None):
 
 def held(s, code, *args):
     run = s.infprof("check", "--json", *args, code=code)
-    equal(run.stderr, "", "stderr")
+    equal(run.stderr == "", code != 2, f"stderr: {run.stderr}")
     doc = json.loads(run.stdout)
     s.validate(doc, "doc/check.schema.json")
-    equal(len(doc["conditions"]), doc["passed"] + doc["failed"] + doc["unknown"], "all of them")
+    counts = {v: doc[k] for v, k in (("pass", "passed"), ("fail", "failed"), ("unknown", "unknown"), ("malformed", "malformed"))}
+    equal(counts, {v: sum(c["verdict"] == v for c in doc["conditions"]) for v in counts}, "counts")
     return doc
 
 
@@ -78,7 +79,10 @@ def conditions_from_a_file(s):
     equal(held(s, 0, path, "--file", s.path("gate"), "exit_code == 0")["passed"], 3, "passed")
     with open(s.path("gate"), "a", encoding="utf-8") as f:
         f.write("wal > 0s\n")
-    text = refused(s, 2, path, "--file", s.path("gate"))
+    run = s.infprof("check", path, "--file", s.path("gate"), code=2)
+    text = run.stderr
+    one_line(text, "of the third")
+    equal([line.split()[0] for line in run.stdout.splitlines()[1:]], ["pass", "pass"], "the others")
     check("gate:5: " in text and "column 1" in text and "near: wall" in text, text)
     check("No such file" in refused(s, 2, path, "--file", s.path("no")), "a file that is not there")
 
@@ -86,8 +90,11 @@ def conditions_from_a_file(s):
 @case
 def junit(s):
     path = make_run(s)
-    s.infprof("check", path, "--junit", s.path("j.xml"), "wall > 0s", "p99('a<b') < 1", code=2)
-    check(not os.path.exists(s.path("j.xml")), "nothing is written of conditions that make no sense")
+    s.infprof("check", path, "--junit", s.path("j.xml"), "wall > 0s", "p99('a<b') < 1", "lost != 0", code=2)
+    suite = ET.parse(s.path("j.xml")).getroot()
+    equal({k: suite.get(k) for k in ("tests", "failures", "errors")}, {"tests": "3", "failures": "1", "errors": "1"}, "counts")
+    equal([[e.tag for e in t] for t in suite.iter("testcase")], [[], ["error"], ["failure"]], "of each")
+    equal(suite.find(".//error").get("message"), "column 1: there is no op 'a<b'", "message")
     s.infprof("check", path, "--junit", s.path("j.xml"), "wall > 0s", "lost < 0", "mean(decode) < 1ns", code=1)
     suite = ET.parse(s.path("j.xml")).getroot()
     cases = {t.get("name"): t.find("failure") for t in suite.iter("testcase")}
@@ -98,11 +105,70 @@ def junit(s):
 
 
 @case
+def one_that_makes_no_sense_hides_no_other(s):
+    path = make_run(s)
+    with open(s.path("gate"), "w", encoding="utf-8") as f:
+        f.write("lost == 0\nwall <\n" + "x" * 5000 + "\nexit_code == 0\n")
+    args = (path, "wall > 0s", "nosuch(x) < 1", "lost != 0", "--file", s.path("gate"))
+    run = s.infprof("check", *args, code=2)
+    equal([line.split()[0] for line in run.stdout.splitlines()[1:]], ["pass", "pass", "pass", "FAIL"], "verdicts")
+    errors = run.stderr.splitlines()
+    equal(len(errors), 3, run.stderr)
+    for line, words in zip(errors, ("gate:2: wall <: column 7", "gate:3: xxx", "condition 2: nosuch(x) < 1: column 1: ")):
+        check(words in line, line)
+    doc = held(s, 2, *args)
+    equal([c["verdict"] for c in doc["conditions"]],
+          ["pass", "malformed", "malformed", "pass", "pass", "malformed", "fail"], "verdicts")
+    check("too long" in doc["conditions"][2]["why"] and "nosuch" in doc["conditions"][5]["why"], "why")
+
+
+@case
+def what_is_told_is_short(s):
+    path = make_run(s)
+    for condition in ("(" * 20000, "wall < 1s + " + "é" * 20000 + " + 1", "a" * 20000 + " < 1", "wall < 1" + "q" * 20000):
+        line = refused(s, 2, path, "wall < " + condition)
+        check(len(line) < 400, f"{len(line)} cells")
+        check("..." in line and "column " in line and "\ufffd" not in line, line)
+
+
+@case
+def a_mistyped_member_of_what_the_run_has_not_is_refused(s):
+    path = make_run(s)
+    report = json.loads(s.infprof("report", "--json", path).stdout)
+    equal(report["requests"], None, "this run has no requests")
+    check("near: success_rate" in refused(s, 2, path, "requests.sucess_rate >= 0.99"), "near")
+    equal(held(s, 1, path, "requests.success_rate >= 0.99")["unknown"], 1, "not known")
+    check("near: total" in refused(s, 2, path, "ledger.wall.totl_ns > 0"), "of other documents")
+
+
+@case
+def names_that_documents_and_the_report_share(s):
+    path = make_run(s, "memory", "--memory")
+    report = json.loads(s.infprof("report", "--json", path).stdout)
+    doc = held(s, 0, path, "memory.peak_bytes > 0", "memory.totals.peak_bytes == memory.peak_bytes", "spawns.total >= 0",
+               "memory.alloc_calls == report.memory.alloc_calls")
+    equal([doc["conditions"][i]["value"] for i in (0, 2)], [report["memory"]["peak_bytes"], report["spawns"]["total"]], "values")
+    check("near: peak_bytes" in refused(s, 2, path, "memory.peek_bytes > 0"), "near")
+    path = make_run(s)
+    report = json.loads(s.infprof("report", "--json", path).stdout)
+    doc = held(s, 0, path, "threads[0].calls == threads[0].calls" if "calls" in report["threads"][0] else
+               "threads[0].tid == report.threads[0].tid")
+    check(doc["conditions"][0]["value"] is not None, "of a thread")
+
+
+@case
+def an_op_that_the_baseline_has_not(s):
+    a, b = make_run(s, "a", "--memory"), make_run(s)
+    line = refused(s, 2, "--baseline", a, b, "p99('MUL_MAT') < baseline * 1.1")
+    check("column 18: there is no op 'MUL_MAT' in the baseline run" in line, line)
+
+
+@case
 def what_makes_no_sense_is_refused(s):
     path = make_run(s)
     for args, words in (
             ((path,), "which conditions?"),
-            ((path, "wall"), "no comparison"),
+            ((path, "wall"), "a comparison is expected"),
             ((path, "wall <"), "column 7"),
             ((path, "wall < 3"), "a time is compared with a number without unit"),
             ((path, "spwns.per_token < 1"), "near: spawns.per_token"),

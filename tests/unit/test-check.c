@@ -18,7 +18,10 @@ static const char *const documents[][2] = {
          "{\"run\": {\"id\": \"x\", \"duration_ns\": 2000000000, \"exit\": {\"code\": 3}}, "
          "\"self\": {\"lost\": 0, \"overhead_fraction\": 0.004},"
          "\"tokens\": {\"per_second\": 50.0, \"ttft_ns\": 120000000, \"p50_ns\": 19000000, "
-         "\"p99_ns\": 25000000, \"mean_ns\": null}, \"ops\": ["
+         "\"p99_ns\": 25000000, \"mean_ns\": null}, \"requests\": null, \"counters\": "
+         "[{\"name\": \"full\", \"value\": 9223372036854775807, \"bytes\": 9223372036854775807}], "
+         "\"memory\": {\"peak_bytes\": 7, \"totals\": {\"calls\": 1}}, \"spawns\": {\"total\": 9}, "
+         "\"threads\": [{\"share\": 0.5}], \"ops\": ["
          "{\"name\": \"MUL_MAT\", \"p99_ns\": 1500, \"calls\": 64, \"share\": 0.6, \"gflops\": "
          "null},"
          "{\"name\": \"RMS_NORM+MUL\", \"p99_ns\": 800, \"calls\": 32, \"share\": 0.1}]}"},
@@ -28,6 +31,7 @@ static const char *const documents[][2] = {
         {"spawns", "{\"tokens\": 100, \"sites\": [{\"count\": 3}, {\"count\": 2}]}"},
         {"ledger",
          "{\"overhead_factor\": 1.5, \"own\": [{\"row\": \"barrier\", \"share\": 0.25}]}"},
+        {"threads", "{\"cpus\": null, \"threads\": [{\"share\": 0.25}]}"},
         {"explain", "{\"findings\": [{\"id\": \"spin-wait\"}]}"},
 };
 #define N_DOCUMENTS (sizeof(documents) / sizeof(documents[0]))
@@ -64,7 +68,29 @@ static const json_t *get(void *userdata, enum check_run run, const char *documen
         return NULL;
 }
 
-static struct check_source source = {get, NULL, true};
+static const char of_report[] =
+        "{\"properties\": {\"requests\": {\"anyOf\": [{\"$ref\": \"#/$defs/requests\"}, {\"type\": "
+        "\"null\"}]}, \"tokens\": {\"properties\": {\"p10_ns\": {}}}, \"run\": {\"properties\": "
+        "{\"exit\": {\"oneOf\": [{\"properties\": {\"code\": {}}}, {\"properties\": {\"signal\": "
+        "{}}}]}}}}, \"$defs\": {\"requests\": {\"properties\": {\"success_rate\": {\"type\": "
+        "\"number\"}, \"by\": {\"additionalProperties\": {\"properties\": {\"total\": {}}}}, "
+        "\"list\": "
+        "{\"items\": {\"properties\": {\"total\": {}}}}}}}}";
+
+static const json_t *schema(void *userdata, const char *document)
+{
+        static json_t *o;
+
+        (void)userdata;
+        if (strcmp(document, "report") != 0)
+                return NULL;
+        if (!o)
+                o = json_loads(of_report, 0, NULL);
+        assert_non_null(o);
+        return o;
+}
+
+static struct check_source source = {get, NULL, true, schema};
 
 static struct check_result result_of(const char *text)
 {
@@ -113,7 +139,22 @@ static void conditions_hold_or_not(void **state)
                 {"-(2 - 5) * 2 - 1 == 1e1 / 2", CHECK_PASSED, 5, 5},
                 {"2 - 3 - 4 == -5", CHECK_PASSED, -5, -5},
                 {"ttft - 0 < 200ms", CHECK_PASSED, 120e6, 200e6},
+                /* of the document, else of the report */
+                {"memory.totals.live_bytes == 1KiB", CHECK_PASSED, 1024, 1024},
+                {"memory.peak_bytes < 1MiB", CHECK_PASSED, 7, 0x1p20},
+                {"spawns.total == 9", CHECK_PASSED, 9, 9},
+                {"threads[0].share == 1/2", CHECK_PASSED, 0.5, 0.5},
+                {"threads.threads[0].share == 1/4", CHECK_PASSED, 0.25, 0.25},
+                {"report.memory.totals.calls == 1", CHECK_PASSED, 1, 1},
+                /* what might be there */
+                {"requests.success_rate >= 0.99", CHECK_UNKNOWN, NAN, 0.99},
+                {"requests.by.anything.total >= 1", CHECK_UNKNOWN, NAN, 1},
+                {"requests.list[3].total >= 1", CHECK_UNKNOWN, NAN, 1},
+                {"run.exit.signal == 9", CHECK_UNKNOWN, NAN, 9},
+                {"tokens.p10_ns < 1ms", CHECK_UNKNOWN, NAN, 1e6},
                 /* not known */
+                {"1e200 * 1e200 > 1", CHECK_UNKNOWN, NAN, 1},
+                {"1e200 * 1e200 - 1e200 * 1e200 < 1", CHECK_UNKNOWN, NAN, 1},
                 {"mean(decode) < 20ms", CHECK_UNKNOWN, NAN, 20e6},
                 {"gflops(MUL_MAT) > 3", CHECK_UNKNOWN, NAN, 3},
                 {"max('RMS_NORM+MUL') < 3ms", CHECK_UNKNOWN, NAN, 3e6},
@@ -162,6 +203,8 @@ static void what_makes_no_sense_is_told_where_it_is(void **state)
         is_wrong("wall", "column 5: a comparison is expected");
         is_wrong("wall < 3s 4", "column 11: the end is expected");
         is_wrong("wall < 3parsecs", "column 9: 'parsecs' is no unit");
+        is_wrong("wall < 1e400", "column 8: the number is too large");
+        is_wrong("wall < 1e308 min", "column 8: the number is too large");
         is_wrong("wall < 0x3", "column 8: a number is expected");
         is_wrong("p99(decode < 3ms", "column 12: ')' is expected");
         is_wrong("p99('decode) < 3ms", "column 5: the quote is not closed");
@@ -176,9 +219,62 @@ static void what_makes_no_sense_is_told_where_it_is(void **state)
         is_wrong("baseline < baseline", "column 1: baseline stands on both sides");
         is_wrong("run.id < 3", "column 1: run.id is no number");
         is_wrong("ops < 3", "column 1: ops is no number");
+        is_wrong("p99(MUL_MAT) < baseline",
+                 "column 16: there is no op 'MUL_MAT' in the baseline run");
+        is_wrong("wall > 0s + baseline(p99(MUL_MAT))",
+                 "column 22: there is no op 'MUL_MAT' in the");
+        is_wrong("p98(MUL_MAT) < baseline", "column 1: there is no function 'p98'");
+        is_wrong("p99(token) < baseline", "column 1: there is no op 'token'");
         source.has_baseline = false;
         is_wrong("wall < 2 * baseline", "column 12: there is no baseline");
         source.has_baseline = true;
+}
+
+/* A counter at the end of its range is at least so much. */
+static void bounds_are_not_taken_for_figures(void **state)
+{
+        static const struct {
+                const char *text;
+                enum check_verdict verdict;
+                enum check_bound left, right;
+        } rows[] = {
+                {"counters[full].value > 5", CHECK_PASSED, CHECK_AT_LEAST, 0},
+                {"counters[full].value < 5", CHECK_FAILED, CHECK_AT_LEAST, 0},
+                {"counters[full].value < 1e19", CHECK_UNKNOWN, CHECK_AT_LEAST, 0},
+                {"counters[full].value > 1e19", CHECK_UNKNOWN, CHECK_AT_LEAST, 0},
+                {"counters[full].value >= counters[full].value", CHECK_UNKNOWN, CHECK_AT_LEAST,
+                 CHECK_AT_LEAST},
+                {"counters[full].value != 5", CHECK_PASSED, CHECK_AT_LEAST, 0},
+                {"counters[full].value == 5", CHECK_FAILED, CHECK_AT_LEAST, 0},
+                {"counters[full].value == 1e19", CHECK_UNKNOWN, CHECK_AT_LEAST, 0},
+                {"5 < counters[full].value", CHECK_PASSED, 0, CHECK_AT_LEAST},
+                {"1e19 < counters[full].value / 2 + 1", CHECK_UNKNOWN, 0, CHECK_AT_LEAST},
+                {"1 - counters[full].value < 0", CHECK_PASSED, CHECK_AT_MOST, 0},
+                {"-counters[full].value > -1e19", CHECK_UNKNOWN, CHECK_AT_MOST, 0},
+                {"counters[full].value * -2 > 0", CHECK_FAILED, CHECK_AT_MOST, 0},
+                {"1 / counters[full].value < 1", CHECK_PASSED, CHECK_AT_MOST, 0},
+                {"1 / counters[full].value > 1e-30", CHECK_UNKNOWN, CHECK_AT_MOST, 0},
+                {"counters[full].value - counters[full].value < 5", CHECK_UNKNOWN, 0, 0},
+                {"counters[full].bytes > 1TiB", CHECK_PASSED, CHECK_AT_LEAST, 0},
+        };
+        char buf[CHECK_VALUE_SIZE];
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct check_result r = result_of(rows[i].text);
+
+                if (r.verdict != rows[i].verdict || r.left.bound != rows[i].left ||
+                    r.right.bound != rows[i].right)
+                        fail_msg("%s: verdict %d, bounds %d and %d", rows[i].text, r.verdict,
+                                 r.left.bound, r.right.bound);
+                assert_int_equal(r.verdict == CHECK_UNKNOWN, r.why[0] != '\0');
+        }
+        assert_string_equal(
+                check_value_text(buf, (struct check_value){3, CHECK_PLAIN, CHECK_AT_LEAST}),
+                "at least 3");
+        assert_string_equal(
+                check_value_text(buf, (struct check_value){-1536, CHECK_BYTES, CHECK_AT_MOST}),
+                "at most -1.50KiB");
 }
 
 static void names_that_are_near_are_offered(void **state)
@@ -193,6 +289,13 @@ static void names_that_are_near_are_offered(void **state)
         is_wrong("memory.totals.peek_bytes < 1B", "near: peak_bytes");
         is_wrong("ledger.own[barier].share < 1", "near: barrier");
         is_wrong("xyzzy < 1", "there is no quantity 'xyzzy'");
+        is_wrong("memory.peek_bytes < 1B", "there is no member 'peek_bytes'; near: peak_bytes");
+        is_wrong("spawns.totl < 1", "near: total");
+        is_wrong("requests.sucess_rate > 0", "no member 'sucess_rate'; near: success_rate");
+        is_wrong("requests.list[0].totl > 0", "no member 'totl'; near: total");
+        is_wrong("requests.by.x.totl > 0", "no member 'totl'; near: total");
+        is_wrong("requests.success_rate.x > 0", "no member 'x'");
+        is_wrong("run.exit.sgnal == 9", "no member 'sgnal'; near: signal");
         memset(deep, '(', sizeof(deep) - 1);
         deep[sizeof(deep) - 1] = '\0';
         is_wrong(deep, "nested too deeply");
@@ -201,6 +304,7 @@ static void names_that_are_near_are_offered(void **state)
         memset(deep, 'a', sizeof(deep) - 1);
         memcpy(deep + sizeof(deep) - 5, " < 1", 4);
         is_wrong(deep, "there is no quantity");
+        is_wrong(deep, "aaa...'");
 }
 
 static void values_are_told_with_their_unit(void **state)
@@ -227,6 +331,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(conditions_hold_or_not),
                 cmocka_unit_test(what_makes_no_sense_is_told_where_it_is),
+                cmocka_unit_test(bounds_are_not_taken_for_figures),
                 cmocka_unit_test(names_that_are_near_are_offered),
                 cmocka_unit_test(values_are_told_with_their_unit),
         };
