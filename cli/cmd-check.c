@@ -30,22 +30,21 @@ static void usage(void)
              "\n"
              "Holds a run against conditions, as a gate:\n"
              "\n"
-             "    infprof check 'p99(decode) < 20ms' 'alloc.per_token == 0' 'spawns.per_token < "
-             "0.01'\n"
+             "    infprof check 'p99(decode) < 20ms' 'spawns.per_token < 0.01'\n"
              "    infprof check --baseline A B 'tokens_per_second >= baseline * 0.97'\n"
              "\n"
-             "RUN is an id, a run file, the pid of an engine that runs, or latest (the default).\n"
+             "RUN is an id, a run file, the pid of an engine that runs, or latest (default).\n"
              "Quantities, functions and units are in infprof(1).\n"
              "\n"
              "  -f, --file FILE      conditions from FILE, one a line; # begins a comment\n"
              "  -b, --baseline RUN   the run that `baseline` is of\n"
-             "      --junit FILE     the results also as JUnit XML (- is stdout, instead of the "
-             "table)\n"
+             "      --junit FILE     the results also as JUnit XML (-: to stdout, no table)\n"
              "  -j, --json           the whole document (infprof.check/1)\n"
              "  -h, --help           this help\n"
              "\n"
-             "Exit codes: 0 all are met, 1 one is not, or is not known, 2 usage, or one makes no\n"
-             "sense (the others are looked at), 3 there is no such run, or it cannot be read.");
+             "Exit codes: 0 all are met, 1 one is not, or is not known, 2 usage, or one makes\n"
+             "no sense (the others are looked at), 3 there is no such run, or it cannot be\n"
+             "read.");
 }
 
 static bool is_condition(const char *s)

@@ -169,8 +169,8 @@ int check_run(struct check_result *ret, const struct check *c, const struct chec
                 result.verdict = check_value_compare(result.left, c->comparison, result.right);
                 if (result.verdict == CHECK_UNKNOWN)
                         snprintf(result.why, sizeof(result.why),
-                                 "a counter is at the end of its range: more than that it is %s "
-                                 "so much is not known",
+                                 "a counter is at the end of its range: it is %s so much, and how "
+                                 "much is not known",
                                  result.left.bound == CHECK_AT_MOST ||
                                                  (!result.left.bound &&
                                                   result.right.bound == CHECK_AT_MOST)

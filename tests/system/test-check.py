@@ -3,6 +3,7 @@
 
 import json
 import os
+import sqlite3
 import xml.etree.ElementTree as ET
 
 from harness import case, check, equal, main, near, one_line
@@ -154,6 +155,18 @@ def names_that_documents_and_the_report_share(s):
     doc = held(s, 0, path, "threads[0].calls == threads[0].calls" if "calls" in report["threads"][0] else
                "threads[0].tid == report.threads[0].tid")
     check(doc["conditions"][0]["value"] is not None, "of a thread")
+
+
+@case
+def a_counter_at_its_end_is_at_least_so_much(s):
+    path = make_run(s)
+    with sqlite3.connect(path) as db:
+        db.execute("INSERT INTO counter VALUES (0, 0, 'full', 9223372036854775807, 3)")
+    db.close()
+    doc = held(s, 1, path, "counters[full].total > 5", "counters[full].total < 5", "counters[full].total < 1e30")
+    equal([c["verdict"] for c in doc["conditions"]], ["pass", "fail", "unknown"], "verdicts")
+    equal({c["value_is"] for c in doc["conditions"]}, {"at least"}, "what the value is")
+    check("at least 9.2" in s.infprof("check", path, "counters[full].total > 5").stdout, "for people")
 
 
 @case
