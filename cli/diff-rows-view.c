@@ -261,7 +261,7 @@ bool diff_print_figures(const struct view *v, size_t rows, const json_t *documen
                                  plain ? "" : ": ", text_string(o, "name", "?"));
                         table_add(t, (const char *[]){c.a, c.b, c.delta, c.ratio, mark(o), name});
                 }
-        view_heading(v, "figures");
+        view_heading(v, "figures; of several runs, medians");
         ok = screen_table(v, t);
         table_free(t);
         screen_say_more(v, rows, n, "figure");
