@@ -16,111 +16,12 @@
 #undef infprof_begin
 #undef infprof_end
 
-#define SLOTS     4096u
 #define FAR_BYTES 4096u /* where the end of a stack is not known, it is taken to be so far */
-
-/* Ops by the names of markers. Entries stay. */
-static struct slot {
-        uint64_t hash; /* 0: free; stored last */
-        uint32_t op;
-} slots[SLOTS];
-static uint32_t lock, other_op;
 
 /* Markers open on the thread that forks, so that the child may end what it did not begin. */
 static uint32_t open_at_fork, inherited;
 
 #define HERE ((uint64_t)(uintptr_t)__builtin_frame_address(0))
-
-static uint64_t hash_of(const char *name)
-{
-        uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a */
-
-        for (; *name; name++)
-                h = (h ^ (uint8_t)*name) * 0x100000001b3ull;
-        return h ? h : 1;
-}
-
-static const char *name_of_op(uint32_t op)
-{
-        return ifp_seg->names + ifp_seg->ops[op].name;
-}
-
-/* The op of a name, or 0. *ret_slot: where it is, or belongs. */
-static uint32_t find(const char *name, uint64_t hash, uint32_t *ret_slot)
-{
-        uint32_t at = (uint32_t)(hash >> 52);
-
-        for (uint32_t n = 0; n < SLOTS; n++, at = (at + 1) % SLOTS) {
-                uint64_t have = __atomic_load_n(&slots[at].hash, __ATOMIC_ACQUIRE);
-
-                if (!have)
-                        break;
-                if (have == hash && !ifp_strcmp(name_of_op(slots[at].op), name))
-                        return slots[at].op;
-        }
-        *ret_slot = at;
-        return 0;
-}
-_Static_assert(SLOTS == 1u << 12 && IFP_MAX_MARKERS < SLOTS, "find");
-
-static uint32_t other(void)
-{
-        if (!other_op)
-                other_op = ifp_op("(other markers)", NULL, NULL, IFP_KIND_MARKER, false, 0);
-        return other_op;
-}
-
-/* Its signal handlers do nothing: they would wait for the lock that it holds. */
-static uint32_t add(struct ifp_tls *tls, const char *name, uint64_t hash)
-{
-        uint16_t busy = tls->busy++;
-        uint32_t at = 0, op;
-
-        ifp_lock(&lock);
-        op = find(name, hash, &at);
-        if (!op && ifp_seg->live.n_markers < IFP_MAX_MARKERS) {
-                op = ifp_op(name, NULL, NULL, IFP_KIND_MARKER, false, 0);
-                if (op == IFP_OP_OTHER) {
-                        op = 0;
-                } else {
-                        slots[at].op = op;
-                        __atomic_store_n(&slots[at].hash, hash, __ATOMIC_RELEASE);
-                        ifp_seg->live.n_markers++;
-                }
-        }
-        if (!op)
-                op = other();
-        ifp_unlock(&lock);
-        tls->busy = busy;
-        return op;
-}
-
-const char *ifp_told_name(const char *name, char buf[IFP_TOLD_NAME])
-{
-        if (!name || !*name)
-                return "(no name)";
-        return name[ifp_strcpy(buf, name, IFP_TOLD_NAME)] ? buf : name;
-}
-
-static uint32_t op_of(struct ifp_tls *tls, const char *name)
-{
-        char buf[IFP_TOLD_NAME];
-        uint64_t hash = hash_of(name = ifp_told_name(name, buf));
-        uint32_t at, op = find(name, hash, &at);
-
-        return op ? op : add(tls, name, hash);
-}
-
-/* Of one that was begun; 0: none of this name was. */
-static uint32_t op_of_begun(const char *name)
-{
-        char buf[IFP_TOLD_NAME];
-        uint32_t at, op;
-
-        name = ifp_told_name(name, buf);
-        op = find(name, hash_of(name), &at);
-        return op ? op : other_op;
-}
 
 static struct ifp_lane *settle(struct ifp_tls *tls)
 {
@@ -183,7 +84,7 @@ static void begin(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op, uint6
 {
         struct ifp_open *o;
 
-        if (IFP_UNLIKELY(op == other_op))
+        if (IFP_UNLIKELY(op == ifp_marker_other))
                 __atomic_fetch_add(&ifp_seg->live.markers_refused, 1, __ATOMIC_RELAXED);
         if (IFP_UNLIKELY(tls->crowd)) {
                 __atomic_fetch_add(&lane->time[op][ifp_phase].untimed, 1, __ATOMIC_RELAXED);
@@ -212,7 +113,7 @@ static inline struct ifp_open *push_fast(struct ifp_tls *tls, struct ifp_lane *l
         uint64_t around = lane->top, offset = around + sizeof(struct ifp_open), reach;
         struct ifp_open *o = ifp_open_at(lane, offset);
 
-        if (IFP_UNLIKELY(tls->fast != lane || op == other_op ||
+        if (IFP_UNLIKELY(tls->fast != lane || op == ifp_marker_other ||
                          offset >= IFP_MAX_OPEN * sizeof(*o)))
                 return NULL;
         if (around) {
@@ -408,7 +309,7 @@ static uint32_t op_at(struct ifp_tls *tls, struct infprof_site *site)
 
         if (IFP_LIKELY(op && op < IFP_MAX_OPS))
                 return op;
-        op = op_of(tls, site->name);
+        op = ifp_marker_op(tls, site->name);
         note_at(site, op);
         return ifp_seg->switches[op] ? op : 0;
 }
@@ -420,8 +321,8 @@ static uint32_t op_ended_at(struct infprof_site *site)
 
         if (IFP_LIKELY(op && op < IFP_MAX_OPS))
                 return op;
-        op = op_of_begun(site->name);
-        if (op != other_op)
+        op = ifp_marker_op_begun(site->name);
+        if (op != ifp_marker_other)
                 note_at(site, op);
         return op;
 }
@@ -463,7 +364,7 @@ IFP_EXPORT void infprof_begin(const char *name)
 {
         struct ifp_tls *tls = &ifp_tls;
         struct ifp_lane *lane = lane_for(tls);
-        uint32_t op = lane ? op_of(tls, name) : 0;
+        uint32_t op = lane ? ifp_marker_op(tls, name) : 0;
 
         if (lane && ifp_seg->switches[op])
                 begin(tls, lane, op, HERE);
@@ -476,7 +377,7 @@ IFP_EXPORT void infprof_end(const char *name)
 
         if (!ifp_seg || !lane || tls->busy || ifp_off || is_of_parent())
                 return;
-        end(tls, lane, op_of_begun(name), HERE);
+        end(tls, lane, ifp_marker_op_begun(name), HERE);
 }
 
 struct ifp_lane *ifp_told_lane(struct ifp_tls *tls)
@@ -511,7 +412,7 @@ void ifp_markers_fork(bool about_to)
 
 void ifp_markers_after_fork(void)
 {
-        lock = 0;
+        ifp_marker_names_after_fork();
         inherited += open_at_fork; /* this may be called twice */
         open_at_fork = 0;
 }

@@ -6,6 +6,13 @@
 
 #pragma GCC visibility push(hidden)
 
+/* The op of a name, which is added where it is new (marker-names.c). */
+uint32_t ifp_marker_op(struct ifp_tls *tls, const char *name);
+/* Of one that was begun; 0: none of this name was. */
+uint32_t ifp_marker_op_begun(const char *name);
+extern uint32_t ifp_marker_other; /* of those that found no room; 0: none so far */
+void ifp_marker_names_after_fork(void);
+
 /* A marker was closed that did not end: `o` is a copy of its entry. */
 void ifp_marker_left(struct ifp_lane *lane, const struct ifp_open *o, uint64_t dur);
 
