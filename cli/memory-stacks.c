@@ -207,7 +207,7 @@ bool memory_print_leaks(const struct memory_view *m)
                         ? "allocated between the marks and not freed, less what was freed of before"
                 : ended ? "never freed"
                         : "in use now",
-                view_bytes(exact, totals, windowed ? "growth_bytes" : "live_bytes"));
+                view_bytes(exact, totals, "growth_bytes")); /* as stacks: of all processes */
         if (isnan(bytes))
                 return true;
         if (bytes == 0 && text_number(leaks, "objects") == 0) {

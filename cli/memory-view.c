@@ -93,8 +93,8 @@ static void print_totals(const struct memory_view *m)
                          view_bytes(a, t, "live_bytes"), view_bytes(b, t, "growth_bytes"));
         else
                 view_say(&m->v, "live", "%s%s; peak %s%s", view_bytes(a, t, "live_bytes"),
-                         several ? " in all processes" : "", view_bytes(b, t, "peak_bytes"),
-                         several ? " in one" : "");
+                         several ? " at the end" : "", view_bytes(b, t, "peak_bytes"),
+                         several ? ", in the process that had most" : "");
         if (text_number(t, "maps") > 0 || text_number(t, "unmaps") > 0)
                 view_say(&m->v, "mapped", "%s in %s call%s; unmapped %s",
                          view_bytes(a, t, "mapped_bytes"), view_count(b, t, "maps"),

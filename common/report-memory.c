@@ -48,24 +48,33 @@ static json_t *build_window(const struct memory *m)
         return o;
 }
 
-/*
- * What each process held when the window ended, or when it ended itself, summed. It is not what was
- * allocated less what was freed: a fork child begins with its parent's blocks, and may free them.
- */
-static int64_t live_at_the_end(const struct memory *m)
+/* The process that had most at one time, of those that had begun when the window ended. */
+static const struct runfile_process *largest(const struct memory *m)
 {
-        int64_t sum = 0;
+        const struct runfile_process *most = NULL;
 
         for (size_t i = 0; i < m->model.n_processes; i++)
-                if (m->processes[i].to.kind == BOUND_ALL)
-                        sum = sum_i64(sum, m->model.processes[i].live_bytes);
-        for (size_t i = 0; i < m->n_marks; i++) {
-                const struct bound *to = &m->processes[m->marks[i].process].to;
+                if (m->processes[i].to.kind != BOUND_NOTHING)
+                        most = model_larger(most, &m->model.processes[i]);
+        return most;
+}
 
-                if (to->kind == BOUND_MARK && to->mark == m->marks[i].mark)
-                        sum = sum_i64(sum, m->marks[i].live_bytes);
-        }
-        return sum;
+/*
+ * What that process held when the window ended, or when it ended itself. It is not what was
+ * allocated less what was freed: a fork child begins with its parent's blocks, and may free them.
+ * Nor is it a sum over processes, which would have those blocks several times.
+ */
+static int64_t live_at_the_end(const struct memory *m, const struct runfile_process *most)
+{
+        const struct bound *to = most ? &m->processes[most - m->model.processes].to : NULL;
+
+        if (!to || to->kind == BOUND_ALL)
+                return to ? most->live_bytes : 0;
+        for (size_t i = 0; i < m->n_marks; i++)
+                if (&m->processes[m->marks[i].process].to == to && to->kind == BOUND_MARK &&
+                    to->mark == m->marks[i].mark)
+                        return m->marks[i].live_bytes;
+        return 0;
 }
 
 static json_t *build_totals(const struct memory *m)
@@ -74,7 +83,9 @@ static json_t *build_totals(const struct memory *m)
         struct memory_alloc all = {0};
         struct runfile_alloc sum;
         json_t *o = json_object();
-        int64_t live = live_at_the_end(m), peak = 0;
+        const struct runfile_process *most = largest(m);
+        int64_t live = live_at_the_end(m, most), peak = most ? model_peak_bytes(most) : 0,
+                all_live = 0;
 
         for (size_t i = 0; i < (m->model.n_ops + 1) * IFP_N_PHASES; i++) {
                 alloc_add(&all.to, &m->allocs[i].to);
@@ -83,15 +94,16 @@ static json_t *build_totals(const struct memory *m)
         for (size_t i = 0; i < m->model.n_processes; i++) {
                 const struct runfile_process *p = &m->model.processes[i];
 
+                all_live = sum_i64(all_live, p->live_bytes);
                 unmaps = sum_u64(unmaps, p->unmaps);
                 unmapped = sum_u64(unmapped, p->unmapped_bytes);
                 failed = sum_u64(failed, p->maps_failed);
-                peak = p->peak_bytes > peak ? p->peak_bytes : peak;
         }
         sum = memory_in_window(&all);
         put_alloc(o, &sum);
         report_set(o, "live_bytes", json_integer(live));
-        report_set(o, "growth_bytes", json_integer(m->windowed ? report_net_bytes(&sum) : live));
+        report_set(o, "growth_bytes",
+                   json_integer(m->windowed ? report_net_bytes(&sum) : all_live));
         report_set(o, "peak_bytes", m->windowed ? json_null() : json_integer(peak));
         report_set(o, "unmaps", report_integer_or_null(!m->windowed, unmaps));
         report_set(o, "unmapped_bytes", report_integer_or_null(!m->windowed, unmapped));

@@ -164,6 +164,17 @@ static int compare_process(const void *key, const void *item)
         return index < p->index ? -1 : index > p->index;
 }
 
+int64_t model_peak_bytes(const struct runfile_process *p)
+{
+        return p->peak_bytes > p->live_bytes ? p->peak_bytes : p->live_bytes;
+}
+
+const struct runfile_process *model_larger(const struct runfile_process *first,
+                                           const struct runfile_process *second)
+{
+        return first && model_peak_bytes(first) >= model_peak_bytes(second) ? first : second;
+}
+
 const struct runfile_process *model_process(const struct model *m, uint32_t index)
 {
         return m->n_processes ? bsearch(&index, m->processes, m->n_processes, sizeof(*m->processes),

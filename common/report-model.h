@@ -131,6 +131,13 @@ uint64_t sum_u64(uint64_t a, uint64_t b);
 int64_t sum_i64(int64_t a, int64_t b);
 
 const struct runfile_process *model_process(const struct model *m, uint32_t index);
+
+/* The most that was live in a process at one time: what it ended with, at least. */
+int64_t model_peak_bytes(const struct runfile_process *p);
+
+/* Of these two the one that had more at one time, else the first; NULL: none, as yet. */
+const struct runfile_process *model_larger(const struct runfile_process *first,
+                                           const struct runfile_process *second);
 /* Its place in `processes`; SIZE_MAX and a reason: there is none. */
 size_t model_process_index(const struct model *m, const struct runfile *rf, const char *table,
                            uint32_t process, char **why);

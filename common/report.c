@@ -297,25 +297,25 @@ static json_t *build_spawns(struct model *m)
         return o;
 }
 
+/*
+ * Live and peak are of one process, so that they can be compared: a fork child begins with all that
+ * its parent has, and processes that came one after another never held what they add up to.
+ */
 static json_t *build_memory(const struct report *r)
 {
         const struct runfile_alloc *a = &r->totals.alloc;
-        int64_t live = 0, peak = 0;
+        const struct runfile_process *most = NULL;
         json_t *o = json_object();
 
-        for (size_t i = 0; i < r->model.n_processes; i++) {
-                const struct runfile_process *p = &r->model.processes[i];
-
-                live = sum_i64(live, p->live_bytes);
-                peak = p->peak_bytes > peak ? p->peak_bytes : peak;
-        }
+        for (size_t i = 0; i < r->model.n_processes; i++)
+                most = model_larger(most, &r->model.processes[i]);
         report_set(o, "alloc_calls", report_integer(a->calls));
         report_set(o, "free_calls", report_integer(a->frees));
         report_set(o, "alloc_bytes", report_integer(a->asked_bytes));
         report_set(o, "usable_bytes", report_integer(a->usable_bytes));
         report_set(o, "freed_bytes", report_integer(a->freed_bytes));
-        report_set(o, "live_bytes", json_integer(live));
-        report_set(o, "peak_bytes", json_integer(peak));
+        report_set(o, "live_bytes", json_integer(most ? most->live_bytes : 0));
+        report_set(o, "peak_bytes", json_integer(most ? model_peak_bytes(most) : 0));
         report_set(o, "failed_calls", report_integer(a->failed));
         report_set(o, "maps", report_integer(a->maps));
         report_set(o, "mapped_bytes", report_integer(a->mapped_bytes));

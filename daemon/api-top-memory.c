@@ -151,28 +151,34 @@ static json_t *build_phases(const struct top_scope *s)
         return list;
 }
 
-/* Live bytes second by second, of the processes that live, else of all: theirs are the last. */
-static json_t *build_course(const struct top_scope *s)
+/* As the report does: a sum would have what a fork child began with twice. */
+const struct process *top_largest(const struct top_scope *s)
 {
-        int64_t bytes[PROCESS_SPARK] = {0};
-        uint32_t known[PROCESS_SPARK] = {0};
-        json_t *list = json_array();
-        bool any_live = false;
+        const struct process *most = NULL;
 
-        for (const struct process *p = s->server->processes; p; p = p->next)
-                any_live |= top_is_shown(s, p) && p->state == PROCESS_LIVE;
         for (const struct process *p = s->server->processes; p; p = p->next) {
-                uint32_t n = p->n_ticks < PROCESS_SPARK ? p->n_ticks : PROCESS_SPARK;
+                int more = most ? (p->state == PROCESS_LIVE) - (most->state == PROCESS_LIVE) : 1;
 
-                if (!top_is_shown(s, p) || (any_live && p->state != PROCESS_LIVE))
-                        continue;
-                for (uint32_t t = PROCESS_SPARK - n; t < PROCESS_SPARK; t++) {
-                        bytes[t] += p->rates.live_bytes[(p->spark_at + 1 + t) % PROCESS_SPARK];
-                        known[t]++;
-                }
+                if (top_is_shown(s, p) &&
+                    (more > 0 || (!more && p->now.peak_bytes > most->now.peak_bytes)))
+                        most = p;
         }
-        for (uint32_t t = 0; t < PROCESS_SPARK; t++)
-                json_array_append_new(list, known[t] ? json_integer(bytes[t]) : json_null());
+        return most;
+}
+
+/* Live bytes of a process, second by second. */
+static json_t *build_course(const struct process *p)
+{
+        uint32_t n = !p ? 0 : p->n_ticks < PROCESS_SPARK ? p->n_ticks : PROCESS_SPARK;
+        json_t *list = json_array();
+
+        for (uint32_t t = 0; t < PROCESS_SPARK; t++) {
+                uint32_t at = p ? (p->spark_at + 1 + t) % PROCESS_SPARK : 0;
+
+                json_array_append_new(list, t < PROCESS_SPARK - n
+                                                    ? json_null()
+                                                    : json_integer(p->rates.live_bytes[at]));
+        }
         return list;
 }
 
@@ -220,7 +226,7 @@ json_t *top_memory(const struct top_scope *s)
 {
         struct token_counts tokens = {0};
         struct row row = {0};
-        int64_t peak = 0;
+        const struct process *largest = top_largest(s);
         json_t *o;
 
         for (const struct process *p = s->server->processes; p; p = p->next) {
@@ -232,8 +238,6 @@ json_t *top_memory(const struct top_scope *s)
                         tally_figures_add(&row.sum, &p->total[k]);
                 for (uint32_t phase = 0; phase < IFP_N_PHASES; phase++)
                         add_rates(&row, p, &p->rates.phases[phase]);
-                if (p->now.peak_bytes > peak)
-                        peak = p->now.peak_bytes;
                 if (!t || p->state != PROCESS_LIVE)
                         continue;
                 tokens.n += t->n;
@@ -241,13 +245,14 @@ json_t *top_memory(const struct top_scope *s)
                 tokens.asked_bytes += t->asked_bytes;
         }
         o = json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "peak_bytes",
-                      (json_int_t)peak, "calls", (json_int_t)row.sum.alloc_calls, "asked_bytes",
+                      (json_int_t)(largest ? largest->now.peak_bytes : 0), "calls",
+                      (json_int_t)row.sum.alloc_calls, "asked_bytes",
                       (json_int_t)row.sum.asked_bytes, "frees", (json_int_t)row.sum.frees,
                       "failed_calls", (json_int_t)row.sum.alloc_failed, "calls_per_token",
                       top_real(tokens.n ? (double)tokens.calls / (double)tokens.n : NAN),
                       "bytes_per_token",
                       top_real(tokens.n ? (double)tokens.asked_bytes / (double)tokens.n : NAN),
-                      "live_spark", build_course(s), "ops", build_ops(s), "phases",
+                      "live_spark", build_course(largest), "ops", build_ops(s), "phases",
                       build_phases(s));
         set_rates(o, &row);
         json_object_set_new(o, "heap_interval_bytes", top_heap_interval(s));

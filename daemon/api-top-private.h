@@ -76,6 +76,9 @@ json_t *top_ledger(const struct top_scope *s);
 
 /* daemon/api-top-memory.c: the member "memory" */
 json_t *top_memory(const struct top_scope *s);
+/* Of those that live (of all, where none does) the one that had most at one time; NULL: no process.
+ */
+const struct process *top_largest(const struct top_scope *s);
 
 /* daemon/api-top-sites.c: its members "heap_interval_bytes" and "sites" */
 json_t *top_heap_interval(const struct top_scope *s);

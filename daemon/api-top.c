@@ -345,7 +345,9 @@ static json_t *build_now(const struct view *v)
         uint64_t decoded = 0, first = 0, threads = 0, resident = 0;
         const struct process *busiest = NULL;
         bool has_tokens = false;
-        int64_t live_bytes = 0;
+        const struct process *largest = top_largest(&v->scope);
+        int64_t live_bytes =
+                largest && largest->state == PROCESS_LIVE ? largest->now.live_bytes : 0;
 
         for (const struct process *p = v->scope.server->processes; p; p = p->next) {
                 const struct ifp_header *h = &p->segment.header;
@@ -366,7 +368,6 @@ static json_t *build_now(const struct view *v)
                 if (p->state != PROCESS_LIVE)
                         continue;
                 threads += p->now.threads_live;
-                live_bytes += p->now.live_bytes;
                 resident += procfs_resident_bytes(p->pid);
         }
         return json_pack(

@@ -2,6 +2,7 @@
 """Engines that fork, become others, spawn threads by the thousand, wait for whoever comes, close
 what they did not open, and die: each of their processes is in the run, with what it did."""
 
+import json
 import os
 import signal
 import struct
@@ -59,6 +60,20 @@ def fork(s):
     equal(processes(doc), [(15, "code", (2,)), (20, "code", (3,))], "processes")
     doc, _ = lives(s, "fork-return")
     equal(processes(doc), [(7, "code", (0,)), (9, "code", (0,))], "processes")
+
+
+@case
+def what_children_began_with_is_not_summed(s):
+    doc, _ = lives(s, "fork-memory")
+    equal(len(doc["run"]["processes"]), 21, "processes")
+    memory = doc["memory"]
+    check(1 << 20 <= memory["peak_bytes"] < 3 << 19, f"peak: {memory['peak_bytes']}")
+    check(memory["live_bytes"] <= memory["peak_bytes"], f"live {memory['live_bytes']}, peak {memory['peak_bytes']}")
+    check(sum(p["live_bytes"] for p in doc["run"]["processes"]) > 20 << 20, "by process, each has it")
+    largest = max(doc["run"]["processes"], key=lambda p: p["peak_bytes"])
+    equal((memory["live_bytes"], memory["peak_bytes"]), (largest["live_bytes"], largest["peak_bytes"]), "of one process")
+    totals = json.loads(s.infprof("memory", "--json").stdout)["totals"]
+    equal((totals["live_bytes"], totals["peak_bytes"]), (memory["live_bytes"], memory["peak_bytes"]), "infprof memory")
 
 
 @case
@@ -192,7 +207,6 @@ def five_hundred_threads_at_once(s):
                and shared.calls() == 2001, 20, "all threads have worked")
 
     def settled():
-        import json
         got = s.infprof("report", "--json", code=None)
         doc = json.loads(got.stdout) if got.returncode == 0 else None
         return doc if doc and calls(doc).get("k_work") == 2001 and doc["spawns"]["live"] == 1 else None

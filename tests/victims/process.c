@@ -94,6 +94,28 @@ static int forks_and_returns(void) /* the child goes on as its parent would have
         return 0;
 }
 
+/* Children begin with the parent's MiB and leave at once; the parent frees it. */
+static int forks_with_memory(void)
+{
+        char *volatile block = malloc(1 << 20);
+
+        if (!block)
+                return 1;
+        memset(block, 1, 1 << 20);
+        for (int i = 0; i < 20; i++) {
+                pid_t pid = fork();
+
+                if (!pid) {
+                        work(1);
+                        _exit(0);
+                }
+                wait_for(pid, 0);
+        }
+        work(1);
+        free(block);
+        return 0;
+}
+
 static int forks_twice(void)
 {
         pid_t pid = fork();
@@ -643,6 +665,7 @@ int main(int argc, char **argv)
         } ways[] = {{"work", works},
                     {"fork", forks},
                     {"fork-return", forks_and_returns},
+                    {"fork-memory", forks_with_memory},
                     {"double-fork", forks_twice},
                     {"fork-exec", forks_and_execs},
                     {"exec", execs},
