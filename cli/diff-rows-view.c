@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tables of a difference: ops, ops on shapes in layers, figures. What differs most comes first; a
- * "*" is behind what stands after correction for how many were looked at.
+ * "*>" or "*<" is behind what stands after correction for how many were looked at.
  */
 #include <math.h>
 #include <stdio.h>
@@ -65,9 +65,40 @@ static void share(char *buf, double v)
                 snprintf(buf, FMT_SIZE, "%.1f%%", fabs(v) < 0.0005 ? 0 : v * 100);
 }
 
+/* Which way, too: the test may be of the quickest calls, and the means beside it say otherwise. */
 static const char *mark(const json_t *row)
 {
-        return json_is_true(json_object_get(row, "changed")) ? "*" : "";
+        if (!json_is_true(json_object_get(row, "changed")))
+                return "";
+        return text_number(row, "effect") < 0 ? "*<" : "*>";
+}
+
+static bool any_marked(const json_t *rows)
+{
+        const json_t *row;
+        size_t i;
+
+        json_array_foreach(rows, i, row)
+        {
+                if (mark(row)[0])
+                        return true;
+        }
+        return false;
+}
+
+static void print_legend(const struct view *v, const json_t *document)
+{
+        if (any_marked(json_object_get(document, "ops")) ||
+            any_marked(json_object_get(document, "figures")))
+                fputs("*> more in B, *< less: shown to differ (ops by all their calls or the "
+                      "quickest)\n",
+                      v->f);
+}
+
+/* Where it is not shown that anything differs, shares of the difference are shares of noise. */
+static bool is_explained(const json_t *document)
+{
+        return strcmp(text_string(document, "verdict", ""), "no difference shown") != 0;
 }
 
 /* "3 attention", "output"; in buf[TEXT_CELL] */
@@ -110,7 +141,7 @@ static const struct table_column row_columns[] = {
 };
 
 /* `finer`: of row_columns */
-static bool add_row(struct table *t, const json_t *row, bool finer)
+static bool add_row(struct table *t, const json_t *row, bool finer, bool explained)
 {
         const char *op = text_string(row, "op", "in no op"),
                    *shape = text_string(row, "shape", NULL);
@@ -121,7 +152,7 @@ static bool add_row(struct table *t, const json_t *row, bool finer)
         if (asprintf(&both, "%s%s%s", op, shape ? " " : "", shape ? shape : "") < 0)
                 return false;
         fill(&c, json_object_get(row, "self_ns"), "ns");
-        share(c.explains, text_number(row, "explains"));
+        share(c.explains, explained ? text_number(row, "explains") : NAN);
         table_add(t, (const char *[]){c.a, c.b, c.delta, c.ratio, c.explains, mark(row),
                                       finer ? place_of(place, row) : op, both});
         return true;
@@ -136,7 +167,8 @@ static void add_whole(struct table *t, const json_t *whole)
 }
 
 /* What is in no op comes last. */
-static bool print_ops(const struct view *v, size_t rows, const json_t *all, const json_t *whole)
+static bool print_ops(const struct view *v, size_t rows, const json_t *all, const json_t *whole,
+                      bool explained)
 {
         struct table *t = table_new(op_columns, sizeof(op_columns) / sizeof(op_columns[0]));
         size_t i, n = json_array_size(all) - 1, shown = view_shown(rows, n);
@@ -146,7 +178,7 @@ static bool print_ops(const struct view *v, size_t rows, const json_t *all, cons
         json_array_foreach(all, i, row)
         {
                 if (ok && (i < shown || i == n))
-                        ok = add_row(t, row, false);
+                        ok = add_row(t, row, false, explained);
         }
         if (!ok)
                 return table_free(t), false;
@@ -159,7 +191,7 @@ static bool print_ops(const struct view *v, size_t rows, const json_t *all, cons
         return ok;
 }
 
-static bool print_finer(const struct view *v, size_t rows, const json_t *all)
+static bool print_finer(const struct view *v, size_t rows, const json_t *all, bool explained)
 {
         struct table *t = table_new(row_columns, sizeof(row_columns) / sizeof(row_columns[0]));
         size_t i, n = json_array_size(all) - 1, shown = view_shown(rows, n);
@@ -169,7 +201,7 @@ static bool print_finer(const struct view *v, size_t rows, const json_t *all)
         json_array_foreach(all, i, row)
         {
                 if (ok && i < shown)
-                        ok = add_row(t, row, true);
+                        ok = add_row(t, row, true, explained);
         }
         if (!ok)
                 return table_free(t), false;
@@ -188,12 +220,12 @@ bool diff_print_rows(const struct view *v, size_t rows, const json_t *document)
 
         if (json_array_size(ops) < 2 || !json_is_object(whole))
                 return true;
-        if (!print_ops(v, rows, ops, whole))
+        if (!print_ops(v, rows, ops, whole, is_explained(document)))
                 return false;
         if (!is_finer(finer))
                 return true;
         if (screen_shows(v, 2))
-                return print_finer(v, rows, finer);
+                return print_finer(v, rows, finer, is_explained(document));
         screen_leave(v, json_array_size(finer) - 1, "finer row");
         return true;
 }
@@ -265,5 +297,6 @@ bool diff_print_figures(const struct view *v, size_t rows, const json_t *documen
         ok = screen_table(v, t);
         table_free(t);
         screen_say_more(v, rows, n, "figure");
+        print_legend(v, document);
         return ok;
 }

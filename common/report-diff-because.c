@@ -123,12 +123,12 @@ char *diff_because(const struct verdict *v)
                                : s;
         if (!strcmp(v->by, "tokens"))
                 return asprintf(&s,
-                                "%s; B is %.3gx as fast (%.3gx to %.3gx by how tokens vary within "
+                                "%s; B is %.3gx as fast (%.4gx to %.4gx by how tokens vary within "
                                 "the two runs, which tells nothing of how runs vary)",
                                 times, 1 / v->ratio, 1 / v->interval.high, 1 / v->interval.low) < 0
                                ? NULL
                                : s;
-        return asprintf(&s, "%s; B is %.3gx as fast (%.3gx to %.3gx), p = %.2g, %zu and %zu runs",
+        return asprintf(&s, "%s; B is %.3gx as fast (%.4gx to %.4gx), p = %.2g, %zu and %zu runs",
                         times, 1 / v->ratio, 1 / v->interval.high, 1 / v->interval.low, v->p, n_a,
                         n_b) < 0
                        ? NULL

@@ -66,11 +66,19 @@ static bool take_quickest(struct verdict *v, struct stats_difference *d)
         }
         quick.p = fmin(2 * quick.p, 1);
         if (quick.p > DIFF_LEVEL) {
-                d->p = quick.p;
+                d->p = fmin(2 * d->p, 1);
                 return false;
         }
         *d = quick;
         return true;
+}
+
+/* That of the times that are told, where the interval has room for it; else the test's own. */
+static double told_ratio(const struct verdict *v, const struct stats_difference *d)
+{
+        double ratio = diff_median(v->of.b, v->of.n_b) / diff_median(v->of.a, v->of.n_a);
+
+        return ratio >= d->ratio_interval.low && ratio <= d->ratio_interval.high ? ratio : d->ratio;
 }
 
 static int by_runs(struct verdict *v)
@@ -91,7 +99,7 @@ static int by_runs(struct verdict *v)
                 v->name = "undisturbed time a token";
         }
         v->by = "runs";
-        v->ratio = d.ratio;
+        v->ratio = told_ratio(v, &d);
         v->interval = d.ratio_interval;
         v->p = d.p;
         v->effect = d.effect;
