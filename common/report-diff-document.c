@@ -110,6 +110,30 @@ static void note_ends(json_t *notes, const struct diff_set *set, const char *sid
                 report_note(notes, "%zu of %zu runs of %s: it %s", n_bad, set->n, side, how);
 }
 
+static void note_again(json_t *notes, const struct diff_set *set, const char *side)
+{
+        if (set->n_again)
+                report_note(notes,
+                            "%s has %zu run%s that %s named more than once: each counts once", side,
+                            set->n_again, set->n_again == 1 ? "" : "s",
+                            set->n_again == 1 ? "is" : "are");
+}
+
+/* They are no evidence of a difference, and make one look smaller. */
+static void note_both(json_t *notes, const struct diff_set *a, const struct diff_set *b)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < a->n; i++)
+                for (size_t k = 0; k < b->n; k++)
+                        n += diff_run_is(a->at[i], b->at[k]);
+        if (n)
+                report_note(notes,
+                            "%zu run%s on both sides: what A and B differ by is told by the "
+                            "others alone",
+                            n, n == 1 ? " is" : "s are");
+}
+
 static void note_tokens(json_t *notes, const struct diff_set *a, const struct diff_set *b)
 {
         double x = a->at[0]->tokens, y = b->at[0]->tokens;
@@ -151,6 +175,9 @@ static json_t *build_notes(const json_t *document, const struct diff_set *a,
 
         note_ends(notes, a, "A");
         note_ends(notes, b, "B");
+        note_again(notes, a, "A");
+        note_again(notes, b, "B");
+        note_both(notes, a, b);
         note_tokens(notes, a, b);
         note_apart(notes, json_object_get(json_object_get(document, "whole"), "runs_apart"));
         if (a->n == 1 && b->n == 1)

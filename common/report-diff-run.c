@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,6 +69,10 @@ static int load(struct diff_run *run, struct runfile *rf, struct work *w, char *
 
         run->head = report_run_head(&w->model.run);
         run->started_ns = w->model.run.started_at_ns;
+        /* in containers two pids may be the same, and so ids */
+        if (asprintf(&run->identity, "%s %llu", w->model.run.id ? w->model.run.id : "?",
+                     (unsigned long long)run->started_ns) < 0)
+                return run->identity = NULL, -ENOMEM;
         run->how = how_it_ended(&w->model.run);
         /* first: the documents behind some figures read the run anew, and with it its texts */
         r = diff_surroundings_load(run, rf, w);
@@ -114,6 +119,7 @@ struct diff_run *diff_run_free(struct diff_run *run)
         for (int b = 0; b < DIFF_N_BASES; b++)
                 diff_rows_done(&run->rows[b]);
         free(run->file);
+        free(run->identity);
         free(run->engine);
         free(run->machine);
         free(run->series);
@@ -122,4 +128,9 @@ struct diff_run *diff_run_free(struct diff_run *run)
         json_decref(run->surroundings);
         free(run);
         return NULL;
+}
+
+bool diff_run_is(const struct diff_run *run, const struct diff_run *other)
+{
+        return run->identity && other->identity && !strcmp(run->identity, other->identity);
 }

@@ -35,6 +35,7 @@ struct diff_rows {
 
 struct diff_run {
         char *file;
+        char *identity;  /* of that run alone, wherever its file is; NULL: nothing tells */
         json_t *head;    /* as in the documents of the run: id, command, started_at ... */
         char *engine;    /* file name of the program that did most; NULL: not known */
         char *machine;   /* what tells machines apart; NULL: not known */
@@ -54,6 +55,8 @@ struct diff_run {
 /* Errors are those of common/runfile.h. */
 int diff_run_load(struct diff_run **ret, const char *path, char **ret_why);
 struct diff_run *diff_run_free(struct diff_run *run);
+/* Are they the same run, whatever their files? */
+bool diff_run_is(const struct diff_run *run, const struct diff_run *other);
 
 /* report-diff-rows.c */
 int diff_rows_load(struct diff_run *run, struct work *w, char **ret_why);

@@ -17,6 +17,8 @@ struct diff_set {
         struct diff_run **at; /* in the order in which they were added */
         size_t n, room;
         json_t *left_out; /* [{file, why}] */
+        json_t *trials;   /* names of what infprof ab wrote and was read already */
+        size_t n_again;   /* runs that were named once more: each is there once */
 };
 
 int diff_set_init(struct diff_set *set);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """infprof diff, on run files that make-run wrote: what is typed wrongly, what is missing, that it fits the screen."""
 
+import itertools
 import json
 import os
 import shutil
@@ -11,15 +12,18 @@ from harness import check, case, equal, main, near, one_line
 from pictures import fits_a_screen
 
 
+NUMBERS = itertools.count(5000)
+
+
 def made(s, name, **columns):
-    """A run file; `columns` of its process are changed."""
+    """The file of a run of its own; `columns` of its process are changed."""
     path = s.path(f"{name}.infprof")
     s.run([s.built("tests/unit/make-run"), path], preload=False)
-    if columns:
-        with sqlite3.connect(path) as db:
-            for column, value in columns.items():
-                db.execute(f"UPDATE process SET {column} = ?", (value,))
-        db.close()
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE run SET id = ?", (f"20261120-194500-{next(NUMBERS)}",))
+        for column, value in columns.items():
+            db.execute(f"UPDATE process SET {column} = ?", (value,))
+    db.close()
     return path
 
 
@@ -50,7 +54,7 @@ def sides_are_runs_folders_and_lists(s):
     a, b = made(s, "a"), made(s, "b")
     os.makedirs(s.path("set"))
     for i in range(4):
-        shutil.copy(a, s.path(f"set/{i}.infprof"))
+        made(s, f"set/{i}")
     for side, n in ((a, 1), (f"{a},{b}", 2), (s.path("set"), 4), (f"{s.path('set')},{b}", 5), (f"{a},", 1)):
         doc = diff(s, side, b)
         equal(len(doc["a"]["runs"]), n, f"runs of {side}")
@@ -61,6 +65,22 @@ def sides_are_runs_folders_and_lists(s):
     equal(doc["verdict"], "no difference shown", "a set and itself")
     check(not any(o["changed"] for o in doc["ops"] + doc["figures"]), "nothing has changed")
     sums_up(doc)
+
+
+@case
+def a_run_named_twice_counts_once(s):
+    a, b = made(s, "a"), made(s, "b")
+    os.makedirs(s.path("set"))
+    for i in range(2):
+        made(s, f"set/{i}")
+    shutil.copy(a, s.path("set/copy.infprof"))
+    for side, n, again in ((f"{a},{a}", 1, "A has 1 run that is"), (f"{s.path('set')},{s.path('set')}/,{a}", 3, "A has 4 runs that are")):
+        doc = diff(s, side, b)
+        equal(len(doc["a"]["runs"]), n, f"runs of {side}")
+        check(any(again in note for note in doc["notes"]), f"it is said: {doc['notes']}")
+    doc = diff(s, f"{a},{b}", b)
+    check(any("1 run is on both sides" in note for note in doc["notes"]), f"both sides: {doc['notes']}")
+    check(not any("both sides" in note or "once" in note for note in diff(s, a, b)["notes"]), "nothing of it else")
 
 
 @case

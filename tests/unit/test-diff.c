@@ -113,9 +113,13 @@ static void put_tokens(struct runfile *rf, uint64_t whole_ns)
         }
 }
 
+static unsigned last_pid = 7000;
+
+/* Each has an id of its own. */
 static void write_run(const struct made *made)
 {
-        struct runfile_run run = {.id = "20261128-120000-7001",
+        char id[32];
+        struct runfile_run run = {.id = id,
                                   .command = "./engine",
                                   .pid = 7001,
                                   .duration_ns = 1,
@@ -143,6 +147,7 @@ static void write_run(const struct made *made)
         }
         p.duration_ns = whole + 5000000;
         thread.ended_ns = p.duration_ns;
+        snprintf(id, sizeof(id), "20261128-120000-%u", ++last_pid);
         unlink(file);
         assert_int_equal(runfile_create(&rf, file, &run, &why), 0);
         assert_int_equal(runfile_begin(rf), 0);
@@ -211,6 +216,19 @@ static double figure(const json_t *o, const char *cell, const char *key)
 static bool is_verdict(const json_t *o, const char *verdict)
 {
         return !strcmp(text(o, "verdict"), verdict);
+}
+
+static bool is_noted(const json_t *o, const char *words)
+{
+        const json_t *note;
+        size_t i;
+
+        json_array_foreach(json_object_get(o, "notes"), i, note)
+        {
+                if (strstr(json_string_value(note), words))
+                        return true;
+        }
+        return false;
 }
 
 static bool is_named(const json_t *o, const char *op)
@@ -483,6 +501,28 @@ static void runs_that_failed_are_left_out(void **state)
         diff_set_done(&sets[1]);
 }
 
+/* Named again, a run is no further evidence. */
+static void a_run_counts_once(void **state)
+{
+        struct diff_set sets[2];
+        json_t *o = NULL;
+
+        assert_int_equal(diff_set_init(&sets[0]), 0);
+        assert_int_equal(diff_set_init(&sets[1]), 0);
+        add_runs(&sets[0], &plain, 2);
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(diff_set_add(&sets[0], file, true, NULL), 0);
+        assert_int_equal(sets[0].n, 2);
+        assert_int_equal(sets[0].n_again, 3);
+        assert_int_equal(diff_set_add(&sets[1], file, true, NULL), 0);
+        assert_int_equal(report_diff_sets(&o, &sets[0], &sets[1], DIFF_BY_ANY), 0);
+        assert_true(is_noted(o, "3 runs that are named more than once"));
+        assert_true(is_noted(o, "1 run is on both sides"));
+        json_decref(o);
+        diff_set_done(&sets[0]);
+        diff_set_done(&sets[1]);
+}
+
 /* --- what infprof ab wrote --- */
 
 static int add_trials(const char *content, struct diff_set *set)
@@ -523,6 +563,9 @@ static void trials_are_read_as_anothers_word(void **state)
         assert_int_equal(set.n, 0);
         assert_int_equal(add_trials(good, &set), 0);
         assert_int_equal(set.n, 2);
+        assert_int_equal(add_trials(good, &set), 0);
+        assert_int_equal(set.n, 2); /* they are the same runs */
+        assert_int_equal(set.n_again, 2);
         assert_int_equal(json_array_size(set.left_out), 1);
         assert_int_equal(report_diff_sets(&o, &set, &set, DIFF_BY_ANY), 0);
         near_to(figure(o, "measure", "a"), 1500, 1e-9);
@@ -540,6 +583,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(what_cannot_be_compared, NULL, clean),
                 cmocka_unit_test_setup_teardown(parts_that_are_missing, NULL, clean),
                 cmocka_unit_test_setup_teardown(runs_that_failed_are_left_out, NULL, clean),
+                cmocka_unit_test_setup_teardown(a_run_counts_once, NULL, clean),
                 cmocka_unit_test_setup_teardown(trials_are_read_as_anothers_word, NULL, clean),
         };
         return cmocka_run_group_tests(tests, make_folder, remove_folder);
