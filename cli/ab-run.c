@@ -58,7 +58,7 @@ static int make_folders(struct ab *ab)
         return r;
 }
 
-/* Nothing was measured, or a command cannot be run at all: nothing is left behind. */
+/* Nothing is left behind. */
 static void remove_all(const struct ab *ab)
 {
         for (int side = 0; side < 2; side++) {
@@ -129,6 +129,7 @@ static int run_one(struct ab *ab, int side, bool warmup)
         r = trial_run(&run.trial, &to);
         if (r < 0)
                 return r;
+        s->ran |= run.trial.end != TRIAL_NOT_RUN;
         if (run.trial.trouble[0] && !ab->trouble[0])
                 snprintf(ab->trouble, sizeof(ab->trouble), "%s", run.trial.trouble);
         if (run.trial.end == TRIAL_INTERRUPTED || run.trial.end == TRIAL_NOT_RUN || warmup) {
@@ -160,15 +161,44 @@ static int run_all(struct ab *ab)
         return r;
 }
 
+void ab_say_kept(const struct ab *ab, char *buf, size_t n)
+{
+        if (ab->sides[0].n && ab->sides[1].n)
+                snprintf(buf, n, "%zu and %zu runs are kept; infprof diff %s/a %s/b",
+                         ab->sides[0].n, ab->sides[1].n, ab->folder, ab->folder);
+        else
+                snprintf(buf, n, "%zu and %zu runs are kept in %s", ab->sides[0].n, ab->sides[1].n,
+                         ab->folder);
+}
+
+/* A command that cannot be run at all leaves nothing; one that could, what was measured. */
+static bool keeps_any(const struct ab *ab)
+{
+        return (ab->sides[0].n || ab->sides[1].n) &&
+               (ab->refused < 0 || ab->sides[ab->refused].ran);
+}
+
 static int say_refused(const struct ab *ab)
 {
         const struct ab_side *s = &ab->sides[ab->refused];
-        char how[160];
+        char how[160], kept[4200];
 
         trial_say_end(&s->runs[s->n].trial, &(struct trial_options){0}, how, sizeof(how));
-        cmd_error("ab", "cannot run %s: %s", ab->options->argv[ab->refused][0],
-                  strncmp(how, "not run: ", 9) ? how : how + 9);
+        ab_say_kept(ab, kept, sizeof(kept));
+        cmd_error("ab", "cannot run %s%s: %s%s%s", ab->options->argv[ab->refused][0],
+                  s->ran ? " any more" : "", strncmp(how, "not run: ", 9) ? how : how + 9,
+                  keeps_any(ab) ? "; " : "", keeps_any(ab) ? kept : "");
         return CMD_NOTHING;
+}
+
+static int say_not_made(const struct ab *ab, int r)
+{
+        char kept[4200];
+
+        ab_say_kept(ab, kept, sizeof(kept));
+        cmd_error("ab", "no %srun can be made: %s%s%s", keeps_any(ab) ? "further " : "",
+                  strerror(-r), keeps_any(ab) ? "; " : "", keeps_any(ab) ? kept : "");
+        return CMD_NO;
 }
 
 int ab_run(struct ab *ret, const struct ab_options *options)
@@ -183,12 +213,10 @@ int ab_run(struct ab *ret, const struct ab_options *options)
         r = run_all(ret);
         trial_unwatch();
         hide_progress();
-        if (ret->refused >= 0 || (!ret->sides[0].n && !ret->sides[1].n))
+        if (!keeps_any(ret))
                 remove_all(ret);
-        if (r < 0) {
-                cmd_error("ab", "no run can be made: %s", strerror(-r));
-                return CMD_NO;
-        }
+        if (r < 0)
+                return say_not_made(ret, r);
         return ret->refused >= 0 ? say_refused(ret) : CMD_DONE;
 }
 

@@ -34,6 +34,7 @@ struct ab_side {
         char *folder;
         struct ab_run *runs;
         size_t n, n_failed;
+        bool ran; /* at least once, be it to warm up */
 };
 
 struct ab {
@@ -48,6 +49,9 @@ struct ab {
 /* Makes the folders and the runs; 0, or the exit code after one line. To be done in any case. */
 int ab_run(struct ab *ret, const struct ab_options *options);
 void ab_done(struct ab *ab);
+
+/* " 3 and 2 runs are kept ..." and how to read them, in one line. */
+void ab_say_kept(const struct ab *ab, char *buf, size_t n);
 
 /* ab-trials.c: writes what is known of the runs of a side. 0, or a negative errno. */
 int ab_write_trials(const struct ab *ab, int side);

@@ -187,11 +187,15 @@ void ab_options_done(struct ab_options *o)
 
 static int say_interrupted(const struct ab *ab)
 {
+        char kept[4200];
+
+        ab_say_kept(ab, kept, sizeof(kept));
         if (ab->sides[0].n && ab->sides[1].n)
-                cmd_error("ab", "interrupted: %zu and %zu runs are kept; infprof diff %s/a %s/b",
-                          ab->sides[0].n, ab->sides[1].n, ab->folder, ab->folder);
+                cmd_error("ab", "interrupted: %s", kept);
         else
-                cmd_error("ab", "interrupted before each command had run once");
+                cmd_error("ab", "interrupted before each command had run once%s%s",
+                          ab->sides[0].n || ab->sides[1].n ? "; " : "",
+                          ab->sides[0].n || ab->sides[1].n ? kept : "");
         return 128 + ab->signal;
 }
 

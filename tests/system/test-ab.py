@@ -121,6 +121,20 @@ def what_is_typed_wrongly(s):
 
 
 @case
+def what_can_no_longer_be_run_leaves_what_was_measured(s):
+    gone, count = s.path("gone"), s.path("count")
+    with open(gone, "w", encoding="utf-8") as f:
+        f.write(f'#!/bin/sh\necho x >> {count}\ntest $(wc -l < {count}) -lt 3 || rm "$0"\n')
+    os.chmod(gone, 0o755)
+    folder = s.path("set")
+    run = ab(s, "--bare", "--warmup", "1", "--runs", "8", "-o", folder, "--", "true", "---", gone, code=3)
+    one_line(run.stderr, "cannot run")
+    check(f"{folder}/a {folder}/b" in run.stderr and "2 runs are kept" in run.stderr, run.stderr)
+    doc = json.loads(s.infprof("diff", "--json", f"{folder}/a", f"{folder}/b").stdout)
+    equal(len(doc["b"]["runs"]), 2, "runs of what is gone")
+
+
+@case
 def an_interrupt_leaves_what_was_measured(s):
     for bare in (["--bare"], []):
         folder = s.path("set" + str(len(bare)))
