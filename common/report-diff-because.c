@@ -19,13 +19,12 @@ static const char *engine_of(const struct diff_set *set)
         return set->at[0]->engine;
 }
 
-static bool differ(const struct diff_set *a, const struct diff_set *b,
-                   const char *(*of)(const struct diff_run *))
+bool diff_other_machines(const struct diff_set *a, const struct diff_set *b)
 {
         const char *first = NULL;
 
         for (size_t i = 0; i < a->n + b->n; i++) {
-                const char *it = of(i < a->n ? a->at[i] : b->at[i - a->n]);
+                const char *it = (i < a->n ? a->at[i] : b->at[i - a->n])->machine;
 
                 if (!it)
                         continue;
@@ -34,21 +33,6 @@ static bool differ(const struct diff_set *a, const struct diff_set *b,
                 first = it;
         }
         return false;
-}
-
-static const char *run_engine(const struct diff_run *run)
-{
-        return run->engine;
-}
-
-static const char *run_machine(const struct diff_run *run)
-{
-        return run->machine;
-}
-
-bool diff_other_machines(const struct diff_set *a, const struct diff_set *b)
-{
-        return differ(a, b, run_machine);
 }
 
 static bool any_tokens(const struct diff_set *set)
@@ -66,10 +50,10 @@ json_t *diff_first(const struct verdict *v)
         if (diff_other_machines(v->a, v->b))
                 report_note(first, "the runs are of different machines: their times tell of these, "
                                    "not of what was changed");
-        if (differ(v->a, v->b, run_engine)) {
+        if (diff_other_engines(v->a, v->b)) {
                 const char *p = engine_of(v->a), *q = engine_of(v->b);
 
-                if (p && q && strcmp(p, q) != 0)
+                if (diff_other_engine(v->a->at[0], v->b->at[0]))
                         report_note(first,
                                     "the runs are of different engines, %s and %s: ops of the "
                                     "one are not those of the other",

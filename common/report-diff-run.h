@@ -51,6 +51,7 @@ struct diff_run {
         json_t *figures;      /* [{group, name, unit, value}] */
         json_t *surroundings; /* {what: text} */
 };
+#define DIFF_BUILD_ID "program's build-id"
 
 /* Errors are those of common/runfile.h. */
 int diff_run_load(struct diff_run **ret, const char *path, char **ret_why);

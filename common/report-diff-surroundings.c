@@ -122,7 +122,7 @@ static int take_library(const struct runfile_library *row, void *userdata)
         if (row->process != l->process)
                 return 0;
         if (!row->object)
-                put(l->run->surroundings, "program's build-id", row->build_id);
+                put(l->run->surroundings, DIFF_BUILD_ID, row->build_id);
         else
                 put_named(l->run->surroundings, "library", slash ? slash + 1 : row->path, is);
         return 0;

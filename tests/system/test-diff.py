@@ -127,6 +127,13 @@ def parts_of_a_file_that_are_missing(s):
 @case
 def other_engines_and_machines_come_first(s):
     a, b = made(s, "a"), made(s, "b", exe="/opt/other/motor")
+    equal(diff(s, a, b)["first"], [], "one program by two names")
+    with sqlite3.connect(b) as db:
+        db.execute("UPDATE library SET build_id = 'ee' || build_id")
+    equal(diff(s, a, b)["first"], [], "another program with the same ops")
+    with sqlite3.connect(b) as db:
+        db.execute("UPDATE op SET name = 'step ' || name")
+    db.close()
     doc = diff(s, a, b)
     check("different engines" in doc["first"][0] and "motor" in doc["first"][0], f"first: {doc['first']}")
     text = s.infprof("diff", a, b).stdout

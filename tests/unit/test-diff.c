@@ -26,6 +26,7 @@ struct made {
         double slow;  /* op 1 takes so much more */
         double noise; /* standard deviation of the logarithm of what an op takes */
         bool no_tokens, no_ops, failed;
+        const char *ops; /* their names begin so; NULL: "op" */
         const char *exe, *fingerprint;
 };
 
@@ -42,7 +43,7 @@ static double normal(void)
         return sqrt(-2 * log(uniform())) * cos(2 * M_PI * uniform());
 }
 
-static void put_op(struct runfile *rf, uint32_t i, uint64_t self_ns)
+static void put_op(struct runfile *rf, const char *begin, uint32_t i, uint64_t self_ns)
 {
         char name[16];
         struct runfile_op op = {.op = i + 1, .name = name, .kind = IFP_KIND_NODE};
@@ -53,7 +54,7 @@ static void put_op(struct runfile *rf, uint32_t i, uint64_t self_ns)
                                        .min_ns = 1,
                                        .max_ns = self_ns};
 
-        snprintf(name, sizeof(name), "op-%u", i);
+        snprintf(name, sizeof(name), "%s-%u", begin ? begin : "op", i);
         assert_int_equal(runfile_put_op(rf, &op), 0);
         assert_int_equal(runfile_put_op_phase(rf, &row), 0);
 }
@@ -154,7 +155,7 @@ static void write_run(const struct made *made)
         assert_int_equal(runfile_put_process(rf, &p), 0);
         assert_int_equal(runfile_put_thread(rf, &thread), 0);
         for (uint32_t i = 0; i < N_OPS && !made->no_ops; i++)
-                put_op(rf, i, self_ns[i]);
+                put_op(rf, made->ops, i, self_ns[i]);
         if (!made->no_ops)
                 put_pieces(rf, self_ns);
         if (!made->no_tokens)
@@ -433,7 +434,7 @@ static void what_cannot_be_compared(void **state)
                 .slow = 1, .noise = 0.02, .exe = "/opt/engine", .fingerprint = "aa"};
         const struct made there = {
                 .slow = 1, .noise = 0.02, .exe = "/opt/engine", .fingerprint = "bb"};
-        const struct made other = {.slow = 2, .noise = 0.02, .exe = "/opt/motor"};
+        const struct made other = {.slow = 2, .noise = 0.02, .exe = "/opt/motor", .ops = "step"};
         json_t *o = compare(&here, 5, &there, 5);
 
         assert_true(is_verdict(o, "not comparable"));
@@ -445,6 +446,22 @@ static void what_cannot_be_compared(void **state)
         assert_true(is_verdict(o, "slower"));
         assert_non_null(strstr(json_string_value(json_array_get(json_object_get(o, "first"), 0)),
                                "different engines, engine and motor"));
+        json_decref(o);
+}
+
+/* By another name an engine is the same one, and commands without ops are none. */
+static void engines_are_told_by_more_than_their_names(void **state)
+{
+        const struct made renamed = {.slow = 1, .noise = 0.02, .exe = "/opt/engine-new"};
+        const struct made bare[2] = {
+                {.slow = 1, .exe = "/bin/false", .no_ops = true, .no_tokens = true},
+                {.slow = 1, .exe = "/bin/true", .no_ops = true, .no_tokens = true}};
+        json_t *o = compare(&plain, 1, &renamed, 1);
+
+        assert_int_equal(json_array_size(json_object_get(o, "first")), 0);
+        json_decref(o);
+        o = compare(&bare[0], 1, &bare[1], 1);
+        assert_int_equal(json_array_size(json_object_get(o, "first")), 0);
         json_decref(o);
 }
 
@@ -581,6 +598,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(it_says_which_is_faster, NULL, clean),
                 cmocka_unit_test_setup_teardown(few_runs_tell_little, NULL, clean),
                 cmocka_unit_test_setup_teardown(what_cannot_be_compared, NULL, clean),
+                cmocka_unit_test_setup_teardown(engines_are_told_by_more_than_their_names, NULL,
+                                                clean),
                 cmocka_unit_test_setup_teardown(parts_that_are_missing, NULL, clean),
                 cmocka_unit_test_setup_teardown(runs_that_failed_are_left_out, NULL, clean),
                 cmocka_unit_test_setup_teardown(a_run_counts_once, NULL, clean),
