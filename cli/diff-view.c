@@ -105,7 +105,7 @@ static bool print_surroundings(const struct view *v, const json_t *document)
         if (!n)
                 return true;
         if (!screen_shows(v, 1)) {
-                screen_leave(v, n, "difference of surroundings");
+                screen_leave(v, n, "surrounding difference");
                 return true;
         }
         view_heading(v, "what is different around them");

@@ -43,51 +43,6 @@ static json_t *build_side(const struct diff_set *set)
         return o;
 }
 
-/* --- surroundings --- */
-
-/* The different texts that the runs of a side have, in order. */
-static json_t *texts_of(const struct diff_set *set, const char *what)
-{
-        json_t *list = json_array(), *have;
-        size_t k;
-
-        for (size_t i = 0; i < set->n; i++) {
-                json_t *v = json_object_get(set->at[i]->surroundings, what);
-                bool found = !v;
-
-                json_array_foreach(list, k, have)
-                {
-                        found |= v && json_equal(have, v);
-                }
-                if (!found)
-                        json_array_append(list, v);
-        }
-        return list;
-}
-
-static json_t *build_surroundings(const struct diff_set *a, const struct diff_set *b)
-{
-        _cleanup_(json_decrefp) json_t *all = json_object();
-        json_t *list = json_array(), *unused;
-        const char *what;
-
-        for (size_t i = 0; i < a->n + b->n; i++)
-                json_object_update(all, (i < a->n ? a->at[i] : b->at[i - a->n])->surroundings);
-        json_object_foreach(all, what, unused)
-        {
-                json_t *p = texts_of(a, what), *q = texts_of(b, what);
-
-                if (json_equal(p, q) && json_array_size(p) < 2) {
-                        json_decref(p);
-                        json_decref(q);
-                        continue;
-                }
-                json_array_append_new(list,
-                                      json_pack("{s:s, s:o, s:o}", "what", what, "a", p, "b", q));
-        }
-        return list;
-}
-
 /* --- notes --- */
 
 static void note_ends(json_t *notes, const struct diff_set *set, const char *side)
@@ -179,6 +134,8 @@ static json_t *build_notes(const json_t *document, const struct diff_set *a,
         note_again(notes, b, "B");
         note_both(notes, a, b);
         note_tokens(notes, a, b);
+        diff_note_unknown(notes, a, b, "A");
+        diff_note_unknown(notes, b, a, "B");
         note_apart(notes, json_object_get(json_object_get(document, "whole"), "runs_apart"));
         if (a->n == 1 && b->n == 1)
                 report_note(notes,
@@ -214,7 +171,7 @@ int report_diff_sets(json_t **ret, const struct diff_set *a, const struct diff_s
                 return r;
         report_set(o, "a", build_side(a));
         report_set(o, "b", build_side(b));
-        report_set(o, "surroundings", build_surroundings(a, b));
+        report_set(o, "surroundings", diff_around(a, b));
         report_set(o, "notes", build_notes(o, a, b, basis));
         *ret = steal_ptr(o);
         return 0;

@@ -74,6 +74,10 @@ json_t *diff_first(const struct verdict *v);
 char *diff_because(const struct verdict *v); /* to be freed; NULL: no memory */
 /* Two sides are of one machine where no run of one is of another than some run of the other. */
 bool diff_other_machines(const struct diff_set *a, const struct diff_set *b);
+/* report-diff-around.c: [{what, a, b}] of what differs; and what only the other side tells. */
+json_t *diff_around(const struct diff_set *a, const struct diff_set *b);
+void diff_note_unknown(json_t *notes, const struct diff_set *set, const struct diff_set *other,
+                       const char *side);
 /* report-diff-engines.c: are they of different engines, as far as that is known? */
 bool diff_other_engine(const struct diff_run *p, const struct diff_run *q);
 bool diff_other_engines(const struct diff_set *a, const struct diff_set *b); /* any of them */

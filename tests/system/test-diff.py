@@ -152,6 +152,26 @@ def other_engines_and_machines_come_first(s):
 
 
 @case
+def what_is_not_known_is_no_difference(s):
+    a, b = made(s, "a"), made(s, "b")
+    with sqlite3.connect(a) as db:
+        db.execute("DELETE FROM environment WHERE name = 'OMP_NUM_THREADS'")
+    doc = diff(s, a, b)
+    check("environment OMP_NUM_THREADS" in [o["what"] for o in doc["surroundings"]], f"not set is a difference: {doc['surroundings']}")
+    check(not any("not known" in note for note in doc["notes"]), "nothing is unknown")
+    with sqlite3.connect(a) as db:
+        for table in ("machine", "library", "environment", "confines", "surroundings"):
+            db.execute(f"DELETE FROM {table}")
+    db.close()
+    for sides, name in (((a, b), "A"), ((b, a), "B")):
+        doc = diff(s, *sides)
+        equal([o["what"] for o in doc["surroundings"]], [], "nothing is known to differ")
+        notes = [note for note in doc["notes"] if note.startswith("not known")]
+        equal(len(notes), 1, f"one note: {doc['notes']}")
+        check(notes[0].startswith(f"not known in {name}: ") and all(w in notes[0] for w in ("libraries", "environment", "kernel and system")), notes[0])
+
+
+@case
 def what_is_typed_wrongly(s):
     a = made(s, "a")
     os.makedirs(s.path("empty"))
