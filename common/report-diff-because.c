@@ -64,8 +64,9 @@ json_t *diff_first(const struct verdict *v)
         if (any_tokens(v->a) != any_tokens(v->b))
                 report_note(first,
                             "%s makes tokens, as far as infprof knows the engine, and %s does "
-                            "not: they are compared by their wall time",
-                            any_tokens(v->a) ? "A" : "B", any_tokens(v->a) ? "B" : "A");
+                            "not%s",
+                            any_tokens(v->a) ? "A" : "B", any_tokens(v->a) ? "B" : "A",
+                            v->lacks_tokens ? "" : ": they are compared by their wall time");
         return first;
 }
 
@@ -80,12 +81,28 @@ static void say_measure(const struct verdict *v, char *buf, size_t size)
                  fmt_ns(b, (uint64_t)llround(y)));
 }
 
+static char *lacks_tokens(const struct verdict *v)
+{
+        bool a = any_tokens(v->a), b = any_tokens(v->b);
+        char *s;
+
+        return asprintf(&s, "%s, as far as infprof knows; try --by wall",
+                        a && b ? "not all of the runs make tokens"
+                        : a    ? "B makes no tokens"
+                        : b    ? "A makes no tokens"
+                               : "A and B make no tokens") < 0
+                       ? NULL
+                       : s;
+}
+
 char *diff_because(const struct verdict *v)
 {
         char times[160], *s = NULL;
         size_t n_a = v->a->n, n_b = v->b->n;
 
         if (v->is == DIFF_VERDICT_NOT_COMPARABLE) {
+                if (v->lacks_tokens)
+                        return lacks_tokens(v);
                 if (!v->of.known)
                         return strdup(
                                 "neither the time of a token nor wall time is known of all runs");

@@ -60,6 +60,7 @@ int diff_put_figures(json_t *document, const struct diff_set *a, const struct di
 struct verdict {
         const struct diff_set *a, *b;
         bool tokens;              /* by the time of a token; else by wall time */
+        bool lacks_tokens;        /* which were asked for, and not all runs make them */
         struct diff_values of;    /* that time */
         struct diff_values quick; /* of a token, what the quickest of them take: known or not */
         const char *name;         /* of the time that is told */

@@ -221,7 +221,8 @@ int diff_put_verdict(json_t *document, const struct diff_set *a, const struct di
         if (!r && !v.tokens) {
                 diff_values_done(&v.of);
                 r = diff_values_of(&v.of, a, b, wall_of, NULL);
-                if (!r && by == DIFF_BY_TOKENS)
+                v.lacks_tokens = by == DIFF_BY_TOKENS;
+                if (!r && v.lacks_tokens)
                         v.of.known = false;
         }
         v.name = v.tokens ? "time a token" : "wall time";

@@ -488,6 +488,8 @@ static void parts_that_are_missing(void **state)
         json_decref(o);
         o = compare_by(&plain, 5, &mute, 5, DIFF_BY_TOKENS);
         assert_true(is_verdict(o, "not comparable"));
+        assert_non_null(strstr(text(o, "because"), "B makes no tokens"));
+        assert_non_null(strstr(text(o, "because"), "--by wall"));
         json_decref(o);
 }
 
