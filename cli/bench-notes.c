@@ -138,6 +138,11 @@ static void note_few(json_t *notes, const struct bench *b, const json_t *doc)
         if (n > 0 && n < LEAST_VALUES)
                 say(notes, "%.0f %s%s tell no interval: it takes %d.", n, what(b), plural(n),
                     LEAST_VALUES);
+        else if (n > 0 &&
+                 !json_is_object(json_object_get(json_object_get(t, "intervals"), "median")))
+                say(notes,
+                    "%.0f %s%s that differ so much tell no interval of the median: it takes more.",
+                    n, what(b), plural(n));
         if (b->options->per == BENCH_PROCESS && text_number(t, "median") < SHORT_NS)
                 say(notes, "Runs this short are to a great part the start of a process: --per "
                            "looks into one.");

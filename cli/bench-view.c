@@ -18,7 +18,7 @@ DEFINE_CLEANUP(struct table *, table_free, table_freep);
 
 static const char *ns_text(char *buf, double ns)
 {
-        return isnan(ns) ? strcpy(buf, "-") : fmt_ns(buf, (uint64_t)llround(ns));
+        return isnan(ns) ? strcpy(buf, "-") : fmt_ns(buf, (uint64_t)llround(fmax(ns, 0)));
 }
 
 static void print_head(const struct view *v, const json_t *o)

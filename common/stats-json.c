@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#define FEW_VALUES 6
+
 json_t *stats_json_number(double v)
 {
         return isfinite(v) ? json_real(v) : json_null();
@@ -23,16 +25,33 @@ static json_t *of_quantile(struct stats_interval i, double q, size_t n, double l
         return pow(q, (double)n) > (1 - level) / 2 ? json_null() : stats_json_interval(i);
 }
 
-static json_t *intervals(const double *series, size_t n, double level, uint64_t seed)
+/* An interval is stretched about its figure and knows no bounds of what it is of. Where nothing is
+ * below 0, no bound is; and one that reaches further beyond so few values than they are apart says
+ * no more than that there are too few. */
+static struct stats_interval sensible(struct stats_interval i, const struct stats_summary *s)
+{
+        double range = s->max - s->min;
+
+        if (s->n < FEW_VALUES && (i.low < s->min - range || i.high > s->max + range))
+                return (struct stats_interval){NAN, NAN};
+        if (s->min >= 0)
+                return (struct stats_interval){fmax(i.low, 0), fmax(i.high, 0)};
+        return i;
+}
+
+static json_t *intervals(const double *series, const struct stats_summary *s, double level,
+                         uint64_t seed)
 {
         struct stats_intervals i;
+        size_t n = s->n;
 
         if (stats_intervals(&i, series, n, level, seed) != 0)
                 return json_null();
         return json_pack("{s:f, s:f, s:o, s:o, s:o, s:o, s:o}", "level", level, "block", i.block,
-                         "mean", stats_json_interval(i.mean), "median",
-                         stats_json_interval(i.median), "p95", of_quantile(i.p95, 0.95, n, level),
-                         "p99", of_quantile(i.p99, 0.99, n, level), "stddev",
+                         "mean", stats_json_interval(sensible(i.mean, s)), "median",
+                         stats_json_interval(sensible(i.median, s)), "p95",
+                         of_quantile(sensible(i.p95, s), 0.95, n, level), "p99",
+                         of_quantile(sensible(i.p99, s), 0.99, n, level), "stddev",
                          stats_json_interval(i.stddev));
 }
 
@@ -53,7 +72,7 @@ json_t *stats_json(const double *series, size_t n, double level, uint64_t seed)
                          stats_json_number(s.mean), "median", stats_json_number(s.median), "p95",
                          stats_json_number(s.p95), "p99", stats_json_number(s.p99), "stddev",
                          stats_json_number(s.stddev), "intervals",
-                         intervals(series, n, level, seed));
+                         intervals(series, &s, level, seed));
 }
 
 json_t *stats_json_difference(const struct stats_difference *d, size_t n_a, size_t n_b)

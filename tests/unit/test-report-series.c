@@ -123,11 +123,46 @@ static void what_is_not_known_is_null(void **state)
         json_decref(o);
 }
 
+/* Of two levels, the lower near 0: 0 is not reached below, and of few values nothing far beyond. */
+static void bounds_of_times_are_possible(void **state)
+{
+        static const char *const figures[] = {"mean", "median", "stddev"};
+        size_t at_zero = 0, unknown = 0;
+        double values[32];
+
+        for (size_t n = 5; n <= 32; n++) {
+                json_t *o, *i;
+
+                for (size_t k = 0; k < n; k++)
+                        values[k] = (k * 7919 % 13) < 6 ? 1e6 + (double)k : 9e6;
+                o = stats_json(values, n, 0.95, 1);
+                for (size_t f = 0; f < 3; f++) {
+                        i = at(o, "intervals", figures[f]);
+                        unknown += json_is_null(i);
+                        if (json_is_null(i))
+                                continue;
+                        assert_true(json_number_value(json_object_get(i, "low")) >= 0);
+                        at_zero += json_number_value(json_object_get(i, "low")) == 0;
+                        assert_true(n > 5 || f == 2 ||
+                                    json_number_value(json_object_get(i, "high")) <= 17e6 + 10);
+                }
+                json_decref(o);
+        }
+        assert_true(at_zero > 0);
+        assert_true(unknown > 0);
+        for (size_t k = 0; k < 20; k++) /* what can be below 0 may */
+                values[k] = k % 2 ? -1 : 1;
+        json_t *o = stats_json(values, 20, 0.95, 1);
+        assert_true(json_number_value(json_object_get(at(o, "intervals", "median"), "low")) < 0);
+        json_decref(o);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_teardown(calls_of_all_processes_are_in_order, clean),
                 cmocka_unit_test(what_is_not_known_is_null),
+                cmocka_unit_test(bounds_of_times_are_possible),
         };
 
         return cmocka_run_group_tests_name("report-series", tests, make_folder, remove_folder);
