@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "cli/api-client.h"
-#include "cli/bundle.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/paths.h"
@@ -90,7 +89,7 @@ static int list_runs(char **ret_dir, struct dirent ***ret)
                        : scandir(*ret_dir, ret, is_run_file, newest_first);
 }
 
-static void offer_runs(const struct complete_word *w, bool latest)
+void complete_runs(const struct complete_word *w, bool latest)
 {
         _cleanup_(freep) char *dir = NULL;
         struct dirent **list;
@@ -113,25 +112,6 @@ static void offer_runs(const struct complete_word *w, bool latest)
                 free(list[i]);
         }
         free(list);
-}
-
-/* Run files and bundles in this directory. Elsewhere the shell finds its way. */
-static void offer_run_files(const struct complete_word *w)
-{
-        _cleanup_(closedirp) DIR *d = opendir(".");
-        struct dirent *e;
-        int n = 0;
-
-        while (d && (e = readdir(d)) && n++ < MOST_NAMES)
-                if (e->d_name[0] != '.' && begins(e->d_name, w->text) &&
-                    (ends(e->d_name, SUFFIX) || bundle_is(e->d_name)))
-                        complete_offer(w, e->d_name, "file");
-}
-
-/* Does it look as if a path was being typed? */
-static bool is_path(const char *text)
-{
-        return strchr(text, '/') || text[0] == '.' || text[0] == '~';
 }
 
 /* ---- what is in a run ---- */
@@ -267,13 +247,10 @@ bool complete_values(const struct complete_word *w, const char *option, const ch
         if (names(metavar, "MARK"))
                 offer_marks(w);
         if (names(metavar, "ID"))
-                offer_runs(w, false);
-        if (names(metavar, "RUN") || names(metavar, "A") || names(metavar, "B")) {
-                if (is_path(w->text))
-                        return true;
-                offer_runs(w, true);
-                offer_run_files(w);
-        }
+                complete_runs(w, false);
+        if ((names(metavar, "RUN") || names(metavar, "A") || names(metavar, "B")) &&
+            complete_run(w, w->verb && !strcmp(w->verb, "diff"))) /* of flame, A and B are runs */
+                return true;
         return names(metavar, "FILE") || names(metavar, "FOLDER") || names(metavar, "DIR") ||
                names(metavar, "PATH");
 }

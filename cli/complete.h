@@ -62,6 +62,14 @@ void complete_offer(const struct complete_word *w, const char *candidate, const 
  */
 bool complete_values(const struct complete_word *w, const char *option, const char *metavar);
 
+/* The runs in the state directory, and `latest`, where that is possible. */
+void complete_runs(const struct complete_word *w, bool latest);
+
+/* ---- complete-files.c: what could be a run, or a set of them ---- */
+
+/* Prints them; true: a path is being typed, and the shell is to offer files. */
+bool complete_run(const struct complete_word *w, bool set);
+
 /* ---- complete-words.c: what is known of an option ---- */
 
 /* Its words, apart by blanks, or the word that --help would use ("FILE"); NULL: nothing is known.

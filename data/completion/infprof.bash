@@ -93,8 +93,8 @@ _infprof()
                 _infprof_command "${starts[${last#:command }]}"
                 ;;
         *)
-                # --by= goes on
-                [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace 2>/dev/null
+                # --by= goes on, and so does folder/
+                [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=/] ]] && compopt -o nospace 2>/dev/null
                 ;;
         esac
         return 0

@@ -142,6 +142,11 @@ def operands(s):
             equal(offered[:3], ["latest", RUN, OLD], f"runs for {verb}, the newest first")
             equal(sorted(o for o in offered[3:] if not o.isdigit()), ["b.tar.zst", "mine.infprof"], f"files for {verb}")
     equal(complete(s, "diff", "latest", "2025")[0], [OLD], "B")
+    os.makedirs(s.path("sets/a"))
+    equal(complete(s, "diff", "se"), (["sets/"], ":none"), "a folder")
+    equal(complete(s, "diff", "latest", f"{RUN},se")[0], [f"{RUN},sets/"], "a folder behind a comma")
+    equal(complete(s, "diff", "sets/a,sets/")[0], ["sets/a,sets/a/"], "in a folder, behind a comma")
+    equal(complete(s, "report", "se")[0], [], "a set is no run")
     equal(complete(s, "runs", "")[0], ["rm"], "rm")
     equal(complete(s, "runs", "rm", OLD, "")[0], [RUN, OLD], "ids")
     equal(complete(s, "report", "./"), ([], ":files"), "a path")
@@ -238,6 +243,7 @@ def in_a_shell(s, shell):
                 ("infprof report --by=\"sha\t", ["report", "--by=shape"]),
                 (f"infprof report {RUN[:4]}\t", ["report", RUN]),
                 ("infprof waits lat\t", ["waits", "latest"]),
+                ("infprof diff fol\tx", ["diff", "folder/x"]),
                 ("infprof memory --sections stacks,lea\t", ["memory", "--sections", "stacks,leaks"]),
                 ("infprof check -f fold\ta\t", ["check", "-f", "folder/a file.conditions"]),
                 ("infprof record -o x -- ./fold\t", ["record", "-o", "x", "--", "./folder"]),
