@@ -149,7 +149,7 @@ static int load_again(struct sweep_request *request, char **ret_folder)
         if (!r && request->has_command &&
             (!same_words(found.argv, request->sweep.argv) ||
              !same_words(found.env, request->sweep.env) ||
-             !same_grid(&found.grid, &request->sweep.grid))) {
+             (request->sweep.grid.n && !same_grid(&found.grid, &request->sweep.grid)))) {
                 _cleanup_(freep) char *line = sweep_command_line(found.env, found.argv);
 
                 cmd_error("sweep",

@@ -20,11 +20,17 @@
 #include "cli/text.h"
 #include "common/cleanup.h"
 
+/* While nothing is known that a run could be held against, one that takes longer than our patience
+ * is put back, and the next one has its turn; patience doubles with each of these. */
+#define PATIENCE_NS 2e9
+
 struct going {
         struct sweep *s;
         const char *folder;
         size_t *points; /* of a round */
         bool tells;     /* there is a terminal, and somebody may look */
+        double patience_ns;
+        bool put_back; /* what was run last */
         int signal;
 };
 
@@ -130,6 +136,7 @@ static int run_once(struct going *g, size_t point, const char *file, struct swee
         struct sweep_place place;
         struct trial t = {0};
         double cut = sweep_cut_ns(s, point);
+        bool patient = cut > 0 || s->full || s->cut <= 0;
         int r = sweep_words(&s->grid, point, s->argv, NULL, &o.argv, &why);
 
         if (!r)
@@ -145,6 +152,8 @@ static int run_once(struct going *g, size_t point, const char *file, struct swee
                 o.numa_nodes = place.nodes;
                 o.memory_bytes = s->memory_bytes;
                 o.time_ns = s->time_ns;
+                if (!patient)
+                        cut = g->patience_ns;
                 if (cut > 0 && (!s->time_ns || cut < (double)s->time_ns))
                         o.time_ns = (uint64_t)cut;
                 r = trial_run(&t, &o);
@@ -169,6 +178,7 @@ static int run_once(struct going *g, size_t point, const char *file, struct swee
                                   .allocations = NAN,
                                   .others = t.others,
                                   .recorded = file && !access(file, R_OK)};
+        g->put_back = !patient && ret->cut;
         if (!r) {
                 ret->why = why_not(s, ret, &t, &o);
                 ret->trouble = trouble_of(&t);
@@ -204,8 +214,8 @@ static int measure(struct going *g, unsigned round, size_t point)
                 return out_of_memory();
         r = run_once(g, point, file, &run);
         run.round = round;
-        if (!r && run.end == TRIAL_INTERRUPTED) {
-                g->signal = run.code;
+        if (!r && (run.end == TRIAL_INTERRUPTED || g->put_back)) {
+                g->signal = g->put_back ? 0 : run.code;
                 if (file)
                         unlink(file);
                 run_done(&run);
@@ -242,6 +252,15 @@ static int warm_up(struct going *g)
         return r;
 }
 
+/* The first of these becomes the last. */
+static void put_back(size_t *points, size_t n)
+{
+        size_t first = points[0];
+
+        memmove(points, points + 1, (n - 1) * sizeof(*points));
+        points[n - 1] = first;
+}
+
 static int go(struct going *g)
 {
         struct sweep *s = g->s;
@@ -257,6 +276,11 @@ static int go(struct going *g)
                         tell(g, round, n - i, g->points[i]);
                         if (!g->signal)
                                 r = measure(g, round, g->points[i]);
+                        if (!r && !g->signal && g->put_back) {
+                                put_back(g->points + i, n - i);
+                                g->patience_ns *= 2;
+                                i--;
+                        }
                 }
         }
         tell_no_more(g);
@@ -269,7 +293,10 @@ static int go(struct going *g)
 
 int sweep_go(struct sweep *s, const char *folder, int *ret_signal)
 {
-        struct going g = {.s = s, .folder = folder, .tells = isatty(STDERR_FILENO)};
+        struct going g = {.s = s,
+                          .folder = folder,
+                          .tells = isatty(STDERR_FILENO),
+                          .patience_ns = PATIENCE_NS};
         int r, fd = lock(folder);
 
         *ret_signal = 0;

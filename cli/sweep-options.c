@@ -391,5 +391,6 @@ int sweep_parse(struct sweep_request *ret, int argc, char **argv)
                                    "parameters out");
                 return CMD_USAGE;
         }
-        return ret->show || (ret->resume && !ret->has_command) ? -1 : sweep_check(s);
+        return ret->show || (ret->resume && (!ret->has_command || !s->grid.n)) ? -1
+                                                                               : sweep_check(s);
 }

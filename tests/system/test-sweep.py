@@ -29,6 +29,17 @@ def refused(s, code, *args, **more):
 
 
 @case
+def one_that_takes_forever_does_not_hold_up_the_rest(s):
+    """No limit is given; whichever is run first, nothing is known by then to hold it against."""
+    for seed in ("1", "2", "3"):
+        doc, _ = sweep(s, "--bare", "--runs", 1, "--warmup", 0, "--seed", seed, "-o", s.path("x" + seed), "--threads",
+                       "1,2", "--", *sh('case $1 in 1) sleep 0.05;; *) exec sleep 3600;; esac', "{threads}"))
+        got = rows(doc)
+        equal((got["1"]["runs"], got["2"]["runs"]), (1, 0), "runs that ended")
+        equal((doc["complete"], doc["rows"][doc["best"]]["values"]), (True, {"threads": "1"}), "best")
+
+
+@case
 def the_best_and_the_knee_are_found(s):
     doc, _ = sweep(s, "--bare", "--runs", 4, "--warmup", 0, "-o", s.path("x"), "--threads", "1,2,4,8", "--",
                    *sh(ENGINE, "{threads}"))
@@ -204,6 +215,9 @@ def a_folder_is_of_one_sweep(s):
     check("--resume" in said, said)
     said = refused(s, 2, "--bare", "--resume", s.path("x"), "--threads", "1,2", "--", "echo", "{threads}")
     check("another command" in said and "sleep" in said, said)
+    command = s.json("x/sweep.json")["argv"]
+    equal(sweep(s, "--resume", s.path("x"), "--", *command)[0]["complete"], True, "the same command again")
+    refused(s, 2, "--resume", s.path("x"), "--", *command[:-1], "another")
 
 
 @case
