@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Of a folder, the run files are taken by name, and then what `infprof ab` wrote about them. A name
- * that is there as it stands is that file, even with commas in it.
+ * Of a folder, the run files are taken by name and the bundles by content, and then what `infprof
+ * ab` wrote about them. A name that is there as it stands is that file, even with commas in it.
  */
 #include "cli/diff-sides.h"
 
@@ -39,11 +39,17 @@ static int failed(const char *verb, int r, char *why)
         return r > 0 || r == -EINVAL ? CMD_NOTHING : CMD_NO;
 }
 
-static int is_run_file(const struct dirent *d)
+static int is_seen(const struct dirent *d)
 {
-        size_t n = strlen(d->d_name), suffix = strlen(SUFFIX);
+        return d->d_name[0] != '.';
+}
 
-        return n > suffix && d->d_name[0] != '.' && !strcmp(d->d_name + n - suffix, SUFFIX);
+/* A run file by its name, a bundle by its content. */
+static bool is_run(const char *path)
+{
+        size_t n = strlen(path), suffix = strlen(SUFFIX);
+
+        return (n > suffix && !strcmp(path + n - suffix, SUFFIX)) || bundle_is(path);
 }
 
 static int add_file(const char *verb, const char *path, bool many, struct diff_set *set)
@@ -53,6 +59,11 @@ static int add_file(const char *verb, const char *path, bool many, struct diff_s
         char *why = NULL;
         int r = bundle_is(path) ? bundle_open(&b, path, &why) : 0;
 
+        if (r > 0 && many) {
+                diff_set_leave_out(set, path, why ? why : "it cannot be read");
+                free(why);
+                return CMD_DONE;
+        }
         if (!r)
                 r = diff_set_add(set, b.fd >= 0 ? b.path : path, many, &why);
         if (!r && b.fd >= 0 && set->n > before)
@@ -67,12 +78,12 @@ static int add_folder(const char *verb, const char *folder, struct diff_set *set
 {
         _cleanup_(freep) char *trials = NULL;
         struct dirent **list = NULL;
-        int n = scandir(folder, &list, is_run_file, alphasort), r = CMD_DONE;
+        int n = scandir(folder, &list, is_seen, alphasort), r = CMD_DONE;
 
         for (int i = 0; i < n; i++) {
                 _cleanup_(freep) char *path = NULL;
 
-                if (!r && asprintf(&path, "%s/%s", folder, list[i]->d_name) >= 0)
+                if (!r && asprintf(&path, "%s/%s", folder, list[i]->d_name) >= 0 && is_run(path))
                         r = add_file(verb, path, true, set);
                 free(list[i]);
         }
@@ -127,6 +138,8 @@ int diff_side_load(const char *verb, const char *side, struct diff_set *ret)
                 const json_t *first = json_array_get(ret->left_out, 0);
                 const char *why = json_string_value(json_object_get(first, "why"));
 
+                if (!why && is_folder(side))
+                        why = "no run file (*" SUFFIX ") and no bundle is in it";
                 cmd_error(verb, "'%.60s%s' has no run that can be compared%s%s", side,
                           strlen(side) > 60 ? "..." : "", why ? ": " : "", why ? why : "");
                 return CMD_NOTHING;

@@ -36,7 +36,7 @@ void diff_set_done(struct diff_set *set)
 
 #define NO_FILE "a run without a file"
 
-static void leave_out(struct diff_set *set, const char *file, const char *why)
+void diff_set_leave_out(struct diff_set *set, const char *file, const char *why)
 {
         json_t *o = json_object();
 
@@ -93,7 +93,7 @@ int diff_set_add(struct diff_set *set, const char *path, bool many, char **ret_w
                 return take(set, run);
         if (many && r > 0) {
                 if (!is_left_out(set, path))
-                        leave_out(set, path, why ? why : "it cannot be read");
+                        diff_set_leave_out(set, path, why ? why : "it cannot be read");
                 return 0;
         }
         if (ret_why)
@@ -200,7 +200,7 @@ static int add_trial(struct diff_set *set, const struct trials *of, const json_t
         double wall = diff_member(trial, "wall_ns");
 
         if (how && !run) {
-                leave_out(set, file ? file : NO_FILE, how);
+                diff_set_leave_out(set, file ? file : NO_FILE, how);
                 return 0;
         }
         if (file && !run)
@@ -290,7 +290,7 @@ void diff_set_settle(struct diff_set *set)
                         set->at[n++] = run;
                         continue;
                 }
-                leave_out(set, run->file ? run->file : NO_FILE, run->how);
+                diff_set_leave_out(set, run->file ? run->file : NO_FILE, run->how);
                 diff_run_free(run);
         }
         if (n_good)

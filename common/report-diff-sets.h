@@ -30,6 +30,9 @@ void diff_set_done(struct diff_set *set);
  */
 int diff_set_add(struct diff_set *set, const char *path, bool many, char **ret_why);
 
+/* The document says that it is left out, and why. */
+void diff_set_leave_out(struct diff_set *set, const char *file, const char *why);
+
 /* The run that was added last is of a file that has no name: it goes by this one. -ENOMEM, or 0. */
 int diff_set_name(struct diff_set *set, const char *name);
 

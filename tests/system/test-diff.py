@@ -98,6 +98,22 @@ def what_cannot_be_read_is_left_out_of_a_set(s):
 
 
 @case
+def a_folder_of_bundles(s):
+    b = made(s, "b")
+    os.makedirs(s.path("set"))
+    one_line(s.infprof("diff", s.path("set"), b, code=3).stderr, "no bundle is in it")
+    for i in range(2):
+        s.infprof("report", "--bundle", s.path(f"set/{i}.tar.zst"), made(s, f"run{i}"))
+    with open(s.path("set/damaged.tar.zst"), "wb") as f:
+        f.write(b"\x28\xb5\x2f\xfd no archive")
+    with open(s.path("set/notes.txt"), "w", encoding="utf-8") as f:
+        f.write("no run")
+    doc = diff(s, s.path("set"), b)
+    equal(sorted(os.path.basename(r["file"]) for r in doc["a"]["runs"]), ["0.tar.zst", "1.tar.zst"], "runs")
+    equal([os.path.basename(o["file"]) for o in doc["a"]["left_out"]], ["damaged.tar.zst"], "left out")
+
+
+@case
 def parts_of_a_file_that_are_missing(s):
     """Rows gone from a table: what they told is not known, all else is."""
     b = made(s, "b")
