@@ -56,7 +56,8 @@ static json_t *build_trial(const struct ab *ab, const struct ab_run *run)
         json_object_set_new(o, "wall_ns", json_integer((json_int_t)t->wall_ns));
         json_object_set_new(o, "user_ns", json_integer((json_int_t)t->user_ns));
         json_object_set_new(o, "system_ns", json_integer((json_int_t)t->system_ns));
-        json_object_set_new(o, "peak_bytes", json_integer((json_int_t)t->peak_bytes));
+        json_object_set_new(o, "peak_bytes",
+                            t->peak_bytes ? json_integer((json_int_t)t->peak_bytes) : json_null());
         json_object_set_new(o, "others", number(t->others));
         json_object_set_new(o, "stolen", number(t->stolen));
         return o;

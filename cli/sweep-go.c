@@ -167,7 +167,7 @@ static int run_once(struct going *g, size_t point, const char *file, struct swee
                                   .limit_ns = (double)o.time_ns,
                                   .wall_ns = (double)t.wall_ns,
                                   .cpu_ns = (double)(t.user_ns + t.system_ns),
-                                  .peak_bytes = (double)t.peak_bytes,
+                                  .peak_bytes = t.peak_bytes ? (double)t.peak_bytes : NAN,
                                   .tokens = NAN,
                                   .tokens_per_second = NAN,
                                   .requests = NAN,

@@ -67,6 +67,8 @@ void trial_become(const struct job *j)
         sigprocmask(SIG_SETMASK, trial_mask(), NULL);
         getrusage(RUSAGE_SELF, &ru);
         j->told->own_bytes = (uint64_t)ru.ru_maxrss * 1024;
+        j->told->own_user_ns = trial_timeval_ns(&ru.ru_utime);
+        j->told->own_system_ns = trial_timeval_ns(&ru.ru_stime);
         j->told->began_ns = trial_now_ns();
         execvp(o->argv[0], o->argv);
         refuse(j->told, errno, 3);

@@ -16,16 +16,18 @@ struct record_run;
 /* What the command's process tells before it executes: memory that both have. */
 struct told {
         uint64_t began_ns;
-        uint64_t own_bytes; /* resident at the most until then: a copy of us */
-        int error;          /* 0: it executed */
-        int refused;        /* index in refusals */
+        uint64_t own_bytes;                  /* resident at the most until then: a copy of us */
+        uint64_t own_user_ns, own_system_ns; /* what it took until then */
+        int error;                           /* 0: it executed */
+        int refused;                         /* index in refusals */
 };
 
 struct job {
         const struct trial_options *options;
         struct record_run *record; /* NULL: not under the profiler */
         struct told *told;
-        int go[2]; /* the command's process is held until we write */
+        int go[2]; /* the command's process is held until we write; once it executed, it reads no
+                      more. -1: closed */
         int words; /* standard error; -1: nowhere */
         struct trial_tree tree;
         struct trial_noise noise;
@@ -39,6 +41,7 @@ struct job {
 };
 
 uint64_t trial_now_ns(void);
+uint64_t trial_timeval_ns(const struct timeval *tv);
 
 /* trial-watch.c: signals that end a trial; one that came while another was answered is kept. */
 void trial_signals(sigset_t *ret);

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -50,6 +51,11 @@ uint64_t trial_now_ns(void)
 
         clock_gettime(CLOCK_MONOTONIC, &ts);
         return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t trial_timeval_ns(const struct timeval *tv)
+{
+        return (uint64_t)tv->tv_sec * 1000000000u + (uint64_t)tv->tv_usec * 1000u;
 }
 
 /* Takes note of children that ended; orphans that came to us are laid to rest. */
@@ -92,11 +98,32 @@ static uint64_t cpu_ns(void)
         return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+static void close_go(struct job *j, int end)
+{
+        closep(&j->go[end]);
+        j->go[end] = -1;
+}
+
+/* Until then it is a copy of us, which nobody asked for the size of. Nobody reads what we wrote any
+ * more once the reader's end was closed, which exec does. */
+static bool has_executed(struct job *j)
+{
+        struct pollfd p = {.fd = j->go[1]};
+
+        if (j->go[1] >= 0 && poll(&p, 1, 0) > 0 && p.revents & POLLERR)
+                close_go(j, 1);
+        return j->go[1] < 0;
+}
+
 /* The next look is due in so many ns; *ret_bytes is what it saw. */
 static uint64_t look(struct job *j, struct trial *t, uint64_t *ret_bytes)
 {
         uint64_t now = trial_now_ns(), cost = cpu_ns(), next;
 
+        if (!has_executed(j)) {
+                j->last_look_ns = now;
+                return FIRST_LOOK_NS;
+        }
         trial_tree_look(&j->tree, j->over ? 0 : j->pid);
         *ret_bytes = trial_tree_resident(&j->tree);
         if (*ret_bytes > t->peak_bytes)
@@ -215,6 +242,11 @@ static size_t left_behind(struct job *j)
         }
 }
 
+static uint64_t less(uint64_t of, uint64_t by)
+{
+        return of > by ? of - by : 0;
+}
+
 static void note_end(struct job *j, struct trial *t)
 {
         const struct rusage *ru = &j->usage;
@@ -223,13 +255,11 @@ static void note_end(struct job *j, struct trial *t)
         if (!j->ended_ns) /* not even SIGKILL ended it */
                 j->ended_ns = trial_now_ns();
         t->wall_ns = j->ended_ns - t->began_ns;
-        t->user_ns = (uint64_t)ru->ru_utime.tv_sec * 1000000000u +
-                     (uint64_t)ru->ru_utime.tv_usec * 1000u;
-        t->system_ns = (uint64_t)ru->ru_stime.tv_sec * 1000000000u +
-                       (uint64_t)ru->ru_stime.tv_usec * 1000u;
-        /* What the kernel tells has the copy of us in it that was there before it executed. */
-        if (kernel_peak > t->peak_bytes &&
-            (kernel_peak > j->told->own_bytes + OWN_SLACK_BYTES || !t->peak_bytes))
+        /* What the kernel tells has the copy of us in it that was there before it executed: of a
+         * command that is no larger, and was over before anyone looked, nothing is known. */
+        t->user_ns = less(trial_timeval_ns(&ru->ru_utime), j->told->own_user_ns);
+        t->system_ns = less(trial_timeval_ns(&ru->ru_stime), j->told->own_system_ns);
+        if (kernel_peak > t->peak_bytes && kernel_peak > j->told->own_bytes + OWN_SLACK_BYTES)
                 t->peak_bytes = kernel_peak;
         if (j->seen_ns)
                 t->mean_bytes = (uint64_t)(j->byte_ns / (double)j->seen_ns);
@@ -277,23 +307,21 @@ static int start(struct job *j, struct trial *t)
         if (j->pid == 0) {
                 if (getppid() != parent)
                         _exit(127);
-                close(j->go[1]);
+                close_go(j, 1);
                 trial_become(j);
         }
         if (j->pid < 0) {
                 status = -errno;
-                close(j->go[0]);
-                close(j->go[1]);
+                close_go(j, 0);
+                close_go(j, 1);
                 return status;
         }
-        close(j->go[0]);
+        close_go(j, 0);
         if (j->record)
                 record_run_announce(j->record, j->pid);
         trial_noise_read(&j->noise);
         t->began_ns = trial_now_ns();
-        status = write(j->go[1], "", 1) < 0 ? -errno : 0;
-        close(j->go[1]);
-        return status;
+        return write(j->go[1], "", 1) < 0 ? -errno : 0;
 }
 
 int trial_run_job(struct job *j, struct trial *t)
@@ -316,7 +344,7 @@ int trial_run_job(struct job *j, struct trial *t)
 
 int trial_run(struct trial *ret, const struct trial_options *options)
 {
-        struct job j = {.options = options, .words = -1};
+        struct job j = {.options = options, .words = -1, .go = {-1, -1}};
         int r;
 
         *ret = (struct trial){.others = NAN, .stolen = NAN};
@@ -336,6 +364,7 @@ int trial_run(struct trial *ret, const struct trial_options *options)
         if (!r)
                 r = options->record ? trial_run_recorded(&j, ret) : trial_run_job(&j, ret);
         trial_tree_done(&j.tree);
+        close_go(&j, 1);
         closep(&j.words);
         munmap(j.told, sizeof(*j.told));
         return r;

@@ -51,7 +51,8 @@ struct trial {
         uint64_t wall_ns;            /* from exec to the end of the command */
         uint64_t user_ns, system_ns; /* of it and all its children that were waited for */
         uint64_t peak_bytes;         /* resident, of all its processes together, sampled; at least
-                                        what the kernel tells of the largest */
+                                        what the kernel tells of the largest, where that is more
+                                        than a copy of us. 0: too small and too short to tell */
         uint64_t mean_bytes;         /* resident, over time; 0: too short to tell */
         double others;        /* CPUs that processes beside it took on average; NaN: not known */
         double stolen;        /* CPUs that the hypervisor took; NaN: not known */
