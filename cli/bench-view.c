@@ -134,18 +134,51 @@ static void print_rates(const struct view *v, const json_t *o)
         }
 }
 
+/* A run that tells nothing else is one request, and its peak is told already. */
+static bool answers_requests(const json_t *o)
+{
+        const json_t *run;
+        size_t i;
+
+        json_array_foreach(json_object_get(o, "each"), i, run)
+        {
+                double n = text_number(run, "requests");
+
+                if (!isnan(n) && n != 1)
+                        return true;
+        }
+        return false;
+}
+
+/* Where nothing is known nothing is said. */
+static void print_memory(const struct view *v, const json_t *o)
+{
+        const json_t *memory = json_object_get(o, "memory");
+        char peak[FMT_SIZE], average[FMT_SIZE], each[FMT_SIZE], share[FMT_SIZE];
+        char mean[3 * FMT_SIZE] = "";
+
+        if (isnan(text_number(memory, "peak_bytes")))
+                return;
+        view_bytes(peak, memory, "peak_bytes");
+        if (!isnan(text_number(memory, "average_bytes")))
+                snprintf(mean, sizeof(mean), ", %s on average (%s of a run's own peak)",
+                         view_bytes(average, memory, "average_bytes"),
+                         view_share(share, memory, "efficiency"));
+        view_say(v, "memory", "%s at its peak%s", peak, mean);
+        if (answers_requests(o))
+                view_say(v, "", "%s a request", view_bytes(each, memory, "per_request_bytes"));
+}
+
 static void print_rest(const struct view *v, const json_t *o)
 {
-        const json_t *memory = json_object_get(o, "memory"), *requests;
-        char a[FMT_SIZE], b[FMT_SIZE], c[FMT_SIZE], share[FMT_SIZE];
+        const json_t *requests = json_object_get(o, "requests");
+        char a[FMT_SIZE], b[FMT_SIZE];
 
-        view_say(v, "CPU", "%s user, %s system a run", ns_text(a, text_number(o, "user_ns")),
-                 ns_text(b, text_number(o, "system_ns")));
-        view_say(v, "memory", "%s at its peak, %s on average (%s of it), %s a request",
-                 view_bytes(a, memory, "peak_bytes"), view_bytes(b, memory, "average_bytes"),
-                 view_share(share, memory, "efficiency"),
-                 view_bytes(c, memory, "per_request_bytes"));
-        requests = json_object_get(o, "requests");
+        if (!isnan(text_number(o, "user_ns")))
+                view_say(v, "CPU", "%s user, %s system a run",
+                         ns_text(a, text_number(o, "user_ns")),
+                         ns_text(b, text_number(o, "system_ns")));
+        print_memory(v, o);
         if (json_is_object(requests))
                 view_say(v, "requests", "%s of %s succeeded", view_count(a, requests, "succeeded"),
                          view_count(b, requests, "total"));

@@ -283,6 +283,9 @@ def a_view_of_the_document(s):
     for word in ("sleep 0.01", "5 after 1 to warm up, all succeeded", "median", "tokens/s", "requests/s", "at its peak"):
         check(word in text, f"{word} in {text}")
     check(f"{doc['time_ns']['median'] / 1e6:.2f}ms" in text, "the median is that of the document")
+    check(" a request" not in text, "its peak is told once")
+    run = s.infprof("bench", "--runs", "1", "--work", "requests=4", "sleep", "0.05")
+    check("% of a run's own peak)" in run.stdout and " a request" in run.stdout, run.stdout)
     equal(run.stderr, "", "no bar where there is no terminal")
     out = s.infprof("bench", "--runs", "1", "--export", "-", "true").stdout
     equal(json.loads(out)["runs"], 1, "on stdout")
