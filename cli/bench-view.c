@@ -27,23 +27,27 @@ static void print_head(const struct view *v, const json_t *o)
         double left_out = text_number(json_object_get(o, "warmup"), "left_out");
         double runs = text_number(o, "runs"), succeeded = text_number(o, "succeeded");
         double n = text_number(json_object_get(o, "time_ns"), "count");
+        bool by_process = !strcmp(per, "process");
         char took[FMT_SIZE], warm[64] = "", all[64];
 
         view_say(v, "command", "%s", text_string(o, "command", "?"));
+        ns_text(took, text_number(o, "took_ns"));
         if (left_out > 0)
                 snprintf(warm, sizeof(warm), " after %.0f to warm up", left_out);
         if (succeeded == runs)
                 snprintf(all, sizeof(all), "all succeeded");
         else
                 snprintf(all, sizeof(all), "%.0f succeeded", succeeded);
-        if (!strcmp(per, "process"))
-                view_say(v, "runs", "%.0f%s, %s; %s in all%s%s", runs, warm, all,
-                         ns_text(took, text_number(o, "took_ns")),
+        if (by_process ? !(runs > 0) : !(n > 0))
+                view_say(v, by_process ? "runs" : "iterations",
+                         "nothing was measured%s; %s in all%s%s", warm, took,
+                         signal ? "; interrupted by " : "", signal ? signal : "");
+        else if (by_process)
+                view_say(v, "runs", "%.0f%s, %s; %s in all%s%s", runs, warm, all, took,
                          signal ? "; interrupted by " : "", signal ? signal : "");
         else
                 view_say(v, "iterations", "%.0f of %s%s, in one run; %s in all%s%s", n, per, warm,
-                         ns_text(took, text_number(o, "took_ns")),
-                         signal ? "; interrupted by " : "", signal ? signal : "");
+                         took, signal ? "; interrupted by " : "", signal ? signal : "");
 }
 
 static void add_figure(struct table *t, const json_t *time, const char *name, const char *member)

@@ -266,6 +266,16 @@ def interrupted_at_once(s):
 
 
 @case
+def interrupted_before_anything_was_measured(s):
+    run = s.start([s.cli, "bench", "-w", "0", "sh", "-c", f"echo $$ > {s.path('pid')}; exec sleep 30"], preload=False)
+    pid_in(s, "pid")
+    run.kill(signal.SIGINT)
+    equal(run.wait(20), 130, "exit code")
+    check("nothing was measured" in run.stdout and "interrupted by SIGINT" in run.stdout, run.stdout)
+    check("succeeded" not in run.stdout, run.stdout)
+
+
+@case
 def killed_it_takes_the_command_along(s):
     run = s.start([s.cli, "bench", "sh", "-c", f"echo $$ > {s.path('pid')}; exec sleep 30"], preload=False)
     pid = pid_in(s, "pid")
