@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,12 +42,38 @@ static const char *const ends[] = {
         [TRIAL_ENOUGH] = "enough",
 };
 
+/* How much those had that were stopped for it, so that they are one kind of failure. */
+static void say_over_memory(const struct bench *b, char *buf, size_t n)
+{
+        char least[FMT_SIZE], most[FMT_SIZE], limit[FMT_SIZE];
+        uint64_t low = UINT64_MAX, high = 0;
+
+        for (size_t i = 0; i < b->n; i++) {
+                const struct trial *t = &b->runs[i].trial;
+
+                if (t->end != TRIAL_OVER_MEMORY)
+                        continue;
+                low = t->peak_bytes < low ? t->peak_bytes : low;
+                high = t->peak_bytes > high ? t->peak_bytes : high;
+        }
+        fmt_bytes(least, (int64_t)low);
+        fmt_bytes(most, (int64_t)high);
+        snprintf(buf, n, "stopped at %s%s%s: over its memory limit of %s", least,
+                 strcmp(least, most) != 0 ? " to " : "", strcmp(least, most) != 0 ? most : "",
+                 fmt_bytes(limit, (int64_t)b->options->memory_bytes));
+}
+
+/* Alike for those that failed alike. */
 static void say_end(const struct bench *b, const struct bench_run *run, char *buf, size_t n)
 {
-        const struct trial_options o = {.time_ns = b->options->max_time_ns,
+        const struct trial_options o = {.argv = b->options->argv,
+                                        .time_ns = b->options->max_time_ns,
                                         .memory_bytes = b->options->memory_bytes};
 
-        trial_say_end(&run->trial, &o, buf, n);
+        if (run->trial.end == TRIAL_OVER_MEMORY)
+                say_over_memory(b, buf, n);
+        else
+                trial_say_end(&run->trial, &o, buf, n);
 }
 
 static json_t *build_run(const struct bench_run *run)

@@ -23,7 +23,7 @@ static bool is_there(const struct trial_options *o)
 
 void trial_say_end(const struct trial *t, const struct trial_options *options, char *buf, size_t n)
 {
-        char text[TEXT_CELL], name[FMT_SIZE];
+        char text[TEXT_CELL], name[FMT_SIZE], limit[FMT_SIZE];
 
         switch (t->end) {
         case TRIAL_EXITED:
@@ -37,8 +37,11 @@ void trial_say_end(const struct trial *t, const struct trial_options *options, c
                          text_duration(text, (double)options->time_ns));
                 return;
         case TRIAL_OVER_MEMORY:
-                snprintf(buf, n, "stopped at %sB: over its memory",
-                         text_bytes(text, (double)t->peak_bytes));
+                snprintf(buf, n, "stopped at %s: over its memory%s%s",
+                         fmt_bytes(name, (int64_t)t->peak_bytes),
+                         options->memory_bytes ? " limit of " : "",
+                         options->memory_bytes ? fmt_bytes(limit, (int64_t)options->memory_bytes)
+                                               : "");
                 return;
         case TRIAL_NOT_RUN:
                 if (t->refused && strcmp(t->refused, "exec") != 0)

@@ -4,6 +4,7 @@
 import json
 import os
 import pty
+import re
 import select
 import signal
 import time
@@ -126,6 +127,14 @@ def commands_that_take_too_much_memory(s):
                      "x = []\nwhile len(x) < 4000: x.append(bytearray(1 << 20))", code=1)
     equal(doc["each"][0]["end"], "memory", "end")
     check("over its memory" in err, err)
+    # each stopped elsewhere, all for the same: one line
+    run = s.infprof("bench", "-r", "3", "-w", "0", "--memory-limit", "64M", "-o", s.path("over.json"), "sh", "-c",
+                    f"echo >> {s.path('n')}; exec python3 -c \"x = bytearray((80 + 30 * $(wc -l < {s.path('n')})) << 20); "
+                    "import time; time.sleep(60)\"", code=1)
+    failures = s.json("over.json")["failures"]
+    equal([f["runs"] for f in failures], [3], "one kind of failure")
+    check(re.fullmatch(r"stopped at [\d.]+MiB( to [\d.]+MiB)?: over its memory limit of 64.0MiB", failures[0]["why"]), failures)
+    equal(run.stdout.count("over its memory"), 1, run.stdout)
     doc, _ = bench(s, "-r", "1", "-w", "0", "--memory-limit", "1G", "sleep", "0.1")
     equal(doc["succeeded"], 1, "below it")
 
