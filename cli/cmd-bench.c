@@ -117,6 +117,8 @@ int cmd_bench(int argc, char **argv)
 
         if (r >= 0)
                 return r;
+        if (options.export && out_file_can("bench", options.export))
+                return CMD_NO; /* before anything is run */
         text_init();
         r = bench_run_all(&b);
         r = r == -EINVAL ? CMD_USAGE : r < 0 ? CMD_NO : finish(&b);

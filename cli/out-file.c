@@ -116,6 +116,46 @@ int out_file_write(const char *verb, const char *path, const void *data, size_t 
         return CMD_DONE;
 }
 
+/* What is not there yet needs a directory that takes it. */
+static int can_be_made(const char *path)
+{
+        _cleanup_(freep) char *dir = strdup(path);
+        char *slash = dir ? strrchr(dir, '/') : NULL;
+        struct stat st;
+
+        if (!dir)
+                return -ENOMEM;
+        if (slash)
+                slash[slash == dir] = '\0';
+        if (stat(slash ? dir : ".", &st) < 0)
+                return -errno;
+        if (!S_ISDIR(st.st_mode))
+                return -ENOTDIR;
+        return access(slash ? dir : ".", W_OK | X_OK) < 0 ? -errno : 0;
+}
+
+int out_file_can(const char *verb, const char *path)
+{
+        struct stat st;
+        int r = 0;
+
+        if (!strcmp(path, "-"))
+                return CMD_DONE;
+        if (!*path)
+                r = -ENOENT;
+        else if (!stat(path, &st))
+                r = S_ISDIR(st.st_mode) ? -EISDIR : access(path, W_OK) < 0 ? -errno : 0;
+        else if (errno != ENOENT)
+                r = -errno;
+        else if (lstat(path, &st) < 0) /* else a link to what is not there yet */
+                r = path[strlen(path) - 1] == '/' ? -EISDIR : can_be_made(path);
+        if (!r)
+                return CMD_DONE;
+        cmd_error(verb, "cannot write %s: %s; choose another place", *path ? path : "''",
+                  strerror(-r));
+        return CMD_NO;
+}
+
 int out_file_check(const char *verb, const char *path, bool force)
 {
         struct stat st;

@@ -11,6 +11,10 @@
  */
 int out_file_write(const char *verb, const char *path, const void *data, size_t bytes);
 
+/* Can `path` be written later on, as far as can be told before? CMD_DONE; or CMD_NO after one line.
+ */
+int out_file_can(const char *verb, const char *path);
+
 /* May `path` be made? CMD_DONE; or CMD_NO after one line: something is there, and `force` was not
  * given. */
 int out_file_check(const char *verb, const char *path, bool force);

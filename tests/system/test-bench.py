@@ -308,8 +308,21 @@ def a_view_of_the_document(s):
     equal(run.stderr, "", "no bar where there is no terminal")
     out = s.infprof("bench", "--runs", "1", "--export", "-", "true").stdout
     equal(json.loads(out)["runs"], 1, "on stdout")
-    run = s.infprof("bench", "--runs", "1", "--export", s.path("no/where.json"), "true", code=1)
-    one_line(run.stderr, "cannot write")
+
+
+@case
+def where_nothing_can_be_written_nothing_is_run(s):
+    with open(s.path("file"), "w", encoding="utf-8"):
+        pass
+    for path in (s.path("no/where.json"), s.path("home"), s.path("file/b.json"), s.path("new/"), ""):
+        run = s.infprof("bench", "--runs", "1", "--export", path, "touch", s.path("ran"), code=1)
+        one_line(run.stderr, f"-o {path}")
+        check("cannot write" in run.stderr, run.stderr)
+    equal(os.path.exists(s.path("ran")), False, "the command was run")
+    os.symlink(s.path("target.json"), s.path("link.json"))
+    for path in ("link.json", "file", "fresh.json"):
+        s.infprof("bench", "--runs", "1", "--export", s.path(path), "true")
+        equal(s.json(path)["runs"], 1, path)
 
 
 @case
