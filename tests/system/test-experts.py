@@ -136,7 +136,9 @@ def a_run_that_goes_on_has_them(s):
     def decoding():
         got = s.infprof("layers", "--json", code=None)
         doc = json.loads(got.stdout) if got.returncode == 0 else {"phases": {}}
-        return doc if doc["phases"].get("decode", {}).get("experts") else None
+        if not doc["phases"].get("decode", {}).get("experts"):
+            return None
+        return doc if all(layers(doc, "decode").values()) else None  # each layer's first token has been looked at
 
     doc = wait_until(decoding, 60, "experts of a run that goes on")
     s.validate(doc, "doc/layers.schema.json")
