@@ -207,6 +207,8 @@ def across_a_kernel(s):
     ops = {op["name"]: op for op in doc["ops"]}
     equal(ops["tp_decode"]["calls"], 70, "kernels")
     equal(ops["tp_decode"]["left"] + ops["ended within"]["left"] + ops["outer"]["left"], 0, "none of these is left")
+    check(ops["tp_decode"]["total_ns"] >= 20e6, "kernels go on behind the end of the marker they were called in")
+    check(ops["outer"]["total_ns"] - ops["outer"]["self_ns"] >= 20e6, f"and are of what is around them: {ops['outer']}")
     equal(note(doc, LEFT), 10, "left with the kernel")
     equal(note(doc, UNMATCHED), 10, "ended behind it")
 
