@@ -134,15 +134,9 @@ _Static_assert(IFP_SIZE_CLASSES == 64, "class_of");
 
 /* ---- live and peak ---------------------------------------------------------- */
 
-static int64_t pending(const struct ifp_lane_memory *m)
-{
-        return (int64_t)(ifp_word(&m->alloc_usable) - ifp_word(&m->freed_usable)) -
-               (int64_t)ifp_word((const uint64_t *)&m->flushed_bytes);
-}
-
 __attribute__((noinline)) void ifp_memory_flush(struct ifp_lane_memory *m)
 {
-        int64_t bytes = pending(m), now, peak;
+        int64_t bytes = ifp_pending(m), now, peak;
 
         __atomic_fetch_add(&m->flushed_bytes, bytes, __ATOMIC_RELAXED);
         now = __atomic_add_fetch(&ifp_seg->live.live_bytes, bytes, __ATOMIC_RELAXED);
@@ -160,13 +154,13 @@ int64_t ifp_live_now(void)
         uint32_t n = __atomic_load_n(&ifp_seg->live.n_lanes_used, __ATOMIC_ACQUIRE);
 
         for (uint32_t i = 0; i < n; i++)
-                live += pending(&ifp_seg->lanes[i].memory);
-        return live + pending(&ifp_crowd()->memory);
+                live += ifp_pending(&ifp_seg->lanes[i].memory);
+        return live + ifp_pending(&ifp_crowd()->memory);
 }
 
 static inline bool too_much_pending(const struct ifp_lane_memory *m)
 {
-        return (uint64_t)(pending(m) + PENDING_BYTES) > 2u * PENDING_BYTES;
+        return (uint64_t)(ifp_pending(m) + PENDING_BYTES) > 2u * PENDING_BYTES;
 }
 
 static __attribute__((noinline)) void grown(struct ifp_lane_memory *m)

@@ -46,11 +46,18 @@ static uint32_t find(const char *name, uint64_t hash, uint32_t *ret_slot)
 }
 _Static_assert(SLOTS == 1u << 12 && IFP_MAX_MARKERS < SLOTS, "find");
 
+/* 0: not even that found room, for other ops had it all; what is no marker must not be ended as
+ * one. */
 static uint32_t other(void)
 {
-        if (!ifp_marker_other)
-                ifp_marker_other = ifp_op("(other markers)", NULL, NULL, IFP_KIND_MARKER, false, 0);
-        return ifp_marker_other;
+        uint32_t op = ifp_marker_other;
+
+        if (!op)
+                op = ifp_op("(other markers)", NULL, NULL, IFP_KIND_MARKER, false, 0);
+        if (op != IFP_OP_OTHER)
+                return ifp_marker_other = op;
+        __atomic_fetch_add(&ifp_seg->live.markers_refused, 1, __ATOMIC_RELAXED);
+        return 0;
 }
 
 /* Its signal handlers do nothing: they would wait for the lock that it holds. */

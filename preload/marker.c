@@ -23,26 +23,11 @@ static uint32_t open_at_fork, inherited;
 
 #define HERE ((uint64_t)(uintptr_t)__builtin_frame_address(0))
 
-static struct ifp_lane *settle(struct ifp_tls *tls)
-{
-        uint16_t busy = tls->busy++;
-
-        if (!ifp_alive())
-                ifp_first_record();
-        if (ifp_seg && !tls->lane)
-                ifp_lane_take(tls);
-        tls->busy = busy;
-        return ifp_seg ? tls->lane : NULL;
-}
-
 /* What other threads have not told yet is missing. */
 static int64_t live_here(const struct ifp_lane *lane)
 {
-        const struct ifp_lane_memory *m = &lane->memory;
-
         return __atomic_load_n(&ifp_seg->live.live_bytes, __ATOMIC_RELAXED) +
-               (int64_t)(ifp_word(&m->alloc_usable) - ifp_word(&m->freed_usable)) -
-               *(const volatile int64_t *)&m->flushed_bytes;
+               ifp_pending(&lane->memory);
 }
 
 static int64_t peak_here(void)
@@ -275,7 +260,7 @@ static inline struct ifp_lane *lane_for(struct ifp_tls *tls)
 {
         if (IFP_UNLIKELY(tls->busy || ifp_off || !ifp_seg))
                 return NULL;
-        return IFP_LIKELY(tls->lane && ifp_alive()) ? tls->lane : settle(tls);
+        return IFP_LIKELY(tls->lane && ifp_alive()) ? tls->lane : ifp_settle(tls);
 }
 
 /* Nothing of a child's own is closed by it, so none is opened for it either. */

@@ -6,7 +6,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* The op of a name, which is added where it is new (marker-names.c). */
+/* The op of a name, which is added where it is new (marker-names.c); 0: there is no room. */
 uint32_t ifp_marker_op(struct ifp_tls *tls, const char *name);
 /* Of one that was begun; 0: none of this name was. */
 uint32_t ifp_marker_op_begun(const char *name);

@@ -310,6 +310,13 @@ static inline uint64_t ifp_word(const uint64_t *p)
         return *(const volatile uint64_t *)p;
 }
 
+/* Live bytes of a thread that live_bytes does not have yet. */
+static inline int64_t ifp_pending(const struct ifp_lane_memory *m)
+{
+        return (int64_t)(ifp_word(&m->alloc_usable) - ifp_word(&m->freed_usable)) -
+               (int64_t)ifp_word((const uint64_t *)&m->flushed_bytes);
+}
+
 /* hook-alloc.c */
 uint32_t ifp_op_here(struct ifp_tls *tls, uint64_t sp); /* the op open on this thread's lane */
 void ifp_sample_next(struct ifp_tls *tls, struct ifp_lane_memory *m);
@@ -336,6 +343,7 @@ struct ifp_open *ifp_hook_push(struct ifp_tls *tls, const struct ifp_stub *stub,
 struct ifp_open *ifp_open_push(struct ifp_tls *tls, struct ifp_lane *lane, uint32_t op,
                                uint32_t phase, uint64_t sp, uint64_t start);
 void ifp_open_pop(struct ifp_lane *lane, struct ifp_open *o);
+struct ifp_lane *ifp_settle(struct ifp_tls *tls); /* NULL: nothing is recorded */
 /* Of one that never returned, or was never ended. */
 void ifp_close_left(struct ifp_tls *tls, struct ifp_lane *lane, struct ifp_open *o);
 /*

@@ -340,9 +340,22 @@ void ifp_prune(struct ifp_tls *tls, struct ifp_lane *lane, uint64_t sp, bool all
         ifp_fast_again(tls);
 }
 
+/* A thread's first event takes a lane, a fork child's first one a segment. */
+struct ifp_lane *ifp_settle(struct ifp_tls *tls)
+{
+        uint16_t busy = tls->busy++;
+
+        if (!ifp_alive())
+                ifp_first_record();
+        if (ifp_seg && !tls->lane)
+                ifp_lane_take(tls);
+        tls->busy = busy;
+        return ifp_seg ? tls->lane : NULL;
+}
+
 static uint32_t unsettled[IFP_MAX_STUBS]; /* calls by handlers, before the op had a number */
 
-/* The first call of a stub gives its op a number; a thread's first call takes a lane. */
+/* The first call of a stub gives its op a number. */
 static uint64_t settle(void *arg)
 {
         struct ifp_stub *stub = arg;
@@ -350,10 +363,7 @@ static uint64_t settle(void *arg)
         uint16_t busy = tls->busy++;
         uint32_t early;
 
-        if (!ifp_alive())
-                ifp_first_record();
-        if (ifp_seg && !tls->lane)
-                ifp_lane_take(tls);
+        ifp_settle(tls);
         if (ifp_seg && !stub->op && stub->hook && stub->hook->names) {
                 stub->op = IFP_OP_OTHER; /* its switch stays on: enter asks for each op's own */
         } else if (ifp_seg && !stub->op) {

@@ -23,9 +23,7 @@ static uint32_t settled_gen[IFP_MAX_LANES];
 
 static struct sums sum_of(const struct ifp_lane_memory *m)
 {
-        struct sums s = {
-                .live = (int64_t)(ifp_word(&m->alloc_usable) - ifp_word(&m->freed_usable)) -
-                        *(const volatile int64_t *)&m->flushed_bytes};
+        struct sums s = {.live = ifp_pending(m)};
 
         for (uint32_t c = 0; c < IFP_SIZE_CLASSES; c++) {
                 s.calls += ifp_word(&m->calls[c]);

@@ -41,34 +41,46 @@ static struct sequence {
 
 /* ---- counters ------------------------------------------------------------------ */
 
+#define NONE UINT32_MAX
+
+static uint32_t find_counter(const char *name)
+{
+        uint32_t n = __atomic_load_n(&ifp_seg->live.n_counters, __ATOMIC_ACQUIRE);
+
+        for (uint32_t i = 0; i < n; i++)
+                if (!ifp_strcmp(ifp_seg->names + ifp_seg->counters[i], name))
+                        return i;
+        return NONE;
+}
+
+static uint32_t add_counter(const char *name)
+{
+        struct ifp_live *live = &ifp_seg->live;
+        uint32_t i, at;
+
+        if (__atomic_load_n(&live->n_counters, __ATOMIC_RELAXED) == IFP_MAX_COUNTERS)
+                return NONE;
+        ifp_lock(&lock);
+        i = find_counter(name);
+        at = i == NONE && live->n_counters < IFP_MAX_COUNTERS ? ifp_name(name) : 0;
+        if (at) {
+                i = live->n_counters;
+                ifp_seg->counters[i] = at;
+                __atomic_store_n(&live->n_counters, i + 1, __ATOMIC_RELEASE);
+        }
+        ifp_unlock(&lock);
+        return i;
+}
+
 /* Index + 1; more than there can be: refused. */
 static uint32_t counter_of(const char *name)
 {
-        struct ifp_live *live = &ifp_seg->live;
-        uint32_t n = __atomic_load_n(&live->n_counters, __ATOMIC_ACQUIRE), at, i;
         char buf[IFP_TOLD_NAME];
+        uint32_t i = find_counter(name = ifp_told_name(name, buf));
 
-        name = ifp_told_name(name, buf);
-        for (i = 0; i < n; i++)
-                if (!ifp_strcmp(ifp_seg->names + ifp_seg->counters[i], name))
-                        return i + 1;
-        if (n == IFP_MAX_COUNTERS)
-                return IFP_MAX_COUNTERS + 1;
-        ifp_lock(&lock);
-        for (i = 0; i < live->n_counters; i++)
-                if (!ifp_strcmp(ifp_seg->names + ifp_seg->counters[i], name))
-                        break;
-        if (i == live->n_counters && i < IFP_MAX_COUNTERS) {
-                at = ifp_name(name);
-                if (at) {
-                        ifp_seg->counters[i] = at;
-                        __atomic_store_n(&live->n_counters, i + 1, __ATOMIC_RELEASE);
-                } else {
-                        i = IFP_MAX_COUNTERS;
-                }
-        }
-        ifp_unlock(&lock);
-        return i + 1;
+        if (i == NONE)
+                i = add_counter(name);
+        return i == NONE ? IFP_MAX_COUNTERS + 1 : i + 1;
 }
 
 static struct sequence *sequence_of(const struct ifp_tls *tls)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the engine says of itself (<infprof/infprof.h>), as it lies in the segment. Rows are of one
- * thread (lane), written by it alone, and only grow; those of the crowd's lane are added to
- * atomically.
+ * thread (lane), written by it alone. Threads of the crowd have counters only, added to atomically.
  */
 #pragma once
 
@@ -12,7 +11,6 @@
 #define IFP_MAX_COUNTERS  256u
 #define IFP_MAX_INSTANTS  1024u /* power of two */
 #define IFP_INSTANT_BYTES 96u   /* of its text, with the NUL */
-#define IFP_NO_BYTES      INT64_MIN
 
 /*
  * The process's live bytes around the calls of a marker. What other threads have not told yet is
@@ -23,8 +21,8 @@ struct ifp_marker_row {
         int64_t begin_bytes, change_bytes; /* summed over them */
         int64_t first_bytes, last_bytes;   /* at the beginning of the first, the end of the last */
         int64_t least_change, most_change; /* of one call; 0 where n is 0 */
-        int64_t highest; /* seen in any, also where the process's peak rose within; IFP_NO_BYTES:
-                            none yet */
+        int64_t highest; /* seen in any, also where the process's peak rose within; 0 where n is 0
+                          */
         int64_t peak_before; /* the process's peak as the call began. Shim's own */
         uint64_t reserved[7];
 };
